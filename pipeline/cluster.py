@@ -1,0 +1,102 @@
+"""Connecting to Ray, and refusing what the cluster could never run."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pipeline.errors import UserError
+
+HEALTH_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the cluster has, all nodes together."""
+
+    cpus: int
+    gpus: int
+    nodes: int
+
+
+@contextmanager
+def connect() -> Iterator[Resources]:
+    """Connects to the cluster that `RAY_ADDRESS` names, else starts Ray inside this process; ends it afterwards."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _require_ray_at(address)
+    import ray  # 2 s to import: not before the checks above
+
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=True, logging_level=logging.WARNING)
+        else:
+            ray.init(address="local", include_dashboard=False, log_to_driver=True, logging_level=logging.WARNING)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
+        raise UserError(f"Could not connect to {where}: {str(error).strip().splitlines()[0]}") from None
+    try:
+        total = ray.cluster_resources()
+        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+        yield Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), max(len(nodes), 1))
+    finally:
+        ray.shutdown()
+
+
+def train_workers(wanted: int | str, resources: Resources, batch_size: int) -> int:
+    """How many workers train: `wanted`, or for "auto" one a GPU, without GPUs one a node.
+
+    "auto" is lowered until the batch can be shared evenly.
+    """
+    if wanted != "auto":
+        return require_workers("cluster.train_workers", int(wanted), resources)
+    workers = resources.gpus or resources.nodes
+    while batch_size % workers or batch_size // workers < 2:
+        workers -= 1
+    return workers
+
+
+def sample_workers(wanted: int | str, resources: Resources) -> int:
+    """How many generator actors sample: `wanted`, or for "auto" one a GPU, without GPUs one a CPU."""
+    if wanted != "auto":
+        return require_workers("cluster.sample_workers", int(wanted), resources)
+    return resources.gpus or resources.cpus
+
+
+def require_workers(key: str, wanted: int, resources: Resources) -> int:
+    """`wanted`, unless the cluster has not a device for each: Ray would wait for ever."""
+    available = resources.gpus or resources.cpus
+    if wanted > available:
+        kind = "GPUs" if resources.gpus else "CPUs"
+        raise UserError(
+            f"{key}: {wanted} workers asked for, but the cluster has {available} {kind}; use at most {available}, or auto."
+        )
+    return wanted
+
+
+def _require_ray_at(address: str) -> None:
+    if address in ("auto", "local") or "://" in address:
+        return
+    host, _, port = address.rpartition(":")
+    advice = "Start the cluster, correct RAY_ADDRESS, or unset it to run on this machine alone."
+    if not host or not port.isdigit():
+        raise UserError(f"RAY_ADDRESS={address}: expected HOST:PORT. {advice}")
+    try:
+        socket.create_connection((host, int(port)), timeout=HEALTH_TIMEOUT_S).close()
+    except OSError as error:
+        raise UserError(f"RAY_ADDRESS={address}: nothing answers there ({error.strerror or error}). {advice}") from None
+    # Something listens; that it is Ray has to be asked with a time limit, since Ray itself would wait for minutes.
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        healthy = subprocess.run(check, capture_output=True, timeout=HEALTH_TIMEOUT_S, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        healthy = False
+    if not healthy:
+        raise UserError(f"RAY_ADDRESS={address}: the port is taken by something that is no healthy Ray cluster. {advice}")

@@ -1,0 +1,178 @@
+"""From YAML files and `--set` to a `Config`, or to one message that lists every error at once."""
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pipeline.config.schema import Config
+from pipeline.errors import UserError
+
+CONF = Path("conf")
+ACTIVE = CONF / "active.yaml"
+ROOT_VARIABLE = "IMAGEMINT_ROOT"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, with two surprises of YAML 1.1 taken out.
+
+    Of two equal keys it would take the last without a word: here that is an error. And `1e-4` would be a string:
+    here it is a number, as in YAML 1.2 and for DVC.
+    """
+
+
+def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+    if twice:
+        raise yaml.constructor.ConstructorError(None, None, f"the key {twice[0]!r} stands here twice", node.start_mark)
+    return dict(yaml.SafeLoader.construct_mapping(loader, node, deep=True))
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def presets() -> list[str]:
+    """Names of the presets of this checkout, sorted."""
+    if not CONF.is_dir():
+        raise UserError(f"No folder {CONF}/ in {Path.cwd()}: run this in the project's top folder.")
+    return sorted(path.stem for path in CONF.glob("*.yaml") if path != ACTIVE)
+
+
+def active_preset() -> str:
+    """The preset that `conf/active.yaml` names."""
+    known = presets()
+    raw = _read_yaml(ACTIVE)
+    name = raw.get("preset")
+    if set(raw) != {"preset"} or not isinstance(name, str):
+        raise UserError(f"{ACTIVE}: expected the one line `preset: NAME`, NAME being one of {', '.join(known)}.")
+    return name
+
+
+def use_preset(name: str) -> None:
+    """Makes `name` the active preset, after checking that it loads; writes nothing when it is already active."""
+    load_preset(name)
+    if active_preset() != name:
+        ACTIVE.write_text(f"preset: {name}\n", encoding="utf-8")
+
+
+def load_preset(name: str | None = None, overrides: list[str] | None = None) -> Config:
+    """Loads `conf/<name>.yaml` (default: the active preset) with `--set` overrides."""
+    chosen = name if name is not None else active_preset()
+    known = presets()
+    if chosen not in known:
+        near = difflib.get_close_matches(chosen, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UserError(f"Unknown preset {chosen!r}.{hint} Presets here: {', '.join(known)}.")
+    return load_config(CONF / f"{chosen}.yaml", overrides)
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> Config:
+    """Loads one config file. `overrides`: `section.key=value`, the value written as in YAML."""
+    raw = _read_yaml(path)
+    if os.environ.get(ROOT_VARIABLE):
+        raw["root"] = os.environ[ROOT_VARIABLE]
+    for override in overrides or []:
+        _apply(raw, override)
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        _refuse(path, error, overridden=bool(overrides))
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a subclass of SafeLoader
+    except FileNotFoundError:
+        raise UserError(f"No config file {path} (looked from {Path.cwd()}).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}.") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(f"{path}{line}: not valid YAML: {error.problem}.") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {error}.") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: expected sections with keys, found {type(raw).__name__}.")
+    return raw
+
+
+def _apply(raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {override}: expected section.key=value, for example --set sample.count=20000.")
+    try:
+        value = yaml.load(text, _Loader)
+    except yaml.YAMLError:
+        value = text
+    node = raw
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = node.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {override}: {section!r} is a value ({inner!r}), not a section.")
+        node = inner
+    node[last] = value
+
+
+def _refuse(path: Path, error: ValidationError, overridden: bool) -> NoReturn:
+    lines = [line for item in error.errors() for line in _describe(item)]
+    where = f"{path}{' with --set' if overridden else ''}"
+    count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
+    raise UserError("\n".join([f"{where}: {count}", *(f"  {line}" for line in lines)]))
+
+
+def _describe(item: ErrorDetails) -> list[str]:
+    # A discriminated union puts its tag into the path; it is no key of the file.
+    steps = [step for position, step in enumerate(item["loc"]) if not _is_tag(item["loc"], position)]
+    key = ".".join(str(step) for step in steps if step != "[key]")
+    if item["type"] == "value_error":
+        problem = str(item["ctx"]["error"])
+        return [f"{key}: {_found(item)}; {problem}"] if key else problem.split("\n")
+    if item["type"] == "extra_forbidden":
+        known = _keys_at(steps[:-1])
+        near = difflib.get_close_matches(str(steps[-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return [f"{key}: unknown key; {hint}Known here: {', '.join(known)}"]
+    if item["type"] == "missing":
+        return [f"{key}: missing; it has no default"]
+    return [f"{key}: {_found(item)}; allowed: {_allowed(item)}"]
+
+
+def _found(item: ErrorDetails) -> str:
+    found = repr(item["input"])
+    return f"found {found if len(found) <= 80 else found[:77] + '...'} ({type(item['input']).__name__})"
+
+
+def _allowed(item: ErrorDetails) -> str:
+    message = item["msg"]
+    for prefix in ("Input should be ", "Input should "):
+        message = message.removeprefix(prefix)
+    return message.replace("a valid dictionary or instance of", "a section of keys for")
+
+
+def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
+    return position == 2 and location[:2] == ("data", "source") and location[2] in ("idx", "digits")
+
+
+def _keys_at(steps: list[int | str]) -> list[str]:
+    """Known keys of the section that the path `steps` leads to."""
+    models: list[type[BaseModel]] = [Config]
+    for step in steps:
+        fields = [model.model_fields[str(step)] for model in models if str(step) in model.model_fields]
+        models = [model for field in fields for model in _models_in(field.annotation)]
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]

@@ -1,0 +1,238 @@
+"""Every key of a preset: its type, its range, its unit and what it is for.
+
+The rules that span several keys stand at the end, in `Config`: each of them refuses in a second what would
+otherwise fail an hour later.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Auto = Literal["auto"]
+
+
+class Section(BaseModel):
+    """Base of every section: no unknown keys, no silent conversions, no changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class IdxSource(Section):
+    """IDX files, the format of MNIST and its kin, gzipped or not."""
+
+    kind: Literal["idx"]
+    path: str | None = Field(None, description="Folder of the four IDX files. null: look in the usual places, then fetch.")
+    published: Literal["fashion-mnist"] | None = Field(None, description="The known dataset to look for and fetch.")
+    sha256: dict[str, Sha256] | None = Field(
+        None, description="Digest of each file's uncompressed content, by name. null: any content is accepted."
+    )
+    name: str = Field(description="What the source is called in the provenance of everything made from it.")
+    licence: str = Field(description="SPDX name of the licence of the real images.")
+
+
+class DigitsSource(Section):
+    """The 1,797 handwritten digits, 8x8, that scikit-learn carries."""
+
+    kind: Literal["digits"]
+    name: str = "scikit-learn digits (UCI optical recognition of handwritten digits, test part)"
+    licence: str = "CC-BY-4.0"
+
+
+class Data(Section):
+    source: Annotated[IdxSource | DigitsSource, Field(discriminator="kind")]
+    size: Literal[8, 16, 28, 32, 64, 128] = Field(description="Side of the stored image, px. The model pads to its own resolution.")
+    classes: list[str] = Field(min_length=1, description="Class names, in the order of the labels.")
+    validation_share: Share = Field(description="Cut from train, for choices (best checkpoint, thresholds).")
+    holdout_share: Share | None = Field(None, description="Cut from a source that has no official test split.")
+    seed: Seed = 0
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("class names must differ from each other")
+        return names
+
+
+class Embed(Section):
+    """The domain classifier: its features measure distances."""
+
+    total_images: Count
+    features: Annotated[int, Field(ge=8, le=2048)] = 128
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.002
+    seed: Seed = 0
+
+
+class Latent(Section):
+    size: Annotated[int, Field(ge=1, le=4096)] = 64
+    prior: Literal["normal", "uniform"] = "normal"
+
+
+class Model(Section):
+    architecture: Literal["dcgan"] = "dcgan"
+    resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the image inside the networks, px.")
+    channels: Literal[1, 3] = 1
+    conditioning: Literal["class"] = "class"
+    latent: Latent = Latent()
+    width: Annotated[int, Field(ge=4, le=1024)] = Field(32, description="Channels of the widest-resolution layer.")
+
+
+class Penalty(Section):
+    """Zero-centred gradient penalties (Mescheder et al. 2018; R2 as in Huang et al. 2024)."""
+
+    r1: Annotated[float, Field(ge=0)] = 0.0
+    r2: Annotated[float, Field(ge=0)] = 0.0
+    every: Count = Field(1, description="Steps from one penalty to the next; the weight is multiplied by it.")
+
+
+class Train(Section):
+    loss: Literal["relativistic", "non_saturating", "hinge"] = "relativistic"
+    penalty: Penalty = Penalty()
+    total_images: Count = Field(description="Budget: real images shown to the discriminator.")
+    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="Global, whatever the number of workers.")
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
+    final_learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(5e-5, description="Reached by cosine decay at the end.")
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.99)
+    ema_half_life_images: Count = Field(500_000, description="Upper bound; early on 5 % of the images seen.")
+    checkpoint_every_images: Count = 50_000
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: Seed = 0
+
+    @field_validator("betas", mode="before")
+    @classmethod
+    def _yaml_has_no_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Evaluate(Section):
+    images: Annotated[int, Field(ge=100)] = 10_000
+    seed: Seed = 1
+
+
+class Sample(Section):
+    count: Count
+    shard_size: Count = 10_000
+    batch_size: Count = Field(500, description="Images of one forward pass; batches are aligned to the shard.")
+    formats: Annotated[list[Literal["parquet", "webdataset"]], Field(min_length=1)] = ["parquet"]
+    encoding: Literal["png"] = "png"
+    labels: Literal["balanced"] = "balanced"
+    seed: Seed = 0
+    filters: Annotated[list[str], Field(max_length=0)] = Field([], description="No filter is available yet.")
+
+    @field_validator("formats")
+    @classmethod
+    def _once_each(cls, formats: list[str]) -> list[str]:
+        if len(set(formats)) < len(formats):
+            raise ValueError("each format at most once")
+        return formats
+
+
+class Audit(Section):
+    seeds: Annotated[int, Field(ge=1, le=20)] = Field(1, description="Classifiers trained for each usefulness figure.")
+    total_images: Count = Field(300_000, description="Images each usefulness classifier is trained on, repeats counted.")
+
+
+class Gate(Section):
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "Gate":
+        if self.min is None and self.max is None:
+            raise ValueError("a gate needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}: nothing could pass")
+        return self
+
+
+GATED_METRICS = Literal[
+    "fd_domain", "fd_domain_ratio", "label_accuracy", "diversity_min",
+    "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies", "class_balance",
+]  # fmt: skip
+
+
+class Cluster(Section):
+    train_workers: Auto | Count = "auto"
+    sample_workers: Auto | Count = "auto"
+
+
+class Config(Section):
+    """A whole preset."""
+
+    root: str = Field(".", min_length=1, description="Holds runs/ and published versions.")
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    data: Data
+    embed: Embed
+    model: Model
+    train: Train
+    evaluate: Evaluate = Evaluate()
+    sample: Sample
+    audit: Audit = Audit()
+    gates: dict[GATED_METRICS, Gate] = {}
+    cluster: Cluster = Cluster()
+
+    @model_validator(mode="after")
+    def _rules_across_sections(self) -> "Config":
+        broken = list(_broken_rules(self))
+        if broken:
+            raise ValueError("\n".join(broken))
+        return self
+
+
+def _broken_rules(c: Config) -> list[str]:
+    """Each line: key path, value found, what is allowed, what to do."""
+    broken = []
+    if c.root.startswith(("s3://", "gs://")):
+        broken.append(f"root: {c.root!r} is an object store; only folders of this machine work so far")
+    if c.model.resolution < c.data.size:
+        broken.append(
+            f"model.resolution: {c.model.resolution} is below data.size {c.data.size}: images are padded up to it, never cut; "
+            f"use at least {c.data.size}"
+        )
+    if c.data.source.kind == "idx" and c.data.source.path is None and c.data.source.published is None:
+        broken.append("data.source.path: null, and data.source.published names no dataset to fetch; set one of them")
+    if c.data.source.kind == "digits" and c.data.size != 8:
+        broken.append(f"data.size: {c.data.size} does not fit the source 'digits', whose images are 8 px")
+    if c.data.source.kind == "digits" and c.data.holdout_share is None:
+        broken.append("data.holdout_share: null, but the source 'digits' has no official test split; use e.g. 0.2")
+    if c.data.source.kind == "idx" and c.data.holdout_share is not None:
+        broken.append(
+            f"data.holdout_share: {c.data.holdout_share}, but the source 'idx' has an official test split (the t10k files); use null"
+        )
+    if c.data.source.kind in ("idx", "digits") and c.model.channels != 1:
+        broken.append(f"model.channels: {c.model.channels} does not fit the source {c.data.source.kind!r}, which is grey; use 1")
+    if c.train.batch_size > c.train.total_images:
+        broken.append(f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}: not one step")
+    if c.train.checkpoint_every_images < c.train.batch_size:
+        broken.append(
+            f"train.checkpoint_every_images: {c.train.checkpoint_every_images} is below train.batch_size {c.train.batch_size}"
+        )
+    if c.train.final_learning_rate > c.train.learning_rate:
+        broken.append(
+            f"train.final_learning_rate: {c.train.final_learning_rate} is above train.learning_rate {c.train.learning_rate}; "
+            "the rate only falls"
+        )
+    workers = c.cluster.train_workers
+    if workers != "auto" and c.train.batch_size % workers:
+        broken.append(
+            f"train.batch_size: {c.train.batch_size} cannot be shared evenly by cluster.train_workers {workers}; use a multiple of it"
+        )
+    if workers != "auto" and c.train.batch_size // workers < 2:
+        broken.append(f"train.batch_size: {c.train.batch_size} leaves fewer than 2 images for each of {workers} workers")
+    if c.embed.batch_size > c.embed.total_images:
+        broken.append(f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step")
+    if c.sample.shard_size % c.sample.batch_size:
+        broken.append(
+            f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "
+            "batches are aligned to the shard"
+        )
+    if c.evaluate.images < 10 * len(c.data.classes):
+        broken.append(
+            f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
+        )
+    return broken

@@ -1,0 +1,97 @@
+"""Images in Parquet, in the form that Hugging Face `datasets` shows as decoded pictures."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+from pipeline.storage import atomic_path
+
+ROW_GROUP_IMAGES = 500
+
+# The names of `pa.types` that a Hugging Face feature of the same name stands for.
+_EXTRA_TYPES = {"float32": pa.float32()}
+
+
+def image_schema(classes: Sequence[str], extra: dict[str, str] | None = None) -> pa.Schema:
+    """Columns `image`, `label`, `index` and `extra` (name -> "float32").
+
+    The reader matches this exactly and in silence: `path` before `bytes`, a non-null column or a label of
+    another width would give it raw structs in place of pictures.
+    """
+    extra = extra or {}
+    features: dict[str, Any] = {
+        "image": {"_type": "Image"},
+        "label": {"names": list(classes), "_type": "ClassLabel"},
+        "index": {"dtype": "int64", "_type": "Value"},
+        **{name: {"dtype": dtype, "_type": "Value"} for name, dtype in extra.items()},
+    }
+    return pa.schema(
+        [
+            pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
+            pa.field("label", pa.int64()),
+            pa.field("index", pa.int64()),
+            *(pa.field(name, _EXTRA_TYPES[dtype]) for name, dtype in extra.items()),
+        ],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+
+
+def write_images(
+    path: Path,
+    schema: pa.Schema,
+    encoded: Sequence[bytes],
+    labels: NDArray[np.int64],
+    indices: NDArray[np.int64],
+    extra: dict[str, NDArray[Any]] | None = None,
+) -> None:
+    """Writes one Parquet file, whole or not at all. Equal input gives equal bytes."""
+    images = [{"bytes": content, "path": f"{index:09d}.png"} for content, index in zip(encoded, indices, strict=True)]
+    columns: dict[str, Any] = {"image": images, "label": labels, "index": indices, **(extra or {})}
+    table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
+    with atomic_path(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            row_group_size=ROW_GROUP_IMAGES,
+            compression="none",  # images are compressed already; the other columns are small
+            use_dictionary=False,
+            write_page_index=True,
+        )
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """PNG of `uint8 [H, W, C]`, C = 1 (grey) or 3 (RGB). Lossless; equal pixels give equal bytes."""
+    done, content = cv2.imencode(".png", image if image.shape[2] == 1 else image[..., ::-1])
+    if not done:
+        raise RuntimeError(f"PNG encoding failed for an image of shape {image.shape}")
+    return content.tobytes()
+
+
+def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
+    """`uint8 [H, W, channels]` of an encoded image; ValueError when it is damaged."""
+    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    if image is None:
+        raise ValueError("not a readable image")
+    return image[..., None] if channels == 1 else image[..., ::-1]
+
+
+def read_images(path: Path, channels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """`(uint8 [N, H, W, C], int64 [N])` of a Parquet file that `write_images` wrote."""
+    try:
+        table = pq.read_table(path, columns=["image", "label"])
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: run the stage that makes it (ingest).") from None
+    except pa.ArrowException as error:
+        raise UserError(f"{path} is damaged: {error}. Run the stage that makes it again.") from None
+    contents = table["image"].combine_chunks().field("bytes")
+    images = np.stack([decode_png(content.as_py(), channels) for content in contents])
+    return images, table["label"].to_numpy()

@@ -1,0 +1,139 @@
+"""Finding Fashion-MNIST: a folder that is there, Debian's package, or its published address, in this order."""
+
+import gzip
+import hashlib
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.storage import write_atomically
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+COMMAND_TIMEOUT_S = 300
+DOWNLOAD_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a well-known dataset is to be had."""
+
+    title: str
+    installed: Path  # the folder that Debian's package installs
+    debian_package: str
+    address: str  # + file name + ".gz"
+
+
+PUBLISHED = {
+    "fashion-mnist": Published(
+        "Fashion-MNIST",
+        Path("/usr/share/datasets/fashion-mnist"),
+        "dataset-fashion-mnist",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    )
+}
+
+
+class _NotHereError(Exception):
+    """This way of getting the data did not work; the text says why in a few words."""
+
+
+def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: Callable[[str], None]) -> Path:
+    """A folder with the four IDX files of the published dataset `name`.
+
+    Args:
+        name: a key of `PUBLISHED`.
+        cache: folder for what is fetched; found there, it is not fetched again.
+        digests: SHA-256 of each uncompressed file, by name; a fetched file that differs is refused.
+        say: told which way is being tried.
+    """
+    source = PUBLISHED[name]
+    for folder in (source.installed, cache):
+        if all((folder / f"{file}.gz").is_file() or (folder / file).is_file() for file in FILES):
+            return folder
+    failures = [f"{source.installed}: not there"]
+    ways: list[tuple[str, Callable[[], dict[str, bytes]]]] = [
+        (f"Debian's package {source.debian_package}", lambda: _from_debian(source)),
+        (source.address, lambda: _from_address(source)),
+    ]
+    for title, fetch in ways:
+        say(f"fetching {source.title} from {title}")
+        try:
+            contents = fetch()
+            _check(contents, digests)
+        except _NotHereError as error:
+            failures.append(f"{title}: {error}")
+            continue
+        for file, content in contents.items():
+            write_atomically(cache / f"{file}.gz", content)
+        return cache
+    raise UserError(
+        f"{source.title} was found nowhere:\n"
+        + "\n".join(f"  {failure}" for failure in failures)
+        + f"\nPut its four IDX files ({FILES[0]}.gz, …) into a folder and set data.source.path to it, "
+        f"or install the Debian package {source.debian_package}."
+    )
+
+
+def _from_debian(source: Published) -> dict[str, bytes]:
+    """Downloads and unpacks the package without being root and without touching the system's package lists."""
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise _NotHereError(f"no {tool} on this machine")
+    with tempfile.TemporaryDirectory(prefix="imagemint-") as temporary:
+        work = Path(temporary)
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (work / folder).mkdir(parents=True)
+        private = ["-q", "-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
+        private += ["-o", "APT::Sandbox::User="]  # the sandbox user cannot enter a private folder
+        _run(["apt-get", *private, "update"], work)
+        _run(["apt-get", *private, "download", source.debian_package], work)
+        packages = list(work.glob("*.deb"))
+        if len(packages) != 1:
+            raise _NotHereError("apt-get download left no package")
+        _run(["dpkg", "-x", str(packages[0]), str(work / "tree")], work)
+        folder = work / "tree" / source.installed.relative_to("/")
+        return {file: (folder / f"{file}.gz").read_bytes() for file in FILES}
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise _NotHereError(f"{command[0]} took more than {COMMAND_TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise _NotHereError(f"{command[0]} failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
+
+
+def _from_address(source: Published) -> dict[str, bytes]:
+    contents = {}
+    for file in FILES:
+        try:
+            with urllib.request.urlopen(f"{source.address}{file}.gz", timeout=DOWNLOAD_TIMEOUT_S) as answer:
+                contents[file] = answer.read()
+        except (urllib.error.URLError, OSError) as error:
+            raise _NotHereError(f"download failed: {getattr(error, 'reason', error)}") from None
+    return contents
+
+
+def _check(contents: dict[str, bytes], digests: dict[str, str] | None) -> None:
+    for file, packed in contents.items():
+        try:
+            digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
+        except (OSError, EOFError):
+            raise _NotHereError(f"{file}.gz is no gzip file") from None
+        if digests is not None and digest != digests.get(file, digest):
+            raise _NotHereError(f"{file} has SHA-256 {digest}, expected {digests[file]}")

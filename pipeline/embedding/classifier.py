@@ -1,0 +1,138 @@
+"""Image classifiers small enough to train on a laptop, and the way to train and use them.
+
+Two networks share it: the domain classifier, whose features measure distances, and the one that measures the
+usefulness of a dataset. They differ in kind on purpose, so that the second is no echo of the first.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.models.precision import resolve_precision
+
+SMALLEST_MAP = 4  # px
+
+
+class DomainClassifier(nn.Module):
+    """Strided convolutions with batch norm; its penultimate features are the space of `fd_domain`.
+
+    `features(images float [N, C, S, S] in [-1, 1]) -> float [N, features]`, `forward -> logits float [N, classes]`.
+    """
+
+    def __init__(self, size: int, channels: int, classes: int, features: int) -> None:
+        super().__init__()
+        layers = [*_block(channels, 32, stride=2), *_block(32, 64, stride=1)]
+        side, width = math.ceil(size / 2), 64
+        while side > SMALLEST_MAP:
+            after = min(2 * width, 256)
+            layers += _block(width, after, stride=2)
+            side, width = math.ceil(side / 2), after
+            if side <= 2 * SMALLEST_MAP:
+                break
+        self.maps = nn.Sequential(*layers, nn.Flatten())
+        self.project = nn.Linear(width * side * side, features)
+        self.logits = nn.Linear(features, classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        return F.relu(self.project(self.maps(images)))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.logits(self.features(images))
+        return logits
+
+
+def _block(before: int, after: int, stride: int) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+
+
+class UsefulnessClassifier(nn.Module):
+    """Plain convolutions with max pooling, the textbook network: `images float [N, C, S, S] -> logits [N, classes]`."""
+
+    def __init__(self, size: int, channels: int, classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width, side = channels, size
+        for after in (32, 64):
+            layers += [nn.Conv2d(width, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+            width, side = after, side // 2
+        self.maps = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(min(side, 7)), nn.Flatten())
+        self.hidden = nn.Linear(width * min(side, 7) ** 2, 128)
+        self.logits = nn.Linear(128, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.logits(F.relu(self.hidden(self.maps(images))))
+        return logits
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How long and how a classifier is trained; `total_images` counts repeats."""
+
+    total_images: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+def train_classifier(
+    build: Callable[[], nn.Module],
+    images: Tensor,
+    labels: Tensor,
+    fit: Fit,
+    progress: Callable[[int, float], None] | None = None,
+) -> nn.Module:
+    """Trains what `build` makes, by AdamW and one learning-rate cycle (Smith & Topin 2018, arXiv:1708.07120).
+
+    Args:
+        build: makes the network; its initial weights come from `fit.seed`.
+        images: `uint8 [N, C, S, S]`.
+        labels: `int64 [N]`.
+        fit: budget and rates.
+        progress: told the images seen and the current loss, about 20 times.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(fit.seed)
+        network = build().to(memory_format=torch.channels_last)
+        steps = max(fit.total_images // fit.batch_size, 1)
+        optimizer = torch.optim.AdamW(network.parameters(), fit.learning_rate, weight_decay=0.01, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, fit.learning_rate, total_steps=max(steps, 2))
+        order = torch.empty(0, dtype=torch.int64)
+        for step in range(steps):
+            if len(order) < fit.batch_size:
+                order = torch.cat([order, torch.randperm(len(images))])
+            batch, order = order[: fit.batch_size], order[fit.batch_size :]
+            with _autocast():
+                logits = network(to_classifier(images[batch]))
+            loss = F.cross_entropy(logits.float(), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            if progress is not None and (step + 1) % max(steps // 20, 1) == 0:
+                progress((step + 1) * fit.batch_size, float(loss))
+    return network.eval()
+
+
+def to_classifier(images: Tensor) -> Tensor:
+    """`uint8 [N, C, S, S]` -> `float [N, C, S, S]` in [-1, 1]."""
+    return (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def in_batches(function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
+    """`function` of `uint8 [N, C, S, S]` images, applied batch by batch as to a classifier: `float [N, …]`."""
+    with _autocast():
+        return torch.cat([function(to_classifier(batch)).float() for batch in images.split(batch_size)])
+
+
+def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Share of images that `network` labels right."""
+    return float((in_batches(network, images).argmax(dim=1) == labels).float().mean())
+
+
+def _autocast() -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=resolve_precision("auto", "cpu") == "bf16")

@@ -1,0 +1,53 @@
+"""The embedder on disk: `embedder.safetensors` beside `embedder.json`, which says what it is and how good."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipeline.embedding.classifier import DomainClassifier, in_batches
+from pipeline.errors import UserError
+from pipeline.storage import atomic_path, file_sha256, read_json, write_json
+
+WEIGHTS = "embedder.safetensors"
+DESCRIPTION = "embedder.json"
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A frozen domain classifier and the digest of its weights, which goes into every metric made with it."""
+
+    network: DomainClassifier
+    digest: str
+
+    def features(self, images: Tensor) -> Tensor:
+        """`uint8 [N, C, S, S]` -> `float [N, features]`."""
+        return in_batches(self.network.features, images)
+
+    def labels(self, features: Tensor) -> Tensor:
+        """The class each feature vector stands for: `float [N, features]` -> `int64 [N]`."""
+        with torch.no_grad():
+            return self.network.logits(features).argmax(dim=1)
+
+
+def save_embedder(folder: Path, network: DomainClassifier, description: dict[str, Any]) -> None:
+    """Writes the weights, then `description` with the network's shape and the weights' digest."""
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, temporary)
+    write_json(folder / DESCRIPTION, {**description, "sha256": file_sha256(folder / WEIGHTS)})
+
+
+def load_embedder(folder: Path) -> Embedder:
+    """Loads an embedder after checking its digest."""
+    if not (folder / DESCRIPTION).is_file():
+        raise UserError(f"No embedder in {folder}: run `python -m stages.embed` first.")
+    description = read_json(folder / DESCRIPTION, "embedder description")
+    if not (folder / WEIGHTS).is_file() or file_sha256(folder / WEIGHTS) != description["sha256"]:
+        raise UserError(f"{folder / WEIGHTS} is not what {DESCRIPTION} beside it describes: run embed again.")
+    network = DomainClassifier(**description["network"])
+    network.load_state_dict(load_file(folder / WEIGHTS))
+    network.to(memory_format=torch.channels_last)
+    return Embedder(network.eval(), description["sha256"])

@@ -1,0 +1,42 @@
+"""Identity: what a run and a dataset are called, so that equal work is never done twice and unequal never mixed."""
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+# What is no part of any fingerprint, and why. Everything else in a stage's config sections is.
+LEFT_OUT = {
+    "root": "where the work is kept does not change it",
+    "cluster.sample_workers": "records are addressed by index: any number of workers makes the same bytes",
+    "cluster.train_workers": "what `auto` was resolved to goes in instead: summation order depends on it",
+    "data.source.path": "the digest of the data goes in instead",
+    "sample.count": "a larger count only adds shards",
+}
+
+
+def canonical_digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of `value` (sorted keys, no spaces), hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_digest(*modules: str) -> str:
+    """Digest of the Python source of packages or modules: code that determines the bytes of a result."""
+    digest = hashlib.sha256()
+    for name in sorted(modules):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(name)
+        origin = Path(spec.origin)
+        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        for file in files:
+            relative = file.relative_to(origin.parent).as_posix()
+            digest.update(f"{name}/{relative}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def run_folder(root: str, stage: str, fingerprint: str) -> Path:
+    """Working state of one run. It is no output of any stage, so nothing deletes it under a resume."""
+    return Path(root) / "runs" / f"{stage}-{fingerprint[:16]}"

@@ -1,0 +1,38 @@
+"""Latents and labels addressed by index: record i gets the same ones whoever asks, in whatever order.
+
+The stream is Philox4x64 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): a counter and a key in,
+four words out. Each record owns a fixed run of counters, one word for each number of its latent.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.random import Philox
+from scipy.special import ndtri
+from torch import Tensor
+
+WORDS_PER_COUNTER = 4
+LATENT_STREAM = 0x6C6174656E74  # the second half of the key; another use of the same seed takes another
+
+
+def latents(seed: int, first: int, count: int, size: int, prior: str) -> Tensor:
+    """Latents of the records `first .. first + count - 1`: `float [count, size]`.
+
+    `normal`: standard normal, by inversion, so that each number costs exactly one word. `uniform`: on (-1, 1).
+    """
+    counters = math.ceil(size / WORDS_PER_COUNTER)
+    position = first * counters
+    stream = Philox(key=[seed, LATENT_STREAM], counter=[position % 2**64, position >> 64, 0, 0])
+    words = stream.random_raw(count * counters * WORDS_PER_COUNTER).reshape(count, -1)[:, :size]
+    uniform = ((words >> 11) + 0.5) * 2.0**-53  # in (0, 1), never at its ends
+    values = ndtri(uniform) if prior == "normal" else 2 * uniform - 1
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def balanced_labels(first: int, count: int, classes: int) -> Tensor:
+    """Labels of the records `first .. first + count - 1`: `int64 [count]`.
+
+    They go round, so the first n records are balanced for every n, to within one image a class.
+    """
+    return torch.arange(first, first + count) % classes

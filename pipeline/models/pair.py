@@ -1,0 +1,66 @@
+"""What defines a generator-discriminator pair, and the way between stored pixels and network tensors."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.models import dcgan
+
+
+@dataclass(frozen=True)
+class PairSpec:
+    """Everything needed to build the two networks (sizes in px)."""
+
+    architecture: str
+    resolution: int
+    image_size: int
+    channels: int
+    classes: int
+    latent_size: int
+    latent_prior: str
+    width: int
+
+
+def build_generator(spec: PairSpec) -> nn.Module:
+    """A generator: `(latents float [N, latent_size], labels int64 [N]) -> float [N, C, resolution, resolution]`."""
+    return _architecture(spec).Generator(
+        resolution=spec.resolution,
+        channels=spec.channels,
+        classes=spec.classes,
+        latent_size=spec.latent_size,
+        width=spec.width,
+    ).to(memory_format=torch.channels_last)
+
+
+def build_discriminator(spec: PairSpec) -> nn.Module:
+    """A discriminator: `(images float [N, C, resolution, resolution], labels int64 [N]) -> logits float [N]`."""
+    return _architecture(spec).Discriminator(
+        resolution=spec.resolution, channels=spec.channels, classes=spec.classes, width=spec.width
+    ).to(memory_format=torch.channels_last)
+
+
+def _architecture(spec: PairSpec) -> Any:
+    return {"dcgan": dcgan}[spec.architecture]
+
+
+def to_network(images: Tensor, resolution: int) -> Tensor:
+    """`uint8 [N, C, H, W]` -> `float [N, C, resolution, resolution]` in [-1, 1], padded with black all around."""
+    before, after = _margins(images.shape[-1], resolution)
+    scaled = images.float() / 127.5 - 1
+    padded = F.pad(scaled, (before, after, before, after), value=-1.0)
+    return padded.contiguous(memory_format=torch.channels_last)
+
+
+def to_pixels(images: Tensor, image_size: int) -> Tensor:
+    """`float [N, C, R, R]` in [-1, 1] -> `uint8 [N, C, image_size, image_size]`, the margins cropped away."""
+    before, _ = _margins(image_size, images.shape[-1])
+    cropped = images[..., before : before + image_size, before : before + image_size]
+    return ((cropped.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def _margins(image_size: int, resolution: int) -> tuple[int, int]:
+    before = (resolution - image_size) // 2
+    return before, resolution - image_size - before

@@ -1,0 +1,69 @@
+"""A model on disk: generator, discriminator, and `model.json`, which says what they are."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.models.pair import PairSpec, build_discriminator, build_generator
+from pipeline.storage import atomic_path, file_sha256, read_json, write_json
+
+GENERATOR = "generator.safetensors"
+DISCRIMINATOR = "discriminator.safetensors"
+DESCRIPTION = "model.json"
+
+
+@dataclass(frozen=True)
+class TrainedPair:
+    """A trained pair, ready to use; `digest` names its weights and shape."""
+
+    spec: PairSpec
+    generator: nn.Module
+    discriminator: nn.Module
+    digest: str
+    description: dict[str, Any]
+
+
+def save_pair(
+    folder: Path,
+    spec: PairSpec,
+    generator: dict[str, Tensor],
+    discriminator: dict[str, Tensor],
+    description: dict[str, Any],
+) -> None:
+    """Writes both networks' state, then `model.json`, whose presence says that the model is whole."""
+    files = {GENERATOR: generator, DISCRIMINATOR: discriminator}
+    for name, state in files.items():
+        with atomic_path(folder / name) as temporary:
+            save_file({key: tensor.contiguous() for key, tensor in state.items()}, temporary)
+    write_json(
+        folder / DESCRIPTION,
+        {**description, "pair": asdict(spec), "sha256": {name: file_sha256(folder / name) for name in files}},
+    )
+
+
+def load_pair(folder: Path) -> TrainedPair:
+    """Loads a model after checking the digests of its files; both networks in evaluation mode."""
+    if not (folder / DESCRIPTION).is_file():
+        raise UserError(f"No model in {folder}: run `python -m stages.train` first, or point --model at one.")
+    description = read_json(folder / DESCRIPTION, "model description")
+    for name, digest in description["sha256"].items():
+        if not (folder / name).is_file() or file_sha256(folder / name) != digest:
+            raise UserError(f"{folder / name} is not what {DESCRIPTION} beside it describes: train or fetch the model again.")
+    spec = PairSpec(**description["pair"])
+    generator, discriminator = build_generator(spec), build_discriminator(spec)
+    try:
+        generator.load_state_dict(load_file(folder / GENERATOR))
+        discriminator.load_state_dict(load_file(folder / DISCRIMINATOR))
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(f"{folder}: the weights do not fit model.json: {error}") from None
+    for network in (generator, discriminator):
+        network.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+    digest = hashlib.sha256("".join(f"{name}{digest}" for name, digest in sorted(description["sha256"].items())).encode())
+    return TrainedPair(spec, generator, discriminator, digest.hexdigest(), description)

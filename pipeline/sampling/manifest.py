@@ -1,0 +1,65 @@
+"""The manifest: the truth about a dataset. It is written last, atomically, and never edited."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.fingerprint import canonical_digest
+from pipeline.sampling.shards import Commit, ShardTarget, shard_files
+from pipeline.storage import link_or_copy, read_json, write_json
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+def build_manifest(target: ShardTarget, commits: Sequence[Commit], about: dict[str, Any]) -> dict[str, Any]:
+    """`about` (name, classes, image, model, source, config, software) with the shards and the dataset's identity."""
+    kept = ("shard", "first_index", "rows", "candidates", "file", "bytes", "sha256", "also", "labels", "fingerprint")
+    shards = [{key: commit[key] for key in kept} for commit in sorted(commits, key=lambda commit: int(commit["shard"]))]
+    count = sum(shard["rows"] for shard in shards)
+    identity = dataset_id(target.fingerprint, count, shards)
+    return {
+        "format_version": FORMAT_VERSION,
+        "dataset_id": identity,
+        "fingerprint": target.fingerprint,
+        "count": count,
+        **about,
+        "shards": shards,
+    }
+
+
+def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -> str:
+    """Identity of a dataset's content; nothing of time, place or number of workers is in it."""
+    return canonical_digest(
+        {
+            "format_version": FORMAT_VERSION,
+            "fingerprint": fingerprint,
+            "count": count,
+            "shards": [{key: shard[key] for key in ("file", "rows", "sha256")} for shard in shards],
+        }
+    )
+
+
+def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
+    """Puts the shards into `out/data` and the manifest last; until then `out` has none, so nothing half-made looks whole."""
+    (out / MANIFEST).unlink(missing_ok=True)
+    wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
+    data = out / "data"
+    if data.is_dir():
+        for stale in sorted(data.iterdir()):
+            if stale.name not in wanted:
+                stale.unlink()
+    for name in sorted(wanted):
+        link_or_copy(target.shards / name, data / name)
+    write_json(out / MANIFEST, manifest)
+
+
+def read_manifest(dataset: Path) -> dict[str, Any]:
+    """The manifest of the dataset in a folder."""
+    if not (dataset / MANIFEST).is_file():
+        raise UserError(f"No {MANIFEST} in {dataset}: not a finished dataset. Run `python -m stages.sample` again.")
+    manifest: dict[str, Any] = read_json(dataset / MANIFEST, "manifest")
+    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
+        raise UserError(f"{dataset / MANIFEST}: not a manifest of format version {FORMAT_VERSION}.")
+    return manifest

@@ -1,0 +1,72 @@
+"""Minting the records of a shard: the algorithm, apart from files and workers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.models.generate import generate_pixels
+from pipeline.models.latents import balanced_labels, latents
+from pipeline.models.pair import to_network
+from pipeline.models.weights import TrainedPair
+from pipeline.sampling.plan import ShardPlan
+
+
+@dataclass(frozen=True)
+class MintSettings:
+    """What a record depends on, besides the model and its index."""
+
+    seed: int
+    batch_size: int
+    precision: str  # fp32 or bf16
+
+
+@dataclass(frozen=True)
+class Records:
+    """`images: uint8 [N, H, W, C]`, `labels, indices: int64 [N]`, `logits: float32 [N]`."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    logits: NDArray[np.float32]
+
+
+def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan) -> Records:
+    """The records of one shard.
+
+    Every forward pass has the full `batch_size`, aligned to the shard, also where the shard ends within it: a
+    batch of another size would give other last bits, and a partial shard could not be completed later.
+    """
+    batches = [
+        _mint_batch(pair, settings, plan.first_index + offset) for offset in range(0, plan.rows, settings.batch_size)
+    ]
+    images, labels, logits = (torch.cat(parts)[: plan.rows].numpy() for parts in zip(*batches, strict=True))
+    indices = np.arange(plan.first_index, plan.first_index + plan.rows, dtype=np.int64)
+    return Records(np.ascontiguousarray(images.transpose(0, 2, 3, 1)), labels, indices, logits)
+
+
+def mint_aligned_batch(pair: TrainedPair, settings: MintSettings, shard_size: int, index: int) -> Records:
+    """The aligned batch that record `index` was made in."""
+    offset = index % shard_size
+    first = index - offset % settings.batch_size
+    images, labels, logits = (part.numpy() for part in _mint_batch(pair, settings, first))
+    indices = np.arange(first, first + settings.batch_size, dtype=np.int64)
+    return Records(np.ascontiguousarray(images.transpose(0, 2, 3, 1)), labels, indices, logits)
+
+
+@torch.no_grad()
+def _mint_batch(
+    pair: TrainedPair, settings: MintSettings, first: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    spec, size = pair.spec, settings.batch_size
+    z = latents(settings.seed, first, size, spec.latent_size, spec.latent_prior)
+    labels = balanced_labels(first, size, spec.classes)
+    images = generate_pixels(
+        pair.generator, spec, z, labels, batch_size=size, precision=settings.precision
+    )
+    # The logit judges the image as it is stored, rounded and cropped, since that is what a consumer holds.
+    device = next(pair.discriminator.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        logits = pair.discriminator(to_network(images.to(device), spec.resolution), labels.to(device))
+    return images, labels, logits.float().cpu()

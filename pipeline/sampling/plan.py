@@ -1,0 +1,25 @@
+"""Which shard holds which records."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """Records `first_index .. first_index + rows - 1`."""
+
+    shard: int
+    first_index: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """File name without ending. It carries no total, so that a dataset can grow."""
+        return f"train-{self.shard:06d}"
+
+
+def plan_shards(count: int, shard_size: int) -> list[ShardPlan]:
+    """`count` records in shards of `shard_size`; the last may be partial."""
+    return [
+        ShardPlan(shard, first, min(shard_size, count - first))
+        for shard, first in enumerate(range(0, count, shard_size))
+    ]

@@ -1,0 +1,83 @@
+"""The one file that binds sampling to Ray Data: a pool of actors, each making whole shards."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray.data import ActorPoolStrategy, DataContext
+
+from pipeline.errors import UserError
+from pipeline.models.weights import load_pair
+from pipeline.sampling.minting import MintSettings
+from pipeline.sampling.plan import ShardPlan
+from pipeline.sampling.shards import ShardTarget, make_shard
+
+NO_PROGRESS_TIMEOUT_S = 900
+
+
+class ShardMaker:
+    """An actor that holds the model and makes the shards it is handed."""
+
+    def __init__(self, model: Path, settings: MintSettings, target: ShardTarget, use_gpu: bool) -> None:
+        # One thread: how a sum is split over threads shows in its last bits, and actors are the parallelism.
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
+        self.pair = load_pair(model)
+        self.settings = settings
+        self.target = target
+        if use_gpu:
+            self.pair.generator.cuda()
+            self.pair.discriminator.cuda()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        commits = [
+            make_shard(self.pair, self.settings, self.target, ShardPlan(int(shard), int(first), int(rows)))
+            for shard, first, rows in zip(batch["shard"], batch["first_index"], batch["rows"], strict=True)
+        ]
+        return {"shard": np.array([commit["shard"] for commit in commits])}
+
+
+def make_shards(
+    model: Path,
+    settings: MintSettings,
+    target: ShardTarget,
+    plans: Sequence[ShardPlan],
+    *,
+    workers: int,
+    cpus: int,
+    use_gpu: bool,
+    on_shard: Callable[[int], None],
+) -> None:
+    """Makes the shards of `plans`, in any order; `on_shard` is told each number once it is committed.
+
+    Execution is at-least-once; a shard that is made twice is the same bytes twice.
+    """
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    workers = min(workers, len(plans))
+    # A pool that takes every CPU leaves none for the rest of the pipeline, and hangs.
+    share = {"num_gpus": 1.0} if use_gpu else {"num_cpus": min(1.0, max(cpus - 1, 0.5) / workers)}
+    items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
+    made = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+        ShardMaker,
+        batch_size=1,
+        compute=ActorPoolStrategy(size=workers),
+        fn_constructor_kwargs={"model": model, "settings": settings, "target": target, "use_gpu": use_gpu},
+        **share,
+    )
+    try:
+        for row in made.iter_rows():
+            on_shard(int(row["shard"]))
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, UserError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise UserError(str(cause)) from error

@@ -1,0 +1,100 @@
+"""Making shards: mint, encode, write, commit. What has a valid commit is never made again."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.images import encode_png
+from pipeline.models.weights import TrainedPair
+from pipeline.sampling.minting import MintSettings, mint
+from pipeline.sampling.plan import ShardPlan
+from pipeline.sampling.writers import WRITERS
+from pipeline.storage import file_sha256, write_json
+
+Commit = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ShardTarget:
+    """Where shards go and what they are called by."""
+
+    run: Path
+    fingerprint: str
+    formats: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @property
+    def shards(self) -> Path:
+        return self.run / "shards"
+
+    def commit_path(self, shard: int) -> Path:
+        return self.run / "commits" / f"{shard:06d}.json"
+
+
+def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, plan: ShardPlan) -> Commit:
+    """Makes one shard in each format and commits it; the commit record is written last."""
+    started = time.monotonic()
+    records = mint(pair, settings, plan)
+    encoded = [encode_png(image) for image in records.images]
+    files = []
+    for kind in sorted(target.formats, key=list(WRITERS).index):
+        ending, write = WRITERS[kind]
+        path = target.shards / f"{plan.name}{ending}"
+        write(path, records, encoded, target.classes)
+        files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+    counts = np.bincount(records.labels, minlength=len(target.classes)).tolist()
+    commit = {
+        "shard": plan.shard,
+        "first_index": plan.first_index,
+        "rows": plan.rows,
+        "candidates": plan.rows,  # no filter rejects any yet
+        **files[0],
+        "also": files[1:],
+        "labels": dict(zip(target.classes, counts, strict=True)),
+        "fingerprint": target.fingerprint,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    write_json(target.commit_path(plan.shard), commit)
+    return commit
+
+
+def committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> dict[int, Commit]:
+    """The valid commits among those of `plans`, by shard."""
+    found = {}
+    for plan in plans:
+        commit = _read_commit(target.commit_path(plan.shard))
+        if commit is not None and _is_valid(commit, target, plan):
+            found[plan.shard] = commit
+    return found
+
+
+def shard_files(commit: Commit) -> list[dict[str, Any]]:
+    """Every file of a shard: `{file, bytes, sha256}` each."""
+    return [{key: commit[key] for key in ("file", "bytes", "sha256")}, *commit["also"]]
+
+
+def _read_commit(path: Path) -> Commit | None:
+    try:
+        commit: Commit = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return commit
+
+
+def _is_valid(commit: Commit, target: ShardTarget, plan: ShardPlan) -> bool:
+    if (commit["fingerprint"], commit["first_index"], commit["rows"]) != (
+        target.fingerprint,
+        plan.first_index,
+        plan.rows,
+    ):
+        return False
+    for file in shard_files(commit):
+        path = target.shards / Path(file["file"]).name
+        if not path.is_file() or path.stat().st_size != file["bytes"] or file_sha256(path) != file["sha256"]:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""One module a DVC stage: parse, call the pipeline, write what it returns."""

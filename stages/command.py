@@ -1,0 +1,98 @@
+"""What every stage's command line shares: options, places, run folders, and how errors end."""
+
+import argparse
+import fcntl
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config, load_config, load_preset
+from pipeline.errors import UserError
+from pipeline.fingerprint import canonical_digest, run_folder
+
+
+@dataclass(frozen=True)
+class Command:
+    """A parsed command line. Places default to those of the checkout."""
+
+    stage: str
+    config: Config
+    data: Path  # canonical dataset
+    model: Path  # model and embedder
+    out: Path  # what the stage makes
+    metrics: Path  # where its figures go
+    fresh: bool
+
+    def say(self, text: str) -> None:
+        """Tells the user what is going on."""
+        print(f"{self.stage}: {text}", flush=True)
+
+    def fingerprint(self, parameters: dict[str, Any]) -> str:
+        """Identity of this stage's run with `parameters`, which must hold all that its result depends on."""
+        return canonical_digest({"stage": self.stage, **parameters})
+
+    @contextmanager
+    def run(self, fingerprint: str) -> Iterator[Path]:
+        """The run's folder, locked against a second process; empty at first with `--fresh`."""
+        folder = run_folder(self.config.root, self.stage, fingerprint).absolute()
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = folder.with_suffix(".lock").open("w")
+        except OSError as error:
+            raise UserError(f"root: {self.config.root!r}: {folder.parent} cannot be written: {error.strerror}.") from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"Another process is working on this {self.stage} run ({folder}): wait for it, or end it first."
+                ) from None
+            if self.fresh:
+                shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(exist_ok=True)
+            yield folder
+
+
+def main(stage: str, about: str, default_out: str, work: Callable[[Command], None]) -> None:
+    """Parses the command line, runs `work`, and ends with 0, or with 1 and one message."""
+    parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=about)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--preset", help="a preset of conf/ (default: the one that conf/active.yaml names)")
+    which.add_argument("--config", type=Path, help="a config file of your own")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
+    parser.add_argument("--data", type=Path, help="canonical dataset (default: data/NAME)")
+    parser.add_argument("--model", type=Path, help="model and embedder (default: models/NAME)")
+    parser.add_argument("--out", type=Path, help=f"output (default: {default_out}/NAME)")
+    parser.add_argument("--fresh", action="store_true", help="redo the work even where a finished run is there")
+    arguments = parser.parse_args()
+    # `kill` and Ctrl-C end the same way: through the `finally` blocks.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        config = (
+            load_config(arguments.config, arguments.set)
+            if arguments.config is not None
+            else load_preset(arguments.preset, arguments.set)
+        )
+        out = arguments.out or Path(default_out) / config.name
+        metrics_beside_out = out if default_out == "metrics" else out / "metrics"
+        command = Command(
+            stage=stage,
+            config=config,
+            data=arguments.data or Path("data") / config.name,
+            model=arguments.model or Path("models") / config.name,
+            out=out,
+            metrics=Path("metrics") / config.name if arguments.out is None else metrics_beside_out,
+            fresh=arguments.fresh,
+        )
+        work(command)
+    except UserError as error:
+        print(f"{stage}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"{stage}: interrupted; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)

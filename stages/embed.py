@@ -1,0 +1,56 @@
+"""Canonical dataset in, domain classifier out: `models/<name>/embedder.*`, the ruler of every distance."""
+
+from functools import partial
+
+import torch
+
+from pipeline.data.canonical import describe, load_split
+from pipeline.embedding.classifier import DomainClassifier, Fit, accuracy, train_classifier
+from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, save_embedder
+from pipeline.fingerprint import source_digest
+from pipeline.storage import link_or_copy, read_json, write_json
+from stages.command import Command, main
+
+
+def embed(command: Command) -> None:
+    """Trains the classifier on `train`, reports its accuracy on `holdout`."""
+    settings, dataset = command.config.embed, describe(command.data)
+    fingerprint = command.fingerprint(
+        {
+            "embed": settings.model_dump(mode="json"),
+            "data": dataset["digest"],
+            "code": source_digest("pipeline.embedding", "pipeline.models.precision"),
+            "software": {"torch": torch.__version__},
+            "threads": torch.get_num_threads(),
+        }
+    )
+    with command.run(fingerprint) as run:
+        if not (run / DESCRIPTION).is_file():
+            shape = {
+                "size": dataset["image"]["height"],
+                "channels": dataset["image"]["channels"],
+                "classes": len(dataset["classes"]),
+                "features": settings.features,
+            }
+            fit = Fit(settings.total_images, settings.batch_size, settings.learning_rate, settings.seed)
+            images, labels = load_split(command.data, "train")
+            network = train_classifier(
+                partial(DomainClassifier, **shape),
+                images,
+                labels,
+                fit,
+                lambda seen, loss: command.say(f"{seen:,} of {fit.total_images:,} images, loss {loss:.3f}"),
+            )
+            assert isinstance(network, DomainClassifier)
+            measured = {f"{split}_accuracy": accuracy(network, *load_split(command.data, split))
+                        for split in ("validation", "holdout")}  # fmt: skip
+            save_embedder(run, network, {"network": shape, "data": dataset["digest"], "fingerprint": fingerprint, **measured})
+        for name in (WEIGHTS, DESCRIPTION):
+            link_or_copy(run / name, command.out / name)
+        description = read_json(run / DESCRIPTION, "embedder description")
+    write_json(command.metrics / "embed.json", {"holdout_accuracy": description["holdout_accuracy"]})
+    command.say(f"accuracy on holdout {description['holdout_accuracy']:.1%} -> {command.out / WEIGHTS}")
+
+
+if __name__ == "__main__":
+    main("embed", __doc__, "models", embed)

@@ -1,0 +1,57 @@
+"""Model and holdout in, its quality out: `metrics/<name>/evaluate.json`."""
+
+import numpy as np
+
+from pipeline.data.canonical import describe, load_split
+from pipeline.embedding.embedder import load_embedder
+from pipeline.evaluation.distances import frechet_distance
+from pipeline.evaluation.model_quality import features_of, model_quality
+from pipeline.models.generate import generate_pixels
+from pipeline.models.latents import balanced_labels, latents
+from pipeline.models.precision import resolve_precision
+from pipeline.models.weights import load_pair
+from pipeline.storage import write_json
+from stages.command import Command, main
+
+BATCH = 500
+
+
+def evaluate(command: Command) -> None:
+    """Measures fakes against `holdout`, with the distance of as many real training images beside it as the floor."""
+    config, dataset = command.config, describe(command.data)
+    pair, embedder = load_pair(command.model), load_embedder(command.model)
+    count, seed = config.evaluate.images, config.evaluate.seed
+    real, real_labels = load_split(command.data, "holdout")
+    z = latents(seed, 0, count, pair.spec.latent_size, pair.spec.latent_prior)
+    labels = balanced_labels(0, count, pair.spec.classes)
+    precision = resolve_precision(config.train.precision, "cpu")
+    command.say(f"generating {count:,} images")
+    fake = generate_pixels(pair.generator, pair.spec, z, labels, batch_size=BATCH, precision=precision)
+    quality = model_quality(embedder, fake, labels, real, real_labels, pair.spec.classes)
+
+    train_images, _ = load_split(command.data, "train")
+    chosen = np.random.default_rng(seed).permutation(len(train_images))[:count]
+    floor = frechet_distance(features_of(embedder, train_images[chosen]), features_of(embedder, real))
+    diversity = quality.pop("diversity")
+    metrics = {
+        "fd_domain": round(quality["fd_domain"], 4),
+        "fd_domain_floor": round(floor, 4),
+        "fd_domain_ratio": round(quality["fd_domain"] / floor, 4),
+        "label_accuracy": quality["label_accuracy"],
+        "diversity_min": round(quality["diversity_min"], 4),
+        "diversity": {name: round(value, 4) for name, value in zip(dataset["classes"], diversity, strict=True)},
+        "images": count,
+        "real_images": len(real),
+        "split": "holdout",
+        "embedder": embedder.digest,
+        "model": pair.digest,
+    }
+    write_json(command.metrics / "evaluate.json", metrics)
+    command.say(
+        f"fd_domain {metrics['fd_domain']:.1f} (real against real {floor:.1f}), labels right "
+        f"{metrics['label_accuracy']:.1%}, least within-class diversity {metrics['diversity_min']:.2f} of real"
+    )
+
+
+if __name__ == "__main__":
+    main("evaluate", __doc__, "metrics", evaluate)

@@ -1,0 +1,118 @@
+"""Model in, synthetic dataset out: `datasets/<name>/{data/,manifest.json}`."""
+
+import importlib.metadata
+import time
+from typing import Any
+
+from pipeline import __version__
+from pipeline.cluster import connect, sample_workers
+from pipeline.fingerprint import source_digest
+from pipeline.models.hardware import device_name
+from pipeline.models.precision import resolve_precision
+from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.sampling.manifest import build_manifest, publish
+from pipeline.sampling.minting import MintSettings
+from pipeline.sampling.plan import plan_shards
+from pipeline.sampling.ray_data import make_shards
+from pipeline.sampling.shards import ShardTarget, committed
+from pipeline.storage import require_free_space
+from stages.command import Command, main
+
+CODE = ("pipeline.sampling", "pipeline.models", "pipeline.data.images")
+SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "numpy", "scipy", "webdataset")
+
+
+def sample(command: Command) -> None:
+    """Makes the shards that are missing and publishes the dataset, its manifest last."""
+    config, pair = command.config, load_pair(command.model)
+    settings = config.sample
+    plans = plan_shards(settings.count, settings.shard_size)
+    require_free_space(command.out, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
+    with connect() as resources:
+        workers = sample_workers(config.cluster.sample_workers, resources)
+        use_gpu = resources.gpus > 0
+        mint_settings = MintSettings(
+            seed=settings.seed,
+            batch_size=settings.batch_size,
+            precision=resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu"),
+        )
+        software = {name: importlib.metadata.version(name) for name in SOFTWARE}
+        fingerprint = command.fingerprint(
+            {
+                "sample": settings.model_dump(mode="json", exclude={"count"}),
+                "model": pair.digest,
+                "classes": pair.description["classes"],
+                "code": source_digest(*CODE),
+                "software": software,
+                "device": {"kind": "cuda" if use_gpu else "cpu", "precision": mint_settings.precision, "threads": 1},
+            }
+        )
+        with command.run(fingerprint) as run:
+            target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(pair.description["classes"]))
+            done = committed(target, plans)
+            missing = [plan for plan in plans if plan.shard not in done]
+            if missing:
+                command.say(f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {run.name}")
+                progress = _Progress(command, len(plans), len(missing), settings.shard_size)
+                make_shards(
+                    command.model.absolute(),
+                    mint_settings,
+                    target,
+                    missing,
+                    workers=workers,
+                    cpus=resources.cpus,
+                    use_gpu=use_gpu,
+                    on_shard=progress.one_more,
+                )
+            commits = list(committed(target, plans).values())
+            device = device_name(use_gpu)
+            manifest = build_manifest(target, commits, _about(command, pair, {**software, "device": device}))
+            publish(target, manifest, command.out)
+    command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
+
+
+def _about(command: Command, pair: TrainedPair, software: dict[str, str]) -> dict[str, Any]:
+    spec = pair.spec
+    source = pair.description["data"]
+    config = command.config.model_dump(
+        mode="json", exclude={"root": True, "cluster": True, "data": {"source": {"path"}}}
+    )
+    return {
+        "name": command.config.name,
+        "classes": pair.description["classes"],
+        "image": {
+            "height": spec.image_size,
+            "width": spec.image_size,
+            "channels": spec.channels,
+            "encoding": command.config.sample.encoding,
+        },
+        "model": {"digest": pair.digest, "uri": f"models/{pair.description['name']}"},
+        "source": {"digest": source["digest"], "name": source["source"]["name"], "licence": source["source"]["licence"]},
+        "config": config,
+        "software": {"imagemint": __version__, "ray": importlib.metadata.version("ray"), **software},
+    }
+
+
+def _bytes_per_image(pair: TrainedPair) -> int:
+    """An upper bound: a PNG of noise, with what a record and a tar header add, in the run and in the output."""
+    return int(1.1 * pair.spec.channels * pair.spec.image_size**2) + 3_500
+
+
+class _Progress:
+    def __init__(self, command: Command, shards: int, missing: int, shard_size: int) -> None:
+        self.command, self.shards, self.missing, self.shard_size = command, shards, missing, shard_size
+        self.made = 0
+        self.started = time.monotonic()
+
+    def one_more(self, shard: int) -> None:
+        self.made += 1
+        elapsed = time.monotonic() - self.started
+        left = elapsed / self.made * (self.missing - self.made)
+        self.command.say(
+            f"shard {shard} committed, {self.shards - self.missing + self.made} of {self.shards} | "
+            f"{self.made * self.shard_size / elapsed:,.0f} images/s | {int(left // 60)}:{int(left % 60):02d} left"
+        )
+
+
+if __name__ == "__main__":
+    main("sample", __doc__, "datasets", sample)
