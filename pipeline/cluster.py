@@ -27,8 +27,8 @@ class Resources:
 def connect() -> Iterator[Resources]:
     """Connects to the cluster that `RAY_ADDRESS` names, else starts Ray inside this process; ends it afterwards."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray's own remarks on its inner life; what concerns the user is raised as an error.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     address = os.environ.get("RAY_ADDRESS")
     if address:
         _require_ray_at(address)
@@ -36,9 +36,10 @@ def connect() -> Iterator[Resources]:
 
     try:
         if address:
-            ray.init(address=address, log_to_driver=True, logging_level=logging.WARNING)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
-            ray.init(address="local", include_dashboard=False, log_to_driver=True, logging_level=logging.WARNING)
+            # Not "auto": a cluster that happens to run on this machine is not taken for ours.
+            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
         raise UserError(f"Could not connect to {where}: {str(error).strip().splitlines()[0]}") from None

@@ -92,7 +92,7 @@ def train_classifier(
         images: `uint8 [N, C, S, S]`.
         labels: `int64 [N]`.
         fit: budget and rates.
-        progress: told the images seen and the current loss, about 20 times.
+        progress: told the images seen and the current loss, about ten times.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(fit.seed)
@@ -112,8 +112,8 @@ def train_classifier(
             loss.backward()
             optimizer.step()
             schedule.step()
-            if progress is not None and (step + 1) % max(steps // 20, 1) == 0:
-                progress((step + 1) * fit.batch_size, float(loss))
+            if progress is not None and (step + 1) % max(steps // 10, 1) == 0:
+                progress((step + 1) * fit.batch_size, loss.item())
     return network.eval()
 
 

@@ -59,7 +59,7 @@ def make_shards(
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = min(workers, len(plans))
     # A pool that takes every CPU leaves none for the rest of the pipeline, and hangs.
     share = {"num_gpus": 1.0} if use_gpu else {"num_cpus": min(1.0, max(cpus - 1, 0.5) / workers)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import ray.train
 import torch
+from ray.util.queue import Queue
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from pipeline.data.canonical import load_split
@@ -16,7 +17,7 @@ from pipeline.models.pair import PairSpec
 from pipeline.models.weights import save_pair
 from pipeline.storage import write_json
 from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
-from pipeline.training.progress import ProgressLine
+from pipeline.training.progress import shown
 from pipeline.training.trainer import Judge, Metrics, Place, Recipe, Trainer
 
 WORKER_RESTARTS = 3
@@ -42,10 +43,11 @@ def train_on_ray(job: TrainingJob) -> None:
     ray_state = job.run / "ray"
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own.
     shutil.rmtree(ray_state, ignore_errors=True)
+    progress = Queue(actor_options={"num_cpus": 0})
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
         _worker,
-        train_loop_config={"job": job},
+        train_loop_config={"job": job, "progress": progress},
         torch_config=TorchConfig(backend="nccl" if job.use_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=job.workers, use_gpu=job.use_gpu, resources_per_worker=resources
@@ -57,7 +59,8 @@ def train_on_ray(job: TrainingJob) -> None:
         ),
     )
     try:
-        trainer.fit()
+        with shown(progress, job.recipe.total_images):
+            trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. Checkpoints are kept in {job.run / 'checkpoints'}.") from error
     shutil.rmtree(ray_state, ignore_errors=True)
@@ -70,6 +73,7 @@ def _reason(error: BaseException) -> str:
 
 def _worker(config: dict[str, Any]) -> None:
     job: TrainingJob = config["job"]
+    progress: Queue = config["progress"]
     context = ray.train.get_context()
     torch.set_num_threads(job.threads)
     torch.set_flush_denormal(True)  # dying activations would slow the CPU down many times
@@ -80,13 +84,12 @@ def _worker(config: dict[str, Any]) -> None:
     saved = load_newest_checkpoint(job.run / "checkpoints")
     if saved is not None:
         trainer.restore(saved)
-    progress = ProgressLine(job.recipe.total_images)
 
     def on_checkpoint(trainer: Trainer, metrics: Metrics) -> None:
         if place.rank == 0:
             save_checkpoint(job.run / "checkpoints", trainer.images_seen, trainer.state())
             judge.picture(trainer.average, job.run / "samples" / f"images-{trainer.images_seen:09d}.png")
-            progress.show(metrics)
+            progress.put(metrics)
         ray.train.report(metrics)
 
     trainer.run(on_checkpoint)

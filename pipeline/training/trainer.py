@@ -134,17 +134,20 @@ class Trainer:
     def run(self, on_checkpoint: Callable[["Trainer", Metrics], None]) -> None:
         """Trains to the end of the budget; calls `on_checkpoint` on every worker at each checkpoint."""
         recipe = self.recipe
-        steps_between = recipe.checkpoint_every_images // recipe.batch_size
         started, first_image = time.monotonic(), self.images_seen
         for step in range(self.images_seen // recipe.batch_size, self.total_steps):
             result = self._one_step(step)
-            last = step + 1 == self.total_steps
-            if (step + 1) % steps_between == 0 or last:
+            if self._ends_in_checkpoint(step):
                 elapsed = time.monotonic() - started
                 metrics = self._measure(result, (self.images_seen - first_image) / elapsed)
                 on_checkpoint(self, metrics)
                 # What a checkpoint costs is no part of the throughput.
                 started, first_image = time.monotonic(), self.images_seen
+
+    def _ends_in_checkpoint(self, step: int) -> bool:
+        before, after = step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size
+        interval = self.recipe.checkpoint_every_images
+        return after // interval > before // interval or step + 1 == self.total_steps
 
     def _one_step(self, step: int) -> StepResult:
         recipe, place = self.recipe, self.place

@@ -1,0 +1,61 @@
+"""The audit: what the shards on disk hold, judged from their bytes alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.data.canonical import pixel_digests
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one pass over all records found. `images` holds the first `kept` records, `uint8 [kept, C, S, S]`."""
+
+    records: int
+    unique: int
+    train_copies: int
+    class_counts: NDArray[np.int64]
+    images: Tensor
+    labels: Tensor
+
+
+def survey(
+    shards: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64]]], train_images: Tensor, classes: int, keep: int
+) -> Content:
+    """One pass over `(images uint8 [N, H, W, C], labels int64 [N])` of every shard.
+
+    Memory: 32 bytes a record for duplicates, and the first `keep` images.
+    """
+    train = set(pixel_digests(train_images.permute(0, 2, 3, 1).numpy()))
+    seen: set[bytes] = set()
+    copies = records = 0
+    counts = np.zeros(classes, dtype=np.int64)
+    kept_images, kept_labels = [], []
+    room = keep
+    for images, labels in shards:
+        digests = pixel_digests(images)
+        copies += sum(digest in train for digest in digests)
+        seen.update(bytes.fromhex(digest) for digest in digests)
+        records += len(labels)
+        counts += np.bincount(labels, minlength=classes)
+        if room > 0:
+            kept_images.append(torch.from_numpy(images[:room].transpose(0, 3, 1, 2).copy()))
+            kept_labels.append(torch.from_numpy(labels[:room].copy()))
+            room -= len(kept_labels[-1])
+    return Content(records, len(seen), copies, counts, torch.cat(kept_images), torch.cat(kept_labels))
+
+
+def content_metrics(content: Content) -> dict[str, Any]:
+    """`unique_share`, `train_copies` and `class_balance` (rarest class over commonest)."""
+    return {
+        "records": content.records,
+        "unique_share": round(content.unique / content.records, 6),
+        "duplicates": content.records - content.unique,
+        "train_copies": content.train_copies,
+        "class_balance": round(float(content.class_counts.min() / content.class_counts.max()), 6),
+    }

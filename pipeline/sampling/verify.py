@@ -1,0 +1,170 @@
+"""Verifying a dataset against its manifest: every byte, every record, and a few records made again."""
+
+import random
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.data.images import decode_png, image_schema
+from pipeline.models.hardware import device_name
+from pipeline.models.weights import TrainedPair
+from pipeline.sampling.manifest import dataset_id
+from pipeline.sampling.minting import MintSettings, mint_aligned_batch
+from pipeline.sampling.plan import plan_shards
+from pipeline.sampling.shards import shard_files
+from pipeline.sampling.writers import EXTRA_COLUMNS
+from pipeline.storage import file_sha256
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A shard as read back from disk: `images: uint8 [N, H, W, C]`, `labels, indices: int64 [N]`, and its first index."""
+
+    first_index: int
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    indices: NDArray[np.int64]
+
+
+@dataclass
+class Findings:
+    """What is wrong (one line each, naming the file), and what was looked at."""
+
+    problems: list[str] = field(default_factory=list)
+    files: int = 0
+    records: int = 0
+    regenerated: str = "not asked for"
+
+
+def verify_files(dataset: Path, manifest: dict[str, Any]) -> Findings:
+    """Checks identity, completeness and digests; reads every byte and decodes nothing."""
+    findings = Findings()
+    problems, shards = findings.problems, manifest["shards"]
+    expected = dataset_id(manifest["fingerprint"], manifest["count"], shards)
+    if expected != manifest["dataset_id"]:
+        problems.append("manifest.json: dataset_id does not follow from the shards it lists: the manifest was edited")
+    size = max((shard["rows"] for shard in shards), default=1)
+    planned = [(plan.shard, plan.first_index, plan.rows) for plan in plan_shards(manifest["count"], size)]
+    if [(shard["shard"], shard["first_index"], shard["rows"]) for shard in shards] != planned:
+        problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest['count'] - 1} once each")
+    listed = [file for shard in shards for file in shard_files(shard)]
+    for file in listed:
+        findings.files += 1
+        path = dataset / file["file"]
+        if Path(file["file"]).parent != Path("data"):
+            problems.append(f"{file['file']}: lies outside data/")
+        elif not path.is_file():
+            problems.append(f"{file['file']}: missing")
+        elif path.stat().st_size != file["bytes"]:
+            problems.append(f"{file['file']}: {path.stat().st_size} bytes, the manifest says {file['bytes']}")
+        elif file_sha256(path) != file["sha256"]:
+            problems.append(f"{file['file']}: its SHA-256 differs from the manifest's")
+    present = {f"data/{path.name}" for path in (dataset / "data").glob("*")}
+    problems += [f"{extra}: not in the manifest" for extra in sorted(present - {file["file"] for file in listed})]
+    return findings
+
+
+def read_shards(dataset: Path, manifest: dict[str, Any], findings: Findings) -> Iterator[Shard]:
+    """Reads every shard back, one at a time, decoding every image; what is wrong goes into `findings`."""
+    schema = image_schema(manifest["classes"], EXTRA_COLUMNS)
+    for shard in manifest["shards"]:
+        for file in shard_files(shard):
+            path = dataset / file["file"]
+            try:
+                read = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
+                contents, labels, indices = read
+                images = _decode(contents, manifest["image"])
+            except (ValueError, OSError, KeyError, pa.ArrowException, tarfile.TarError) as error:
+                findings.problems.append(f"{file['file']}: {error}")
+                continue
+            found = Shard(shard["first_index"], images, labels, indices)
+            findings.problems += [f"{file['file']}: {problem}" for problem in _mismatches(found, shard, manifest)]
+            findings.records += len(labels)
+            if file["file"] == shard["file"]:
+                yield found
+
+
+def verify_records(
+    dataset: Path, manifest: dict[str, Any], pair: TrainedPair, findings: Findings, count: int, seed: int = 0
+) -> None:
+    """Makes `count` random records again from the model and compares the pixels with the stored ones."""
+    if pair.digest != manifest["model"]["digest"]:
+        findings.regenerated = "not compared: another model than the dataset was made with"
+        return
+    here = device_name(use_gpu=False)
+    if here != manifest["software"]["device"]:
+        findings.regenerated = f"not comparable here: made on {manifest['software']['device']!r}, this is {here!r}"
+        return
+    sample = manifest["config"]["sample"]
+    settings = MintSettings(sample["seed"], sample["batch_size"], manifest["precision"])
+    chosen = sorted(random.Random(seed).sample(range(manifest["count"]), min(count, manifest["count"])))
+    schema = image_schema(manifest["classes"], EXTRA_COLUMNS)
+    different = []
+    for index in chosen:
+        shard = next(s for s in manifest["shards"] if s["first_index"] <= index < s["first_index"] + s["rows"])
+        path = dataset / shard["file"]
+        try:
+            contents, _, indices = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
+            stored = _decode([contents[index - shard["first_index"]]], manifest["image"])[0]
+        except (ValueError, OSError, KeyError, IndexError, pa.ArrowException, tarfile.TarError):
+            continue  # reported when the shard was read
+        batch = mint_aligned_batch(pair, settings, sample["shard_size"], index)
+        if not np.array_equal(batch.images[int(np.flatnonzero(batch.indices == index)[0])], stored):
+            different.append(f"{shard['file']}: record {index} is not what the model makes")
+    findings.problems += different
+    findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"
+
+
+def _read_parquet(path: Path, schema: pa.Schema) -> tuple[list[bytes], NDArray[np.int64], NDArray[np.int64]]:
+    table = pq.read_table(path)
+    if not table.schema.equals(schema, check_metadata=True):
+        raise ValueError("its schema is not that of the dataset format")
+    contents = [content.as_py() for content in table["image"].combine_chunks().field("bytes")]
+    return contents, table["label"].to_numpy(), table["index"].to_numpy()
+
+
+def _read_tar(path: Path) -> tuple[list[bytes], NDArray[np.int64], NDArray[np.int64]]:
+    members: dict[str, dict[str, bytes]] = {}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            key, _, ending = member.name.partition(".")
+            file = tar.extractfile(member)
+            if file is None or not key.isdigit():
+                raise ValueError(f"unexpected member {member.name!r}")
+            members.setdefault(key, {})[ending] = file.read()
+    labels = np.array([int(parts["cls"]) for parts in members.values()], dtype=np.int64)
+    indices = np.array([int(key) for key in members], dtype=np.int64)
+    return [parts["png"] for parts in members.values()], labels, indices
+
+
+def _decode(contents: list[bytes], image: dict[str, Any]) -> NDArray[np.uint8]:
+    decoded = [decode_png(content, image["channels"]) for content in contents]
+    expected = (image["height"], image["width"], image["channels"])
+    wrong = [number for number, pixels in enumerate(decoded) if pixels.shape != expected]
+    if wrong:
+        raise ValueError(f"{len(wrong)} images are not {expected[0]}x{expected[1]}x{expected[2]}, the first at row {wrong[0]}")
+    return np.stack(decoded) if decoded else np.empty((0, *expected), np.uint8)
+
+
+def _mismatches(found: Shard, shard: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
+    if len(found.labels) != shard["rows"]:
+        yield f"{len(found.labels)} records, the manifest says {shard['rows']}"
+    expected = np.arange(shard["first_index"], shard["first_index"] + len(found.indices))
+    if not np.array_equal(found.indices, expected):
+        yield "its indices do not follow one another from the shard's first index"
+    classes = manifest["classes"]
+    if len(found.labels) and (found.labels.min() < 0 or found.labels.max() >= len(classes)):
+        yield "a label is outside the classes"
+        return
+    counts = dict(zip(classes, np.bincount(found.labels, minlength=len(classes)).tolist(), strict=True))
+    if counts != shard["labels"]:
+        yield "its labels are not distributed as the manifest says"
+
+
