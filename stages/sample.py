@@ -66,12 +66,12 @@ def sample(command: Command) -> None:
                 )
             commits = list(committed(target, plans).values())
             device = device_name(use_gpu)
-            manifest = build_manifest(target, commits, _about(command, pair, {**software, "device": device}))
+            manifest = build_manifest(target, commits, _about(command, pair, mint_settings.precision, {**software, "device": device}))
             publish(target, manifest, command.out)
     command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
 
 
-def _about(command: Command, pair: TrainedPair, software: dict[str, str]) -> dict[str, Any]:
+def _about(command: Command, pair: TrainedPair, precision: str, software: dict[str, str]) -> dict[str, Any]:
     spec = pair.spec
     source = pair.description["data"]
     config = command.config.model_dump(
@@ -89,6 +89,7 @@ def _about(command: Command, pair: TrainedPair, software: dict[str, str]) -> dic
         "model": {"digest": pair.digest, "uri": f"models/{pair.description['name']}"},
         "source": {"digest": source["digest"], "name": source["source"]["name"], "licence": source["source"]["licence"]},
         "config": config,
+        "precision": precision,
         "software": {"imagemint": __version__, "ray": importlib.metadata.version("ray"), **software},
     }
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
 from pipeline.sampling.shards import Commit, ShardTarget, shard_files
@@ -11,6 +13,46 @@ from pipeline.storage import link_or_copy, read_json, write_json
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+
+
+class _File(BaseModel):
+    file: str
+    bytes: int
+    sha256: str
+
+
+class _Shard(_File):
+    shard: int
+    first_index: int
+    rows: int
+    also: list[_File]
+    labels: dict[str, int]
+
+
+class _Image(BaseModel):
+    height: int
+    width: int
+    channels: int
+
+
+class _Manifest(BaseModel):
+    """What readers rely on; a file that lacks it is no manifest. Further keys are for people."""
+
+    model_config = ConfigDict(strict=True)
+
+    format_version: int
+    dataset_id: str
+    name: str
+    fingerprint: str
+    count: int
+    classes: list[str]
+    image: _Image
+    precision: str
+    model: dict[str, str]
+    source: dict[str, str]
+    software: dict[str, str]
+    config: dict[str, Any]
+    shards: list[_Shard]
 
 
 def build_manifest(target: ShardTarget, commits: Sequence[Commit], about: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +102,12 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
     if not (dataset / MANIFEST).is_file():
         raise UserError(f"No {MANIFEST} in {dataset}: not a finished dataset. Run `python -m stages.sample` again.")
     manifest: dict[str, Any] = read_json(dataset / MANIFEST, "manifest")
-    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
-        raise UserError(f"{dataset / MANIFEST}: not a manifest of format version {FORMAT_VERSION}.")
+    try:
+        version = _Manifest.model_validate(manifest).format_version
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(step) for step in first["loc"]) or "the file"
+        raise UserError(f"{dataset / MANIFEST}: not a manifest: {key}: {first['msg']}.") from None
+    if version != FORMAT_VERSION:
+        raise UserError(f"{dataset / MANIFEST}: format version {version}, this imagemint reads {FORMAT_VERSION}.")
     return manifest

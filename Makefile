@@ -1,0 +1,44 @@
+# `make repro` makes the dataset, `make test` checks the code. Both set up .venv first.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test test-all lint bench soak schema clean
+
+repro: .venv/.ready
+	@$(if $(PRESET),imagemint use $(PRESET))
+	@dvc repro
+	@imagemint summary
+
+test: .venv/.ready
+	pytest -m "not soak and not slow"
+
+test-all: .venv/.ready
+	pytest -m "not soak"
+
+soak: .venv/.ready
+	pytest -m soak --timeout 7200 -s
+
+lint: .venv/.ready
+	ruff format --check .
+	ruff check .
+	mypy
+
+bench: .venv/.ready
+	python -m tests.benchmarks.bench
+
+schema: .venv/.ready
+	imagemint schema > conf/schema.json
+
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
+	  || { echo "imagemint needs Python 3.11 or newer with venv (Debian: apt-get install python3 python3-venv)." >&2; exit 1; }
+	@echo "Setting up .venv (2.5 GB, a few minutes)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Removes what the pipeline made, and the environment. DVC's cache (.dvc/cache) stays.
+clean:
+	rm -rf .venv data models datasets metrics runs dvc_plots bench.json .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,117 @@
+"""The console script `imagemint`: what is not a stage."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline import __version__
+from pipeline.config.load import active_preset, load_preset, presets, use_preset
+from pipeline.config.schema import Config
+from pipeline.errors import UserError
+from pipeline.storage import read_json, write_atomically
+
+
+def main() -> None:
+    """Parses the command line; ends with 0, or with 1 and one message."""
+    parser = argparse.ArgumentParser(prog="imagemint", description="Looks at and checks what the stages make.")
+    parser.add_argument("--version", action="version", version=f"imagemint {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    show = commands.add_parser("show", help="draw a contact sheet of a dataset as PNG")
+    show.add_argument("dataset", type=Path)
+    show.add_argument("--out", type=Path, help="the PNG to write (default: DATASET's name + .png, here)")
+    show.add_argument("-n", type=int, default=12, help="images of each class")
+    show.set_defaults(work=lambda a: _show(a.dataset, a.out, a.n))
+
+    verify = commands.add_parser("verify", help="check a dataset against its manifest, byte by byte")
+    verify.add_argument("dataset", type=Path)
+    verify.add_argument("--model", type=Path, help="model to make records again with (default: models/NAME, if there)")
+    verify.add_argument("--records", type=int, default=20, help="random records to make again")
+    verify.set_defaults(work=lambda a: _verify(a.dataset, a.model, a.records))
+
+    doctor = commands.add_parser("doctor", help="what is installed, what hardware, what would run")
+    doctor.set_defaults(work=lambda _: _doctor())
+
+    use = commands.add_parser("use", help="make a preset the active one")
+    use.add_argument("preset")
+    use.set_defaults(work=lambda a: use_preset(a.preset))
+
+    summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
+    summary.set_defaults(work=lambda _: _summary())
+
+    schema = commands.add_parser("schema", help="print the JSON schema of a preset, for editors")
+    schema.set_defaults(work=lambda _: print(json.dumps(Config.model_json_schema(), indent=2)))
+
+    arguments = parser.parse_args()
+    try:
+        arguments.work(arguments)
+    except UserError as error:
+        print(f"imagemint: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+def _show(dataset: Path, out: Path | None, per_class: int) -> None:
+    from pipeline.data.contact_sheet import contact_sheet
+
+    if per_class < 1:
+        raise UserError(f"-n: {per_class}; at least 1.")
+    target = out or Path(f"{dataset.resolve().name}.png")
+    write_atomically(target, contact_sheet(dataset, per_class))
+    print(f"{target}: {per_class} images a class, one class a row")
+
+
+def _verify(dataset: Path, model: Path | None, records: int) -> None:
+    from pipeline.models.weights import load_pair
+    from pipeline.sampling.manifest import read_manifest
+    from pipeline.sampling.verify import read_shards, verify_files, verify_records
+
+    manifest = read_manifest(dataset)
+    findings = verify_files(dataset, manifest)
+    for _ in read_shards(dataset, manifest, findings):
+        pass
+    folder = model or Path(manifest["model"]["uri"])
+    if model is not None or folder.is_dir():
+        verify_records(dataset, manifest, load_pair(folder), findings, records)
+    else:
+        findings.regenerated = f"no record made again: no model in {folder} (give one with --model)"
+    if findings.problems:
+        listed = "\n".join(f"  {problem}" for problem in findings.problems)
+        raise UserError(f"{dataset}: {len(findings.problems)} problems\n{listed}")
+    print(f"{dataset}: {findings.files} files and {findings.records:,} records are as the manifest says")
+    print(f"{findings.regenerated}")
+    print(f"dataset {manifest['dataset_id']}")
+
+
+def _doctor() -> None:
+    from pipeline.doctor import examine
+
+    for line in examine():
+        print(line)
+
+
+def _summary() -> None:
+    config = load_preset(active_preset())
+    name = config.name
+    dataset, metrics = Path("datasets") / name, Path("metrics") / name
+    manifest: dict[str, Any] = read_json(dataset / "manifest.json", "manifest")
+    figures: dict[str, Any] = {}
+    for stage in ("evaluate", "audit", "accept"):
+        figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
+    shards = sum(1 + len(shard["also"]) for shard in manifest["shards"])
+    print(f"""
+Made      {manifest["count"]:,} synthetic images in {len(manifest["classes"])} classes, {shards} files, accepted by {len(figures["gates"])} gates
+Quality   a classifier trained on them gets {figures["tstr_accuracy"]:.1%} of real images right (trained on real ones: {figures["trtr_accuracy"]:.1%})
+          fd_domain {figures["fd_domain"]:.1f} (real against real {figures["fd_domain_floor"]:.1f}), least within-class diversity {figures["diversity_min"]:.2f} of real
+          {figures["unique_share"]:.2%} unique, {figures["train_copies"]} exact copies of training images
+Open      {dataset}/report/index.html   the report
+          {dataset}/README.md           the card; load_dataset("{dataset}") reads the images
+          models/{name}/samples/        what the generator made while it learnt
+Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
+
+
+if __name__ == "__main__":
+    main()

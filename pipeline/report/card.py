@@ -1,0 +1,62 @@
+"""The dataset card: `README.md` with the front matter that Hugging Face reads."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.report.templates import render
+from pipeline.storage import write_atomically
+
+SIZE_BOUNDS = [10**power for power in range(3, 13)]
+SIZE_NAMES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M",
+              "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T", "n>1T"]  # fmt: skip
+
+
+def write_card(path: Path, manifest: dict[str, Any], metrics: dict[str, Any]) -> None:
+    """Writes the card of the dataset that `manifest` describes, with its measured quality."""
+    matter = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
+    body = render("card.md.j2", manifest=manifest, metrics=metrics, parquet=has_parquet(manifest))
+    write_atomically(path, f"---\n{matter}---\n{body}".encode())
+
+
+def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Licence, size, and which files the loader takes; with Parquet also every column and its type."""
+    files = "data/train-*.parquet" if has_parquet(manifest) else "data/train-*.tar"
+    matter: dict[str, Any] = {
+        "license": manifest["source"]["licence"].lower(),
+        "pretty_name": f"{manifest['name']} (synthetic)",
+        "tags": ["synthetic", "image", "gan"],
+        "size_categories": [size_category(manifest["count"])],
+    }
+    if has_parquet(manifest):
+        # Every column must be listed: the loader ends with a CastError on one left out. For tars, declared
+        # features would make it return nothing but None.
+        names = {str(number): name for number, name in enumerate(manifest["classes"])}
+        matter["dataset_info"] = {
+            "features": [
+                {"name": "image", "dtype": "image"},
+                {"name": "label", "dtype": {"class_label": {"names": names}}},
+                {"name": "index", "dtype": "int64"},
+                {"name": "logit", "dtype": "float32"},
+            ],
+            "splits": [
+                {
+                    "name": "train",
+                    "num_bytes": sum(shard["bytes"] for shard in manifest["shards"]),
+                    "num_examples": manifest["count"],
+                }
+            ],
+        }
+    matter["configs"] = [{"config_name": "default", "data_files": [{"split": "train", "path": files}]}]
+    return matter
+
+
+def size_category(count: int) -> str:
+    """Hugging Face's name for a number of records."""
+    return SIZE_NAMES[sum(count >= bound for bound in SIZE_BOUNDS)]
+
+
+def has_parquet(manifest: dict[str, Any]) -> bool:
+    """Whether the dataset has Parquet shards (else only tars)."""
+    return bool(manifest["shards"][0]["file"].endswith(".parquet"))

@@ -1,0 +1,109 @@
+"""Croissant 1.1: the dataset's description for machines (http://mlcommons.org/croissant/1.1)."""
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.report.card import has_parquet
+from pipeline.sampling.shards import shard_files
+from pipeline.storage import write_json
+
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "path": "cr:path",
+    "prov": "http://www.w3.org/ns/prov#",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "sc": "https://schema.org/",
+    "source": "cr:source",
+    "transform": "cr:transform",
+}
+MEDIA_TYPES = {".parquet": "application/x-parquet", ".tar": "application/x-tar"}
+SPDX = "https://spdx.org/licenses/"
+
+
+def write_croissant(path: Path, manifest: dict[str, Any], version: str, published: str) -> None:
+    """Writes the description; `published` is a date, year-month-day."""
+    write_json(path, croissant(manifest, version, published))
+
+
+def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[str, Any]:
+    """A file object a shard, with its digest; where there is Parquet, a file set and the record set `default`."""
+    files = [file for shard in manifest["shards"] for file in shard_files(shard)]
+    distribution: list[dict[str, Any]] = [
+        {
+            "@type": "cr:FileObject",
+            "@id": Path(file["file"]).name,
+            "name": Path(file["file"]).name,
+            "contentUrl": file["file"],
+            "contentSize": f"{file['bytes']} B",
+            "encodingFormat": MEDIA_TYPES[Path(file["file"]).suffix],
+            "sha256": file["sha256"],
+        }
+        for file in files
+    ]
+    record_sets = []
+    if has_parquet(manifest):
+        distribution.append(
+            {
+                "@type": "cr:FileSet",
+                "@id": "parquet-files",
+                "name": "parquet-files",
+                "encodingFormat": MEDIA_TYPES[".parquet"],
+                "includes": "data/train-*.parquet",
+            }
+        )
+        fields = [
+            _field("image", "sc:ImageObject", transform={"jsonPath": "bytes"}),
+            _field("label", "sc:Integer"),
+            _field("index", "sc:Integer"),
+            _field("logit", "sc:Float"),
+        ]
+        record_sets.append({"@type": "cr:RecordSet", "@id": "default", "name": "default", "field": fields})
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.1",
+        "name": f"{manifest['name']}-synthetic",
+        "description": (
+            f"{manifest['count']:,} synthetic images in {len(manifest['classes'])} classes ({', '.join(manifest['classes'])}), "
+            f"made by a generative adversarial network trained on {manifest['source']['name']}."
+        ),
+        "license": SPDX + manifest["source"]["licence"],
+        "url": f"urn:sha256:{manifest['dataset_id']}",
+        "version": version,
+        "creator": {"@type": "sc:Organization", "name": f"imagemint {manifest['software']['imagemint']}"},
+        "datePublished": published,
+        "prov:wasDerivedFrom": {"@id": f"urn:sha256:{manifest['source']['digest']}", "sc:name": manifest["source"]["name"]},
+        "prov:wasGeneratedBy": {
+            "@type": "prov:Activity",
+            "@id": f"urn:sha256:{manifest['fingerprint']}",
+            "prov:used": {"@id": f"urn:sha256:{manifest['model']['digest']}"},
+        },
+        "distribution": distribution,
+        "recordSet": record_sets,
+    }
+
+
+def _field(name: str, data_type: str, transform: dict[str, str] | None = None) -> dict[str, Any]:
+    source: dict[str, Any] = {"fileSet": {"@id": "parquet-files"}, "extract": {"column": name}}
+    if transform is not None:
+        source["transform"] = transform
+    return {"@type": "cr:Field", "@id": f"default/{name}", "name": name, "dataType": data_type, "source": source}

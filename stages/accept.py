@@ -1,0 +1,28 @@
+"""Figures in, verdict out: `metrics/<name>/accept.json`, or an end with the gates that were missed."""
+
+from pipeline.errors import UserError
+from pipeline.evaluation.gates import as_records, judge_gates
+from pipeline.storage import read_json, write_json
+from stages.command import Command, main
+
+
+def accept(command: Command) -> None:
+    """Compares the figures of evaluate and audit with the gates of the config."""
+    verdict_file = command.metrics / "accept.json"
+    verdict_file.unlink(missing_ok=True)
+    measured = {}
+    for stage in ("evaluate", "audit"):
+        measured.update(read_json(command.metrics / f"{stage}.json", f"figures of the stage {stage}"))
+    verdicts = judge_gates(command.config.gates, measured)
+    missed = [verdict for verdict in verdicts if not verdict.met]
+    if missed:
+        lines = [f"  {verdict.metric}: {verdict.value:.4g}, must be {verdict.bound}" for verdict in missed]
+        raise UserError(
+            f"{command.config.name} is not accepted: {len(missed)} of {len(verdicts)} gates missed\n" + "\n".join(lines)
+        )
+    write_json(verdict_file, {"accepted": True, "dataset_id": measured["dataset_id"], "gates": as_records(verdicts)})
+    command.say(f"accepted: all {len(verdicts)} gates met")
+
+
+if __name__ == "__main__":
+    main("accept", __doc__, "metrics", accept)

@@ -1,0 +1,122 @@
+"""Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline.data.canonical import load_split
+from pipeline.errors import UserError
+from pipeline.evaluation.audit import content_metrics, survey
+from pipeline.evaluation.gates import judge_gates
+from pipeline.evaluation.usefulness import mean, usefulness
+from pipeline.fingerprint import source_digest
+from pipeline.models.weights import load_pair
+from pipeline.report.card import write_card
+from pipeline.report.croissant import write_croissant
+from pipeline.report.page import COLUMNS, write_report
+from pipeline.sampling.manifest import read_manifest
+from pipeline.sampling.verify import read_shards, verify_files, verify_records
+from pipeline.storage import read_json, write_json
+from stages.command import Command, main
+
+VERSION = "1.0.0"
+REGENERATED = 20
+
+
+def audit(command: Command) -> None:
+    """Reads every byte back, measures, writes the report; a damaged dataset is refused."""
+    config, manifest = command.config, read_manifest(command.out)
+    evaluation = read_json(command.metrics / "evaluate.json", "evaluation (made by the stage evaluate)")
+    train_images, train_labels = load_split(command.data, "train")
+    holdout_images, holdout_labels = load_split(command.data, "holdout")
+    classes = manifest["classes"]
+
+    findings = verify_files(command.out, manifest)
+    content = survey(
+        ((shard.images, shard.labels) for shard in read_shards(command.out, manifest, findings)),
+        train_images,
+        len(classes),
+        keep=config.audit.total_images,
+    )
+    verify_records(command.out, manifest, load_pair(command.model), findings, REGENERATED)
+    if findings.problems:
+        raise UserError(
+            f"{command.out} is not what its manifest says:\n"
+            + "\n".join(f"  {problem}" for problem in findings.problems)
+            + "\nRun sample again: it replaces what is damaged."
+        )
+    command.say(f"{findings.records:,} records read back from {findings.files} files; {findings.regenerated}")
+
+    budget = {"classes": len(classes), "total_images": config.audit.total_images, "seeds": config.audit.seeds}
+    command.say("training a classifier on synthetic images")
+    tstr = usefulness(content.images, content.labels, holdout_images, holdout_labels, **budget)
+    trtr = _real_on_real(command, train_images, train_labels, holdout_images, holdout_labels, budget)
+    metrics = {
+        **content_metrics(content),
+        "tstr_accuracy": mean(tstr),
+        "trtr_accuracy": mean(trtr),
+        "tstr_ratio": round(mean(tstr) / mean(trtr), 4),
+        "dataset_id": manifest["dataset_id"],
+    }
+    write_json(command.metrics / "audit.json", metrics)
+
+    everything = {**evaluation, **metrics}
+    training = command.metrics / "training.csv"
+    write_report(
+        command.out / "report" / "index.html",
+        manifest=manifest,
+        metrics=everything,
+        verdicts=judge_gates(config.gates, everything),
+        fake=_by_class(content.images, content.labels, classes),
+        real=_by_class(holdout_images, holdout_labels, classes),
+        training=training.read_text(encoding="utf-8") if training.is_file() else "",
+    )
+    write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())
+    write_card(command.out / "README.md", manifest, everything)
+    command.say(
+        f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}; "
+        f"{metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images "
+        f"-> {command.out / 'report' / 'index.html'}"
+    )
+
+
+def _real_on_real(
+    command: Command,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    test_images: torch.Tensor,
+    test_labels: torch.Tensor,
+    budget: dict[str, Any],
+) -> list[float]:
+    """What real images teach; it depends on them and the budget alone, so it is kept from audit to audit."""
+    fingerprint = command.fingerprint(
+        {
+            "data": read_json(command.data / "dataset.json", "dataset description")["digest"],
+            "budget": budget,
+            "code": source_digest("pipeline.embedding.classifier", "pipeline.evaluation.usefulness"),
+            "software": {"torch": torch.__version__},
+        }
+    )
+    with command.run(fingerprint) as run:
+        kept = run / "real_on_real.json"
+        if not kept.is_file():
+            command.say("training a classifier on real images")
+            write_json(kept, usefulness(images, labels, test_images, test_labels, **budget))
+        accuracies: list[float] = read_json(kept, "real-on-real figures")
+    return accuracies
+
+
+def _by_class(images: torch.Tensor, labels: torch.Tensor, classes: list[str]) -> dict[str, NDArray[np.uint8]]:
+    """The first images of each class, for people: `uint8 [N, H, W, C]` by class name."""
+    chosen = {}
+    for label, name in enumerate(classes):
+        rows = torch.nonzero(labels == label).flatten()[:COLUMNS]
+        chosen[name] = images[rows].permute(0, 2, 3, 1).numpy()
+    return chosen
+
+
+if __name__ == "__main__":
+    main("audit", __doc__, "datasets", audit)
