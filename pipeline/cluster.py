@@ -100,4 +100,6 @@ def _require_ray_at(address: str) -> None:
     except subprocess.TimeoutExpired:
         healthy = False
     if not healthy:
-        raise UserError(f"RAY_ADDRESS={address}: the port is taken by something that is no healthy Ray cluster. {advice}")
+        raise UserError(
+            f"RAY_ADDRESS={address}: the port is taken by something that is no healthy Ray cluster. {advice}"
+        )

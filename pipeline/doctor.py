@@ -24,7 +24,9 @@ def examine() -> Iterator[str]:
     """The report, line by line. Starts or joins the cluster that stages would use."""
     yield f"imagemint {__version__}, Python {platform.python_version()}, {platform.platform()}"
     yield "packages   " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    yield "tools      " + ", ".join(f"{tool} {'there' if shutil.which(tool) else 'missing'}" for tool in ("git", "make", "apt-get"))
+    yield "tools      " + ", ".join(
+        f"{tool} {'there' if shutil.which(tool) else 'missing'}" for tool in ("git", "make", "apt-get")
+    )
     yield f"hardware   {os.cpu_count()} CPUs, {device_name(torch.cuda.is_available())}, {_memory_gib():.0f} GiB of memory"
     yield f"disk       {shutil.disk_usage(Path.cwd()).free / 1e9:,.0f} GB free here"
     for name, source in PUBLISHED.items():

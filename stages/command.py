@@ -44,7 +44,9 @@ class Command:
             folder.parent.mkdir(parents=True, exist_ok=True)
             lock = folder.with_suffix(".lock").open("w")
         except OSError as error:
-            raise UserError(f"root: {self.config.root!r}: {folder.parent} cannot be written: {error.strerror}.") from None
+            raise UserError(
+                f"root: {self.config.root!r}: {folder.parent} cannot be written: {error.strerror}."
+            ) from None
         with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -44,7 +44,9 @@ def embed(command: Command) -> None:
             assert isinstance(network, DomainClassifier)
             measured = {f"{split}_accuracy": accuracy(network, *load_split(command.data, split))
                         for split in ("validation", "holdout")}  # fmt: skip
-            save_embedder(run, network, {"network": shape, "data": dataset["digest"], "fingerprint": fingerprint, **measured})
+            save_embedder(
+                run, network, {"network": shape, "data": dataset["digest"], "fingerprint": fingerprint, **measured}
+            )
         for name in (WEIGHTS, DESCRIPTION):
             link_or_copy(run / name, command.out / name)
         description = read_json(run / DESCRIPTION, "embedder description")

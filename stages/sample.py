@@ -66,7 +66,9 @@ def sample(command: Command) -> None:
                 )
             commits = list(committed(target, plans).values())
             device = device_name(use_gpu)
-            manifest = build_manifest(target, commits, _about(command, pair, mint_settings.precision, {**software, "device": device}))
+            manifest = build_manifest(
+                target, commits, _about(command, pair, mint_settings.precision, {**software, "device": device})
+            )
             publish(target, manifest, command.out)
     command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
 
@@ -87,7 +89,11 @@ def _about(command: Command, pair: TrainedPair, precision: str, software: dict[s
             "encoding": command.config.sample.encoding,
         },
         "model": {"digest": pair.digest, "uri": f"models/{pair.description['name']}"},
-        "source": {"digest": source["digest"], "name": source["source"]["name"], "licence": source["source"]["licence"]},
+        "source": {
+            "digest": source["digest"],
+            "name": source["source"]["name"],
+            "licence": source["source"]["licence"],
+        },
         "config": config,
         "precision": precision,
         "software": {"imagemint": __version__, "ray": importlib.metadata.version("ray"), **software},

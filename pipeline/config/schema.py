@@ -25,7 +25,9 @@ class IdxSource(Section):
     """IDX files, the format of MNIST and its kin, gzipped or not."""
 
     kind: Literal["idx"]
-    path: str | None = Field(None, description="Folder of the four IDX files. null: look in the usual places, then fetch.")
+    path: str | None = Field(
+        None, description="Folder of the four IDX files. null: look in the usual places, then fetch."
+    )
     published: Literal["fashion-mnist"] | None = Field(None, description="The known dataset to look for and fetch.")
     sha256: dict[str, Sha256] | None = Field(
         None, description="Digest of each file's uncompressed content, by name. null: any content is accepted."
@@ -44,7 +46,9 @@ class DigitsSource(Section):
 
 class Data(Section):
     source: Annotated[IdxSource | DigitsSource, Field(discriminator="kind")]
-    size: Literal[8, 16, 28, 32, 64, 128] = Field(description="Side of the stored image, px. The model pads to its own resolution.")
+    size: Literal[8, 16, 28, 32, 64, 128] = Field(
+        description="Side of the stored image, px. The model pads to its own resolution."
+    )
     classes: list[str] = Field(min_length=1, description="Class names, in the order of the labels.")
     validation_share: Share = Field(description="Cut from train, for choices (best checkpoint, thresholds).")
     holdout_share: Share | None = Field(None, description="Cut from a source that has no official test split.")
@@ -96,7 +100,9 @@ class Train(Section):
     total_images: Count = Field(description="Budget: real images shown to the discriminator.")
     batch_size: Annotated[int, Field(ge=2)] = Field(64, description="Global, whatever the number of workers.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
-    final_learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(5e-5, description="Reached by cosine decay at the end.")
+    final_learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
+        5e-5, description="Reached by cosine decay at the end."
+    )
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.99)
     ema_half_life_images: Count = Field(500_000, description="Upper bound; early on 5 % of the images seen.")
     checkpoint_every_images: Count = 50_000
@@ -134,7 +140,9 @@ class Sample(Section):
 
 class Audit(Section):
     seeds: Annotated[int, Field(ge=1, le=20)] = Field(1, description="Classifiers trained for each usefulness figure.")
-    total_images: Count = Field(300_000, description="Images each usefulness classifier is trained on, repeats counted.")
+    total_images: Count = Field(
+        300_000, description="Images each usefulness classifier is trained on, repeats counted."
+    )
 
 
 class Gate(Section):
@@ -205,9 +213,13 @@ def _broken_rules(c: Config) -> list[str]:
             f"data.holdout_share: {c.data.holdout_share}, but the source 'idx' has an official test split (the t10k files); use null"
         )
     if c.data.source.kind in ("idx", "digits") and c.model.channels != 1:
-        broken.append(f"model.channels: {c.model.channels} does not fit the source {c.data.source.kind!r}, which is grey; use 1")
+        broken.append(
+            f"model.channels: {c.model.channels} does not fit the source {c.data.source.kind!r}, which is grey; use 1"
+        )
     if c.train.batch_size > c.train.total_images:
-        broken.append(f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}: not one step")
+        broken.append(
+            f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}: not one step"
+        )
     if c.train.checkpoint_every_images < c.train.batch_size:
         broken.append(
             f"train.checkpoint_every_images: {c.train.checkpoint_every_images} is below train.batch_size {c.train.batch_size}"
@@ -223,9 +235,13 @@ def _broken_rules(c: Config) -> list[str]:
             f"train.batch_size: {c.train.batch_size} cannot be shared evenly by cluster.train_workers {workers}; use a multiple of it"
         )
     if workers != "auto" and c.train.batch_size // workers < 2:
-        broken.append(f"train.batch_size: {c.train.batch_size} leaves fewer than 2 images for each of {workers} workers")
+        broken.append(
+            f"train.batch_size: {c.train.batch_size} leaves fewer than 2 images for each of {workers} workers"
+        )
     if c.embed.batch_size > c.embed.total_images:
-        broken.append(f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step")
+        broken.append(
+            f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step"
+        )
     if c.sample.shard_size % c.sample.batch_size:
         broken.append(
             f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "

@@ -23,7 +23,7 @@ DESCRIPTION = "dataset.json"
 
 def pixel_digests(images: NDArray[np.uint8]) -> list[str]:
     """SHA-256 of each image's raw pixels: `uint8 [N, H, W, C]` -> N hexadecimal digests."""
-    return [hashlib.sha256(np.ascontiguousarray(image)).hexdigest() for image in images]
+    return [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
 
 
 def split(raw: RawSource, data: Data) -> tuple[dict[str, NDArray[np.int64]], Counter[str]]:

@@ -24,7 +24,9 @@ def contact_sheet(dataset: Path, per_class: int) -> bytes:
     images = [decode_png(content, channels) for row in rows.values() for content in row]
     if any(len(row) != per_class for row in rows.values()):
         fewest = min(rows, key=lambda label: len(rows[label]))
-        raise UserError(f"-n: {per_class} images a class, but {classes[fewest]!r} has {len(rows[fewest])}; use at most that many.")
+        raise UserError(
+            f"-n: {per_class} images a class, but {classes[fewest]!r} has {len(rows[fewest])}; use at most that many."
+        )
     return encode_png(image_grid(images, per_class))
 
 
@@ -36,7 +38,9 @@ def _describe(dataset: Path) -> tuple[list[str], int, list[Path]]:
     if (dataset / "dataset.json").is_file():
         described = read_json(dataset / "dataset.json", "dataset description")
         return described["classes"], described["image"]["channels"], [dataset / described["splits"]["train"]["file"]]
-    raise UserError(f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset.")
+    raise UserError(
+        f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."
+    )
 
 
 def _records(file: Path) -> list[tuple[int, bytes]]:

@@ -81,7 +81,7 @@ def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     if image is None:
         raise ValueError("not a readable image")
-    return image[..., None] if channels == 1 else image[..., ::-1]
+    return np.asarray(image[..., None] if channels == 1 else image[..., ::-1], dtype=np.uint8)
 
 
 def read_images(path: Path, channels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -45,7 +45,7 @@ PUBLISHED = {
 
 
 class _NotHereError(Exception):
-    """This way of getting the data did not work; the text says why in a few words."""
+    """One way of getting the data did not work; the text says why in a few words."""
 
 
 def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: Callable[[str], None]) -> Path:
@@ -94,7 +94,7 @@ def _from_debian(source: Published) -> dict[str, bytes]:
         work = Path(temporary)
         for folder in ("lists/partial", "cache/archives/partial"):
             (work / folder).mkdir(parents=True)
-        private = ["-q", "-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
+        private: list[str] = ["-q", "-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
         private += ["-o", "APT::Sandbox::User="]  # the sandbox user cannot enter a private folder
         _run(["apt-get", *private, "update"], work)
         _run(["apt-get", *private, "download", source.debian_package], work)
@@ -102,8 +102,8 @@ def _from_debian(source: Published) -> dict[str, bytes]:
         if len(packages) != 1:
             raise _NotHereError("apt-get download left no package")
         _run(["dpkg", "-x", str(packages[0]), str(work / "tree")], work)
-        folder = work / "tree" / source.installed.relative_to("/")
-        return {file: (folder / f"{file}.gz").read_bytes() for file in FILES}
+        tree = work / "tree" / source.installed.relative_to("/")
+        return {file: (tree / f"{file}.gz").read_bytes() for file in FILES}
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -86,11 +86,13 @@ def _read_digits() -> RawSource:
 
 
 def _check_fit(part: LabelledImages, data: Data) -> None:
-    count, height, width, channels = part.images.shape
+    count, height, width, _ = part.images.shape
     if count == 0:
         raise UserError("data.source: holds no images.")
     if (height, width) != (data.size, data.size):
-        raise UserError(f"data.size: {data.size}, but the source's images are {height}x{width} px; set data.size to match.")
+        raise UserError(
+            f"data.size: {data.size}, but the source's images are {height}x{width} px; set data.size to match."
+        )
     if part.labels.min() < 0 or part.labels.max() >= len(data.classes):
         raise UserError(
             f"data.classes: {len(data.classes)} names, but the source has the label {part.labels.max()}; "

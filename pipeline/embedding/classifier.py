@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.models.layout import channels_last
 from pipeline.models.precision import resolve_precision
 
 SMALLEST_MAP = 4  # px
@@ -96,7 +97,7 @@ def train_classifier(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(fit.seed)
-        network = build().to(memory_format=torch.channels_last)
+        network = channels_last(build())
         steps = max(fit.total_images // fit.batch_size, 1)
         optimizer = torch.optim.AdamW(network.parameters(), fit.learning_rate, weight_decay=0.01, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, fit.learning_rate, total_steps=max(steps, 2))
@@ -114,7 +115,8 @@ def train_classifier(
             schedule.step()
             if progress is not None and (step + 1) % max(steps // 10, 1) == 0:
                 progress((step + 1) * fit.batch_size, loss.item())
-    return network.eval()
+    network.eval()
+    return network
 
 
 def to_classifier(images: Tensor) -> Tensor:

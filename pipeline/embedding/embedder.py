@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.embedding.classifier import DomainClassifier, in_batches
 from pipeline.errors import UserError
+from pipeline.models.layout import channels_last
 from pipeline.storage import atomic_path, file_sha256, read_json, write_json
 
 WEIGHTS = "embedder.safetensors"
@@ -30,7 +31,8 @@ class Embedder:
     def labels(self, features: Tensor) -> Tensor:
         """The class each feature vector stands for: `float [N, features]` -> `int64 [N]`."""
         with torch.no_grad():
-            return self.network.logits(features).argmax(dim=1)
+            labels: Tensor = self.network.logits(features).argmax(dim=1)
+            return labels
 
 
 def save_embedder(folder: Path, network: DomainClassifier, description: dict[str, Any]) -> None:
@@ -49,5 +51,4 @@ def load_embedder(folder: Path) -> Embedder:
         raise UserError(f"{folder / WEIGHTS} is not what {DESCRIPTION} beside it describes: run embed again.")
     network = DomainClassifier(**description["network"])
     network.load_state_dict(load_file(folder / WEIGHTS))
-    network.to(memory_format=torch.channels_last)
-    return Embedder(network.eval(), description["sha256"])
+    return Embedder(channels_last(network).eval(), description["sha256"])

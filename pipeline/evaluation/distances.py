@@ -21,7 +21,9 @@ def frechet_distance(a: Features, b: Features) -> float:
     return max(mean_term + float(np.trace(covariance_a) + np.trace(covariance_b) - 2 * root_trace), 0.0)
 
 
-def within_class_diversity(features: Features, labels: NDArray[np.int64], classes: int, limit: int) -> NDArray[np.float64]:
+def within_class_diversity(
+    features: Features, labels: NDArray[np.int64], classes: int, limit: int
+) -> NDArray[np.float64]:
     """Mean pairwise Euclidean distance within each class, over its first `limit` members: `float [classes]`.
 
     NaN for a class with fewer than two members.

@@ -26,7 +26,7 @@ class Verdict:
         return " and ".join(parts)
 
 
-def judge_gates(gates: Mapping[str, Gate], metrics: Mapping[str, Any]) -> list[Verdict]:
+def judge_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[Verdict]:
     """Applies every gate to the metric of its name."""
     verdicts = []
     for name, gate in gates.items():

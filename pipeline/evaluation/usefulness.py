@@ -12,7 +12,14 @@ LEARNING_RATE = 0.002
 
 
 def usefulness(
-    images: Tensor, labels: Tensor, test_images: Tensor, test_labels: Tensor, *, classes: int, total_images: int, seeds: int
+    images: Tensor,
+    labels: Tensor,
+    test_images: Tensor,
+    test_labels: Tensor,
+    *,
+    classes: int,
+    total_images: int,
+    seeds: int,
 ) -> list[float]:
     """Accuracy on the test images after training on `images`, once for each of `seeds` seeds.
 

@@ -46,8 +46,7 @@ class Generator(nn.Module):
         self.class_embedding = nn.Embedding(classes, latent_size)
         self.first = nn.ConvTranspose2d(2 * latent_size, widths[0], BASE, bias=False)
         self.upsample = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False)
-            for before, after in pairwise(widths)
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False) for before, after in pairwise(widths)
         )
         self.last = nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1)
         nn.init.normal_(self.class_embedding.weight, std=CLASS_EMBEDDING_DEVIATION)
@@ -85,4 +84,5 @@ class Discriminator(nn.Module):
             maps = F.leaky_relu(downsample(maps), 0.2)
         features = F.leaky_relu(self.features(maps), 0.2).flatten(1)
         projection = (self.class_embedding(labels) * features).sum(dim=1)
-        return self.logit(features).squeeze(1) + projection
+        logits: Tensor = self.logit(features).squeeze(1) + projection
+        return logits

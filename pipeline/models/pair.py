@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.models import dcgan
+from pipeline.models.layout import channels_last
 
 
 @dataclass(frozen=True)
@@ -26,20 +27,22 @@ class PairSpec:
 
 def build_generator(spec: PairSpec) -> nn.Module:
     """A generator: `(latents float [N, latent_size], labels int64 [N]) -> float [N, C, resolution, resolution]`."""
-    return _architecture(spec).Generator(
+    generator: nn.Module = _architecture(spec).Generator(
         resolution=spec.resolution,
         channels=spec.channels,
         classes=spec.classes,
         latent_size=spec.latent_size,
         width=spec.width,
-    ).to(memory_format=torch.channels_last)
+    )
+    return channels_last(generator)
 
 
 def build_discriminator(spec: PairSpec) -> nn.Module:
     """A discriminator: `(images float [N, C, resolution, resolution], labels int64 [N]) -> logits float [N]`."""
-    return _architecture(spec).Discriminator(
+    discriminator: nn.Module = _architecture(spec).Discriminator(
         resolution=spec.resolution, channels=spec.channels, classes=spec.classes, width=spec.width
-    ).to(memory_format=torch.channels_last)
+    )
+    return channels_last(discriminator)
 
 
 def _architecture(spec: PairSpec) -> Any:

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -55,7 +54,9 @@ def load_pair(folder: Path) -> TrainedPair:
     description = read_json(folder / DESCRIPTION, "model description")
     for name, digest in description["sha256"].items():
         if not (folder / name).is_file() or file_sha256(folder / name) != digest:
-            raise UserError(f"{folder / name} is not what {DESCRIPTION} beside it describes: train or fetch the model again.")
+            raise UserError(
+                f"{folder / name} is not what {DESCRIPTION} beside it describes: train or fetch the model again."
+            )
     spec = PairSpec(**description["pair"])
     generator, discriminator = build_generator(spec), build_discriminator(spec)
     try:
@@ -64,6 +65,8 @@ def load_pair(folder: Path) -> TrainedPair:
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{folder}: the weights do not fit model.json: {error}") from None
     for network in (generator, discriminator):
-        network.to(memory_format=torch.channels_last).requires_grad_(False).eval()
-    digest = hashlib.sha256("".join(f"{name}{digest}" for name, digest in sorted(description["sha256"].items())).encode())
+        network.requires_grad_(False).eval()
+    digest = hashlib.sha256(
+        "".join(f"{name}{digest}" for name, digest in sorted(description["sha256"].items())).encode()
+    )
     return TrainedPair(spec, generator, discriminator, digest.hexdigest(), description)

@@ -1,5 +1,6 @@
 """The dataset card: `README.md` with the front matter that Hugging Face reads."""
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def size_category(count: int) -> str:
     """Hugging Face's name for a number of records."""
-    return SIZE_NAMES[sum(count >= bound for bound in SIZE_BOUNDS)]
+    return SIZE_NAMES[bisect_right(SIZE_BOUNDS, count)]
 
 
 def has_parquet(manifest: dict[str, Any]) -> bool:

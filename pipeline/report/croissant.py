@@ -91,7 +91,10 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
         "version": version,
         "creator": {"@type": "sc:Organization", "name": f"imagemint {manifest['software']['imagemint']}"},
         "datePublished": published,
-        "prov:wasDerivedFrom": {"@id": f"urn:sha256:{manifest['source']['digest']}", "sc:name": manifest["source"]["name"]},
+        "prov:wasDerivedFrom": {
+            "@id": f"urn:sha256:{manifest['source']['digest']}",
+            "sc:name": manifest["source"]["name"],
+        },
         "prov:wasGeneratedBy": {
             "@type": "prov:Activity",
             "@id": f"urn:sha256:{manifest['fingerprint']}",

@@ -46,9 +46,7 @@ def write_report(
         for name, images in fake.items()
     ]
     curves = _curves(training) if training else ""
-    page = render(
-        "page.html.j2", manifest=manifest, metrics=metrics, verdicts=verdicts, sheets=sheets, curves=curves
-    )
+    page = render("page.html.j2", manifest=manifest, metrics=metrics, verdicts=verdicts, sheets=sheets, curves=curves)
     write_atomically(path, page.encode())
 
 

@@ -62,9 +62,7 @@ def _mint_batch(
     spec, size = pair.spec, settings.batch_size
     z = latents(settings.seed, first, size, spec.latent_size, spec.latent_prior)
     labels = balanced_labels(first, size, spec.classes)
-    images = generate_pixels(
-        pair.generator, spec, z, labels, batch_size=size, precision=settings.precision
-    )
+    images = generate_pixels(pair.generator, spec, z, labels, batch_size=size, precision=settings.precision)
     # The logit judges the image as it is stored, rounded and cropped, since that is what a consumer holds.
     device = next(pair.discriminator.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):

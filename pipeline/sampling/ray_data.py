@@ -62,14 +62,15 @@ def make_shards(
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = min(workers, len(plans))
     # A pool that takes every CPU leaves none for the rest of the pipeline, and hangs.
-    share = {"num_gpus": 1.0} if use_gpu else {"num_cpus": min(1.0, max(cpus - 1, 0.5) / workers)}
+    cpu_share = min(1.0, max(cpus - 1, 0.5) / workers)
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
     made = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         ShardMaker,
         batch_size=1,
         compute=ActorPoolStrategy(size=workers),
         fn_constructor_kwargs={"model": model, "settings": settings, "target": target, "use_gpu": use_gpu},
-        **share,
+        num_cpus=None if use_gpu else cpu_share,
+        num_gpus=1 if use_gpu else None,
     )
     try:
         for row in made.iter_rows():

@@ -111,7 +111,7 @@ def verify_records(
         shard = next(s for s in manifest["shards"] if s["first_index"] <= index < s["first_index"] + s["rows"])
         path = dataset / shard["file"]
         try:
-            contents, _, indices = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
+            contents, _, _ = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
             stored = _decode([contents[index - shard["first_index"]]], manifest["image"])[0]
         except (ValueError, OSError, KeyError, IndexError, pa.ArrowException, tarfile.TarError):
             continue  # reported when the shard was read
@@ -149,7 +149,9 @@ def _decode(contents: list[bytes], image: dict[str, Any]) -> NDArray[np.uint8]:
     expected = (image["height"], image["width"], image["channels"])
     wrong = [number for number, pixels in enumerate(decoded) if pixels.shape != expected]
     if wrong:
-        raise ValueError(f"{len(wrong)} images are not {expected[0]}x{expected[1]}x{expected[2]}, the first at row {wrong[0]}")
+        raise ValueError(
+            f"{len(wrong)} images are not {expected[0]}x{expected[1]}x{expected[2]}, the first at row {wrong[0]}"
+        )
     return np.stack(decoded) if decoded else np.empty((0, *expected), np.uint8)
 
 
@@ -166,5 +168,3 @@ def _mismatches(found: Shard, shard: dict[str, Any], manifest: dict[str, Any]) -
     counts = dict(zip(classes, np.bincount(found.labels, minlength=len(classes)).tolist(), strict=True))
     if counts != shard["labels"]:
         yield "its labels are not distributed as the manifest says"
-
-

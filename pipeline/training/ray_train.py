@@ -8,8 +8,8 @@ from typing import Any
 
 import ray.train
 import torch
-from ray.util.queue import Queue
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.util.queue import Queue
 
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
@@ -62,7 +62,9 @@ def train_on_ray(job: TrainingJob) -> None:
         with shown(progress, job.recipe.total_images):
             trainer.fit()
     except ray.train.TrainingFailedError as error:
-        raise UserError(f"Training failed: {_reason(error)}. Checkpoints are kept in {job.run / 'checkpoints'}.") from error
+        raise UserError(
+            f"Training failed: {_reason(error)}. Checkpoints are kept in {job.run / 'checkpoints'}."
+        ) from error
     shutil.rmtree(ray_state, ignore_errors=True)
 
 
@@ -108,5 +110,3 @@ def _export(job: TrainingJob, trainer: Trainer) -> None:
         "metrics": trainer.best.metrics,
     }
     save_pair(job.run / "model", job.spec, trainer.best.generator, trainer.best.discriminator, description)
-
-
