@@ -1,0 +1,120 @@
+"""The way from real images to an accepted dataset, command by command."""
+
+import csv
+import json
+import shutil
+
+import cv2
+
+from pipeline.sampling.manifest import read_manifest
+from pipeline.storage import file_sha256
+from tests.project import ROOT, Places, digests, run, succeed
+
+
+def test_training_leaves_weights_pictures_and_curves(trained: Places) -> None:
+    description = json.loads((trained.model / "model.json").read_text())
+    assert description["images_seen"] in (6400, 12800)
+    pictures = sorted((trained.model / "samples").glob("*.png"))
+    assert [picture.name for picture in pictures] == ["images-000006400.png", "images-000012800.png"]
+    assert len({picture.read_bytes() for picture in pictures}) == 2
+    with (trained.model / "metrics" / "training.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["images_seen"]) for row in rows] == [6400, 12800]
+    best = min(float(row["validation_fd_domain"]) for row in rows)
+    assert description["metrics"]["validation_fd_domain"] == best
+
+
+def test_a_finished_run_is_not_trained_again(trained: Places) -> None:
+    before = file_sha256(trained.model / "generator.safetensors")
+    said = trained.stage("train")
+    assert "images/s" not in said
+    assert file_sha256(trained.model / "generator.safetensors") == before
+
+
+def test_the_manifest_counts_what_is_there(sampled: Places) -> None:
+    manifest = read_manifest(sampled.dataset)
+    assert manifest["count"] == 2200
+    assert [shard["rows"] for shard in manifest["shards"]] == [500, 500, 500, 500, 200]
+    assert sum(sum(shard["labels"].values()) for shard in manifest["shards"]) == 2200
+    assert sum(len(shard["also"]) for shard in manifest["shards"]) == 5
+    assert "root" not in manifest["config"]
+    assert "cluster" not in manifest["config"]
+    assert str(sampled.folder) not in json.dumps(manifest)
+
+
+def test_another_root_and_another_number_of_workers_give_the_same_bytes(sampled: Places, tmp_path) -> None:
+    other = Places(tmp_path)
+    other.stage("sample", "--model", str(sampled.model), "--set", "cluster.sample_workers=1")
+    assert digests(other.dataset / "data") == digests(sampled.dataset / "data")
+    assert read_manifest(other.dataset)["dataset_id"] == read_manifest(sampled.dataset)["dataset_id"]
+
+    # Growing it leaves whole shards as they are, completes the partial one, and makes nothing else again.
+    said = other.stage("sample", "--model", str(sampled.model), "--set", "sample.count=3000")
+    assert "2 of 6 shards to make" in said
+    grown, small = digests(other.dataset / "data"), digests(sampled.dataset / "data")
+    whole = [name for name in small if not name.startswith("train-000004")]
+    assert {name: grown[name] for name in whole} == {name: small[name] for name in whole}
+
+
+def test_audit_measures_and_accept_agrees(audited: Places) -> None:
+    figures = json.loads((audited.dataset / "metrics" / "audit.json").read_text())
+    assert figures["records"] == 2200
+    assert figures["trtr_accuracy"] > 0.9
+    assert figures["tstr_accuracy"] > 0.5
+    verdict = json.loads((audited.dataset / "metrics" / "accept.json").read_text())
+    assert verdict["accepted"] is True
+    assert verdict["dataset_id"] == read_manifest(audited.dataset)["dataset_id"]
+    page = (audited.dataset / "report" / "index.html").read_text()
+    assert "gates met" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page
+
+
+def test_a_missed_gate_is_named_with_value_and_bound_and_leaves_the_report(copied: Places) -> None:
+    done = run(*copied.command("accept", "--set", "gates.tstr_accuracy={min: 0.999}"))
+    assert done.returncode == 1
+    assert "tstr_accuracy" in done.stderr
+    assert "at least 0.999" in done.stderr
+    assert not (copied.dataset / "metrics" / "accept.json").exists()
+    assert (copied.dataset / "report" / "index.html").is_file()
+
+
+def test_audit_refuses_a_dataset_with_a_flipped_bit_and_sample_mends_it(sampled: Places, copied: Places) -> None:
+    shutil.copytree(sampled.root, copied.root, dirs_exist_ok=True)
+    shard = copied.dataset / "data" / "train-000001.parquet"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.unlink()
+    shard.write_bytes(content)
+    done = run(*copied.command("audit"))
+    assert done.returncode == 1
+    assert "train-000001.parquet" in done.stderr
+    assert "Traceback" not in done.stderr
+    copied.stage("sample")
+    copied.stage("audit")
+
+
+def test_show_draws_every_class(audited: Places, tmp_path) -> None:
+    for dataset in (audited.dataset, audited.data):
+        succeed("imagemint", "show", str(dataset), "-n", "4", "--out", str(tmp_path / "sheet.png"))
+        sheet = cv2.imread(str(tmp_path / "sheet.png"), cv2.IMREAD_GRAYSCALE)
+        assert sheet.shape == (10 * 58, 4 * 58)
+        assert sheet.std() > 30
+
+
+def test_verify_makes_records_again_and_says_so(audited: Places) -> None:
+    said = succeed("imagemint", "verify", str(audited.dataset), "--model", str(audited.model))
+    assert "20 of 20 random records equal what the model makes" in said
+
+
+def test_verify_lists_a_missing_shard(copied: Places) -> None:
+    (copied.dataset / "data" / "train-000002.tar").unlink()
+    done = run("imagemint", "verify", str(copied.dataset))
+    assert done.returncode == 1
+    assert "train-000002.tar: missing" in done.stderr
+
+
+def test_doctor_says_what_would_run() -> None:
+    said = succeed("imagemint", "doctor", cwd=ROOT)
+    assert "config is valid" in said
+    assert "would run" in said

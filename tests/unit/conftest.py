@@ -1,0 +1,112 @@
+"""What several unit tests share: a small disk, a tiny pair, a dataset made with it, and a classifier of the digits."""
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from pipeline.embedding.classifier import DomainClassifier, Fit, train_classifier
+from pipeline.models.weights import TrainedPair, load_pair
+from tests.unit.idx_files import four_idx_files
+from tests.unit.tiny import Minted, mint_dataset, save_tiny_pair
+
+
+@pytest.fixture
+def run_on_tmpfs(tmp_path: Path) -> Callable[[str, str], Any]:
+    """Runs Python source with `disk`, an empty disk of the given size, and returns the JSON that it prints.
+
+    The disk is mounted in a namespace of its own, which needs no root and leaves nothing behind; where the machine
+    allows none, the test is skipped.
+    """
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+    mount = 'mount -t tmpfs -o "size=$1" tmpfs "$2"'
+    try:
+        subprocess.run([*namespace, "sh", "-c", mount, "sh", "64k", str(disk)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this machine allows no mount namespace")
+
+    def run(size: str, source: str) -> Any:
+        program = f"import json\nfrom pathlib import Path\ndisk = Path({str(disk)!r})\n{source}"
+        shell = f'{mount} && exec "$3" -c "$4"'
+        command = [*namespace, "sh", "-c", shell, "sh", size, str(disk), sys.executable, program]
+        done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """How a sum is split over threads shows in its last bits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> TrainedPair:
+    """Random weights of `SPEC`, saved and loaded."""
+    folder = tmp_path_factory.mktemp("tiny-pair")
+    save_tiny_pair(folder)
+    return load_pair(folder)
+
+
+@pytest.fixture
+def minted(tiny_pair: TrainedPair, tmp_path: Path) -> Minted:
+    """A dataset in both formats, to damage at will."""
+    return mint_dataset(tmp_path, tiny_pair)
+
+
+Labelled = tuple[Tensor, Tensor]  # uint8 [N, 1, 8, 8], int64 [N]
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Labelled, Labelled]:
+    """Scikit-learn's digits, to learn from (1,200) and to test on (597)."""
+    bunch = load_digits()
+    images = torch.from_numpy(bunch.images * 255 / 16).round().to(torch.uint8)[:, None]
+    labels = torch.from_numpy(bunch.target).long()
+    return (images[:1200], labels[:1200]), (images[1200:], labels[1200:])
+
+
+@pytest.fixture(scope="session")
+def digits_classifier(digits: tuple[Labelled, Labelled]) -> DomainClassifier:
+    """A domain classifier that has learnt the digits."""
+    (images, labels), _ = digits
+    network = train_classifier(partial(DomainClassifier, 8, 1, 10, 16), images, labels, Fit(12_000, 100, 0.003, seed=0))
+    assert isinstance(network, DomainClassifier)
+    return network
+
+
+@pytest.fixture(scope="session")
+def idx_contents() -> dict[str, bytes]:
+    """Four small IDX files by name, uncompressed: 40 + 20 distinct images of 8x8 px in the classes 0 to 3."""
+    return four_idx_files()
+
+
+@pytest.fixture(scope="session")
+def idx_packed(idx_contents: dict[str, bytes]) -> dict[str, bytes]:
+    """`idx_contents`, each gzipped, under the same names."""
+    return {name: gzip.compress(content, mtime=0) for name, content in idx_contents.items()}
+
+
+@pytest.fixture(scope="session")
+def hf_datasets(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Hugging Face `datasets`, offline and with its cache in a temporary folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("huggingface")))
+        return pytest.importorskip("datasets")

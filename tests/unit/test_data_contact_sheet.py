@@ -1,0 +1,95 @@
+"""The contact sheet shows a dataset's first images of each class, whatever its format."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.contact_sheet import contact_sheet
+from pipeline.data.images import decode_png, encode_png
+from pipeline.errors import UserError
+from pipeline.sampling.minting import Records
+from pipeline.sampling.writers import WRITERS
+from pipeline.storage import write_json
+
+CLASSES = ["cat", "dog", "owl"]
+ABOUT = {"classes": CLASSES, "image": {"height": 8, "width": 8, "channels": 1}}
+
+
+def grey(label: int, place: int) -> int:
+    """The grey of the image number `place` of a class."""
+    return 50 + 50 * label + place
+
+
+def write_shard(path: Path, kind: str, labels: list[int], places: list[int]) -> Path:
+    images = np.stack([np.full((8, 8, 1), grey(*pair), np.uint8) for pair in zip(labels, places, strict=True)])
+    count = len(labels)
+    records = Records(images, np.array(labels), np.arange(count), np.zeros(count, np.float32))
+    ending, write = WRITERS[kind]
+    write(path.with_suffix(ending), records, [encode_png(image) for image in images], CLASSES)
+    return path.with_suffix(ending)
+
+
+def synthetic(folder: Path, kind: str) -> Path:
+    """A dataset of two shards: five images of each class, the first three in the first shard, mixed."""
+    shards = []
+    for number, places in enumerate([(0, 1, 2), (3, 4)]):
+        pairs = [(label, place) for place in places for label in (2, 0, 1)]
+        path = folder / "data" / f"train-{number:06d}"
+        file = write_shard(path, kind, [label for label, _ in pairs], [place for _, place in pairs])
+        shards.append({"file": f"data/{file.name}"})
+    write_json(folder / "manifest.json", {**ABOUT, "shards": shards})
+    return folder
+
+
+def shown(png: bytes, columns: int) -> list[list[int]]:
+    """The greys in the middle of the tiles, row by row."""
+    sheet = decode_png(png, 1)[..., 0]
+    width = sheet.shape[1] // columns  # tiles are square
+    return sheet[width // 2 :: width, width // 2 :: width].tolist()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+@pytest.mark.parametrize("per_class", [1, 2, 5])
+def test_sheet_has_a_row_a_class_with_its_first_images_over_all_shards(tmp_path, kind, per_class):
+    png = contact_sheet(synthetic(tmp_path, kind), per_class)
+    assert shown(png, per_class) == [[grey(label, place) for place in range(per_class)] for label in range(3)]
+
+
+def test_sheet_of_a_real_dataset_shows_its_train_split(tmp_path):
+    write_shard(tmp_path / "train-000000", "parquet", [0, 1, 2], [9, 9, 9])
+    write_json(tmp_path / "dataset.json", {**ABOUT, "splits": {"train": {"file": "train-000000.parquet"}}})
+    assert shown(contact_sheet(tmp_path, 1), 1) == [[grey(label, 9)] for label in range(3)]
+
+
+def test_more_images_than_there_are_names_the_scarcest_class_and_its_number(tmp_path):
+    write_shard(tmp_path / "train-000000", "parquet", [0, 0, 1, 2, 2], [0] * 5)
+    write_json(tmp_path / "dataset.json", {**ABOUT, "splits": {"train": {"file": "train-000000.parquet"}}})
+    with pytest.raises(UserError, match=r"-n: 2 images a class, but 'dog' has 1; use at most that many"):
+        contact_sheet(tmp_path, 2)
+
+
+def test_folder_that_is_no_finished_dataset_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not a finished dataset"):
+        contact_sheet(tmp_path, 1)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+@pytest.mark.parametrize("how", ["gone", "empty", "header", "half", "zeroed", "pixels"])
+def test_damaged_shard_is_refused_by_name(tmp_path, kind, how):
+    shard = synthetic(tmp_path, kind) / "data" / f"train-000000{WRITERS[kind][0]}"
+    content = shard.read_bytes()
+    half = len(content) // 2
+    shard.unlink()
+    if how != "gone":
+        shard.write_bytes(
+            {
+                "empty": b"",
+                "header": content[:100],
+                "half": content[:half] if kind == "parquet" else content[:1300],  # in a member's header
+                "zeroed": bytes(half) + content[half:] if kind == "parquet" else bytes(len(content)),
+                "pixels": content.replace(b"IDAT", b"XXXX"),
+            }[how]
+        )
+    with pytest.raises(UserError, match=f"{shard.name}"):
+        contact_sheet(tmp_path, 5)

@@ -1,0 +1,146 @@
+"""Images survive PNG and Parquet unchanged, and other people's tools see them as pictures."""
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pipeline.data.images import decode_png, encode_png, image_schema, read_images, write_images
+from pipeline.errors import UserError
+
+CLASSES = ["T-shirt/top", "été", "7"]
+IMAGES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])).flatmap(
+    lambda shape: arrays(np.uint8, shape)
+)
+
+FILL_THE_DISK = """
+import numpy as np
+from pipeline.data.images import image_schema, write_images
+from pipeline.errors import UserError
+target = disk / "shard.parquet"
+target.write_bytes(b"old")
+try:
+    write_images(target, image_schema(["a"]), [bytes(100_000)] * 10, np.zeros(10, np.int64), np.arange(10))
+    error = None
+except UserError as refused:
+    error = str(refused)
+print(json.dumps({"error": error, "content": target.read_text(), "files": sorted(p.name for p in disk.iterdir())}))
+"""
+
+
+def some_images(count: int, channels: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 8, 8, channels), np.uint8)
+
+
+def write(path, images: np.ndarray, extra: dict[str, np.ndarray] | None = None) -> None:
+    schema = image_schema(CLASSES, dict.fromkeys(extra or {}, "float32"))
+    numbers = np.arange(len(images))
+    write_images(path, schema, [encode_png(image) for image in images], numbers % 3, numbers + 7, extra)
+
+
+@given(image=IMAGES)
+@settings(deadline=None)
+def test_png_gives_back_every_pixel(image):
+    assert np.array_equal(decode_png(encode_png(image), image.shape[2]), image)
+
+
+def test_colours_are_red_green_blue_for_other_readers():
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[..., 0] = 255
+    blue_green_red = cv2.imdecode(np.frombuffer(encode_png(red), np.uint8), cv2.IMREAD_COLOR)
+    assert blue_green_red[0, 0].tolist() == [0, 0, 255]
+
+
+def test_equal_pixels_give_equal_png_bytes_whatever_their_place_in_memory():
+    images = some_images(4, 3)
+    assert encode_png(images[2]) == encode_png(np.asfortranarray(images)[2])
+
+
+CONTENT = encode_png(np.arange(256, dtype=np.uint8).reshape(16, 16, 1))
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", CONTENT[:40], CONTENT[: len(CONTENT) // 2]])
+def test_damaged_png_is_a_value_error(content):
+    with pytest.raises(ValueError, match="not a readable image"):
+        decode_png(content, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_parquet_gives_back_images_and_labels_in_order(tmp_path, channels):
+    images = some_images(1001, channels)  # more than two row groups
+    write(tmp_path / "file.parquet", images)
+    read, labels = read_images(tmp_path / "file.parquet", channels)
+    assert np.array_equal(read, images)
+    assert labels.dtype == np.int64
+    assert np.array_equal(labels, np.arange(1001) % 3)
+
+
+def test_equal_input_gives_equal_parquet_bytes(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name, some_images(30, 1), {"logit": np.linspace(-1, 1, 30, dtype=np.float32)})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_one_row_group_can_be_read_without_the_others(tmp_path):
+    write(tmp_path / "file.parquet", some_images(1001, 1))
+    file = pq.ParquetFile(tmp_path / "file.parquet")
+    assert file.read_row_group(1, columns=["index"])["index"].to_pylist() == list(range(507, 1007))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_hugging_face_shows_pictures_and_class_names(tmp_path, hf_datasets, channels):
+    images = some_images(5, channels)
+    write(tmp_path / "file.parquet", images, {"logit": np.linspace(0, 1, 5, dtype=np.float32)})
+    loaded = hf_datasets.load_dataset(
+        "parquet", data_files=str(tmp_path / "file.parquet"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert loaded.features["label"].names == CLASSES
+    for record, image in zip(loaded, images, strict=True):
+        assert np.array_equal(np.asarray(record["image"]).reshape(image.shape), image)
+    assert loaded["index"][:] == [7, 8, 9, 10, 11]
+    assert loaded["label"][:] == [0, 1, 2, 0, 1]
+    assert loaded["logit"][:] == [0, 0.25, 0.5, 0.75, 1]
+
+
+def test_columns_of_different_length_are_refused_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "file.parquet"
+    write(path, some_images(3, 1))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="length"):
+        write_images(path, image_schema(CLASSES), [CONTENT] * 3, np.zeros(2, np.int64), np.arange(3))
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["file.parquet"]
+
+
+def test_full_disk_is_a_user_error_and_the_old_shard_stays(run_on_tmpfs):
+    result = run_on_tmpfs("128k", FILL_THE_DISK)
+    assert "disk is full" in result["error"]
+    assert (result["content"], result["files"]) == ("old", ["shard.parquet"])
+
+
+def test_missing_parquet_names_the_stage_to_run(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.parquet is not there: run the stage that makes it \(ingest\)"):
+        read_images(tmp_path / "gone.parquet", 1)
+
+
+def damaged(content: bytes, how: str) -> bytes:
+    middle = len(content) // 2
+    return {
+        "empty": b"",
+        "cut": content[:middle],
+        "no header pages": bytes(middle) + content[middle:],
+        "pixels": content.replace(b"IDAT", b"XXXX"),
+        "another format": b"PK" + content[2:-4] + b"zzzz",
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["empty", "cut", "no header pages", "pixels", "another format"])
+def test_damaged_parquet_is_refused_by_name(tmp_path, how):
+    path = tmp_path / "file.parquet"
+    write(path, some_images(600, 1))
+    path.write_bytes(damaged(path.read_bytes(), how))
+    with pytest.raises(UserError, match=r"file\.parquet is damaged"):
+        read_images(path, 1)

@@ -1,0 +1,81 @@
+"""A model on disk."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
+from tests.unit.tiny import SPEC, flip_bit, save_tiny_pair
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    save_tiny_pair(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def edit(model: Path, **pair: object) -> None:
+    description = json.loads((model / DESCRIPTION).read_text())
+    description["pair"] |= pair
+    (model / DESCRIPTION).write_text(json.dumps(description))
+
+
+def test_a_loaded_pair_is_the_saved_one_frozen(model: Path) -> None:
+    save_tiny_pair(model, seed=5)
+    pair, again = load_pair(model), load_pair(model)
+    assert pair.spec == SPEC
+    assert pair.description["name"] == "tiny"
+    z, labels = torch.randn(3, SPEC.latent_size), torch.arange(3)
+    assert torch.equal(pair.generator(z, labels), again.generator(z, labels))
+    for network in (pair.generator, pair.discriminator):
+        assert not network.training
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_the_digest_follows_the_weights(model: Path, tmp_path: Path) -> None:
+    save_tiny_pair(tmp_path / "same")
+    save_tiny_pair(tmp_path / "other", seed=1)
+    assert load_pair(tmp_path / "same").digest == load_pair(model).digest
+    assert load_pair(tmp_path / "other").digest != load_pair(model).digest
+
+
+@pytest.mark.xfail(strict=True, reason="the digest covers the weight files, not `pair` of model.json")
+def test_the_digest_follows_the_shape(model: Path, tmp_path: Path) -> None:
+    save_tiny_pair(tmp_path / "other", replace(SPEC, latent_prior="uniform", image_size=8))
+    assert load_pair(tmp_path / "other").digest != load_pair(model).digest
+
+
+@pytest.mark.parametrize("name", [GENERATOR, DISCRIMINATOR])
+def test_a_flipped_bit_is_refused_and_the_file_named(model: Path, name: str) -> None:
+    flip_bit(model / name)
+    with pytest.raises(UserError, match=name):
+        load_pair(model)
+
+
+def test_a_missing_file_is_refused_and_named(model: Path) -> None:
+    (model / DISCRIMINATOR).unlink()
+    with pytest.raises(UserError, match=DISCRIMINATOR):
+        load_pair(model)
+
+
+def test_a_folder_without_description_is_no_model(model: Path) -> None:
+    (model / DESCRIPTION).unlink()
+    with pytest.raises(UserError, match="No model in"):
+        load_pair(model)
+
+
+def test_weights_of_another_shape_are_refused(model: Path) -> None:
+    edit(model, width=8)
+    with pytest.raises(UserError, match="do not fit"):
+        load_pair(model)
+
+
+def test_a_cut_description_is_refused(model: Path) -> None:
+    text = (model / DESCRIPTION).read_text()
+    (model / DESCRIPTION).write_text(text[: len(text) // 2])
+    with pytest.raises(UserError, match="damaged"):
+        load_pair(model)

@@ -1,0 +1,90 @@
+"""A real pair and a real dataset, small enough for a unit test."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.models.hardware import device_name
+from pipeline.models.pair import PairSpec, build_discriminator, build_generator
+from pipeline.models.weights import TrainedPair, save_pair
+from pipeline.sampling.manifest import build_manifest, publish
+from pipeline.sampling.minting import MintSettings
+from pipeline.sampling.plan import ShardPlan, plan_shards
+from pipeline.sampling.shards import ShardTarget, make_shard
+
+CLASSES = ("cat", "dog", "owl")
+SPEC = PairSpec(
+    architecture="dcgan",
+    resolution=8,
+    image_size=6,
+    channels=1,
+    classes=len(CLASSES),
+    latent_size=5,
+    latent_prior="normal",
+    width=4,
+)
+SETTINGS = MintSettings(seed=3, batch_size=6, precision="fp32")
+SHARD_SIZE = 12
+COUNT = 30  # two full shards and half of one
+
+
+def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
+    """Random weights, with contrast enough that no two images are equal."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator, discriminator = build_generator(spec), build_discriminator(spec)
+    with torch.no_grad():
+        generator.last.weight.mul_(10)
+    save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), {"name": "tiny"})
+
+
+def target_in(run: Path, fingerprint: str = "f" * 64, formats: Sequence[str] = ("parquet",)) -> ShardTarget:
+    """Where a run's shards go."""
+    return ShardTarget(run, fingerprint, tuple(formats), CLASSES)
+
+
+def about(pair: TrainedPair) -> dict[str, Any]:
+    """What a manifest says besides shards and identity."""
+    spec = pair.spec
+    return {
+        "name": "tiny",
+        "classes": list(CLASSES),
+        "image": {"height": spec.image_size, "width": spec.image_size, "channels": spec.channels, "encoding": "png"},
+        "model": {"digest": pair.digest, "uri": "models/tiny"},
+        "source": {"digest": "0" * 64, "name": "noise", "licence": "CC0-1.0"},
+        "config": {"sample": {"seed": SETTINGS.seed, "batch_size": SETTINGS.batch_size, "shard_size": SHARD_SIZE}},
+        "precision": SETTINGS.precision,
+        "software": {"device": device_name(use_gpu=False)},
+    }
+
+
+@dataclass(frozen=True)
+class Minted:
+    """A published dataset and the run that made it."""
+
+    target: ShardTarget
+    plans: list[ShardPlan]
+    out: Path
+    manifest: dict[str, Any]
+
+
+def mint_dataset(
+    folder: Path, pair: TrainedPair, count: int = COUNT, formats: Sequence[str] = ("parquet", "webdataset")
+) -> Minted:
+    """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`."""
+    target, plans = target_in(folder / "run", formats=formats), plan_shards(count, SHARD_SIZE)
+    commits = [make_shard(pair, SETTINGS, target, plan) for plan in plans]
+    manifest = build_manifest(target, commits, about(pair))
+    publish(target, manifest, folder / "out")
+    return Minted(target, plans, folder / "out", manifest)
+
+
+def flip_bit(path: Path, position: int = -20) -> None:
+    """Damages one bit of a file; its size stays. The file is replaced, so a hard link to it keeps its content."""
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.unlink()
+    path.write_bytes(content)
