@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import UserError
 
-HEALTH_TIMEOUT_S = 20
+HEALTH_TIMEOUT_S = 8
 
 
 @dataclass(frozen=True)

@@ -36,9 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 f"The disk is full: {path} could not be written. Make space under {path.parent} and run the same command "
                 "again; what is finished is kept."
             ) from None
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-            raise UserError(f"{path} cannot be written: {error.strerror}.") from None
-        raise
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

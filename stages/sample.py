@@ -26,8 +26,8 @@ def sample(command: Command) -> None:
     """Makes the shards that are missing and publishes the dataset, its manifest last."""
     config, pair = command.config, load_pair(command.model)
     settings = config.sample
-    plans = plan_shards(settings.count, settings.shard_size)
     require_free_space(command.out, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
+    plans = plan_shards(settings.count, settings.shard_size)
     with connect() as resources:
         workers = sample_workers(config.cluster.sample_workers, resources)
         use_gpu = resources.gpus > 0

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from pipeline.embedding.classifier import DomainClassifier, in_batches
 from pipeline.errors import UserError
 from pipeline.models.layout import channels_last
-from pipeline.storage import atomic_path, file_sha256, read_json, write_json
+from pipeline.storage import file_sha256, read_json, write_atomically, write_json
 
 WEIGHTS = "embedder.safetensors"
 DESCRIPTION = "embedder.json"
@@ -37,8 +37,8 @@ class Embedder:
 
 def save_embedder(folder: Path, network: DomainClassifier, description: dict[str, Any]) -> None:
     """Writes the weights, then `description` with the network's shape and the weights' digest."""
-    with atomic_path(folder / WEIGHTS) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, temporary)
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    write_atomically(folder / WEIGHTS, save(state))
     write_json(folder / DESCRIPTION, {**description, "sha256": file_sha256(folder / WEIGHTS)})
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.models.pair import PairSpec, build_discriminator, build_generator
-from pipeline.storage import atomic_path, file_sha256, read_json, write_json
+from pipeline.storage import file_sha256, read_json, write_atomically, write_json
 
 GENERATOR = "generator.safetensors"
 DISCRIMINATOR = "discriminator.safetensors"
@@ -39,8 +39,7 @@ def save_pair(
     """Writes both networks' state, then `model.json`, whose presence says that the model is whole."""
     files = {GENERATOR: generator, DISCRIMINATOR: discriminator}
     for name, state in files.items():
-        with atomic_path(folder / name) as temporary:
-            save_file({key: tensor.contiguous() for key, tensor in state.items()}, temporary)
+        write_atomically(folder / name, save({key: tensor.contiguous() for key, tensor in state.items()}))
     write_json(
         folder / DESCRIPTION,
         {**description, "pair": asdict(spec), "sha256": {name: file_sha256(folder / name) for name in files}},

@@ -87,11 +87,11 @@ def _worker(config: dict[str, Any]) -> None:
     if saved is not None:
         trainer.restore(saved)
 
-    def on_checkpoint(trainer: Trainer, metrics: Metrics) -> None:
+    def on_checkpoint(trainer: Trainer, metrics: Metrics, images_per_s: float) -> None:
         if place.rank == 0:
             save_checkpoint(job.run / "checkpoints", trainer.images_seen, trainer.state())
             judge.picture(trainer.average, job.run / "samples" / f"images-{trainer.images_seen:09d}.png")
-            progress.put(metrics)
+            progress.put({**metrics, "images_per_s": images_per_s})
         ray.train.report(metrics)
 
     trainer.run(on_checkpoint)

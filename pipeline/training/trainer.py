@@ -131,16 +131,19 @@ class Trainer:
     def total_steps(self) -> int:
         return self.recipe.total_images // self.recipe.batch_size
 
-    def run(self, on_checkpoint: Callable[["Trainer", Metrics], None]) -> None:
-        """Trains to the end of the budget; calls `on_checkpoint` on every worker at each checkpoint."""
+    def run(self, on_checkpoint: Callable[["Trainer", Metrics, float], None]) -> None:
+        """Trains to the end of the budget; calls `on_checkpoint` on every worker at each checkpoint.
+
+        It is given this trainer, the metrics, and the images per second since the last checkpoint, which are no part
+        of the metrics: those are the same each time the run is repeated.
+        """
         recipe = self.recipe
         started, first_image = time.monotonic(), self.images_seen
         for step in range(self.images_seen // recipe.batch_size, self.total_steps):
             result = self._one_step(step)
             if self._ends_in_checkpoint(step):
-                elapsed = time.monotonic() - started
-                metrics = self._measure(result, (self.images_seen - first_image) / elapsed)
-                on_checkpoint(self, metrics)
+                images_per_s = (self.images_seen - first_image) / (time.monotonic() - started)
+                on_checkpoint(self, self._measure(result), images_per_s)
                 # What a checkpoint costs is no part of the throughput.
                 started, first_image = time.monotonic(), self.images_seen
 
@@ -177,11 +180,10 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
-    def _measure(self, result: StepResult, images_per_s: float) -> Metrics:
+    def _measure(self, result: StepResult) -> Metrics:
         self._check_replicas()
         metrics = {
             "images_seen": self.images_seen,
-            "images_per_s": images_per_s,
             "discriminator_loss": float(result.discriminator_loss),
             "generator_loss": float(result.generator_loss),
             "logit_gap": float(result.logit_gap),

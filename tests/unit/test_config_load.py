@@ -75,13 +75,15 @@ def test_presets_of_the_project_load_under_their_file_name(path):
     assert load_config(path).name == path.stem
 
 
-def test_active_preset_is_loaded_when_none_is_named(checkout):
+@pytest.mark.usefixtures("checkout")
+def test_active_preset_is_loaded_when_none_is_named():
     assert load_preset().name == "tiny"
     assert load_preset("other").name == "other"
     assert presets() == ["other", "tiny"]
 
 
-def test_use_makes_another_preset_the_active_one(checkout):
+@pytest.mark.usefixtures("checkout")
+def test_use_makes_another_preset_the_active_one():
     use_preset("other")
     assert active_preset() == "other"
     assert load_preset().name == "other"
@@ -101,13 +103,15 @@ def test_use_of_the_active_preset_does_not_touch_the_file_that_dvc_watches(check
     assert active.stat().st_mtime == 1
 
 
-def test_misspelt_preset_is_answered_with_the_nearest_one(checkout):
+@pytest.mark.usefixtures("checkout")
+def test_misspelt_preset_is_answered_with_the_nearest_one():
     with pytest.raises(UserError, match=r"Unknown preset 'tny'\. Did you mean 'tiny'\? Presets here: other, tiny\."):
         load_preset("tny")
 
 
+@pytest.mark.usefixtures("checkout")
 @pytest.mark.parametrize("name", ["../conf/tiny", "active", ""])
-def test_name_that_is_no_preset_is_refused(checkout, name):
+def test_name_that_is_no_preset_is_refused(name):
     with pytest.raises(UserError, match="Unknown preset"):
         load_preset(name)
 

@@ -77,13 +77,19 @@ def test_write_makes_missing_folders_and_replaces_the_old_file(tmp_path):
     assert names(target.parent) == ["file"]
 
 
+def break_off(target: Path, error: type[BaseException]) -> None:
+    """Writes half a file, then fails."""
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"ha")
+        raise error
+
+
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
 def test_failure_half_way_leaves_the_old_file_and_no_temporary_one(tmp_path, error):
     target = tmp_path / "file"
     target.write_bytes(b"old")
-    with pytest.raises(error), atomic_path(target) as temporary:
-        temporary.write_bytes(b"ha")
-        raise error
+    with pytest.raises(error):
+        break_off(target, error)
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["file"]
 
@@ -112,20 +118,21 @@ def test_replacing_a_file_leaves_other_names_of_it_alone(tmp_path):
     assert run.read_bytes() == b"finished"
 
 
-@pytest.mark.parametrize("write", [lambda path: write_atomically(path, b"new"), lambda path: link_or_copy(SELF, path)])
-def test_leftover_of_a_killed_process_with_the_same_id_is_not_written_through(tmp_path, write):
-    # In a container ids come again. The leftover may be a hard link to a finished shard.
-    finished, target = tmp_path / "finished", tmp_path / "file"
+@pytest.mark.parametrize("how", ["write", "link"])
+def test_leftover_of_a_killed_process_with_the_same_id_is_not_written_through(tmp_path, how):
+    # In a container ids come again, and the leftover may be a hard link to a finished shard.
+    finished, source, target = tmp_path / "finished", tmp_path / "source", tmp_path / "target"
     finished.write_bytes(b"finished")
+    source.write_bytes(b"new")
     with atomic_path(target) as temporary:
         temporary.write_bytes(b"old")
     os.link(finished, temporary)
-    write(target)
-    assert finished.read_bytes() == b"finished"
-    assert names(tmp_path) == ["file", "finished"]
-
-
-SELF = Path(__file__)
+    if how == "write":
+        write_atomically(target, b"new")
+    else:
+        link_or_copy(source, target)
+    assert (finished.read_bytes(), target.read_bytes()) == (b"finished", b"new")
+    assert names(tmp_path) == ["finished", "source", "target"]
 
 
 def test_full_disk_is_a_user_error_that_names_the_file_and_keeps_the_old_one(run_on_tmpfs):

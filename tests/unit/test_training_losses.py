@@ -86,7 +86,7 @@ def test_relativistic_loss_of_equal_logits_is_log_two_whatever_their_level() -> 
 
 @NAMES
 def test_the_discriminator_is_driven_apart_and_the_generator_upwards(name: str) -> None:
-    real, fake = (0.1 * end for end in (REAL, FAKE))  # inside the hinge's margin
+    real, fake = (0.01 * end for end in (REAL, FAKE))  # inside the hinge's margin
     real.requires_grad_(), fake.requires_grad_()
     discriminator, generator = both(LOSSES[name], real, fake)
     towards_real, towards_fake = torch.autograd.grad(discriminator, (real, fake))

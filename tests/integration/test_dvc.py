@@ -1,0 +1,105 @@
+"""A real DVC repository: repro, metrics, push to a remote, pull in another clone."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.project import ROOT, succeed
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+
+MADE = ("data/digits", "models/digits", "metrics/digits", "datasets/digits")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh git checkout of the project as it stands here, `digits` active and cut short, reproduced and committed."""
+    folder = tmp_path_factory.mktemp("repository") / "checkout"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    preset = folder / "conf" / "digits.yaml"
+    config = yaml.safe_load(preset.read_text())
+    config["embed"]["total_images"] = config["audit"]["total_images"] = 12800
+    config["train"] |= {"total_images": 6400, "checkpoint_every_images": 6400}
+    config["sample"] |= {"count": 2000, "shard_size": 1000}
+    config["gates"] = {"tstr_accuracy": {"min": 0.2}, "train_copies": {"max": 0}}
+    preset.write_text(yaml.safe_dump(config))
+    (folder / "conf" / "active.yaml").write_text("preset: digits\n")
+    git(folder, "init", "--quiet")
+    git(folder, "config", "user.email", "test@localhost")
+    git(folder, "config", "user.name", "test")
+    succeed("dvc", "repro", cwd=folder, timeout_s=500)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "made")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return succeed("git", *arguments, cwd=folder)
+
+
+def test_repro_again_changes_nothing(repository: Path) -> None:
+    said = succeed("dvc", "repro", cwd=repository)
+    assert "Data and pipelines are up to date" in said
+    assert git(repository, "status", "--porcelain") == ""
+
+
+def test_everything_made_is_out_of_git_and_in_the_lock(repository: Path) -> None:
+    tracked = git(repository, "ls-files").splitlines()
+    assert not [name for name in tracked if name.startswith(("data/", "models/", "metrics/", "datasets/", "runs/"))]
+    lock = yaml.safe_load((repository / "dvc.lock").read_text())
+    assert set(lock["stages"]) == {"ingest", "embed", "train", "evaluate", "sample", "audit", "accept"}
+
+
+def test_dvc_shows_metrics_and_plots(repository: Path) -> None:
+    shown = json.loads(succeed("dvc", "metrics", "show", "--json", cwd=repository))
+    files = shown[""]["data"]
+    assert 0 < files["metrics/digits/audit.json"]["data"]["tstr_accuracy"] <= 1
+    assert files["metrics/digits/evaluate.json"]["data"]["fd_domain"] > 0
+    succeed("dvc", "plots", "show", "--out", "plots", cwd=repository)
+    assert "images_seen" in (repository / "plots" / "index.html").read_text()
+    shutil.rmtree(repository / "plots")
+
+
+def test_artifacts_name_what_each_preset_makes(repository: Path) -> None:
+    described = yaml.safe_load((repository / "dvc.yaml").read_text())
+    paths = {artifact["path"]: artifact["type"] for artifact in described["artifacts"].values()}
+    for preset in ("digits", "fashion-mnist"):
+        assert paths[f"models/{preset}/generator.safetensors"] == "model"
+        assert paths[f"datasets/{preset}/data"] == "dataset"
+
+
+def test_a_changed_gate_runs_no_training_and_no_sampling(repository: Path) -> None:
+    preset = repository / "conf" / "digits.yaml"
+    before = preset.read_text()
+    preset.write_text(before.replace("min: 0.2", "min: 0.21"))
+    status = succeed("dvc", "status", "--json", cwd=repository)
+    assert set(json.loads(status)) == {"audit", "accept"}
+    preset.write_text(before)
+
+
+def test_push_and_pull_bring_model_and_dataset_to_another_clone(repository: Path, tmp_path: Path) -> None:
+    succeed("dvc", "remote", "add", "--local", "--default", "--force", "store", str(tmp_path / "store"), cwd=repository)
+    succeed("dvc", "push", cwd=repository)
+    clone = tmp_path / "clone"
+    succeed("git", "clone", "--quiet", str(repository), str(clone))
+    succeed("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store"), cwd=clone)
+    succeed("dvc", "pull", cwd=clone)
+    for folder in MADE:
+        ours = sorted(path.relative_to(repository) for path in (repository / folder).rglob("*") if path.is_file())
+        assert ours
+        for path in ours:
+            assert (clone / path).read_bytes() == (repository / path).read_bytes()
+    assert "up to date" in succeed("dvc", "status", cwd=clone)
+    said = succeed("imagemint", "verify", "datasets/digits", cwd=clone)
+    assert "random records equal what the model makes" in said

@@ -1,0 +1,51 @@
+"""A small finished dataset for the tests of what describes one."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.images import encode_png
+from pipeline.sampling.minting import Records
+from pipeline.sampling.writers import WRITERS
+from pipeline.storage import file_sha256
+
+CLASSES = ["T-shirt/top", "no", "1e3"]  # YAML would read the last two as something else
+ROWS = 6
+METRICS = {
+    "fd_domain": 12.34, "fd_domain_floor": 1.26, "tstr_accuracy": 0.876, "trtr_accuracy": 0.912,
+    "label_accuracy": 0.987, "diversity_min": 0.65, "unique_share": 0.99951, "train_copies": 0,
+}  # fmt: skip
+
+
+def pixels() -> np.ndarray:
+    """`uint8 [12, 8, 8, 1]`: all images of the dataset, by index."""
+    return np.random.default_rng(0).integers(0, 256, (2 * ROWS, 8, 8, 1), np.uint8)
+
+
+def make_dataset(folder: Path, *kinds: str) -> dict[str, Any]:
+    """Writes two shards in each format; returns their manifest."""
+    images = pixels()
+    shards = []
+    for number in range(2):
+        indices = np.arange(number * ROWS, (number + 1) * ROWS)
+        records = Records(images[indices], indices % 3, indices, (indices / 4).astype(np.float32))
+        files = []
+        for kind in kinds:
+            ending, write = WRITERS[kind]
+            path = folder / "data" / f"train-{number:06d}{ending}"
+            write(path, records, [encode_png(image) for image in records.images], CLASSES)
+            files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+        shards.append({"shard": number, "rows": ROWS, **files[0], "also": files[1:]})
+    return {
+        "dataset_id": "d" * 64,
+        "fingerprint": "f" * 64,
+        "count": 2 * ROWS,
+        "name": "small",
+        "classes": CLASSES,
+        "image": {"height": 8, "width": 8, "channels": 1},
+        "model": {"digest": "a" * 64, "uri": "models/small"},
+        "source": {"digest": "b" * 64, "name": "Möbel & Co: a source", "licence": "CC-BY-4.0"},
+        "software": {"imagemint": "9.9"},
+        "shards": shards,
+    }

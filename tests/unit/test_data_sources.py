@@ -1,0 +1,134 @@
+"""A source is read exactly as it is on disk, and refused where it does not fit its config."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from pipeline.config.schema import Data, DigitsSource, IdxSource
+from pipeline.data import published
+from pipeline.data.published import Published
+from pipeline.data.sources import read_source
+from pipeline.errors import UserError
+from tests.unit.idx_files import idx_images, idx_labels
+
+CLASSES = ["a", "b", "c", "d"]
+
+
+@pytest.fixture
+def folder(tmp_path, idx_contents):
+    """A folder with the four small files, uncompressed."""
+    (tmp_path / "images").mkdir()
+    for name, content in idx_contents.items():
+        (tmp_path / "images" / name).write_bytes(content)
+    return tmp_path / "images"
+
+
+def data_of(folder, sha256: dict[str, str] | None = None, **other) -> Data:
+    path = None if folder is None else str(folder)
+    source = IdxSource(
+        kind="idx", path=path, published="fashion-mnist", name="mine", licence="MIT", sha256=sha256
+    )  # fmt: skip
+    return Data(**{"source": source, "size": 8, "classes": CLASSES, "validation_share": 0.2, **other})
+
+
+def read(data: Data, downloads=None):
+    said: list[str] = []
+    return read_source(data, downloads, said.append)
+
+
+def refusal(data: Data) -> str:
+    with pytest.raises(UserError) as caught:
+        read(data)
+    return str(caught.value)
+
+
+def test_folder_is_read_into_train_and_holdout(folder, idx_contents):
+    raw = read(data_of(folder))
+    for part, name in ((raw.train, "train"), (raw.holdout, "t10k")):
+        assert part.images.tobytes() == idx_contents[f"{name}-images-idx3-ubyte"][16:]
+        assert part.images.shape == (len(part.labels), 8, 8, 1)
+        assert part.labels.tolist() == [number % 4 for number in range(len(part.labels))]
+    assert (len(raw.train.labels), len(raw.holdout.labels)) == (40, 20)
+
+
+def test_gzipped_files_are_read_like_plain_ones(folder, idx_packed):
+    plain = read(data_of(folder))
+    name = "train-images-idx3-ubyte"
+    (folder / name).unlink()
+    (folder / f"{name}.gz").write_bytes(idx_packed[name])
+    assert np.array_equal(read(data_of(folder)).train.images, plain.train.images)
+
+
+def test_labels_of_another_number_than_the_images_are_refused_with_both_numbers(folder):
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx_labels(np.arange(39) % 4))
+    message = refusal(data_of(folder))
+    assert "train-images-idx3-ubyte has 40 images but train-labels-idx1-ubyte has 39 labels" in message
+
+
+def test_images_and_labels_exchanged_are_refused_by_file(folder, idx_contents):
+    (folder / "t10k-images-idx3-ubyte").write_bytes(idx_contents["t10k-labels-idx1-ubyte"])
+    assert "t10k-images-idx3-ubyte: not an IDX file of images" in refusal(data_of(folder))
+
+
+def test_missing_file_is_named(folder):
+    (folder / "t10k-labels-idx1-ubyte").unlink()
+    assert "has neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz" in refusal(data_of(folder))
+
+
+def test_files_with_the_digests_of_the_config_are_taken(folder, idx_contents):
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in idx_contents.items()}
+    assert len(read(data_of(folder, digests)).train.labels) == 40
+
+
+def test_file_with_another_digest_is_refused_with_both(folder, idx_contents):
+    found = hashlib.sha256(idx_contents["t10k-images-idx3-ubyte"]).hexdigest()
+    message = refusal(data_of(folder, {"t10k-images-idx3-ubyte": "0" * 64}))
+    assert f"t10k-images-idx3-ubyte: its content has SHA-256 {found}" in message
+    assert f"expects {'0' * 64}" in message
+
+
+def test_truncated_file_is_called_truncated_even_where_a_digest_is_expected(folder, idx_contents):
+    name = "train-images-idx3-ubyte"
+    (folder / name).write_bytes(idx_contents[name][:-1])
+    assert f"{name}: truncated" in refusal(data_of(folder, {name: "0" * 64}))
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"size": 28}, "data.size: 28, but the source's images are 8x8 px"),
+        ({"classes": ["a", "b", "c"]}, "data.classes: 3 names, but the source has the label 3"),
+        ({"classes": [*CLASSES, "extra"]}, "the source has no image of extra"),
+    ],
+)
+def test_config_that_does_not_fit_the_images_is_refused(folder, other, message):
+    assert message in refusal(data_of(folder, **other))
+
+
+def test_misfit_in_the_holdout_alone_is_refused_too(folder):
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(idx_labels(np.full(20, 7)))
+    assert "the source has the label 7" in refusal(data_of(folder))
+
+
+def test_source_without_images_is_refused(folder):
+    (folder / "t10k-images-idx3-ubyte").write_bytes(idx_images(np.zeros((0, 8, 8), np.uint8)))
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(idx_labels(np.zeros(0)))
+    assert "holds no images" in refusal(data_of(folder))
+
+
+def test_published_dataset_is_looked_for_when_no_folder_is_given(folder, tmp_path, monkeypatch):
+    here = Published("Small", folder, "no-such-package", "http://127.0.0.1:9/")
+    monkeypatch.setitem(published.PUBLISHED, "fashion-mnist", here)
+    assert len(read(data_of(None), tmp_path / "downloads").train.labels) == 40
+
+
+def test_digits_fill_the_whole_range_of_grey_and_have_no_official_holdout():
+    data = Data(
+        source=DigitsSource(kind="digits"), size=8, classes=list("0123456789"), validation_share=0.1, holdout_share=0.2
+    )
+    raw = read(data)
+    assert raw.holdout is None
+    assert raw.train.images.shape == (1797, 8, 8, 1)
+    assert (raw.train.images.min(), raw.train.images.max()) == (0, 255)
+    assert set(raw.train.labels.tolist()) == set(range(10))

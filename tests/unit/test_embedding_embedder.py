@@ -1,0 +1,55 @@
+"""The embedder on disk."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.embedding.classifier import DomainClassifier
+from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, Embedder, load_embedder, save_embedder
+from pipeline.errors import UserError
+from tests.unit.conftest import Labelled
+from tests.unit.tiny import flip_bit
+
+NETWORK = {"size": 8, "channels": 1, "classes": 10, "features": 16}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, digits_classifier: DomainClassifier) -> Path:
+    save_embedder(tmp_path, digits_classifier, {"network": NETWORK})
+    return tmp_path
+
+
+def test_a_loaded_embedder_measures_as_the_saved_one(
+    folder: Path, digits_classifier: DomainClassifier, digits: tuple[Labelled, Labelled]
+) -> None:
+    images = digits[1][0][:40]
+    loaded = load_embedder(folder)
+    assert torch.equal(loaded.features(images), Embedder(digits_classifier, "").features(images))
+    assert loaded.features(images).shape == (40, 16)
+
+
+def test_the_class_of_a_feature_vector_is_mostly_the_digit_s(folder: Path, digits: tuple[Labelled, Labelled]) -> None:
+    embedder, (images, labels) = load_embedder(folder), digits[1]
+    assert (embedder.labels(embedder.features(images)) == labels).float().mean() > 0.9
+
+
+def test_the_digest_follows_the_weights(folder: Path, tmp_path: Path, digits_classifier: DomainClassifier) -> None:
+    save_embedder(tmp_path / "again", digits_classifier, {"network": NETWORK})
+    save_embedder(tmp_path / "other", DomainClassifier(**NETWORK), {"network": NETWORK})
+    digest = load_embedder(folder).digest
+    assert load_embedder(tmp_path / "again").digest == digest
+    assert load_embedder(tmp_path / "other").digest != digest
+
+
+def test_a_flipped_bit_is_refused_and_the_file_named(folder: Path) -> None:
+    flip_bit(folder / WEIGHTS)
+    with pytest.raises(UserError, match=WEIGHTS):
+        load_embedder(folder)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, DESCRIPTION])
+def test_a_missing_file_is_refused_with_what_to_run(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(UserError, match="embed"):
+        load_embedder(folder)

@@ -1,0 +1,69 @@
+"""A gate is met exactly when its figure lies within its bounds."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config.schema import Gate
+from pipeline.errors import UserError
+from pipeline.evaluation.gates import Verdict, as_records, judge_gates
+
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def met(value: float, **bounds: float) -> bool:
+    (verdict,) = judge_gates({"fd_domain": Gate(**bounds)}, {"fd_domain": value})
+    return verdict.met
+
+
+@given(value=NUMBER, bound=NUMBER)
+def test_one_bound_is_met_on_its_side_ends_included(value, bound):
+    assert met(value, min=bound) == (value >= bound)
+    assert met(value, max=bound) == (value <= bound)
+
+
+@given(value=NUMBER, bounds=st.tuples(NUMBER, NUMBER).map(sorted))
+def test_two_bounds_are_met_between_them_ends_included(value, bounds):
+    low, high = bounds
+    assert met(value, min=low, max=high) == (low <= value <= high)
+    assert met(low, min=low, max=high)
+    assert met(high, min=low, max=high)
+
+
+def test_next_number_outside_a_bound_misses_it():
+    assert not met(math.nextafter(0.8, 0), min=0.8)
+    assert not met(math.nextafter(0.8, 1), max=0.8)
+
+
+@pytest.mark.parametrize("bounds", [{"min": -1e300}, {"max": 1e300}, {"min": -1e300, "max": 1e300}])
+def test_figure_that_is_no_number_meets_no_gate(bounds):
+    assert not met(math.nan, **bounds)
+
+
+def test_every_gate_is_judged_in_the_order_of_the_config_missed_ones_too():
+    gates = {"tstr_accuracy": Gate(min=0.9), "train_copies": Gate(max=0.0), "unique_share": Gate(min=0.5)}
+    verdicts = judge_gates(gates, {"unique_share": 1.0, "train_copies": 3, "tstr_accuracy": 0.95, "more": 1})
+    assert [(verdict.metric, verdict.value, verdict.met) for verdict in verdicts] == [
+        ("tstr_accuracy", 0.95, True), ("train_copies", 3.0, False), ("unique_share", 1.0, True),
+    ]  # fmt: skip
+
+
+def test_gate_on_a_figure_that_no_stage_measured_is_refused_with_what_was_measured():
+    with pytest.raises(UserError, match=r"gates\.fd_domain: no stage measured it; measured are a, b\."):
+        judge_gates({"fd_domain": Gate(max=1.0)}, {"b": 1, "a": 2})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(0.8, None, "at least 0.8"), (None, 0.0, "at most 0"), (0.25, 100.0, "at least 0.25 and at most 100")],
+)
+def test_bound_reads_as_a_sentence(low, high, words):
+    assert Verdict("fd_domain", 1.0, low, high, True).bound == words
+
+
+def test_records_come_back_from_json_as_the_same_verdicts():
+    verdicts = judge_gates({"fd_domain": Gate(max=10.0)}, {"fd_domain": 12.5})
+    assert [Verdict(**record) for record in json.loads(json.dumps(as_records(verdicts)))] == verdicts

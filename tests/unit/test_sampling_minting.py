@@ -1,0 +1,77 @@
+"""Records: what each depends on, and what not."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.models.pair import to_network
+from pipeline.models.weights import TrainedPair
+from pipeline.sampling.minting import Records, mint, mint_aligned_batch
+from pipeline.sampling.plan import ShardPlan, plan_shards
+from tests.unit.tiny import CLASSES, SETTINGS, SHARD_SIZE, SPEC
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SECOND = ShardPlan(1, SHARD_SIZE, SHARD_SIZE)
+
+
+def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> None:
+    """`first` is the part `rows` of `second`, bit for bit."""
+    for field in fields(Records):
+        np.testing.assert_array_equal(getattr(first, field.name), getattr(second, field.name)[rows])
+
+
+def test_a_shard_holds_its_records_in_order(tiny_pair: TrainedPair) -> None:
+    records = mint(tiny_pair, SETTINGS, SECOND)
+    assert records.images.shape == (SHARD_SIZE, SPEC.image_size, SPEC.image_size, 1)
+    assert records.images.dtype == np.uint8
+    assert records.indices.tolist() == list(range(12, 24))
+    assert records.labels.tolist() == [index % len(CLASSES) for index in range(12, 24)]
+    assert records.logits.dtype == np.float32
+    assert len(np.unique(records.images.reshape(SHARD_SIZE, -1), axis=0)) == SHARD_SIZE
+
+
+def test_shards_are_equal_whatever_was_made_before_them(tiny_pair: TrainedPair) -> None:
+    plans = plan_shards(3 * SHARD_SIZE, SHARD_SIZE)
+    forwards = [mint(tiny_pair, SETTINGS, plan) for plan in plans]
+    torch.rand(7)
+    backwards = [mint(tiny_pair, SETTINGS, plan) for plan in reversed(plans)]
+    for first, second in zip(forwards, reversed(backwards), strict=True):
+        assert_equal(first, second)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("rows", [1, 5, 6, 7, 11])
+def test_a_partial_shard_holds_the_first_records_of_the_whole_one(
+    tiny_pair: TrainedPair, rows: int, precision: str
+) -> None:
+    how = replace(SETTINGS, precision=precision)
+    assert_equal(mint(tiny_pair, how, replace(SECOND, rows=rows)), mint(tiny_pair, how, SECOND), slice(rows))
+
+
+@given(index=st.integers(0, 10 * SHARD_SIZE - 1))
+@settings(max_examples=25)
+def test_any_record_is_made_again_from_its_aligned_batch(tiny_pair: TrainedPair, index: int) -> None:
+    shard = index // SHARD_SIZE
+    records = mint(tiny_pair, SETTINGS, ShardPlan(shard, shard * SHARD_SIZE, SHARD_SIZE))
+    batch = mint_aligned_batch(tiny_pair, SETTINGS, SHARD_SIZE, index)
+    assert index in batch.indices
+    start = int(batch.indices[0]) - shard * SHARD_SIZE
+    assert_equal(batch, records, slice(start, start + SETTINGS.batch_size))
+
+
+def test_the_seed_changes_every_image_and_no_label(tiny_pair: TrainedPair) -> None:
+    first, second = (mint(tiny_pair, replace(SETTINGS, seed=seed), SECOND) for seed in (3, 4))
+    assert (first.images != second.images).any(axis=(1, 2, 3)).all()
+    assert first.labels.tolist() == second.labels.tolist()
+
+
+def test_the_logit_is_that_of_the_image_as_stored(tiny_pair: TrainedPair) -> None:
+    records = mint(tiny_pair, SETTINGS, SECOND)
+    stored = torch.from_numpy(records.images.transpose(0, 3, 1, 2).copy())
+    logits = tiny_pair.discriminator(to_network(stored, SPEC.resolution), torch.from_numpy(records.labels))
+    np.testing.assert_allclose(records.logits, logits.numpy(), rtol=1e-4, atol=1e-5)
