@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from sklearn.datasets import load_digits
 from torch import Tensor
 
@@ -18,6 +19,10 @@ from pipeline.embedding.classifier import DomainClassifier, Fit, train_classifie
 from pipeline.models.weights import TrainedPair, load_pair
 from tests.unit.idx_files import four_idx_files
 from tests.unit.tiny import Minted, mint_dataset, save_tiny_pair
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("unit", deadline=None)
+settings.load_profile("unit")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_each_epoch_shows_every_image_once(size: int, seed: int, epoch: int) -> 
 def test_the_order_does_not_depend_on_how_positions_are_cut_into_batches(
     size: int, seed: int, start: int, cuts: list[int]
 ) -> None:
-    whole = DataOrder(size, seed).indices(start, sum(cuts))
+    whole = DataOrder(size, seed).indices(0, start + sum(cuts))[start:]
     order, parts, position = DataOrder(size, seed), [], start
     for count in cuts:
         parts.append(order.indices(position, count))
@@ -37,8 +37,8 @@ def test_going_back_gives_the_same_images_again() -> None:
 
 
 def test_epochs_and_seeds_are_shuffled_differently() -> None:
-    orders = [DataOrder(50, seed).indices(epoch * 50, 50) for seed in range(3) for epoch in range(3)]
-    assert len(torch.stack(orders).unique(dim=0)) == 9
+    shuffled = torch.cat([DataOrder(50, seed).indices(0, 150).reshape(3, 50) for seed in range(3)])
+    assert len(shuffled.unique(dim=0)) == 9
 
 
 def test_latents_depend_on_their_address_alone() -> None:
