@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _show(dataset: Path, out: Path | None, per_class: int) -> None:
-    from pipeline.data.contact_sheet import contact_sheet
+    from pipeline.report.contact_sheet import contact_sheet
 
     if per_class < 1:
         raise UserError(f"-n: {per_class}; at least 1.")

@@ -24,10 +24,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Left by a killed process that had this id, it may be a hard link: writing to it would edit another file.
+        temporary.unlink(missing_ok=True)
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        temporary.unlink(missing_ok=True)  # renaming a file to another name of itself does nothing
         _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):  # its folder may be what is missing

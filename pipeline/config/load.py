@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 CONF = Path("conf")
 ACTIVE = CONF / "active.yaml"
 ROOT_VARIABLE = "IMAGEMINT_ROOT"
+SOURCE_KINDS = ("idx", "digits")
 
 
 class _Loader(yaml.SafeLoader):
@@ -98,7 +99,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}{line}: not valid YAML: {error.problem}.") from None
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: of what looks like a date or a number and is none
         raise UserError(f"{path}: not valid YAML: {error}.") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: expected sections with keys, found {type(raw).__name__}.")
@@ -111,7 +116,7 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override}: expected section.key=value, for example --set sample.count=20000.")
     try:
         value = yaml.load(text, _Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         value = text
     node = raw
     *sections, last = key.split(".")
@@ -124,21 +129,30 @@ def _apply(raw: dict[str, Any], override: str) -> None:
 
 
 def _refuse(path: Path, error: ValidationError, overridden: bool) -> NoReturn:
-    lines = [line for item in error.errors() for line in _describe(item)]
+    lines = _merged([line for item in error.errors() for line in _describe(item)])
     where = f"{path}{' with --set' if overridden else ''}"
     count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"
     raise UserError("\n".join([f"{where}: {count}", *(f"  {line}" for line in lines)]))
 
 
+def _merged(lines: list[str]) -> list[str]:
+    """One line for a value that fits none of the types of a union, of which each has its own error."""
+    allowed: dict[str, list[str]] = {}
+    for line in lines:
+        problem, _, fits = line.partition("; allowed: ")
+        allowed.setdefault(problem, []).append(fits)
+    return [f"{problem}; allowed: {' or '.join(fits)}" if any(fits) else problem for problem, fits in allowed.items()]
+
+
 def _describe(item: ErrorDetails) -> list[str]:
-    # A discriminated union puts its tag into the path; it is no key of the file.
+    # A union puts which of its types was tried into the path; it is no key of the file.
     steps = [step for position, step in enumerate(item["loc"]) if not _is_tag(item["loc"], position)]
     key = ".".join(str(step) for step in steps if step != "[key]")
     if item["type"] == "value_error":
         problem = str(item["ctx"]["error"])
         return [f"{key}: {_found(item)}; {problem}"] if key else problem.split("\n")
     if item["type"] == "extra_forbidden":
-        known = _keys_at(steps[:-1])
+        known = _keys_at(item["loc"][:-1])
         near = difflib.get_close_matches(str(steps[-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return [f"{key}: unknown key; {hint}Known here: {', '.join(known)}"]
@@ -153,22 +167,34 @@ def _found(item: ErrorDetails) -> str:
 
 
 def _allowed(item: ErrorDetails) -> str:
+    if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        return "a section whose key kind is " + ", ".join(repr(tag) for tag in SOURCE_KINDS)
     message = item["msg"]
+    if item["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", message)
+        near = difflib.get_close_matches(str(item["input"]), known, n=1, cutoff=0.5)
+        message += f"; did you mean {near[0]!r}?" if near else ""
     for prefix in ("Input should be ", "Input should "):
         message = message.removeprefix(prefix)
     return message.replace("a valid dictionary or instance of", "a section of keys for")
 
 
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
-    return position == 2 and location[:2] == ("data", "source") and location[2] in ("idx", "digits")
+    return position == 2 and (
+        (location[:2] == ("data", "source") and location[2] in SOURCE_KINDS) or location[0] == "cluster"
+    )
 
 
-def _keys_at(steps: list[int | str]) -> list[str]:
+def _keys_at(steps: tuple[int | str, ...]) -> list[str]:
     """Known keys of the section that the path `steps` leads to."""
     models: list[type[BaseModel]] = [Config]
     for step in steps:
         fields = [model.model_fields[str(step)] for model in models if str(step) in model.model_fields]
-        models = [model for field in fields for model in _models_in(field.annotation)]
+        if fields:
+            models = [model for field in fields for model in _models_in(field.annotation)]
+        elif any("kind" in model.model_fields for model in models):  # the tag of a union
+            models = [model for model in models if step in get_args(model.model_fields["kind"].annotation)]
+        # Else the key of a dict, all of whose values are alike.
     return sorted({name for model in models for name in model.model_fields})
 
 

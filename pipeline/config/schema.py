@@ -216,6 +216,10 @@ def _broken_rules(c: Config) -> list[str]:
         broken.append(
             f"model.channels: {c.model.channels} does not fit the source {c.data.source.kind!r}, which is grey; use 1"
         )
+    if c.data.validation_share + (c.data.holdout_share or 0) >= 1:
+        broken.append(
+            f"data.validation_share: {c.data.validation_share} and data.holdout_share {c.data.holdout_share} leave nothing to train on"
+        )
     if c.train.batch_size > c.train.total_images:
         broken.append(
             f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}: not one step"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
 from pipeline.config.schema import Data
@@ -19,6 +20,35 @@ from pipeline.storage import file_sha256, read_json, write_json
 
 SPLITS = ("train", "validation", "holdout")
 DESCRIPTION = "dataset.json"
+
+
+class _Split(BaseModel):
+    file: str
+    rows: int
+    sha256: str
+
+
+class _Image(BaseModel):
+    height: int
+    width: int
+    channels: int
+
+
+class _Splits(BaseModel):
+    train: _Split
+    validation: _Split
+    holdout: _Split
+
+
+class _Description(BaseModel):
+    """What readers of `dataset.json` rely on. Further keys are for people."""
+
+    name: str
+    digest: str
+    source: dict[str, str]
+    image: _Image
+    classes: list[str]
+    splits: _Splits
 
 
 def pixel_digests(images: NDArray[np.uint8]) -> list[str]:
@@ -34,8 +64,9 @@ def split(raw: RawSource, data: Data) -> tuple[dict[str, NDArray[np.int64]], Cou
     """
     digests = np.array(pixel_digests(raw.train.images))
     kept = np.ones(len(digests), dtype=bool)
-    _, first_rows = np.unique(digests, return_index=True)
-    repeated = np.setdiff1d(np.arange(len(digests)), first_rows)
+    # Of equal images the one with the lowest label stays, wherever it stands.
+    by_content = np.lexsort((raw.train.labels, digests))
+    repeated = by_content[1:][digests[by_content][1:] == digests[by_content][:-1]]
     kept[repeated] = False
     dropped = Counter({"duplicate within train": len(repeated)})
     if raw.holdout is not None:
@@ -109,6 +140,14 @@ def describe(folder: Path) -> dict[str, Any]:
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"No dataset in {folder}: run `python -m stages.ingest` first, or point --data at one.")
     description: dict[str, Any] = read_json(folder / DESCRIPTION, "dataset description")
+    try:
+        _Description.model_validate(description)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(step) for step in first["loc"]) or "the file"
+        raise UserError(
+            f"{folder / DESCRIPTION} is no dataset description: {key}: {first['msg']}. Run ingest again."
+        ) from None
     return description
 
 
@@ -125,8 +164,8 @@ def load_split(folder: Path, name: str) -> tuple[Tensor, Tensor]:
 
 def _require_every_class(name: str, part: LabelledImages, data: Data) -> None:
     counts = np.bincount(part.labels, minlength=len(data.classes))
-    if counts.min() == 0:
+    if counts.min() < 2:  # diversity within a class is measured on pairs
         raise UserError(
-            f"data: the class {data.classes[int(counts.argmin())]!r} has no image left for {name}; "
-            "use a larger data.validation_share or data.holdout_share, or more images."
+            f"data: the class {data.classes[int(counts.argmin())]!r} has {counts.min()} images for {name}, at least 2 are needed; use a "
+            f"{'smaller' if name == 'train' else 'larger'} data.validation_share or data.holdout_share, or more images."
         )

@@ -78,7 +78,7 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
 def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
     """`uint8 [H, W, channels]` of an encoded image; ValueError when it is damaged."""
     flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
     if image is None:
         raise ValueError("not a readable image")
     return np.asarray(image[..., None] if channels == 1 else image[..., ::-1], dtype=np.uint8)
@@ -86,12 +86,12 @@ def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
 
 def read_images(path: Path, channels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """`(uint8 [N, H, W, C], int64 [N])` of a Parquet file that `write_images` wrote."""
+    if not path.exists():
+        raise UserError(f"{path} is not there: run the stage that makes it (ingest).")
     try:
         table = pq.read_table(path, columns=["image", "label"])
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there: run the stage that makes it (ingest).") from None
-    except pa.ArrowException as error:
+        contents = table["image"].combine_chunks().field("bytes")
+        images = np.stack([decode_png(content.as_py(), channels) for content in contents])
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged: {error}. Run the stage that makes it again.") from None
-    contents = table["image"].combine_chunks().field("bytes")
-    images = np.stack([decode_png(content.as_py(), channels) for content in contents])
     return images, table["label"].to_numpy()

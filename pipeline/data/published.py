@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import http.client
 import shutil
 import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +60,10 @@ def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: C
         say: told which way is being tried.
     """
     source = PUBLISHED[name]
-    for folder in (source.installed, cache):
-        if all((folder / f"{file}.gz").is_file() or (folder / file).is_file() for file in FILES):
-            return folder
+    if all((source.installed / f"{file}.gz").is_file() or (source.installed / file).is_file() for file in FILES):
+        return source.installed
+    if _is_whole(cache, digests):
+        return cache
     failures = [f"{source.installed}: not there"]
     ways: list[tuple[str, Callable[[], dict[str, bytes]]]] = [
         (f"Debian's package {source.debian_package}", lambda: _from_debian(source)),
@@ -71,7 +74,7 @@ def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: C
         try:
             contents = fetch()
             _check(contents, digests)
-        except _NotHereError as error:
+        except (_NotHereError, OSError) as error:
             failures.append(f"{title}: {error}")
             continue
         for file, content in contents.items():
@@ -83,6 +86,15 @@ def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: C
         + f"\nPut its four IDX files ({FILES[0]}.gz, …) into a folder and set data.source.path to it, "
         f"or install the Debian package {source.debian_package}."
     )
+
+
+def _is_whole(cache: Path, digests: dict[str, str] | None) -> bool:
+    """Whether what was fetched before is still there and undamaged."""
+    try:
+        _check({file: (cache / f"{file}.gz").read_bytes() for file in FILES}, digests)
+    except (OSError, _NotHereError):
+        return False
+    return True
 
 
 def _from_debian(source: Published) -> dict[str, bytes]:
@@ -103,7 +115,10 @@ def _from_debian(source: Published) -> dict[str, bytes]:
             raise _NotHereError("apt-get download left no package")
         _run(["dpkg", "-x", str(packages[0]), str(work / "tree")], work)
         tree = work / "tree" / source.installed.relative_to("/")
-        return {file: (tree / f"{file}.gz").read_bytes() for file in FILES}
+        try:
+            return {file: (tree / f"{file}.gz").read_bytes() for file in FILES}
+        except FileNotFoundError as error:
+            raise _NotHereError(f"the package lacks {Path(error.filename).name}") from None
 
 
 def _run(command: list[str], folder: Path) -> None:
@@ -124,7 +139,7 @@ def _from_address(source: Published) -> dict[str, bytes]:
         try:
             with urllib.request.urlopen(f"{source.address}{file}.gz", timeout=DOWNLOAD_TIMEOUT_S) as answer:
                 contents[file] = answer.read()
-        except (urllib.error.URLError, OSError) as error:
+        except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
             raise _NotHereError(f"download failed: {getattr(error, 'reason', error)}") from None
     return contents
 
@@ -132,8 +147,10 @@ def _from_address(source: Published) -> dict[str, bytes]:
 def _check(contents: dict[str, bytes], digests: dict[str, str] | None) -> None:
     for file, packed in contents.items():
         try:
+            if not packed:
+                raise EOFError
             digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             raise _NotHereError(f"{file}.gz is no gzip file") from None
         if digests is not None and digest != digests.get(file, digest):
             raise _NotHereError(f"{file} has SHA-256 {digest}, expected {digests[file]}")

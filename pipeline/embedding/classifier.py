@@ -103,7 +103,7 @@ def train_classifier(
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, fit.learning_rate, total_steps=max(steps, 2))
         order = torch.empty(0, dtype=torch.int64)
         for step in range(steps):
-            if len(order) < fit.batch_size:
+            while len(order) < fit.batch_size:
                 order = torch.cat([order, torch.randperm(len(images))])
             batch, order = order[: fit.batch_size], order[fit.batch_size :]
             with _autocast():

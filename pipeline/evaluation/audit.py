@@ -35,7 +35,7 @@ def survey(
     seen: set[bytes] = set()
     copies = records = 0
     counts = np.zeros(classes, dtype=np.int64)
-    kept_images, kept_labels = [], []
+    kept_images, kept_labels = [train_images[:0]], [torch.empty(0, dtype=torch.int64)]
     room = keep
     for images, labels in shards:
         digests = pixel_digests(images)

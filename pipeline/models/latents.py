@@ -19,13 +19,13 @@ LATENT_STREAM = 0x6C6174656E74  # the second half of the key; another use of the
 def latents(seed: int, first: int, count: int, size: int, prior: str) -> Tensor:
     """Latents of the records `first .. first + count - 1`: `float [count, size]`.
 
-    `normal`: standard normal, by inversion, so that each number costs exactly one word. `uniform`: on (-1, 1).
+    `normal`: standard normal, by inversion, so that each number costs exactly one word. `uniform`: on [-1, 1].
     """
     counters = math.ceil(size / WORDS_PER_COUNTER)
     position = first * counters
     stream = Philox(key=[seed, LATENT_STREAM], counter=[position % 2**64, position >> 64, 0, 0])
     words = stream.random_raw(count * counters * WORDS_PER_COUNTER).reshape(count, -1)[:, :size]
-    uniform = ((words >> 11) + 0.5) * 2.0**-53  # in (0, 1), never at its ends
+    uniform = ((words >> 12) + 0.5) * 2.0**-52  # exact, and never 0 or 1
     values = ndtri(uniform) if prior == "normal" else 2 * uniform - 1
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 

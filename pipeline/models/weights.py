@@ -1,6 +1,5 @@
 """A model on disk: generator, discriminator, and `model.json`, which says what they are."""
 
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from pipeline.fingerprint import canonical_digest
 from pipeline.models.pair import PairSpec, build_discriminator, build_generator
 from pipeline.storage import file_sha256, read_json, write_atomically, write_json
 
@@ -65,7 +65,5 @@ def load_pair(folder: Path) -> TrainedPair:
         raise UserError(f"{folder}: the weights do not fit model.json: {error}") from None
     for network in (generator, discriminator):
         network.requires_grad_(False).eval()
-    digest = hashlib.sha256(
-        "".join(f"{name}{digest}" for name, digest in sorted(description["sha256"].items())).encode()
-    )
-    return TrainedPair(spec, generator, discriminator, digest.hexdigest(), description)
+    digest = canonical_digest({"pair": asdict(spec), "sha256": description["sha256"]})
+    return TrainedPair(spec, generator, discriminator, digest, description)

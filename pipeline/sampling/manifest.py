@@ -1,10 +1,11 @@
 """The manifest: the truth about a dataset. It is written last, atomically, and never edited."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
@@ -15,7 +16,11 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
 
-class _File(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _File(_Strict):
     file: str
     bytes: int
     sha256: str
@@ -29,16 +34,39 @@ class _Shard(_File):
     labels: dict[str, int]
 
 
-class _Image(BaseModel):
+class _Image(_Strict):
     height: int
     width: int
     channels: int
 
 
-class _Manifest(BaseModel):
-    """What readers rely on; a file that lacks it is no manifest. Further keys are for people."""
+class _Model(_Strict):
+    digest: str
+    uri: str
 
-    model_config = ConfigDict(strict=True)
+
+class _Source(_Strict):
+    digest: str
+    name: str
+    licence: str
+
+
+class _Software(_Strict):
+    device: str
+
+
+class _Sample(_Strict):
+    seed: int
+    batch_size: int
+    shard_size: int
+
+
+class _Config(_Strict):
+    sample: _Sample
+
+
+class _Manifest(_Strict):
+    """What readers rely on; a file that lacks it is no manifest. Further keys are for people."""
 
     format_version: int
     dataset_id: str
@@ -48,11 +76,11 @@ class _Manifest(BaseModel):
     classes: list[str]
     image: _Image
     precision: str
-    model: dict[str, str]
-    source: dict[str, str]
-    software: dict[str, str]
-    config: dict[str, Any]
-    shards: list[_Shard]
+    model: _Model
+    source: _Source
+    software: _Software
+    config: _Config
+    shards: Annotated[list[_Shard], Field(min_length=1)]
 
 
 def build_manifest(target: ShardTarget, commits: Sequence[Commit], about: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +118,9 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
     data = out / "data"
     if data.is_dir():
         for stale in sorted(data.iterdir()):
-            if stale.name not in wanted:
+            if stale.is_dir():
+                shutil.rmtree(stale)
+            elif stale.name not in wanted:
                 stale.unlink()
     for name in sorted(wanted):
         link_or_copy(target.shards / name, data / name)

@@ -1,5 +1,7 @@
 """Minting the records of a shard: the algorithm, apart from files and workers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +32,19 @@ class Records:
     labels: NDArray[np.int64]
     indices: NDArray[np.int64]
     logits: NDArray[np.float32]
+
+
+@contextmanager
+def reproducible_numerics() -> Iterator[None]:
+    """One thread (how a sum is split over threads shows in its last bits) and denormals flushed, for as long as it lasts."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
 
 
 def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan) -> Records:

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import ray
-import torch
 from ray.data import ActorPoolStrategy, DataContext
 
 from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
-from pipeline.sampling.minting import MintSettings
+from pipeline.sampling.minting import MintSettings, reproducible_numerics
 from pipeline.sampling.plan import ShardPlan
 from pipeline.sampling.shards import ShardTarget, make_shard
 
@@ -23,9 +22,6 @@ class ShardMaker:
     """An actor that holds the model and makes the shards it is handed."""
 
     def __init__(self, model: Path, settings: MintSettings, target: ShardTarget, use_gpu: bool) -> None:
-        # One thread: how a sum is split over threads shows in its last bits, and actors are the parallelism.
-        torch.set_num_threads(1)
-        torch.set_flush_denormal(True)
         self.pair = load_pair(model)
         self.settings = settings
         self.target = target
@@ -34,10 +30,11 @@ class ShardMaker:
             self.pair.discriminator.cuda()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        commits = [
-            make_shard(self.pair, self.settings, self.target, ShardPlan(int(shard), int(first), int(rows)))
-            for shard, first, rows in zip(batch["shard"], batch["first_index"], batch["rows"], strict=True)
-        ]
+        with reproducible_numerics():
+            commits = [
+                make_shard(self.pair, self.settings, self.target, ShardPlan(int(shard), int(first), int(rows)))
+                for shard, first, rows in zip(batch["shard"], batch["first_index"], batch["rows"], strict=True)
+            ]
         return {"shard": np.array([commit["shard"] for commit in commits])}
 
 

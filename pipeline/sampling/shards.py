@@ -17,6 +17,7 @@ from pipeline.sampling.writers import WRITERS
 from pipeline.storage import file_sha256, write_json
 
 Commit = dict[str, Any]
+COMMIT_KEYS = {"shard", "first_index", "rows", "candidates", "file", "bytes", "sha256", "also", "labels", "fingerprint"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _read_commit(path: Path) -> Commit | None:
         commit: Commit = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return commit
+    return commit if isinstance(commit, dict) and commit.keys() >= COMMIT_KEYS else None
 
 
 def _is_valid(commit: Commit, target: ShardTarget, plan: ShardPlan) -> bool:

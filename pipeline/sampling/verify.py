@@ -16,7 +16,7 @@ from pipeline.data.images import decode_png, image_schema
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import dataset_id
-from pipeline.sampling.minting import MintSettings, mint_aligned_batch
+from pipeline.sampling.minting import MintSettings, mint_aligned_batch, reproducible_numerics
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.shards import shard_files
 from pipeline.sampling.writers import EXTRA_COLUMNS
@@ -50,7 +50,7 @@ def verify_files(dataset: Path, manifest: dict[str, Any]) -> Findings:
     expected = dataset_id(manifest["fingerprint"], manifest["count"], shards)
     if expected != manifest["dataset_id"]:
         problems.append("manifest.json: dataset_id does not follow from the shards it lists: the manifest was edited")
-    size = max((shard["rows"] for shard in shards), default=1)
+    size = max([1, *(shard["rows"] for shard in shards)])
     planned = [(plan.shard, plan.first_index, plan.rows) for plan in plan_shards(manifest["count"], size)]
     if [(shard["shard"], shard["first_index"], shard["rows"]) for shard in shards] != planned:
         problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest['count'] - 1} once each")
@@ -72,9 +72,10 @@ def verify_files(dataset: Path, manifest: dict[str, Any]) -> Findings:
 
 
 def read_shards(dataset: Path, manifest: dict[str, Any], findings: Findings) -> Iterator[Shard]:
-    """Reads every shard back, one at a time, decoding every image; what is wrong goes into `findings`."""
+    """Reads every shard back, one at a time, decoding every image; what is wrong goes into `findings`, not on."""
     schema = image_schema(manifest["classes"], EXTRA_COLUMNS)
     for shard in manifest["shards"]:
+        first: Shard | None = None
         for file in shard_files(shard):
             path = dataset / file["file"]
             try:
@@ -85,9 +86,13 @@ def read_shards(dataset: Path, manifest: dict[str, Any], findings: Findings) -> 
                 findings.problems.append(f"{file['file']}: {error}")
                 continue
             found = Shard(shard["first_index"], images, labels, indices)
-            findings.problems += [f"{file['file']}: {problem}" for problem in _mismatches(found, shard, manifest)]
             findings.records += len(labels)
-            if file["file"] == shard["file"]:
+            mismatches = list(_mismatches(found, shard, manifest))
+            if first is not None and not np.array_equal(images, first.images):
+                mismatches.append(f"its images are not those of {shard['file']}")
+            findings.problems += [f"{file['file']}: {mismatch}" for mismatch in mismatches]
+            if file["file"] == shard["file"] and not mismatches:
+                first = found
                 yield found
 
 
@@ -108,14 +113,17 @@ def verify_records(
     schema = image_schema(manifest["classes"], EXTRA_COLUMNS)
     different = []
     for index in chosen:
-        shard = next(s for s in manifest["shards"] if s["first_index"] <= index < s["first_index"] + s["rows"])
+        shard = next((s for s in manifest["shards"] if s["first_index"] <= index < s["first_index"] + s["rows"]), None)
+        if shard is None:
+            continue  # reported by verify_files
         path = dataset / shard["file"]
         try:
             contents, _, _ = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
             stored = _decode([contents[index - shard["first_index"]]], manifest["image"])[0]
         except (ValueError, OSError, KeyError, IndexError, pa.ArrowException, tarfile.TarError):
             continue  # reported when the shard was read
-        batch = mint_aligned_batch(pair, settings, sample["shard_size"], index)
+        with reproducible_numerics():
+            batch = mint_aligned_batch(pair, settings, sample["shard_size"], index)
         if not np.array_equal(batch.images[int(np.flatnonzero(batch.indices == index)[0])], stored):
             different.append(f"{shard['file']}: record {index} is not what the model makes")
     findings.problems += different

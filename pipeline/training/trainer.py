@@ -72,7 +72,7 @@ class Best:
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss became NaN or infinite; nothing learnt after it would mean anything."""
+    """A loss or a figure became NaN or infinite; nothing learnt after it would mean anything."""
 
 
 class Trainer:
@@ -189,14 +189,18 @@ class Trainer:
             "logit_gap": float(result.logit_gap),
             "real_accuracy": float(result.real_accuracy),
         }
-        if not all(math.isfinite(value) for value in metrics.values()):
-            raise NonFiniteLossError(f"a loss is not finite after {self.images_seen} images: {metrics}")
+        self._require_finite(metrics)
         if self.place.rank == 0:
             metrics |= self.judge(self.average)
+            self._require_finite(metrics)
             if self.best is None or metrics["validation_fd_domain"] < self.best.metrics["validation_fd_domain"]:
                 self.best = Best(_copy(self.average), _copy(self.discriminator), metrics)
         self.history.append(metrics)
         return metrics
+
+    def _require_finite(self, metrics: Metrics) -> None:
+        if not all(math.isfinite(value) for value in metrics.values()):
+            raise NonFiniteLossError(f"a figure is not finite after {self.images_seen} images: {metrics}")
 
     def _check_replicas(self) -> None:
         if self.place.workers == 1:
@@ -243,10 +247,10 @@ class Trainer:
 
 
 def parameter_sum(network: nn.Module) -> Tensor:
-    """A checksum of parameters and buffers that any difference in them changes: `int64 []`, sum of the bit patterns."""
+    """A checksum of parameters and buffers: `int64 []`, the sum of their bit patterns, each weighted by its position."""
     tensors = [*network.parameters(), *network.buffers()]
-    sums = [tensor.detach().float().view(torch.int32).long().sum() for tensor in tensors]
-    return torch.stack(sums).sum()
+    bits = torch.cat([tensor.detach().float().flatten().view(torch.int32).long() for tensor in tensors])
+    return (bits * torch.arange(1, 2 * len(bits), 2, device=bits.device)).sum()
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

@@ -147,11 +147,11 @@ def test_splits_come_back_as_they_were_cut(tmp_path, raw):
 
 
 def test_official_holdout_is_written_as_it_is_with_its_repeats(tmp_path):
-    raw = RawSource(labelled(list(range(100))), labelled([201, 200, 200]))
+    raw = RawSource(labelled(list(range(100))), labelled([201, 200, 200, 203]))
     write_canonical(raw, data_of(holdout_share=None), "small", tmp_path)
     images, labels = load_split(tmp_path, "holdout")
     assert np.array_equal(images.numpy().transpose(0, 2, 3, 1), raw.holdout.images)
-    assert labels.tolist() == [1, 0, 0]
+    assert labels.tolist() == [1, 0, 0, 1]
 
 
 def test_description_counts_what_is_in_the_files(tmp_path, raw):
@@ -189,7 +189,9 @@ def test_shuffled_source_gives_the_same_dataset_digest(tmp_path, raw):
 
 @pytest.mark.parametrize("other", [{"validation_share": 0.001}, {"holdout_share": 0.001}])
 def test_split_that_would_lack_a_class_is_refused_before_anything_is_written(tmp_path, raw, other):
-    with pytest.raises(UserError, match=r"the class 'even' has no image left for (validation|holdout); use a larger"):
+    with pytest.raises(
+        UserError, match=r"the class 'even' has 0 images for (validation|holdout), at least 2 are needed; use a larger"
+    ):
         write_canonical(raw, data_of(**other), "small", tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -107,9 +107,7 @@ class Counting(UsefulnessClassifier):
     "images",
     [
         pytest.param(100, id="more than a batch"),
-        pytest.param(
-            5, id="less than a batch", marks=pytest.mark.xfail(strict=True, reason="an epoch is appended only once")
-        ),
+        pytest.param(5, id="less than a batch"),
     ],
 )
 def test_the_budget_is_spent_in_full_batches(images: int, digits: tuple[Labelled, Labelled]) -> None:

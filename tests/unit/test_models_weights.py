@@ -43,7 +43,6 @@ def test_the_digest_follows_the_weights(model: Path, tmp_path: Path) -> None:
     assert load_pair(tmp_path / "other").digest != load_pair(model).digest
 
 
-@pytest.mark.xfail(strict=True, reason="the digest covers the weight files, not `pair` of model.json")
 def test_the_digest_follows_the_shape(model: Path, tmp_path: Path) -> None:
     save_tiny_pair(tmp_path / "other", replace(SPEC, latent_prior="uniform", image_size=8))
     assert load_pair(tmp_path / "other").digest != load_pair(model).digest

@@ -81,7 +81,6 @@ def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None
     assert names(minted) == [*SIX_FILES, MANIFEST]
 
 
-@pytest.mark.xfail(strict=True, reason="link_or_copy leaves its temporary link where the target is that file already")
 def test_publishing_twice_is_publishing_once(minted: Minted) -> None:
     publish(minted.target, minted.manifest, minted.out)
     assert names(minted) == [*SIX_FILES, MANIFEST]
@@ -151,7 +150,6 @@ def test_a_manifest_of_another_format_version_is_refused(minted: Minted) -> None
         read_manifest(minted.out)
 
 
-@pytest.mark.xfail(strict=True, reason="only the top level is strict: nested models convert, their raw values are used")
 def test_a_number_written_as_text_is_refused_also_inside_a_shard(minted: Minted) -> None:
     shards = [{**shard, "rows": str(shard["rows"])} for shard in minted.manifest["shards"]]
     write(minted, {**minted.manifest, "shards": shards})
@@ -160,7 +158,6 @@ def test_a_number_written_as_text_is_refused_also_inside_a_shard(minted: Minted)
 
 
 @pytest.mark.parametrize("path", [("model", "digest"), ("software", "device"), ("config", "sample")])
-@pytest.mark.xfail(strict=True, reason="`verify` reads these keys, `read_manifest` does not require them")
 def test_what_verify_relies_on_is_required(minted: Minted, path: tuple[str, str]) -> None:
     write(minted, without(minted.manifest, *path))
     with pytest.raises(UserError, match=path[0]):

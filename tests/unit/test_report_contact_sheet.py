@@ -5,15 +5,37 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.contact_sheet import contact_sheet
 from pipeline.data.images import decode_png, encode_png
 from pipeline.errors import UserError
+from pipeline.report.contact_sheet import contact_sheet
 from pipeline.sampling.minting import Records
 from pipeline.sampling.writers import WRITERS
 from pipeline.storage import write_json
 
 CLASSES = ["cat", "dog", "owl"]
-ABOUT = {"classes": CLASSES, "image": {"height": 8, "width": 8, "channels": 1}}
+ABOUT = {
+    "name": "small",
+    "classes": CLASSES,
+    "image": {"height": 8, "width": 8, "channels": 1},
+    "source": {"digest": "", "name": "", "licence": ""},
+    "digest": "",
+}
+SYNTHETIC = {
+    "format_version": 1,
+    "dataset_id": "",
+    "fingerprint": "",
+    "count": 15,
+    "precision": "fp32",
+    "model": {"digest": "", "uri": ""},
+    "software": {"device": ""},
+    "config": {"sample": {"seed": 0, "batch_size": 1, "shard_size": 9}},
+}
+
+
+def described(file: str) -> dict:
+    """A `dataset.json` whose train split is `file`."""
+    split = {"file": file, "rows": 3, "sha256": ""}
+    return {**ABOUT, "splits": {"train": split, "validation": split, "holdout": split}}
 
 
 def grey(label: int, place: int) -> int:
@@ -37,8 +59,9 @@ def synthetic(folder: Path, kind: str) -> Path:
         pairs = [(label, place) for place in places for label in (2, 0, 1)]
         path = folder / "data" / f"train-{number:06d}"
         file = write_shard(path, kind, [label for label, _ in pairs], [place for _, place in pairs])
-        shards.append({"file": f"data/{file.name}"})
-    write_json(folder / "manifest.json", {**ABOUT, "shards": shards})
+        about = {"shard": number, "first_index": 9 * number, "rows": len(pairs), "also": [], "labels": {}}
+        shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})
+    write_json(folder / "manifest.json", {**ABOUT, **SYNTHETIC, "shards": shards})
     return folder
 
 
@@ -58,13 +81,13 @@ def test_sheet_has_a_row_a_class_with_its_first_images_over_all_shards(tmp_path,
 
 def test_sheet_of_a_real_dataset_shows_its_train_split(tmp_path):
     write_shard(tmp_path / "train-000000", "parquet", [0, 1, 2], [9, 9, 9])
-    write_json(tmp_path / "dataset.json", {**ABOUT, "splits": {"train": {"file": "train-000000.parquet"}}})
+    write_json(tmp_path / "dataset.json", described("train-000000.parquet"))
     assert shown(contact_sheet(tmp_path, 1), 1) == [[grey(label, 9)] for label in range(3)]
 
 
 def test_more_images_than_there_are_names_the_scarcest_class_and_its_number(tmp_path):
     write_shard(tmp_path / "train-000000", "parquet", [0, 0, 1, 2, 2], [0] * 5)
-    write_json(tmp_path / "dataset.json", {**ABOUT, "splits": {"train": {"file": "train-000000.parquet"}}})
+    write_json(tmp_path / "dataset.json", described("train-000000.parquet"))
     with pytest.raises(UserError, match=r"-n: 2 images a class, but 'dog' has 1; use at most that many"):
         contact_sheet(tmp_path, 2)
 
