@@ -43,6 +43,7 @@ def evaluate(command: Command) -> None:
         "images": count,
         "real_images": len(real),
         "split": "holdout",
+        "seed": seed,
         "embedder": embedder.digest,
         "model": pair.digest,
     }

@@ -21,8 +21,14 @@ from pipeline.training.ray_train import TrainingJob, train_on_ray
 from pipeline.training.trainer import Metrics, Recipe
 from stages.command import Command, main
 
-CODE = ("pipeline.training", "pipeline.models", "pipeline.evaluation.judge", "pipeline.evaluation.model_quality",
-        "pipeline.evaluation.distances")  # fmt: skip
+CODE = (
+    "pipeline.embedding",
+    "pipeline.evaluation.distances",
+    "pipeline.evaluation.judge",
+    "pipeline.evaluation.model_quality",
+    "pipeline.models",
+    "pipeline.training",
+)
 
 
 def train(command: Command) -> None:

@@ -1,6 +1,7 @@
 """Images in Parquet, in the form that Hugging Face `datasets` shows as decoded pictures."""
 
 import json
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from pipeline.errors import UserError
 from pipeline.storage import atomic_path
 
 ROW_GROUP_IMAGES = 500
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_HEADER = 24  # bytes up to the end of width and height
+LARGEST_IMAGE = 1 << 26  # px; decoding a small file that claims more would fill the memory
 
 # The names of `pa.types` that a Hugging Face feature of the same name stands for.
 _EXTRA_TYPES = {"float32": pa.float32()}
@@ -76,9 +80,13 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
 
 
 def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
-    """`uint8 [H, W, channels]` of an encoded image; ValueError when it is damaged."""
-    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag) if content else None
+    """`uint8 [H, W, channels]` of a PNG; ValueError when it is damaged, of another kind, or absurdly large."""
+    if len(content) < PNG_HEADER or not content.startswith(PNG_SIGNATURE):
+        raise ValueError("not a readable image")
+    width, height = struct.unpack(">II", content[16:PNG_HEADER])
+    if width * height > LARGEST_IMAGE:
+        raise ValueError(f"an image of {width}x{height} px, larger than {LARGEST_IMAGE:,} px in all: refused")
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)
     if image is None:
         raise ValueError("not a readable image")
     return np.asarray(image[..., None] if channels == 1 else image[..., ::-1], dtype=np.uint8)

@@ -112,7 +112,15 @@ def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -
 
 
 def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
-    """Puts the shards into `out/data` and the manifest last; until then `out` has none, so nothing half-made looks whole."""
+    """Puts the shards into `out/data` and the manifest last; until then `out` has none, so nothing half-made looks whole.
+
+    What an audit wrote about another dataset in the same place is removed.
+    """
+    if _identity(out) != manifest["dataset_id"]:
+        # They describe another dataset.
+        (out / "README.md").unlink(missing_ok=True)
+        (out / "croissant.json").unlink(missing_ok=True)
+        shutil.rmtree(out / "report", ignore_errors=True)
     (out / MANIFEST).unlink(missing_ok=True)
     wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
     data = out / "data"
@@ -125,6 +133,14 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
     for name in sorted(wanted):
         link_or_copy(target.shards / name, data / name)
     write_json(out / MANIFEST, manifest)
+
+
+def _identity(out: Path) -> str | None:
+    """The identity of what was published here before, None where nothing was or it cannot be read."""
+    try:
+        return str(read_manifest(out)["dataset_id"])
+    except UserError:
+        return None
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:

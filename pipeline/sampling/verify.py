@@ -140,7 +140,7 @@ def _read_parquet(path: Path, schema: pa.Schema) -> tuple[list[bytes], NDArray[n
 
 def _read_tar(path: Path) -> tuple[list[bytes], NDArray[np.int64], NDArray[np.int64]]:
     members: dict[str, dict[str, bytes]] = {}
-    with tarfile.open(path) as tar:
+    with tarfile.open(path, "r:") as tar:  # never compressed: nothing that unpacks to more than it is
         for member in tar:
             key, _, ending = member.name.partition(".")
             file = tar.extractfile(member)

@@ -1,0 +1,74 @@
+"""Imports go one way, and the training core needs torch alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT
+
+# Higher floors may import lower ones; rooms on one floor do not know each other.
+FLOORS = [
+    {"stages", "console"},
+    {"doctor"},
+    {"report"},
+    {"evaluation", "sampling", "training"},
+    {"embedding", "models", "data", "cluster"},
+    {"storage", "fingerprint", "config"},
+    {"errors"},
+]
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# An embedder is a model, and takes its precision and layout from there.
+SAME_FLOOR = {("embedding", "models")}
+BINDINGS = {"ray_train.py", "progress.py", "ray_data.py", "cluster.py"}
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return names
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[0] if parts[0] == "stages" else parts[1] if len(parts) > 1 else "errors"
+
+
+SOURCES = sorted([*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("stages/*.py")])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down_the_house(path: Path) -> None:
+    here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    for module in imported(path):
+        if not module.startswith(("pipeline.", "stages.")):
+            continue
+        there = room(module)
+        assert there == here or (here, there) in SAME_FLOOR or FLOOR_OF[there] > FLOOR_OF[here], module
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_ray_is_bound_in_one_place_a_package(path: Path) -> None:
+    if path.name not in BINDINGS:
+        assert not {module for module in imported(path) if module.split(".")[0] == "ray"}
+
+
+def test_the_training_core_imports_torch_and_no_more() -> None:
+    """Run in a fresh interpreter in which everything else of the environment is out of reach."""
+    code = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"ray", "dvc", "pydantic", "yaml", "pyarrow", "scipy", "sklearn", "cv2", "safetensors"}:
+            raise ImportError(f"the training core wants {name}")
+sys.meta_path.insert(0, Refuse())
+import pipeline.training.trainer, pipeline.training.checkpoint, pipeline.models.dcgan
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
