@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import time
+from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
@@ -26,7 +27,8 @@ def sample(command: Command) -> None:
     """Makes the shards that are missing and publishes the dataset, its manifest last."""
     config, pair = command.config, load_pair(command.model)
     settings = config.sample
-    require_free_space(command.out, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
+    for folder in (Path(config.root), command.out):
+        require_free_space(folder, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
     plans = plan_shards(settings.count, settings.shard_size)
     with connect() as resources:
         workers = sample_workers(config.cluster.sample_workers, resources)

@@ -1,11 +1,16 @@
-"""The small digits pipeline, walked once for all tests that look at what it makes."""
+"""The small digits pipeline, walked once for all tests that look at what it makes, and a small disk."""
 
+import json
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.project import Places
+from tests.project import ROOT, Places
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +46,30 @@ def copied(audited: Places, tmp_path: Path) -> Places:
     """A copy of everything audited, to damage."""
     shutil.copytree(audited.folder, tmp_path / "copy")
     return Places(tmp_path / "copy")
+
+
+@pytest.fixture
+def run_on_tmpfs(tmp_path: Path) -> Callable[[str, str], Any]:
+    """Runs Python source with `disk`, an empty disk of the given size, and returns the JSON that it prints.
+
+    The disk is mounted in a namespace of its own, which needs no root and leaves nothing behind; where the machine
+    allows none, the test is skipped.
+    """
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    namespace = ["unshare", "--user", "--map-root-user", "--mount"]
+    mount = 'mount -t tmpfs -o "size=$1" tmpfs "$2"'
+    try:
+        subprocess.run([*namespace, "sh", "-c", mount, "sh", "64k", str(disk)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this machine allows no mount namespace")
+
+    def run(size: str, source: str) -> Any:
+        program = f"import json\nfrom pathlib import Path\ndisk = Path({str(disk)!r})\n{source}"
+        shell = f'{mount} && exec "$3" -c "$4"'
+        command = [*namespace, "sh", "-c", shell, "sh", size, str(disk), sys.executable, program]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run

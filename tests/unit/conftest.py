@@ -1,13 +1,9 @@
-"""What several unit tests share: a small disk, a tiny pair, a dataset made with it, and a classifier of the digits."""
+"""What several unit tests share: a tiny pair, a dataset made with it, and a classifier of the digits."""
 
 import gzip
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -23,33 +19,6 @@ from tests.unit.tiny import Minted, mint_dataset, save_tiny_pair
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unit", deadline=None)
 settings.load_profile("unit")
-
-
-@pytest.fixture
-def run_on_tmpfs(tmp_path: Path) -> Callable[[str, str], Any]:
-    """Runs Python source with `disk`, an empty disk of the given size, and returns the JSON that it prints.
-
-    The disk is mounted in a namespace of its own, which needs no root and leaves nothing behind; where the machine
-    allows none, the test is skipped.
-    """
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    namespace = ["unshare", "--user", "--map-root-user", "--mount"]
-    mount = 'mount -t tmpfs -o "size=$1" tmpfs "$2"'
-    try:
-        subprocess.run([*namespace, "sh", "-c", mount, "sh", "64k", str(disk)], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this machine allows no mount namespace")
-
-    def run(size: str, source: str) -> Any:
-        program = f"import json\nfrom pathlib import Path\ndisk = Path({str(disk)!r})\n{source}"
-        shell = f'{mount} && exec "$3" -c "$4"'
-        command = [*namespace, "sh", "-c", shell, "sh", size, str(disk), sys.executable, program]
-        done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
 
 
 @pytest.fixture
