@@ -7,7 +7,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .PHONY: repro test test-all lint bench soak schema clean
 
 repro: .venv/.ready
-	@$(if $(PRESET),imagemint use $(PRESET))
+	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
+	@imagemint use $(PRESET)
 	@dvc repro
 	@imagemint summary
 

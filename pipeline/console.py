@@ -34,9 +34,9 @@ def main() -> None:
     doctor = commands.add_parser("doctor", help="what is installed, what hardware, what would run")
     doctor.set_defaults(work=lambda _: _doctor())
 
-    use = commands.add_parser("use", help="make a preset the active one")
-    use.add_argument("preset")
-    use.set_defaults(work=lambda a: use_preset(a.preset))
+    use = commands.add_parser("use", help="make a preset the active one, after checking it")
+    use.add_argument("preset", nargs="?", help="default: the one that is active already")
+    use.set_defaults(work=lambda a: use_preset(a.preset or active_preset()))
 
     summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
     summary.set_defaults(work=lambda _: _summary())
