@@ -101,15 +101,22 @@ def _summary() -> None:
     figures: dict[str, Any] = {}
     for stage in ("evaluate", "audit", "accept"):
         figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
+    files = {
+        f"{dataset}/report/index.html": "the report",
+        f"{dataset}/README.md": f'the card; load_dataset("{dataset}") reads the images',
+        f"models/{name}/samples/": "what the generator made while it learnt",
+    }
+    width = max(map(len, files))
+    opened = "\n".join(
+        f"{'' if line else 'Open':10}{path:{width}}   {what}" for line, (path, what) in enumerate(files.items())
+    )
     shards = sum(1 + len(shard["also"]) for shard in manifest["shards"])
     print(f"""
 Made      {manifest["count"]:,} synthetic images in {len(manifest["classes"])} classes, {shards} files, accepted by {len(figures["gates"])} gates
 Quality   a classifier trained on them gets {figures["tstr_accuracy"]:.1%} of real images right (trained on real ones: {figures["trtr_accuracy"]:.1%})
           fd_domain {figures["fd_domain"]:.1f} (real against real {figures["fd_domain_floor"]:.1f}), least within-class diversity {figures["diversity_min"]:.2f} of real
           {figures["unique_share"]:.2%} unique, {figures["train_copies"]} exact copies of training images
-Open      {dataset}/report/index.html   the report
-          {dataset}/README.md           the card; load_dataset("{dataset}") reads the images
-          models/{name}/samples/        what the generator made while it learnt
+{opened}
 Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
 
 

@@ -30,12 +30,18 @@ class ShardMaker:
             self.pair.discriminator.cuda()
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        with reproducible_numerics():
-            commits = [
-                make_shard(self.pair, self.settings, self.target, ShardPlan(int(shard), int(first), int(rows)))
-                for shard, first, rows in zip(batch["shard"], batch["first_index"], batch["rows"], strict=True)
-            ]
-        return {"shard": np.array([commit["shard"] for commit in commits])}
+        """Makes one shard; returns its number, and a message for the user where one is due.
+
+        It is returned, not raised: Ray Data would report it with a page of its own stack.
+        """
+        plan = ShardPlan(*(int(batch[name][0]) for name in ("shard", "first_index", "rows")))
+        message = ""
+        try:
+            with reproducible_numerics():
+                make_shard(self.pair, self.settings, self.target, plan)
+        except UserError as error:
+            message = str(error)
+        return {"shard": np.array([plan.shard]), "message": np.array([message])}
 
 
 def make_shards(
@@ -69,13 +75,7 @@ def make_shards(
         num_cpus=None if use_gpu else cpu_share,
         num_gpus=1 if use_gpu else None,
     )
-    try:
-        for row in made.iter_rows():
-            on_shard(int(row["shard"]))
-    except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, UserError):
-            cause = cause.__cause__
-        if cause is None:
-            raise
-        raise UserError(str(cause)) from error
+    for row in made.iter_rows():
+        if row["message"]:
+            raise UserError(row["message"])
+        on_shard(int(row["shard"]))

@@ -22,7 +22,7 @@ def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any]) -> No
     body = buffer.getvalue()
     write_atomically(folder / f"{images_seen:012d}.pt", hashlib.sha256(body).digest() + body)
     for old in _newest_first(folder)[KEEP:]:
-        old.unlink()
+        old.unlink(missing_ok=True)  # a worker of a killed run may be going, and prune the same
 
 
 def load_newest_checkpoint(folder: Path) -> dict[str, Any] | None:

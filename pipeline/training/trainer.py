@@ -241,9 +241,7 @@ class Trainer:
         if self.place.workers == 1:
             return network
         devices = [self.place.device] if self.place.device.type == "cuda" else None
-        return DistributedDataParallel(
-            network, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
-        )
+        return DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
 
 
 def parameter_sum(network: nn.Module) -> Tensor:

@@ -1,9 +1,7 @@
 """A Ray cluster that was there before us: `RAY_ADDRESS` names it, and the same command gives the same bytes."""
 
-import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -30,7 +28,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         [shutil.which("ray", path=environment()["PATH"]) or "ray", "start", "--head", "--block", f"--port={port}",
          "--node-ip-address=127.0.0.1", "--num-cpus=2", "--include-dashboard=false", f"--temp-dir={temporary}"],
         env=environment(**{**address, "RAY_ADDRESS": ""}),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert head.stdout is not None
     said = []
@@ -41,7 +39,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     else:
         pytest.fail("the head node did not start:\n" + "".join(said))
     yield address
-    os.killpg(head.pid, signal.SIGTERM)
+    head.terminate()  # it ends the processes that it started
     head.wait(timeout=60)
     shutil.rmtree(temporary, ignore_errors=True)
 
