@@ -45,6 +45,8 @@ def connect() -> Iterator[Resources]:
         raise UserError(f"Could not connect to {where}: {str(error).strip().splitlines()[0]}") from None
     try:
         total = ray.cluster_resources()
+        if total.get("CPU", 0) < 1:
+            raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         yield Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), max(len(nodes), 1))
     finally:

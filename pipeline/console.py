@@ -69,19 +69,24 @@ def _verify(dataset: Path, model: Path | None, records: int) -> None:
     from pipeline.sampling.manifest import read_manifest
     from pipeline.sampling.verify import read_shards, verify_files, verify_records
 
+    if records < 0:
+        raise UserError(f"--records: {records}; at least 0.")
     manifest = read_manifest(dataset)
     findings = verify_files(dataset, manifest)
     for _ in read_shards(dataset, manifest, findings):
         pass
     folder = model or Path(manifest["model"]["uri"])
     if model is not None or folder.is_dir():
-        verify_records(dataset, manifest, load_pair(folder), findings, records)
+        pair = load_pair(folder)
+        if model is not None and pair.digest != manifest["model"]["digest"]:
+            raise UserError(f"--model {model}: not the model that {dataset} was made with.")
+        verify_records(dataset, manifest, pair, findings, records)
     else:
         findings.regenerated = f"no record made again: no model in {folder} (give one with --model)"
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
         raise UserError(f"{dataset}: {len(findings.problems)} problems\n{listed}")
-    print(f"{dataset}: {findings.files} files and {findings.records:,} records are as the manifest says")
+    print(f"{dataset}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
     print(f"{findings.regenerated}")
     print(f"dataset {manifest['dataset_id']}")
 
@@ -94,13 +99,17 @@ def _doctor() -> None:
 
 
 def _summary() -> None:
+    from pipeline.sampling.manifest import read_manifest
+
     config = load_preset(active_preset())
     name = config.name
     dataset, metrics = Path("datasets") / name, Path("metrics") / name
-    manifest: dict[str, Any] = read_json(dataset / "manifest.json", "manifest")
+    manifest = read_manifest(dataset)
     figures: dict[str, Any] = {}
     for stage in ("evaluate", "audit", "accept"):
         figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
+    if figures["dataset_id"] != manifest["dataset_id"]:
+        raise UserError(f"{dataset} is not audited and accepted as it is now: run `make repro`.")
     files = {
         f"{dataset}/report/index.html": "the report",
         f"{dataset}/README.md": f'the card; load_dataset("{dataset}") reads the images',

@@ -73,6 +73,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def copy_whole(source: Path, target: Path) -> None:
+    """Puts a copy of `source` at `target`, replacing what is there. For small files, which people may edit in place."""
+    write_atomically(target, source.read_bytes())
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Puts `source`'s content at `target`, replacing what is there: hard link where possible, else a copy.
 
@@ -88,9 +93,12 @@ def link_or_copy(source: Path, target: Path) -> None:
 def require_free_space(folder: Path, needed_bytes: int, what: str) -> None:
     """Refuses to start `what` when `folder`'s disk has less than `needed_bytes` left."""
     existing = folder.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    free = shutil.disk_usage(existing).free
+    try:
+        while not existing.exists():
+            existing = existing.parent
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        raise UserError(f"{folder} cannot be used: {error.strerror or error}.") from None
     if free < needed_bytes:
         raise UserError(
             f"{what} needs about {needed_bytes / 1e6:,.0f} MB under {folder}, where {free / 1e6:,.0f} MB are free. "

@@ -1,7 +1,10 @@
 """Figures in, verdict out: `metrics/<name>/accept.json`, or an end with the gates that were missed."""
 
+from pathlib import Path
+
 from pipeline.errors import UserError
 from pipeline.evaluation.gates import as_records, judge_gates
+from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.storage import read_json, write_json
 from stages.command import Command, main
 
@@ -13,6 +16,9 @@ def accept(command: Command) -> None:
     measured = {}
     for stage in ("evaluate", "audit"):
         measured.update(read_json(command.metrics / f"{stage}.json", f"figures of the stage {stage}"))
+    dataset = Path("datasets") / command.config.name if command.default_out else command.out.parent
+    if (dataset / MANIFEST).is_file() and read_manifest(dataset)["dataset_id"] != measured.get("dataset_id"):
+        raise UserError(f"{command.metrics / 'audit.json'} is about another dataset than {dataset}: run audit again.")
     verdicts = judge_gates(command.config.gates, measured)
     missed = [verdict for verdict in verdicts if not verdict.met]
     if missed:

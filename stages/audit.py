@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.data.canonical import describe, load_split, pixel_digests
+from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.errors import UserError
 from pipeline.evaluation.audit import content_metrics, survey
 from pipeline.evaluation.gates import judge_gates
 from pipeline.evaluation.usefulness import mean, usefulness
 from pipeline.fingerprint import canonical_digest, source_digest
+from pipeline.models.hardware import device_name
 from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
@@ -29,9 +30,17 @@ def audit(command: Command) -> None:
     """Reads every byte back, measures, writes the report; a damaged dataset is refused."""
     config, manifest = command.config, read_manifest(command.out)
     evaluation = read_json(command.metrics / "evaluate.json", "evaluation (made by the stage evaluate)")
+    if evaluation.get("model") != manifest["model"]["digest"]:
+        raise UserError(
+            f"{command.metrics / 'evaluate.json'} is about another model than {command.out} was made with: run evaluate again."
+        )
+    (command.metrics / "audit.json").unlink(missing_ok=True)
     train_images, train_labels = load_split(command.data, "train")
     holdout_images, holdout_labels = load_split(command.data, "holdout")
     classes = manifest["classes"]
+    image = manifest["image"]
+    shape = {"size": image["height"], "channels": image["channels"], "classes": len(classes)}
+    require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
     findings = verify_files(command.out, manifest)
     content = survey(
@@ -47,7 +56,7 @@ def audit(command: Command) -> None:
             + "\n".join(f"  {problem}" for problem in findings.problems)
             + "\nRun sample again: it replaces what is damaged."
         )
-    command.say(f"{findings.records:,} records read back from {findings.files} files; {findings.regenerated}")
+    command.say(f"{manifest['count']:,} records read back from {findings.files} files; {findings.regenerated}")
 
     teachers = {
         "synthetic": (manifest["dataset_id"], content.images, content.labels),
@@ -63,8 +72,6 @@ def audit(command: Command) -> None:
         "tstr_ratio": round(mean(tstr) / mean(trtr), 4),
         "dataset_id": manifest["dataset_id"],
     }
-    write_json(command.metrics / "audit.json", metrics)
-
     everything = {**evaluation, **metrics}
     training = command.metrics / "training.csv"
     write_report(
@@ -78,6 +85,7 @@ def audit(command: Command) -> None:
     )
     write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())
     write_card(command.out / "README.md", manifest, everything)
+    write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it
     command.say(
         f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}; "
         f"{metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images "
@@ -107,6 +115,7 @@ def _taught(
             "budget": budget,
             "code": source_digest("pipeline.embedding.classifier", "pipeline.evaluation.usefulness"),
             "software": {"torch": torch.__version__},
+            "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
         }
     )
     with command.run(fingerprint) as run:

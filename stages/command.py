@@ -27,6 +27,7 @@ class Command:
     out: Path  # what the stage makes
     metrics: Path  # where its figures go
     fresh: bool
+    default_out: bool  # whether `out` is the checkout's own place
 
     def say(self, text: str) -> None:
         """Tells the user what is going on."""
@@ -60,6 +61,15 @@ class Command:
             yield folder
 
 
+def is_whole(load: Callable[[Path], object], folder: Path) -> bool:
+    """Whether `load` takes what a finished run left in `folder`; if not, it is made again."""
+    try:
+        load(folder)
+    except UserError:
+        return False
+    return True
+
+
 def main(stage: str, about: str, default_out: str, work: Callable[[Command], None]) -> None:
     """Parses the command line, runs `work`, and ends with 0, or with 1 and one message."""
     parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=about)
@@ -90,6 +100,7 @@ def main(stage: str, about: str, default_out: str, work: Callable[[Command], Non
             out=out,
             metrics=Path("metrics") / config.name if arguments.out is None else metrics_beside_out,
             fresh=arguments.fresh,
+            default_out=arguments.out is None,
         )
         work(command)
     except UserError as error:

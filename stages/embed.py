@@ -6,10 +6,11 @@ import torch
 
 from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.classifier import DomainClassifier, Fit, accuracy, train_classifier
-from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, save_embedder
+from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, load_embedder, save_embedder
 from pipeline.fingerprint import source_digest
-from pipeline.storage import link_or_copy, read_json, write_json
-from stages.command import Command, main
+from pipeline.models.precision import resolve_precision
+from pipeline.storage import copy_whole, read_json, write_json
+from stages.command import Command, is_whole, main
 
 
 def embed(command: Command) -> None:
@@ -21,11 +22,15 @@ def embed(command: Command) -> None:
             "data": dataset["digest"],
             "code": source_digest("pipeline.embedding", "pipeline.models.precision"),
             "software": {"torch": torch.__version__},
-            "threads": torch.get_num_threads(),
+            "device": {
+                "kind": "cpu",
+                "threads": torch.get_num_threads(),
+                "precision": resolve_precision("auto", "cpu"),
+            },
         }
     )
     with command.run(fingerprint) as run:
-        if not (run / DESCRIPTION).is_file():
+        if not is_whole(load_embedder, run):
             shape = {
                 "size": dataset["image"]["height"],
                 "channels": dataset["image"]["channels"],
@@ -48,7 +53,7 @@ def embed(command: Command) -> None:
                 run, network, {"network": shape, "data": dataset["digest"], "fingerprint": fingerprint, **measured}
             )
         for name in (WEIGHTS, DESCRIPTION):
-            link_or_copy(run / name, command.out / name)
+            copy_whole(run / name, command.out / name)
         description = read_json(run / DESCRIPTION, "embedder description")
     write_json(command.metrics / "embed.json", {"holdout_accuracy": description["holdout_accuracy"]})
     command.say(f"accuracy on holdout {description['holdout_accuracy']:.1%} -> {command.out / WEIGHTS}")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.data.canonical import describe, load_split
+from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.distances import frechet_distance
 from pipeline.evaluation.model_quality import features_of, model_quality
@@ -17,9 +17,13 @@ BATCH = 500
 
 
 def evaluate(command: Command) -> None:
-    """Measures fakes against `holdout`, with the distance of as many real training images beside it as the floor."""
+    """Measures fakes against `holdout`, with the distance of real training images (as many, where there are) as the floor."""
     config, dataset = command.config, describe(command.data)
     pair, embedder = load_pair(command.model), load_embedder(command.model)
+    spec = pair.spec
+    shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes}
+    require_shape(command.data, **shape, wanted_by=f"the model in {command.model}")
+    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     count, seed = config.evaluate.images, config.evaluate.seed
     real, real_labels = load_split(command.data, "holdout")
     z = latents(seed, 0, count, pair.spec.latent_size, pair.spec.latent_prior)
@@ -42,6 +46,7 @@ def evaluate(command: Command) -> None:
         "diversity": {name: round(value, 4) for name, value in zip(dataset["classes"], diversity, strict=True)},
         "images": count,
         "real_images": len(real),
+        "floor_images": len(chosen),
         "split": "holdout",
         "seed": seed,
         "embedder": embedder.digest,

@@ -11,7 +11,7 @@ from pipeline.fingerprint import source_digest
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
-from pipeline.sampling.manifest import build_manifest, publish
+from pipeline.sampling.manifest import build_manifest, publish, require_ours
 from pipeline.sampling.minting import MintSettings
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.ray_data import make_shards
@@ -27,6 +27,7 @@ def sample(command: Command) -> None:
     """Makes the shards that are missing and publishes the dataset, its manifest last."""
     config, pair = command.config, load_pair(command.model)
     settings = config.sample
+    require_ours(command.out)
     for folder in (Path(config.root), command.out):
         require_free_space(folder, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
     plans = plan_shards(settings.count, settings.shard_size)

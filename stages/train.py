@@ -2,24 +2,23 @@
 
 import csv
 import io
-import shutil
 from functools import partial
 
 import torch
 
 from pipeline.cluster import Resources, connect, train_workers
 from pipeline.config import Config
-from pipeline.data.canonical import describe
+from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
 from pipeline.models.pair import PairSpec
 from pipeline.models.precision import resolve_precision
-from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR
-from pipeline.storage import link_or_copy, read_json, write_atomically, write_json
+from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
+from pipeline.storage import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.ray_train import TrainingJob, train_on_ray
 from pipeline.training.trainer import Metrics, Recipe
-from stages.command import Command, main
+from stages.command import Command, is_whole, main
 
 CODE = (
     "pipeline.embedding",
@@ -35,6 +34,9 @@ def train(command: Command) -> None:
     """Trains, or goes on with an interrupted run, and puts the finished model into the output."""
     config, dataset = command.config, describe(command.data)
     embedder = load_embedder(command.model)
+    shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(config.data.classes)}
+    require_shape(command.data, **shape, wanted_by="the config")
+    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     with connect() as resources:
         recipe, spec = _recipe(config, resources), _spec(config)
         workers = train_workers(config.cluster.train_workers, resources, recipe.batch_size)
@@ -43,6 +45,7 @@ def train(command: Command) -> None:
             "model": config.model.model_dump(mode="json"),
             "train": {**config.train.model_dump(mode="json"), "precision": recipe.precision},
             "data": dataset["digest"],
+            "described": {key: dataset[key] for key in ("name", "classes", "source")},  # written into model.json
             "embedder": embedder.digest,
             "code": source_digest(*CODE),
             "software": {"torch": torch.__version__},
@@ -50,7 +53,7 @@ def train(command: Command) -> None:
         }
         fingerprint = command.fingerprint(parameters)
         with command.run(fingerprint) as run:
-            if not (run / "model" / DESCRIPTION).is_file():
+            if not is_whole(load_pair, run / "model"):
                 command.say(f"{workers} worker(s) of {threads} thread(s), {recipe.precision}, run {run.name}")
                 judge = partial(
                     ValidationJudge, command.model.absolute(), command.data.absolute(), spec, recipe.precision
@@ -76,10 +79,11 @@ def train(command: Command) -> None:
                     )
                 )
             for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
-                link_or_copy(run / "model" / name, command.out / name)
-            shutil.rmtree(command.out / "samples", ignore_errors=True)
-            for picture in sorted((run / "samples").glob("*.png")):
-                link_or_copy(picture, command.out / "samples" / picture.name)
+                copy_whole(run / "model" / name, command.out / name)
+            for stale in (command.out / "samples").glob("images-*.png"):
+                stale.unlink()
+            for picture in sorted((run / "samples").glob("images-*.png")):
+                copy_whole(picture, command.out / "samples" / picture.name)
             history: list[Metrics] = read_json(run / "history.json", "training history")
             best: Metrics = read_json(run / "model" / DESCRIPTION, "model description")["metrics"]
     write_json(command.metrics / "train.json", {**best, "trained_images": history[-1]["images_seen"]})

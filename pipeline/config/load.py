@@ -73,7 +73,13 @@ def load_preset(name: str | None = None, overrides: list[str] | None = None) -> 
         near = difflib.get_close_matches(chosen, known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UserError(f"Unknown preset {chosen!r}.{hint} Presets here: {', '.join(known)}.")
-    return load_config(CONF / f"{chosen}.yaml", overrides)
+    config = load_config(CONF / f"{chosen}.yaml", overrides)
+    if config.name != chosen:
+        # dvc.yaml names outputs by the preset, stages by `name`: two presets of one name overwrite each other.
+        raise UserError(
+            f"{CONF / chosen}.yaml: name: found {config.name!r}; allowed: {chosen!r}, as the file is called."
+        )
+    return config
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> Config:
@@ -116,7 +122,7 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         raise UserError(f"--set {override}: expected section.key=value, for example --set sample.count=20000.")
     try:
         value = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         value = text
     node = raw
     *sections, last = key.split(".")

@@ -151,6 +151,18 @@ def describe(folder: Path) -> dict[str, Any]:
     return description
 
 
+def require_shape(folder: Path, *, size: int, channels: int, classes: int, wanted_by: str) -> None:
+    """Refuses a dataset whose images or classes are not those that `wanted_by` is made for."""
+    description = describe(folder)
+    image = description["image"]
+    found = (image["height"], image["channels"], len(description["classes"]))
+    if found != (size, channels, classes):
+        raise UserError(
+            f"{folder}: {found[0]} px, {found[1]} channel(s), {found[2]} classes, but {wanted_by} is for {size} px, "
+            f"{channels} channel(s), {classes} classes. Point --data and --model at what belongs together, or make it again."
+        )
+
+
 def load_split(folder: Path, name: str) -> tuple[Tensor, Tensor]:
     """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digest."""
     description = describe(folder)

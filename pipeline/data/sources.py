@@ -45,7 +45,7 @@ def read_source(data: Data, downloads: Path, say: Callable[[str], None]) -> RawS
 
 def _read_idx(source: IdxSource, downloads: Path, say: Callable[[str], None]) -> RawSource:
     if source.path is not None:
-        folder = Path(source.path)
+        folder = Path(source.path).expanduser()
     else:
         assert source.published is not None  # a rule of the config
         folder = published.find_or_fetch(source.published, downloads / source.published, source.sha256, say)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -23,6 +24,7 @@ class Embedder:
 
     network: DomainClassifier
     digest: str
+    shape: dict[str, int]  # size (px), channels, classes
 
     def features(self, images: Tensor) -> Tensor:
         """`uint8 [N, C, S, S]` -> `float [N, features]`."""
@@ -47,8 +49,16 @@ def load_embedder(folder: Path) -> Embedder:
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"No embedder in {folder}: run `python -m stages.embed` first.")
     description = read_json(folder / DESCRIPTION, "embedder description")
-    if not (folder / WEIGHTS).is_file() or file_sha256(folder / WEIGHTS) != description["sha256"]:
+    try:
+        expected, network_shape = description["sha256"], description["network"]
+        network = DomainClassifier(**network_shape)
+        shape = {key: network_shape[key] for key in ("size", "channels", "classes")}
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{folder / DESCRIPTION} is no embedder description ({error}): run embed again.") from None
+    if not (folder / WEIGHTS).is_file() or file_sha256(folder / WEIGHTS) != expected:
         raise UserError(f"{folder / WEIGHTS} is not what {DESCRIPTION} beside it describes: run embed again.")
-    network = DomainClassifier(**description["network"])
-    network.load_state_dict(load_file(folder / WEIGHTS))
-    return Embedder(channels_last(network).eval(), description["sha256"])
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(f"{folder}: the weights do not fit {DESCRIPTION}: {error}") from None
+    return Embedder(channels_last(network).eval(), expected, shape)

@@ -32,6 +32,8 @@ def judge_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[V
     for name, gate in gates.items():
         if name not in metrics:
             raise UserError(f"gates.{name}: no stage measured it; measured are {', '.join(sorted(metrics))}.")
+        if not isinstance(metrics[name], int | float):
+            raise UserError(f"gates.{name}: {metrics[name]!r} was measured, which is no number.")
         value = float(metrics[name])
         met = (gate.min is None or value >= gate.min) and (gate.max is None or value <= gate.max)
         verdicts.append(Verdict(name, value, gate.min, gate.max, met))

@@ -51,19 +51,25 @@ def load_pair(folder: Path) -> TrainedPair:
     if not (folder / DESCRIPTION).is_file():
         raise UserError(f"No model in {folder}: run `python -m stages.train` first, or point --model at one.")
     description = read_json(folder / DESCRIPTION, "model description")
-    for name, digest in description["sha256"].items():
+    try:
+        expected = {name: description["sha256"][name] for name in (GENERATOR, DISCRIMINATOR)}
+        spec = PairSpec(**description["pair"])
+        generator, discriminator = build_generator(spec), build_discriminator(spec)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"{folder / DESCRIPTION} is no model description ({error}): train or fetch the model again."
+        ) from None
+    for name, digest in expected.items():
         if not (folder / name).is_file() or file_sha256(folder / name) != digest:
             raise UserError(
                 f"{folder / name} is not what {DESCRIPTION} beside it describes: train or fetch the model again."
             )
-    spec = PairSpec(**description["pair"])
-    generator, discriminator = build_generator(spec), build_discriminator(spec)
     try:
         generator.load_state_dict(load_file(folder / GENERATOR))
         discriminator.load_state_dict(load_file(folder / DISCRIMINATOR))
     except (SafetensorError, RuntimeError) as error:
-        raise UserError(f"{folder}: the weights do not fit model.json: {error}") from None
+        raise UserError(f"{folder}: the weights do not fit {DESCRIPTION}: {error}") from None
     for network in (generator, discriminator):
         network.requires_grad_(False).eval()
-    digest = canonical_digest({"pair": asdict(spec), "sha256": description["sha256"]})
+    digest = canonical_digest({"pair": asdict(spec), "sha256": expected})
     return TrainedPair(spec, generator, discriminator, digest, description)

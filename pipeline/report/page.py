@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -75,6 +76,7 @@ def _curves(training: str) -> str:
     axes_with_distance.set_ylim(bottom=0)
     drawn = io.StringIO()
     # No date in the file: the same figures give the same page.
-    figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
+    with matplotlib.rc_context({"svg.hashsalt": "imagemint"}):  # else the ids in it are random
+        figure.savefig(drawn, format="svg", metadata={"Date": None}, transparent=True)
     svg = drawn.getvalue()
     return svg[svg.index("<svg") :]

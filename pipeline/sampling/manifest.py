@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
-from pipeline.sampling.shards import Commit, ShardTarget, shard_files
+from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget, shard_files
 from pipeline.storage import link_or_copy, read_json, write_json
 
 FORMAT_VERSION = 1
@@ -18,20 +18,6 @@ MANIFEST = "manifest.json"
 
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True)
-
-
-class _File(_Strict):
-    file: str
-    bytes: int
-    sha256: str
-
-
-class _Shard(_File):
-    shard: int
-    first_index: int
-    rows: int
-    also: list[_File]
-    labels: dict[str, int]
 
 
 class _Image(_Strict):
@@ -80,7 +66,7 @@ class _Manifest(_Strict):
     source: _Source
     software: _Software
     config: _Config
-    shards: Annotated[list[_Shard], Field(min_length=1)]
+    shards: Annotated[list[ShardRecord], Field(min_length=1)]
 
 
 def build_manifest(target: ShardTarget, commits: Sequence[Commit], about: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +102,7 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
 
     What an audit wrote about another dataset in the same place is removed.
     """
+    require_ours(out)
     if _identity(out) != manifest["dataset_id"]:
         # They describe another dataset.
         (out / "README.md").unlink(missing_ok=True)
@@ -133,6 +120,17 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
     for name in sorted(wanted):
         link_or_copy(target.shards / name, data / name)
     write_json(out / MANIFEST, manifest)
+
+
+def require_ours(out: Path) -> None:
+    """Refuses a folder whose content no earlier publish can have made: publishing would delete it."""
+    data = out / "data"
+    foreign = [path for path in data.glob("*") if path.is_dir() or not path.name.lstrip(".").startswith("train-")]
+    audited = (out / "croissant.json").exists() or (out / "report" / "index.html").exists()
+    if not (out / MANIFEST).is_file() and not audited:  # DVC removes manifest and data before it runs the stage
+        foreign += [path for path in (out / "README.md", out / "report") if path.exists()]
+    if foreign:
+        raise UserError(f"--out {out}: holds {foreign[0]}, which is no part of a dataset; give an empty or new folder.")
 
 
 def _identity(out: Path) -> str | None:

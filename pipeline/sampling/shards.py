@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.images import encode_png
 from pipeline.models.weights import TrainedPair
@@ -17,7 +18,26 @@ from pipeline.sampling.writers import WRITERS
 from pipeline.storage import file_sha256, write_json
 
 Commit = dict[str, Any]
-COMMIT_KEYS = {"shard", "first_index", "rows", "candidates", "file", "bytes", "sha256", "also", "labels", "fingerprint"}
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    file: str
+    bytes: int
+    sha256: str
+
+
+class ShardRecord(_File):
+    """What is known of a shard, in its commit record and in the manifest."""
+
+    shard: int
+    first_index: int
+    rows: int
+    candidates: int
+    also: list[_File]
+    labels: dict[str, int]
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -82,9 +102,10 @@ def shard_files(commit: Commit) -> list[dict[str, Any]]:
 def _read_commit(path: Path) -> Commit | None:
     try:
         commit: Commit = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        ShardRecord.model_validate(commit)
+    except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
         return None
-    return commit if isinstance(commit, dict) and commit.keys() >= COMMIT_KEYS else None
+    return commit
 
 
 def _is_valid(commit: Commit, target: ShardTarget, plan: ShardPlan) -> bool:

@@ -90,6 +90,8 @@ def read_shards(dataset: Path, manifest: dict[str, Any], findings: Findings) -> 
             mismatches = list(_mismatches(found, shard, manifest))
             if first is not None and not np.array_equal(images, first.images):
                 mismatches.append(f"its images are not those of {shard['file']}")
+            if first is not None and not np.array_equal(labels, first.labels):
+                mismatches.append(f"its labels are not those of {shard['file']}")
             findings.problems += [f"{file['file']}: {mismatch}" for mismatch in mismatches]
             if file["file"] == shard["file"] and not mismatches:
                 first = found
@@ -112,20 +114,24 @@ def verify_records(
     chosen = sorted(random.Random(seed).sample(range(manifest["count"]), min(count, manifest["count"])))
     schema = image_schema(manifest["classes"], EXTRA_COLUMNS)
     different = []
-    for index in chosen:
-        shard = next((s for s in manifest["shards"] if s["first_index"] <= index < s["first_index"] + s["rows"]), None)
-        if shard is None:
-            continue  # reported by verify_files
+    for shard in manifest["shards"]:
+        inside = [index for index in chosen if shard["first_index"] <= index < shard["first_index"] + shard["rows"]]
         path = dataset / shard["file"]
+        if not inside:
+            continue
         try:
-            contents, _, _ = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
-            stored = _decode([contents[index - shard["first_index"]]], manifest["image"])[0]
+            contents, labels, _ = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
+            rows = [index - shard["first_index"] for index in inside]
+            stored = _decode([contents[row] for row in rows], manifest["image"])
+            stored_labels = labels[rows]
         except (ValueError, OSError, KeyError, IndexError, pa.ArrowException, tarfile.TarError):
             continue  # reported when the shard was read
-        with reproducible_numerics():
-            batch = mint_aligned_batch(pair, settings, sample["shard_size"], index)
-        if not np.array_equal(batch.images[int(np.flatnonzero(batch.indices == index)[0])], stored):
-            different.append(f"{shard['file']}: record {index} is not what the model makes")
+        for index, image, label in zip(inside, stored, stored_labels, strict=True):
+            with reproducible_numerics():
+                batch = mint_aligned_batch(pair, settings, sample["shard_size"], index)
+            row = index - int(batch.indices[0])
+            if not np.array_equal(batch.images[row], image) or batch.labels[row] != label:
+                different.append(f"{shard['file']}: record {index} is not what the model makes")
     findings.problems += different
     findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"
 

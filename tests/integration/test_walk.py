@@ -118,3 +118,36 @@ def test_doctor_says_what_would_run() -> None:
     said = succeed("imagemint", "doctor", cwd=ROOT)
     assert "config is valid" in said
     assert "would run" in said
+
+
+def test_a_finished_run_that_was_damaged_is_made_again(trained: Places, tmp_path) -> None:
+    places = Places(tmp_path)
+    data = ["--data", str(trained.data)]
+    places.stage("embed", *data)
+    whole = (places.model / "embedder.safetensors").read_bytes()
+    (kept,) = (places.root / "runs").glob("embed-*/embedder.safetensors")
+    kept.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    places.stage("embed", *data)
+    assert (places.model / "embedder.safetensors").read_bytes() == whole
+
+
+def test_figures_of_another_dataset_are_not_accepted(sampled: Places, copied: Places) -> None:
+    copied.stage("sample", "--model", str(sampled.model), "--set", "sample.count=500")
+    done = run(*copied.command("accept"))
+    assert done.returncode == 1
+    assert "about another dataset" in done.stderr
+    assert not (copied.dataset / "report").exists()
+
+
+def test_data_of_another_size_than_the_model_is_refused_at_once(trained: Places, tmp_path) -> None:
+    other = tmp_path / "data"
+    shutil.copytree(trained.data, other)
+    description = json.loads((other / "dataset.json").read_text())
+    description["image"] |= {"height": 28, "width": 28}
+    (other / "dataset.json").unlink()
+    (other / "dataset.json").write_text(json.dumps(description))
+    for stage in ("train", "evaluate"):
+        done = run(*trained.command(stage, "--data", str(other), "--out", str(tmp_path / stage)))
+        assert done.returncode == 1
+        assert "28 px" in done.stderr
+        assert "Traceback" not in done.stderr

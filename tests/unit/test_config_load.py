@@ -26,8 +26,12 @@ data:
   holdout_share: 0.2
 embed: {total_images: 1000}
 model: {resolution: 8}
-train: {total_images: 1000}
+train: {total_images: 1000, precision: auto}
+evaluate: {}
 sample: {count: 1000}
+audit: {}
+gates: {}
+cluster: {train_workers: auto, sample_workers: auto}
 """
 
 IDX = "data.source={kind: idx, path: /images, name: mine, licence: MIT}"
@@ -346,3 +350,22 @@ def test_what_a_config_dumps_is_a_config_again(preset):
 
 def test_schema_for_editors_is_that_of_the_models():
     assert json.loads((CONF / "schema.json").read_text()) == Config.model_json_schema()
+
+
+def test_preset_called_otherwise_than_its_file_is_refused(checkout):
+    """dvc.yaml names outputs by the file, stages by the key: two presets of one name would overwrite each other."""
+    (checkout / "conf" / "copy.yaml").write_text(SMALLEST)
+    with pytest.raises(UserError, match=r"copy\.yaml: name: found 'tiny'; allowed: 'copy'"):
+        load_preset("copy")
+
+
+def test_every_parameter_of_dvc_has_no_default():
+    """DVC reads the file and not the models: a key left out would stop it halfway."""
+    stages = yaml.safe_load((CONF.parent / "dvc.yaml").read_text())["stages"]
+    parameters = {key for stage in stages.values() for keys in stage["params"] for key in keys["conf/${preset}.yaml"]}
+    for parameter in parameters:
+        model = Config
+        for step in parameter.split("."):
+            field = model.model_fields[step]
+            assert field.is_required(), parameter
+            model = field.annotation

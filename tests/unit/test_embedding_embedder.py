@@ -25,7 +25,7 @@ def test_a_loaded_embedder_measures_as_the_saved_one(
 ) -> None:
     images = digits[1][0][:40]
     loaded = load_embedder(folder)
-    assert torch.equal(loaded.features(images), Embedder(digits_classifier, "").features(images))
+    assert torch.equal(loaded.features(images), Embedder(digits_classifier, "", {}).features(images))
     assert loaded.features(images).shape == (40, 16)
 
 

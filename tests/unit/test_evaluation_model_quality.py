@@ -14,7 +14,7 @@ from tests.unit.conftest import Labelled
 
 @pytest.fixture
 def embedder(digits_classifier: DomainClassifier) -> Embedder:
-    return Embedder(digits_classifier, "digest")
+    return Embedder(digits_classifier, "digest", {})
 
 
 def quality(embedder: Embedder, fake: Tensor, labels: Tensor, real: Labelled) -> dict[str, Any]:

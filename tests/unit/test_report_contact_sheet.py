@@ -59,7 +59,15 @@ def synthetic(folder: Path, kind: str) -> Path:
         pairs = [(label, place) for place in places for label in (2, 0, 1)]
         path = folder / "data" / f"train-{number:06d}"
         file = write_shard(path, kind, [label for label, _ in pairs], [place for _, place in pairs])
-        about = {"shard": number, "first_index": 9 * number, "rows": len(pairs), "also": [], "labels": {}}
+        about = {
+            "shard": number,
+            "first_index": 9 * number,
+            "rows": len(pairs),
+            "also": [],
+            "labels": {},
+            "candidates": 0,
+            "fingerprint": "",
+        }
         shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})
     write_json(folder / "manifest.json", {**ABOUT, **SYNTHETIC, "shards": shards})
     return folder

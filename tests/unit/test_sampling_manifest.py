@@ -162,3 +162,16 @@ def test_what_verify_relies_on_is_required(minted: Minted, path: tuple[str, str]
     write(minted, without(minted.manifest, *path))
     with pytest.raises(UserError, match=path[0]):
         read_manifest(minted.out)
+
+
+@pytest.mark.parametrize("foreign", ["README.md", "data/holiday.jpg", "data/mine/dataset.json", "report/thesis.html"])
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
+    minted: Minted, tmp_path: Path, foreign: str
+) -> None:
+    out = tmp_path / "elsewhere"
+    (out / foreign).parent.mkdir(parents=True)
+    (out / foreign).write_text("precious")
+    with pytest.raises(UserError, match="no part of a dataset"):
+        publish(minted.target, minted.manifest, out)
+    assert (out / foreign).read_text() == "precious"
+    assert not (out / "manifest.json").exists()
