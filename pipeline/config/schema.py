@@ -5,9 +5,11 @@ otherwise fail an hour later.
 """
 
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline.config.known import KNOWN_SOURCES
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
@@ -29,7 +31,10 @@ class IdxSource(Section):
     path: str | None = Field(
         None, description="Folder of the four IDX files. null: look in the usual places, then fetch."
     )
-    published: Literal["fashion-mnist"] | None = Field(None, description="The known dataset to look for and fetch.")
+    published: Literal["fashion-mnist"] | None = Field(
+        None,
+        description="The known dataset to look for and fetch; where path is null, fashion-mnist unless said otherwise.",
+    )
     sha256: dict[str, Sha256] | None = Field(
         None, description="Digest of each file's uncompressed content, by name. null: any content is accepted."
     )
@@ -54,6 +59,20 @@ class Data(Section):
     validation_share: Share = Field(description="Cut from train, for choices (best checkpoint, thresholds).")
     holdout_share: Share | None = Field(None, description="Cut from a source that has no official test split.")
     seed: Seed = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_what_is_known(cls, raw: Any) -> Any:
+        """An IDX source without a path is a published dataset, whose name, licence, digests and classes are known."""
+        source = raw.get("source") if isinstance(raw, dict) else None
+        if not isinstance(source, dict) or source.get("kind") != "idx" or source.get("path") is not None:
+            return raw
+        published = source.get("published", "fashion-mnist")
+        known = KNOWN_SOURCES.get(published) if isinstance(published, str) else None
+        if known is None:
+            return raw
+        filled = {"published": published, **known["source"], **source}
+        return {"classes": known["classes"], **raw, "source": filled}
 
     @field_validator("classes")
     @classmethod

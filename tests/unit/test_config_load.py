@@ -269,7 +269,11 @@ def test_worker_number_that_does_not_fit_is_one_error_under_its_own_key(preset, 
         (["data.size=16", "model.resolution=16"], "data.size", "whose images are 8 px"),
         (["data.holdout_share=null"], "data.holdout_share", "use e.g. 0.2"),
         ([IDX], "data.holdout_share", "use null"),
-        ([IDX, "data.holdout_share=null", "data.source.path=null"], "data.source.path", "set one of them"),
+        (
+            [IDX, "data.holdout_share=null", "data.source.path=null", "data.source.published=null"],
+            "data.source.path",
+            "set one of them",
+        ),
         (["model.channels=3"], "model.channels", "use 1"),
         (["train.total_images=10"], "train.batch_size", "not one step"),
         (["embed.total_images=10"], "embed.batch_size", "not one step"),
@@ -369,3 +373,33 @@ def test_every_parameter_of_dvc_has_no_default():
             field = model.model_fields[step]
             assert field.is_required(), parameter
             model = field.annotation
+
+
+def test_idx_source_without_a_path_is_fashion_mnist_with_all_that_is_known_of_it(tmp_path):
+    sets = [
+        "data={source: {kind: idx, path: null}, size: 28, validation_share: 0.1}",
+        "model.resolution=32",
+        "evaluate.images=100",
+    ]
+    path = tmp_path / "mine.yaml"
+    path.write_text(SMALLEST)
+    data = load_config(path, sets).data
+    assert data.source.name == "Fashion-MNIST"
+    assert data.classes[9] == "Ankle boot"
+    preset = load_config(CONF / "fashion-mnist.yaml").data
+    assert (data.source, data.classes) == (preset.source, preset.classes)
+
+
+def test_idx_files_of_ones_own_must_say_what_they_are(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(SMALLEST)
+    with pytest.raises(UserError, match=r"data\.source\.name: missing(.|\n)*data\.source\.licence: missing"):
+        load_config(path, ["data.source={kind: idx, path: /somewhere}"])
+
+
+@pytest.mark.parametrize("published", ["[a]", "3", "cifar"])
+def test_published_dataset_that_is_not_known_is_refused(tmp_path, published):
+    path = tmp_path / "mine.yaml"
+    path.write_text(SMALLEST)
+    with pytest.raises(UserError, match=r"data\.source\.published: found .*'fashion-mnist'"):
+        load_config(path, [f"data.source={{kind: idx, published: {published}, name: a, licence: b}}"])
