@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.data.canonical import describe, load_split, require_shape
+from pipeline.embedding.classifier import accuracy
 from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.distances import frechet_distance
 from pipeline.evaluation.model_quality import features_of, model_quality
@@ -41,7 +42,8 @@ def evaluate(command: Command) -> None:
         "fd_domain": round(quality["fd_domain"], 4),
         "fd_domain_floor": round(floor, 4),
         "fd_domain_ratio": round(quality["fd_domain"] / floor, 4),
-        "label_accuracy": quality["label_accuracy"],
+        "label_accuracy": round(quality["label_accuracy"], 4),
+        "label_accuracy_real": round(accuracy(embedder.network, real, real_labels), 4),
         "diversity_min": round(quality["diversity_min"], 4),
         "diversity": {name: round(value, 4) for name, value in zip(dataset["classes"], diversity, strict=True)},
         "images": count,
