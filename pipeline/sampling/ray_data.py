@@ -25,6 +25,7 @@ class ShardMaker:
         self.pair = load_pair(model)
         self.settings = settings
         self.target = target
+        self.message = ""  # once set, the shards that are left are passed over
         if use_gpu:
             self.pair.generator.cuda()
             self.pair.discriminator.cuda()
@@ -35,13 +36,13 @@ class ShardMaker:
         It is returned, not raised: Ray Data would report it with a page of its own stack.
         """
         plan = ShardPlan(*(int(batch[name][0]) for name in ("shard", "first_index", "rows")))
-        message = ""
         try:
-            with reproducible_numerics():
-                make_shard(self.pair, self.settings, self.target, plan)
+            if not self.message:
+                with reproducible_numerics():
+                    make_shard(self.pair, self.settings, self.target, plan)
         except UserError as error:
-            message = str(error)
-        return {"shard": np.array([plan.shard]), "message": np.array([message])}
+            self.message = str(error)
+        return {"shard": np.array([plan.shard]), "message": np.array([self.message])}
 
 
 def make_shards(
@@ -75,7 +76,11 @@ def make_shards(
         num_cpus=None if use_gpu else cpu_share,
         num_gpus=1 if use_gpu else None,
     )
+    messages = []
     for row in made.iter_rows():
         if row["message"]:
-            raise UserError(row["message"])
-        on_shard(int(row["shard"]))
+            messages.append(row["message"])
+        else:
+            on_shard(int(row["shard"]))
+    if messages:  # after the last row: ending Ray under a running executor can end this process before it speaks
+        raise UserError(messages[0])
