@@ -7,9 +7,9 @@ from pathlib import Path
 import mlcroissant
 import pytest
 import webdataset
+from datasets import ClassLabel, load_dataset
 from PIL import Image
 
-from datasets import ClassLabel, load_dataset
 from tests.project import Places
 
 
