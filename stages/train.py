@@ -12,7 +12,7 @@ from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
-from pipeline.models.pair import PairSpec
+from pipeline.models.spec import PairSpec
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.storage import copy_whole, read_json, write_atomically, write_json

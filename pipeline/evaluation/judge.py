@@ -11,7 +11,7 @@ from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.model_quality import model_quality
 from pipeline.models.generate import generate_pixels
 from pipeline.models.latents import balanced_labels, latents
-from pipeline.models.pair import PairSpec
+from pipeline.models.spec import PairSpec
 
 JUDGED_IMAGES = 5_000
 JUDGE_SEED = 2**32 - 1

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.pair import PairSpec, to_pixels
+from pipeline.models.pair import to_pixels
+from pipeline.models.spec import PairSpec
 
 
 @torch.no_grad()

@@ -1,6 +1,5 @@
-"""What defines a generator-discriminator pair, and the way between stored pixels and network tensors."""
+"""Building a generator-discriminator pair, and the way between stored pixels and network tensors."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,20 +8,7 @@ from torch.nn import functional as F
 
 from pipeline.models import dcgan
 from pipeline.models.layout import channels_last
-
-
-@dataclass(frozen=True)
-class PairSpec:
-    """Everything needed to build the two networks (sizes in px)."""
-
-    architecture: str
-    resolution: int
-    image_size: int
-    channels: int
-    classes: int
-    latent_size: int
-    latent_prior: str
-    width: int
+from pipeline.models.spec import PairSpec
 
 
 def build_generator(spec: PairSpec) -> nn.Module:

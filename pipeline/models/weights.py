@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
-from pipeline.models.pair import PairSpec, build_discriminator, build_generator
+from pipeline.models.pair import build_discriminator, build_generator
+from pipeline.models.spec import PairSpec
 from pipeline.storage import file_sha256, read_json, write_atomically, write_json
 
 GENERATOR = "generator.safetensors"

@@ -13,7 +13,7 @@ from ray.util.queue import Queue
 
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
-from pipeline.models.pair import PairSpec
+from pipeline.models.spec import PairSpec
 from pipeline.models.weights import save_pair
 from pipeline.storage import write_json
 from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint

@@ -13,7 +13,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.models.pair import PairSpec, build_discriminator, build_generator, to_network
+from pipeline.models.pair import build_discriminator, build_generator, to_network
+from pipeline.models.spec import PairSpec
 from pipeline.training.ema import ema_decay, update_ema
 from pipeline.training.losses import LOSSES
 from pipeline.training.order import DataOrder, generator_for, training_latents

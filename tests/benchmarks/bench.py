@@ -24,7 +24,8 @@ from pipeline.config import load_preset
 from pipeline.data.canonical import write_canonical
 from pipeline.data.images import encode_png
 from pipeline.data.sources import LabelledImages, RawSource
-from pipeline.models.pair import PairSpec, build_discriminator, build_generator
+from pipeline.models.pair import build_discriminator, build_generator
+from pipeline.models.spec import PairSpec
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.minting import MintSettings, mint

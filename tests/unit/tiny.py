@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from pipeline.models.hardware import device_name
-from pipeline.models.pair import PairSpec, build_discriminator, build_generator
+from pipeline.models.pair import build_discriminator, build_generator
+from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
 from pipeline.sampling.manifest import build_manifest, publish
 from pipeline.sampling.minting import MintSettings
