@@ -22,7 +22,7 @@ def main() -> None:
     show = commands.add_parser("show", help="draw a contact sheet of a dataset as PNG")
     show.add_argument("dataset", type=Path)
     show.add_argument("--out", type=Path, help="the PNG to write (default: DATASET's name + .png, here)")
-    show.add_argument("-n", type=int, default=12, help="images of each class")
+    show.add_argument("-n", type=int, default=12, help="images of each class, or of each row without labels")
     show.set_defaults(work=lambda a: _show(a.dataset, a.out, a.n))
 
     verify = commands.add_parser("verify", help="check a dataset against its manifest, byte by byte")
@@ -54,14 +54,15 @@ def main() -> None:
         sys.exit(141)
 
 
-def _show(dataset: Path, out: Path | None, per_class: int) -> None:
+def _show(dataset: Path, out: Path | None, columns: int) -> None:
     from pipeline.report.contact_sheet import contact_sheet
 
-    if per_class < 1:
-        raise UserError(f"-n: {per_class}; at least 1.")
+    if columns < 1:
+        raise UserError(f"-n: {columns}; at least 1.")
     target = out or Path(f"{dataset.resolve().name}.png")
-    write_atomically(target, contact_sheet(dataset, per_class))
-    print(f"{target}: {per_class} images a class, one class a row")
+    sheet = contact_sheet(dataset, columns)
+    write_atomically(target, sheet.png)
+    print(f"{target}: {sheet.about}")
 
 
 def _verify(dataset: Path, model: Path | None, records: int) -> None:
@@ -99,6 +100,7 @@ def _doctor() -> None:
 
 
 def _summary() -> None:
+    from pipeline.report.summary import summary
     from pipeline.sampling.manifest import read_manifest
 
     config = load_preset(active_preset())
@@ -115,17 +117,8 @@ def _summary() -> None:
         f"{dataset}/README.md": f'the card; load_dataset("{dataset}") reads the images',
         f"models/{name}/samples/": "what the generator made while it learnt",
     }
-    width = max(map(len, files))
-    opened = "\n".join(
-        f"{'' if line else 'Open':10}{path:{width}}   {what}" for line, (path, what) in enumerate(files.items())
-    )
-    shards = sum(1 + len(shard["also"]) for shard in manifest["shards"])
     print(f"""
-Made      {manifest["count"]:,} synthetic images in {len(manifest["classes"])} classes, {shards} files, accepted by {len(figures["gates"])} gates
-Quality   a classifier trained on them gets {figures["tstr_accuracy"]:.1%} of real images right (trained on real ones: {figures["trtr_accuracy"]:.1%})
-          fd_domain {figures["fd_domain"]:.1f} (real against real {figures["fd_domain_floor"]:.1f}), least within-class diversity {figures["diversity_min"]:.2f} of real
-          {figures["unique_share"]:.2%} unique, {figures["train_copies"]} exact copies of training images
-{opened}
+{summary(manifest, figures, files)}
 Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
 
 

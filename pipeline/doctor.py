@@ -38,9 +38,11 @@ def examine() -> Iterator[str]:
         where = f"cluster at {address}" if address else "embedded (RAY_ADDRESS is not set)"
         yield f"ray        {where}: {resources.nodes} node(s), {resources.cpus} CPUs, {resources.gpus} GPUs"
         device = "cuda" if resources.gpus else "cpu"
+        train = config.train
+        workers = train_workers(config.cluster.train_workers, resources, train.batch_size, train.accumulation)
         yield (
-            f"would run  train: {train_workers(config.cluster.train_workers, resources, config.train.batch_size)} worker(s), "
-            f"{resolve_precision(config.train.precision, device)}, {config.train.total_images:,} images"
+            f"would run  train: {workers} worker(s), "
+            f"{resolve_precision(train.precision, device)}, {train.total_images:,} images"
         )
         yield (
             f"           sample: {sample_workers(config.cluster.sample_workers, resources)} worker(s), "

@@ -24,6 +24,7 @@ from stages.command import Command, main
 
 VERSION = "1.0.0"
 REGENERATED = 20
+UNLABELLED_SHOWN = 5 * COLUMNS
 
 
 def audit(command: Command) -> None:
@@ -39,7 +40,9 @@ def audit(command: Command) -> None:
     holdout_images, holdout_labels = load_split(command.data, "holdout")
     classes = manifest["classes"]
     image = manifest["image"]
-    shape = {"size": image["height"], "channels": image["channels"], "classes": len(classes)}
+    # A dataset without labels can have been made from any classes.
+    known_classes = classes or describe(command.data)["classes"]
+    shape = {"size": image["height"], "channels": image["channels"], "classes": len(known_classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
     findings = verify_files(command.out, manifest)
@@ -47,7 +50,7 @@ def audit(command: Command) -> None:
         ((shard.images, shard.labels) for shard in read_shards(command.out, manifest, findings)),
         train_images,
         len(classes),
-        keep=config.audit.total_images,
+        keep=config.audit.total_images if classes else UNLABELLED_SHOWN,
     )
     verify_records(command.out, manifest, load_pair(command.model), findings, REGENERATED)
     if findings.problems:
@@ -58,20 +61,14 @@ def audit(command: Command) -> None:
         )
     command.say(f"{manifest['count']:,} records read back from {findings.files} files; {findings.regenerated}")
 
-    teachers = {
-        "synthetic": (manifest["dataset_id"], content.images, content.labels),
-        "real": (describe(command.data)["digest"], train_images, train_labels),
-    }
-    tstr, trtr = (
-        _taught(command, name, *teacher, holdout_images, holdout_labels) for name, teacher in teachers.items()
-    )
-    metrics = {
-        **content_metrics(content),
-        "tstr_accuracy": mean(tstr),
-        "trtr_accuracy": mean(trtr),
-        "tstr_ratio": round(mean(tstr) / mean(trtr), 4),
-        "dataset_id": manifest["dataset_id"],
-    }
+    metrics = content_metrics(content)
+    if content.labels is not None:
+        teachers = {
+            "synthetic": (manifest["dataset_id"], content.images, content.labels),
+            "real": (describe(command.data)["digest"], train_images, train_labels),
+        }
+        metrics |= _usefulness_metrics(command, teachers, holdout_images, holdout_labels)
+    metrics["dataset_id"] = manifest["dataset_id"]
     everything = {**evaluation, **metrics}
     training = command.metrics / "training.csv"
     write_report(
@@ -79,18 +76,35 @@ def audit(command: Command) -> None:
         manifest=manifest,
         metrics=everything,
         verdicts=judge_gates(config.gates, everything),
-        fake=_by_class(content.images, content.labels, classes),
-        real=_by_class(holdout_images, holdout_labels, classes),
+        fake=_shown(content.images, content.labels, classes),
+        real=_shown(holdout_images, holdout_labels if classes else None, classes),
         training=training.read_text(encoding="utf-8") if training.is_file() else "",
     )
     write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())
     write_card(command.out / "README.md", manifest, everything)
     write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it
-    command.say(
+    taught = (
         f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}; "
-        f"{metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images "
+        if classes
+        else "no labels to learn from; "
+    )
+    command.say(
+        f"{taught}{metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images "
         f"-> {command.out / 'report' / 'index.html'}"
     )
+
+
+def _usefulness_metrics(
+    command: Command,
+    teachers: dict[str, tuple[str, torch.Tensor, torch.Tensor]],
+    test_images: torch.Tensor,
+    test_labels: torch.Tensor,
+) -> dict[str, float]:
+    """What is learnt from each of `teachers`, synthetic and real: (identity, images, labels)."""
+    tstr, trtr = (
+        mean(_taught(command, name, *teacher, test_images, test_labels)) for name, teacher in teachers.items()
+    )
+    return {"tstr_accuracy": tstr, "trtr_accuracy": trtr, "tstr_ratio": round(tstr / trtr, 4)}
 
 
 def _taught(
@@ -127,13 +141,15 @@ def _taught(
     return accuracies
 
 
-def _by_class(images: torch.Tensor, labels: torch.Tensor, classes: list[str]) -> dict[str, NDArray[np.uint8]]:
-    """The first images of each class, for people: `uint8 [N, H, W, C]` by class name."""
-    chosen = {}
-    for label, name in enumerate(classes):
-        rows = torch.nonzero(labels == label).flatten()[:COLUMNS]
-        chosen[name] = images[rows].permute(0, 2, 3, 1).numpy()
-    return chosen
+def _shown(images: torch.Tensor, labels: torch.Tensor | None, classes: list[str]) -> dict[str, NDArray[np.uint8]]:
+    """Images for people, `uint8 [N, H, W, C]` by caption: the first of each class, or of all where there are no labels."""
+    if labels is None:
+        chosen = {"The first images": images[:UNLABELLED_SHOWN]}
+    else:
+        chosen = {
+            name: images[torch.nonzero(labels == label).flatten()[:COLUMNS]] for label, name in enumerate(classes)
+        }
+    return {caption: part.permute(0, 2, 3, 1).numpy() for caption, part in chosen.items()}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Model and holdout in, its quality out: `metrics/<name>/evaluate.json`."""
 
+from typing import Any
+
 import numpy as np
+from torch import Tensor
 
 from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.classifier import accuracy
-from pipeline.embedding.embedder import load_embedder
+from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.evaluation.distances import frechet_distance
-from pipeline.evaluation.model_quality import features_of, model_quality
+from pipeline.evaluation.model_quality import features_of, model_quality, predicted_shares
 from pipeline.models.generate import generate_pixels
 from pipeline.models.latents import balanced_labels, latents
 from pipeline.models.precision import resolve_precision
@@ -21,31 +24,35 @@ def evaluate(command: Command) -> None:
     """Measures fakes against `holdout`, with the distance of real training images (as many, where there are) as the floor."""
     config, dataset = command.config, describe(command.data)
     pair, embedder = load_pair(command.model), load_embedder(command.model)
-    spec = pair.spec
-    shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes}
+    spec, names = pair.spec, dataset["classes"]
+    # An unconditional pair fits any classes.
+    shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes or len(names)}
     require_shape(command.data, **shape, wanted_by=f"the model in {command.model}")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     count, seed = config.evaluate.images, config.evaluate.seed
     real, real_labels = load_split(command.data, "holdout")
-    z = latents(seed, 0, count, pair.spec.latent_size, pair.spec.latent_prior)
-    labels = balanced_labels(0, count, pair.spec.classes)
+    z = latents(seed, 0, count, spec.latent_size, spec.latent_prior)
+    labels = balanced_labels(0, count, spec.classes)
     precision = resolve_precision(config.train.precision, "cpu")
     command.say(f"generating {count:,} images")
-    fake = generate_pixels(pair.generator, pair.spec, z, labels, batch_size=BATCH, precision=precision)
-    quality = model_quality(embedder, fake, labels, real, real_labels, pair.spec.classes)
+    fake = generate_pixels(pair.generator, spec, z, labels, batch_size=BATCH, precision=precision)
+    quality = model_quality(embedder, fake, labels if spec.conditional else None, real, real_labels, len(names))
 
     train_images, _ = load_split(command.data, "train")
     chosen = np.random.default_rng(seed).permutation(len(train_images))[:count]
     floor = frechet_distance(features_of(embedder, train_images[chosen]), features_of(embedder, real))
-    diversity = quality.pop("diversity")
+    class_figures = (
+        _label_figures(embedder, quality, real, real_labels)
+        if spec.conditional
+        else _share_figures(embedder, fake, real, names)
+    )
     metrics = {
         "fd_domain": round(quality["fd_domain"], 4),
         "fd_domain_floor": round(floor, 4),
         "fd_domain_ratio": round(quality["fd_domain"] / floor, 4),
-        "label_accuracy": round(quality["label_accuracy"], 4),
-        "label_accuracy_real": round(accuracy(embedder.network, real, real_labels), 4),
+        **class_figures,
         "diversity_min": round(quality["diversity_min"], 4),
-        "diversity": {name: round(value, 4) for name, value in zip(dataset["classes"], diversity, strict=True)},
+        "diversity": _by_class(quality["diversity"], names),
         "images": count,
         "real_images": len(real),
         "floor_images": len(chosen),
@@ -55,10 +62,36 @@ def evaluate(command: Command) -> None:
         "model": pair.digest,
     }
     write_json(command.metrics / "evaluate.json", metrics)
-    command.say(
-        f"fd_domain {metrics['fd_domain']:.1f} (real against real {floor:.1f}), labels right "
-        f"{metrics['label_accuracy']:.1%}, least within-class diversity {metrics['diversity_min']:.2f} of real"
+    classes_said = (
+        f"labels right {metrics['label_accuracy']:.1%}"
+        if spec.conditional
+        else f"rarest predicted class at {metrics['class_share_min']:.2f} of an equal share "
+        f"(of real images {metrics['class_share_min_real']:.2f})"
     )
+    command.say(
+        f"fd_domain {metrics['fd_domain']:.1f} (real against real {floor:.1f}), {classes_said}, "
+        f"least within-class diversity {metrics['diversity_min']:.2f} of real"
+    )
+
+
+def _label_figures(embedder: Embedder, quality: dict[str, Any], real: Tensor, real_labels: Tensor) -> dict[str, float]:
+    return {
+        "label_accuracy": round(quality["label_accuracy"], 4),
+        "label_accuracy_real": round(accuracy(embedder.network, real, real_labels), 4),
+    }
+
+
+def _share_figures(embedder: Embedder, fake: Tensor, real: Tensor, names: list[str]) -> dict[str, Any]:
+    shares, real_shares = (predicted_shares(embedder, images, len(names)) for images in (fake, real))
+    return {
+        "class_share_min": round(float(shares.min()), 4),
+        "class_share_min_real": round(float(real_shares.min()), 4),
+        "class_share": _by_class(shares.tolist(), names),
+    }
+
+
+def _by_class(values: list[float], names: list[str]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in zip(names, values, strict=True)}
 
 
 if __name__ == "__main__":

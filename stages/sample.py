@@ -39,19 +39,20 @@ def sample(command: Command) -> None:
             batch_size=settings.batch_size,
             precision=resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu"),
         )
+        classes = _label_names(pair)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         fingerprint = command.fingerprint(
             {
                 "sample": settings.model_dump(mode="json", exclude={"count"}),
                 "model": pair.digest,
-                "classes": pair.description["classes"],
+                "classes": classes,
                 "code": source_digest(*CODE),
                 "software": software,
                 "device": {"kind": "cuda" if use_gpu else "cpu", "precision": mint_settings.precision, "threads": 1},
             }
         )
         with command.run(fingerprint) as run:
-            target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(pair.description["classes"]))
+            target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
             done = committed(target, plans)
             missing = [plan for plan in plans if plan.shard not in done]
             if missing:
@@ -76,6 +77,12 @@ def sample(command: Command) -> None:
     command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
 
 
+def _label_names(pair: TrainedPair) -> list[str]:
+    """Names of the labels that records bear: none where the pair is unconditional."""
+    names: list[str] = pair.description["classes"]
+    return names if pair.spec.conditional else []
+
+
 def _about(command: Command, pair: TrainedPair, precision: str, software: dict[str, str]) -> dict[str, Any]:
     spec = pair.spec
     source = pair.description["data"]
@@ -84,7 +91,7 @@ def _about(command: Command, pair: TrainedPair, precision: str, software: dict[s
     )
     return {
         "name": command.config.name,
-        "classes": pair.description["classes"],
+        "classes": _label_names(pair),
         "image": {
             "height": spec.image_size,
             "width": spec.image_size,

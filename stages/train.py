@@ -2,7 +2,10 @@
 
 import csv
 import io
+import os
+import shutil
 from functools import partial
+from importlib.util import find_spec
 
 import torch
 
@@ -10,14 +13,16 @@ from pipeline.cluster import Resources, connect, train_workers
 from pipeline.config import Config
 from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import load_embedder
+from pipeline.errors import UserError
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
-from pipeline.models.spec import PairSpec
 from pipeline.models.precision import resolve_precision
+from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.storage import copy_whole, read_json, write_atomically, write_json
+from pipeline.training.diagnostics import Metrics
 from pipeline.training.ray_train import TrainingJob, train_on_ray
-from pipeline.training.trainer import Metrics, Recipe
+from pipeline.training.recipe import Recipe
 from stages.command import Command, is_whole, main
 
 CODE = (
@@ -25,9 +30,13 @@ CODE = (
     "pipeline.evaluation.distances",
     "pipeline.evaluation.judge",
     "pipeline.evaluation.model_quality",
+    "pipeline.evaluation.neighbours",
     "pipeline.models",
     "pipeline.training",
 )
+
+WGAN_GP_WEIGHT = 10.0  # Gulrajani et al. 2017 (arXiv:1704.00028), algorithm 1
+GENERATOR_NORMS = {"mlp": "none", "dcgan": "pixel", "resnet": "pixel", "r3": "none"}
 
 
 def train(command: Command) -> None:
@@ -38,18 +47,23 @@ def train(command: Command) -> None:
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     with connect() as resources:
+        _require_extras(config, resources)
         recipe, spec = _recipe(config, resources), _spec(config)
-        workers = train_workers(config.cluster.train_workers, resources, recipe.batch_size)
+        workers = train_workers(config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation)
         threads = max(resources.cpus // max(workers, resources.nodes), 1)
         parameters = {
             "model": config.model.model_dump(mode="json"),
-            "train": {**config.train.model_dump(mode="json"), "precision": recipe.precision},
+            "train": {
+                **config.train.model_dump(mode="json", exclude={"data", "tensorboard"}),  # neither changes a result
+                "precision": recipe.precision,
+            },
             "data": dataset["digest"],
             "described": {key: dataset[key] for key in ("name", "classes", "source")},  # written into model.json
             "embedder": embedder.digest,
             "code": source_digest(*CODE),
             "software": {"torch": torch.__version__},
-            "device": {"kind": "cuda" if resources.gpus else "cpu", "workers": workers, "threads": threads},
+            # Not the workers and their threads, which show in the last bits of sums alone: a run may go on with others.
+            "device": "cuda" if resources.gpus else "cpu",
         }
         fingerprint = command.fingerprint(parameters)
         with command.run(fingerprint) as run:
@@ -73,8 +87,10 @@ def train(command: Command) -> None:
                         threads=threads,
                         use_gpu=resources.gpus > 0,
                         data=command.data.absolute(),
+                        placement=config.train.data,
                         make_judge=judge,
                         run=run,
+                        tensorboard=config.train.tensorboard,
                         provenance=provenance,
                     )
                 )
@@ -82,7 +98,7 @@ def train(command: Command) -> None:
                 copy_whole(run / "model" / name, command.out / name)
             for stale in (command.out / "samples").glob("images-*.png"):
                 stale.unlink()
-            for picture in sorted((run / "samples").glob("images-*.png")):
+            for picture in sorted((run / "samples").glob("*.png")):
                 copy_whole(picture, command.out / "samples" / picture.name)
             history: list[Metrics] = read_json(run / "history.json", "training history")
             best: Metrics = read_json(run / "model" / DESCRIPTION, "model description")["metrics"]
@@ -94,20 +110,31 @@ def train(command: Command) -> None:
 
 
 def _recipe(config: Config, resources: Resources) -> Recipe:
-    train = config.train
+    train, penalty = config.train, config.train.penalty
     return Recipe(
         loss=train.loss,
-        r1=train.penalty.r1,
-        r2=train.penalty.r2,
-        penalty_every=train.penalty.every,
+        r1=penalty.r1,
+        r2=penalty.r2,
+        gp=penalty.gp if penalty.gp is not None else (WGAN_GP_WEIGHT if train.loss == "wgan_gp" else 0.0),
+        penalty_every=penalty.every,
+        penalty_final_share=penalty.final_share,
         total_images=train.total_images,
         batch_size=train.batch_size,
+        accumulation=train.accumulation,
         learning_rate=train.learning_rate,
         final_learning_rate=train.final_learning_rate,
+        schedule=train.schedule,
+        warmup_images=train.warmup_images,
+        discriminator_rate=train.discriminator_rate,
         betas=train.betas,
         ema_half_life_images=train.ema_half_life_images,
         checkpoint_every_images=train.checkpoint_every_images,
+        augmentation=train.augmentation,
+        ada_target=train.ada_target,
+        x_flip=train.x_flip,
         precision=resolve_precision(train.precision, "cuda" if resources.gpus else "cpu"),
+        compile_generator=train.compile,
+        policies=train.diagnostics.model_dump(),
         seed=train.seed,
     )
 
@@ -119,11 +146,28 @@ def _spec(config: Config) -> PairSpec:
         resolution=model.resolution,
         image_size=config.data.size,
         channels=model.channels,
-        classes=len(config.data.classes),
+        classes=len(config.data.classes) if model.conditioning == "class" else 0,
         latent_size=model.latent.size,
         latent_prior=model.latent.prior,
         width=model.width,
+        generator_norm=GENERATOR_NORMS[model.architecture] if model.generator_norm == "auto" else model.generator_norm,
+        discriminator_norm=model.discriminator_norm,
+        minibatch_deviation=model.minibatch_deviation,
     )
+
+
+def _require_extras(config: Config, resources: Resources) -> None:
+    """Refuses what an hour of training would otherwise end in."""
+    if config.train.tensorboard and find_spec("tensorboard") is None:
+        raise UserError(
+            "train.tensorboard: true, but the package tensorboard is not installed: pip install -e '.[tensorboard]', or use false."
+        )
+    compiler = os.environ.get("CXX", "g++")
+    if config.train.compile and not resources.gpus and shutil.which(compiler) is None:
+        raise UserError(
+            f"train.compile: true wants a C++ compiler, but there is no {compiler}: install one (Debian: apt-get install g++), "
+            "name it in CXX, or use false."
+        )
 
 
 def _csv(history: list[Metrics]) -> bytes:

@@ -98,35 +98,106 @@ class Latent(Section):
 
 
 class Model(Section):
-    architecture: Literal["dcgan"] = "dcgan"
+    architecture: Literal["mlp", "dcgan", "resnet", "r3"] = Field(
+        "dcgan",
+        description="mlp: fully connected, of 2014; dcgan: strided convolutions; resnet: residual; r3: residual without norms.",
+    )
     resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the image inside the networks, px.")
     channels: Literal[1, 3] = 1
-    conditioning: Literal["class"] = "class"
+    conditioning: Literal["none", "class"] = Field(
+        "class", description="none: both networks ignore the labels, and what is sampled has none."
+    )
     latent: Latent = Latent()
     width: Annotated[int, Field(ge=4, le=1024)] = Field(32, description="Channels of the widest-resolution layer.")
+    generator_norm: Literal["auto", "pixel", "batch", "none"] = Field(
+        "auto",
+        description="auto: pixel (each pixel's features, Karras et al. 2018) for dcgan and resnet, none for mlp and r3.",
+    )
+    discriminator_norm: Literal["none", "batch", "spectral"] = Field(
+        "none", description="batch: real and fake images are normalised apart; it excludes gradient penalties."
+    )
+    minibatch_deviation: bool = Field(
+        False, description="The discriminator sees how much images differ within groups of 4 (Karras et al. 2018)."
+    )
 
 
 class Penalty(Section):
-    """Zero-centred gradient penalties (Mescheder et al. 2018; R2 as in Huang et al. 2024)."""
+    """Gradient penalties: r1, r2 zero-centred (Mescheder et al. 2018, Huang et al. 2024), gp one-centred (Gulrajani et al. 2017)."""
 
-    r1: Annotated[float, Field(ge=0)] = 0.0
-    r2: Annotated[float, Field(ge=0)] = 0.0
+    r1: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight on real images.")
+    r2: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight on fake images.")
+    gp: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Weight between real and fake images. null: 10 with the loss wgan_gp, else 0."
+    )
     every: Count = Field(1, description="Steps from one penalty to the next; the weight is multiplied by it.")
+    final_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="What is left of the weights at the end; they fall along a cosine."
+    )
+
+
+Policy = Literal["warn", "rollback", "stop"]
+
+
+class Diagnostics(Section):
+    """What is done when an evaluation shows that something goes wrong; each finding stands in model.json.
+
+    warn: say so. rollback: go back to the best evaluation, with another draw of latents and 0.3 times the learning rate,
+    at most six times. stop: end the run with an error.
+    """
+
+    non_finite: Policy = Field("rollback", description="Figures, or gradients of more than 1 % of the steps.")
+    collapse: Policy = Field("warn", description="Diversity within some class, or on average, below 0.1 of real.")
+    overpowering: Policy = Field(
+        "warn",
+        description="The discriminator tells more than 99.5 % or fewer than 2 % of the pairs apart, twice in a row.",
+    )
+    oscillation: Policy = Field("rollback", description="Distance to validation above twice its best, twice in a row.")
+    memorisation: Policy = Field(
+        "warn", description="Fakes lie below 0.3 times as far from training images as held-out images do."
+    )
+
+
+Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 class Train(Section):
-    loss: Literal["relativistic", "non_saturating", "hinge"] = "relativistic"
+    loss: Literal[
+        "minimax", "non_saturating", "maximum_likelihood", "hinge", "least_squares", "wgan_gp", "relativistic"
+    ] = "relativistic"
     penalty: Penalty = Penalty()
     total_images: Count = Field(description="Budget: real images shown to the discriminator.")
     batch_size: Annotated[int, Field(ge=2)] = Field(64, description="Global, whatever the number of workers.")
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.001
-    final_learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
-        5e-5, description="Reached by cosine decay at the end."
+    accumulation: Count = Field(
+        1, description="Parts that each worker's share of the batch is computed in, to fit into memory."
     )
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.0, 0.99)
+    learning_rate: Rate = 0.001
+    final_learning_rate: Rate = Field(5e-5, description="Reached at the end, along the schedule.")
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_images: Annotated[int, Field(ge=0)] = Field(0, description="Over these the learning rate grows from 0.")
+    discriminator_rate: Annotated[float, Field(ge=0, le=100)] = Field(
+        1.0, description="The discriminator's learning rate as a multiple of the generator's (Heusel et al. 2017)."
+    )
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
+        (0.0, 0.99), description="Of Adam."
+    )
     ema_half_life_images: Count = Field(500_000, description="Upper bound; early on 5 % of the images seen.")
     checkpoint_every_images: Count = 50_000
+    augmentation: Literal["none", "diffaugment", "ada"] = Field(
+        "none",
+        description="What the discriminator sees every image through: pays below about 30,000 images (Zhao et al. 2020; Karras et al. 2020).",
+    )
+    ada_target: Share = Field(
+        0.6, description="ada: augments more while the discriminator tells real from fake more surely than this."
+    )
+    x_flip: bool = Field(False, description="Mirror half of the real images; only where the domain is symmetric.")
+    data: Literal["auto", "resident", "streamed"] = Field(
+        "auto",
+        description="Where the images are held: all on the device, or read in blocks. auto: resident if they fit.",
+    )
+    diagnostics: Diagnostics = Diagnostics()
     precision: Literal["auto", "fp32", "bf16"] = Field(description="auto: bf16 where the hardware multiplies it.")
+    compile: bool = Field(False, description="Compile the generator with torch.compile; wants a C++ compiler.")
+    tensorboard: bool = Field(False, description="Write TensorBoard logs into the run's folder (extra `tensorboard`).")
     seed: Seed = 0
 
     @field_validator("betas", mode="before")
@@ -262,14 +333,16 @@ def _broken_rules(c: Config) -> list[str]:
             f"train.final_learning_rate: {c.train.final_learning_rate} is above train.learning_rate {c.train.learning_rate}; "
             "the rate only falls"
         )
+    broken += _broken_training_rules(c)
     workers = c.cluster.train_workers
-    if workers != "auto" and c.train.batch_size % workers:
+    if workers != "auto" and c.train.batch_size % (workers * c.train.accumulation):
         broken.append(
-            f"train.batch_size: {c.train.batch_size} cannot be shared evenly by cluster.train_workers {workers}; use a multiple of it"
+            f"train.batch_size: {c.train.batch_size} cannot be shared evenly by cluster.train_workers {workers} and "
+            f"train.accumulation {c.train.accumulation}; use a multiple of {workers * c.train.accumulation}"
         )
-    if workers != "auto" and c.train.batch_size // workers < 2:
+    if workers != "auto" and c.train.batch_size // (workers * c.train.accumulation) < 2:
         broken.append(
-            f"train.batch_size: {c.train.batch_size} leaves fewer than 2 images for each of {workers} workers"
+            f"train.batch_size: {c.train.batch_size} leaves fewer than 2 images for each part of each of {workers} workers"
         )
     if c.embed.batch_size > c.embed.total_images:
         broken.append(
@@ -284,4 +357,27 @@ def _broken_rules(c: Config) -> list[str]:
         broken.append(
             f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
         )
+    return broken
+
+
+def _broken_training_rules(c: Config) -> list[str]:
+    broken = []
+    model, train = c.model, c.train
+    penalties = [name for name in ("r1", "r2", "gp") if getattr(train.penalty, name)]
+    if train.loss == "wgan_gp" and train.penalty.gp is None:
+        penalties.append("gp")
+    if model.discriminator_norm == "batch" and penalties:
+        broken.append(
+            f"model.discriminator_norm: 'batch' with train.penalty.{' and '.join(penalties)} of train.loss {train.loss!r}: a penalty is "
+            "an image's own, and batch norm mixes images; set the penalties to 0 or use none or spectral"
+        )
+    if model.architecture == "r3" and (
+        model.generator_norm not in ("auto", "none") or model.discriminator_norm != "none"
+    ):
+        broken.append(
+            f"model.architecture: 'r3' has no norm layers, but model.generator_norm is {model.generator_norm!r} and "
+            f"model.discriminator_norm {model.discriminator_norm!r}; leave both out, or use resnet"
+        )
+    if train.accumulation > 1 and train.batch_size % train.accumulation:
+        broken.append(f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size}")
     return broken

@@ -163,13 +163,19 @@ def require_shape(folder: Path, *, size: int, channels: int, classes: int, wante
         )
 
 
-def load_split(folder: Path, name: str) -> tuple[Tensor, Tensor]:
-    """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digest."""
+def split_file(folder: Path, name: str) -> tuple[Path, dict[str, Any]]:
+    """The file of one split, after checking its digest, and the dataset's description."""
     description = describe(folder)
     part = description["splits"][name]
     path = folder / part["file"]
     if path.is_file() and file_sha256(path) != part["sha256"]:
         raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")
+    return path, description
+
+
+def load_split(folder: Path, name: str) -> tuple[Tensor, Tensor]:
+    """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digest."""
+    path, description = split_file(folder, name)
     images, labels = read_images(path, description["image"]["channels"])
     return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels.copy())
 

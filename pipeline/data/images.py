@@ -25,22 +25,24 @@ _EXTRA_TYPES = {"float32": pa.float32()}
 
 
 def image_schema(classes: Sequence[str], extra: dict[str, str] | None = None) -> pa.Schema:
-    """Columns `image`, `label`, `index` and `extra` (name -> "float32").
+    """Columns `image`, `label` (only where there are classes), `index` and `extra` (name -> "float32").
 
     The reader matches this exactly and in silence: `path` before `bytes`, a non-null column or a label of
     another width would give it raw structs in place of pictures.
     """
     extra = extra or {}
+    label_feature = {"label": {"names": list(classes), "_type": "ClassLabel"}} if classes else {}
+    label_field = [pa.field("label", pa.int64())] if classes else []
     features: dict[str, Any] = {
         "image": {"_type": "Image"},
-        "label": {"names": list(classes), "_type": "ClassLabel"},
+        **label_feature,
         "index": {"dtype": "int64", "_type": "Value"},
         **{name: {"dtype": dtype, "_type": "Value"} for name, dtype in extra.items()},
     }
     return pa.schema(
         [
             pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
-            pa.field("label", pa.int64()),
+            *label_field,
             pa.field("index", pa.int64()),
             *(pa.field(name, _EXTRA_TYPES[dtype]) for name, dtype in extra.items()),
         ],
@@ -52,11 +54,14 @@ def write_images(
     path: Path,
     schema: pa.Schema,
     encoded: Sequence[bytes],
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
     indices: NDArray[np.int64],
     extra: dict[str, NDArray[Any]] | None = None,
 ) -> None:
-    """Writes one Parquet file, whole or not at all. Equal input gives equal bytes."""
+    """Writes one Parquet file, whole or not at all. Equal input gives equal bytes.
+
+    `labels` is None where `schema` has no such column.
+    """
     images = [{"bytes": content, "path": f"{index:09d}.png"} for content, index in zip(encoded, indices, strict=True)]
     columns: dict[str, Any] = {"image": images, "label": labels, "index": indices, **(extra or {})}
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)

@@ -14,20 +14,23 @@ from pipeline.data.canonical import pixel_digests
 
 @dataclass(frozen=True)
 class Content:
-    """What one pass over all records found. `images` holds the first `kept` records, `uint8 [kept, C, S, S]`."""
+    """What one pass over all records found. `images` holds the first `kept` records, `uint8 [kept, C, S, S]`.
+
+    Of a dataset without labels, `class_counts` and `labels` are None.
+    """
 
     records: int
     unique: int
     train_copies: int
-    class_counts: NDArray[np.int64]
+    class_counts: NDArray[np.int64] | None
     images: Tensor
-    labels: Tensor
+    labels: Tensor | None
 
 
 def survey(
-    shards: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64]]], train_images: Tensor, classes: int, keep: int
+    shards: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64] | None]], train_images: Tensor, classes: int, keep: int
 ) -> Content:
-    """One pass over `(images uint8 [N, H, W, C], labels int64 [N])` of every shard.
+    """One pass over `(images uint8 [N, H, W, C], labels int64 [N])` of every shard; without `classes`, labels are None.
 
     Memory: 32 bytes a record for duplicates, and the first `keep` images.
     """
@@ -41,21 +44,29 @@ def survey(
         digests = pixel_digests(images)
         copies += sum(digest in train for digest in digests)
         seen.update(bytes.fromhex(digest) for digest in digests)
-        records += len(labels)
-        counts += np.bincount(labels, minlength=classes)
-        if room > 0:
-            kept_images.append(torch.from_numpy(images[:room].transpose(0, 3, 1, 2).copy()))
+        records += len(images)
+        kept_images.append(torch.from_numpy(images[:room].transpose(0, 3, 1, 2).copy()))
+        if labels is not None:
+            counts += np.bincount(labels, minlength=classes)
             kept_labels.append(torch.from_numpy(labels[:room].copy()))
-            room -= len(kept_labels[-1])
-    return Content(records, len(seen), copies, counts, torch.cat(kept_images), torch.cat(kept_labels))
+        room -= len(kept_images[-1])
+    return Content(
+        records,
+        len(seen),
+        copies,
+        counts if classes else None,
+        torch.cat(kept_images),
+        torch.cat(kept_labels) if classes else None,
+    )
 
 
 def content_metrics(content: Content) -> dict[str, Any]:
-    """`unique_share`, `train_copies` and `class_balance` (rarest class over commonest)."""
+    """`unique_share`, `train_copies` and, where there are labels, `class_balance` (rarest class over commonest)."""
+    counts = content.class_counts
     return {
         "records": content.records,
         "unique_share": round(content.unique / content.records, 6),
         "duplicates": content.records - content.unique,
         "train_copies": content.train_copies,
-        "class_balance": round(float(content.class_counts.min() / content.class_counts.max()), 6),
+        **({} if counts is None else {"class_balance": round(float(counts.min() / counts.max()), 6)}),
     }

@@ -1,19 +1,22 @@
-"""Looks at a generator while it is being trained: distance to `validation`, and a picture."""
+"""Looks at a generator while it is being trained: distance to `validation`, collapse, memorisation, and pictures."""
 
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.data.pictures import write_grid
 from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.model_quality import model_quality
-from pipeline.models.generate import generate_pixels
-from pipeline.models.latents import balanced_labels, latents
+from pipeline.evaluation.neighbours import coverage, nearest_distances
+from pipeline.models.generate import discriminate, generate_pixels
+from pipeline.models.latents import balanced_labels, latents, path_between
 from pipeline.models.spec import PairSpec
 
 JUDGED_IMAGES = 5_000
+COMPARED_IMAGES = 500  # fakes, held-out reals and training images in the figures of memorisation
 JUDGE_SEED = 2**32 - 1
 GRID_ROWS, GRID_COLUMNS = 10, 10
 BATCH = 500
@@ -29,24 +32,77 @@ class ValidationJudge:
         precision: fp32 or bf16.
     """
 
+    criterion = "validation_fd_domain"
+
     def __init__(self, embedder: Path, data: Path, spec: PairSpec, precision: str) -> None:
         self.embedder = load_embedder(embedder)
         self.real, self.real_labels = load_split(data, "validation")
+        self.classes = self.embedder.shape["classes"]
         self.spec = spec
         self.precision = precision
+        train = ParquetBlocks(data, "train")
+        self.train, self.train_labels = (rows[:COMPARED_IMAGES] for rows in train.load(0))
+        self._train_features = torch.cat([self.embedder.features(train.load(n)[0]) for n in range(train.count)])
+        self._real_features = self.embedder.features(self.real)
+        self._real_nearest = nearest_distances(self._real_features[:COMPARED_IMAGES], self._train_features).median()
 
-    def __call__(self, generator: nn.Module) -> dict[str, float]:
-        """`validation_fd_domain`, `validation_label_accuracy`, `validation_diversity_min`."""
+    def __call__(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
+        """Figures, each named `validation_…`.
+
+        `fd_domain`, `label_accuracy`, `diversity_min` and `diversity_mean` (within each class, as a share of the reals'),
+        `coverage`; of memorisation `nearest_ratio` (median distance to the nearest of all training images, over that of
+        held-out reals) and `discriminator_overfit` (0: held-out reals are judged like training images, 1: like fakes;
+        Karras et al. 2020, arXiv:2006.06676, eq. 1).
+        """
         # The same latents every time: what changes between two measurements is the generator alone.
-        z = latents(JUDGE_SEED, 0, JUDGED_IMAGES, self.spec.latent_size, self.spec.latent_prior)
-        labels = balanced_labels(0, JUDGED_IMAGES, self.spec.classes)
-        fake = generate_pixels(generator, self.spec, z, labels, batch_size=BATCH, precision=self.precision)
-        quality = model_quality(self.embedder, fake, labels, self.real, self.real_labels, self.spec.classes)
-        return {f"validation_{name}": quality[name] for name in ("fd_domain", "label_accuracy", "diversity_min")}
+        z = self._latents(JUDGED_IMAGES)
+        labels = balanced_labels(0, JUDGED_IMAGES, self.classes)
+        fake = self._generate(generator, z, labels)
+        asked = labels if self.spec.conditional else None
+        quality = model_quality(self.embedder, fake, asked, self.real, self.real_labels, self.classes)
+        diversity = quality.pop("diversity")
+        features = self.embedder.features(fake)
+        figures = {
+            **quality,
+            "diversity_mean": sum(diversity) / len(diversity),
+            "coverage": coverage(features, self._real_features),
+            "nearest_ratio": self._nearest_ratio(features),
+            "discriminator_overfit": self._overfit(discriminator, fake, labels),
+        }
+        return {f"validation_{name}": value for name, value in figures.items()}
 
-    def picture(self, generator: nn.Module, path: Path) -> None:
+    def _nearest_ratio(self, features: Tensor) -> float:
+        return float(nearest_distances(features[:COMPARED_IMAGES], self._train_features).median() / self._real_nearest)
+
+    def _overfit(self, discriminator: nn.Module, fake: Tensor, fake_labels: Tensor) -> float:
+        sets = ((self.train, self.train_labels), (self.real, self.real_labels), (fake, fake_labels))
+        train, real, made = (
+            discriminate(
+                discriminator, self.spec, images[:COMPARED_IMAGES], labels[:COMPARED_IMAGES],
+                batch_size=BATCH, precision=self.precision,
+            ).mean()
+            for images, labels in sets
+        )  # fmt: skip
+        return float((train - real) / (train - made))
+
+    def grid(self, generator: nn.Module, path: Path) -> None:
         """Writes a PNG with a row for each of the first classes."""
-        labels = torch.arange(min(self.spec.classes, GRID_ROWS)).repeat_interleave(GRID_COLUMNS)
-        z = latents(JUDGE_SEED, 0, len(labels), self.spec.latent_size, self.spec.latent_prior)
-        images = generate_pixels(generator, self.spec, z, labels, batch_size=BATCH, precision=self.precision)
+        labels = torch.arange(min(self.classes, GRID_ROWS)).repeat_interleave(GRID_COLUMNS)
+        images = self._generate(generator, self._latents(len(labels)), labels)
         write_grid(path, images.permute(0, 2, 3, 1).numpy(), GRID_COLUMNS)
+
+    def interpolation(self, generator: nn.Module, path: Path) -> None:
+        """Writes a PNG whose rows go from one latent to another: a smooth change says that no image is learnt by heart."""
+        rows = min(self.classes, GRID_ROWS)
+        labels = torch.arange(rows).repeat_interleave(GRID_COLUMNS)
+        ends = self._latents(2 * rows)
+        z = torch.cat([path_between(ends[2 * row], ends[2 * row + 1], GRID_COLUMNS, self.spec.latent_prior)
+                       for row in range(rows)])  # fmt: skip
+        images = self._generate(generator, z, labels)
+        write_grid(path, images.permute(0, 2, 3, 1).numpy(), GRID_COLUMNS)
+
+    def _latents(self, count: int) -> Tensor:
+        return latents(JUDGE_SEED, 0, count, self.spec.latent_size, self.spec.latent_prior)
+
+    def _generate(self, generator: nn.Module, z: Tensor, labels: Tensor) -> Tensor:
+        return generate_pixels(generator, self.spec, z, labels, batch_size=BATCH, precision=self.precision)

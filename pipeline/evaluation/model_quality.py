@@ -1,4 +1,8 @@
-"""How good a generator is: distance to the holdout, label accuracy, diversity within each class."""
+"""How good a generator is: distance to the holdout, and what becomes of each class.
+
+Of a generator that is asked for labels it is known which class an image should be. Of one that is not, the domain
+classifier's opinion takes that place, for the reals beside the fakes too: it errs on both alike.
+"""
 
 from typing import Any
 
@@ -7,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.distances import frechet_distance, within_class_diversity
+from pipeline.evaluation.distances import Features, frechet_distance, within_class_diversity
 
 DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves by less than 1 %
 
@@ -17,22 +21,52 @@ def features_of(embedder: Embedder, images: Tensor) -> NDArray[np.float64]:
     return embedder.features(images).double().numpy()
 
 
-def model_quality(
-    embedder: Embedder, fake: Tensor, fake_labels: Tensor, real: Tensor, real_labels: Tensor, classes: int
-) -> dict[str, Any]:
-    """Fakes against reals, both `uint8 [N, C, S, S]` with `int64 [N]` labels.
+def predicted_shares(embedder: Embedder, images: Tensor, classes: int) -> NDArray[np.float64]:
+    """How often the classifier sees each class among `uint8 [N, C, S, S]` images: `float [classes]`, 1 an equal share."""
+    return _shares(embedder.labels(embedder.features(images)), classes)
 
-    Returns `fd_domain`, `label_accuracy` (share of fakes that the classifier gives the label they were asked for)
-    and, within each class, the fakes' diversity as a share of the reals': `diversity` and its least value.
+
+def model_quality(
+    embedder: Embedder, fake: Tensor, fake_labels: Tensor | None, real: Tensor, real_labels: Tensor, classes: int
+) -> dict[str, Any]:
+    """Fakes against reals, both `uint8 [N, C, S, S]` with `int64 [N]` labels, those of the fakes as they were asked for.
+
+    Returns `fd_domain` and, within each class, the fakes' diversity as a share of the reals': `diversity` and its least
+    value `diversity_min`. With labels asked for, classes are those, and `label_accuracy` is the share of fakes that the
+    classifier confirms. Without, classes are those that the classifier predicts, and `class_share_min` says how often it
+    predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one was dropped.
     """
-    fake_embedded = embedder.features(fake)
-    fake_features, real_features = fake_embedded.double().numpy(), features_of(embedder, real)
-    diversity = within_class_diversity(
-        fake_features, fake_labels.numpy(), classes, DIVERSITY_MEMBERS
-    ) / within_class_diversity(real_features, real_labels.numpy(), classes, DIVERSITY_MEMBERS)
+    fake_embedded, real_embedded = embedder.features(fake), embedder.features(real)
+    fake_features, real_features = fake_embedded.double().numpy(), real_embedded.double().numpy()
+    predicted = embedder.labels(fake_embedded)
+    if fake_labels is not None:
+        class_figure = {"label_accuracy": float((predicted == fake_labels).float().mean())}
+        diversity = _diversity(fake_features, fake_labels, real_features, real_labels, classes)
+    else:
+        class_figure = {"class_share_min": float(_shares(predicted, classes).min())}
+        real_predicted = embedder.labels(real_embedded)
+        diversity = _defined(_diversity(fake_features, predicted, real_features, real_predicted, classes))
     return {
         "fd_domain": frechet_distance(fake_features, real_features),
-        "label_accuracy": float((embedder.labels(fake_embedded) == fake_labels).float().mean()),
+        **class_figure,
         "diversity_min": float(diversity.min()),
         "diversity": diversity.tolist(),
     }
+
+
+def _shares(labels: Tensor, classes: int) -> NDArray[np.float64]:
+    return np.asarray(np.bincount(labels.numpy(), minlength=classes) * classes / len(labels))
+
+
+def _diversity(
+    fake: Features, fake_labels: Tensor, real: Features, real_labels: Tensor, classes: int
+) -> NDArray[np.float64]:
+    """Diversity of the fakes within each class as a share of the reals': `float [classes]`."""
+    return within_class_diversity(fake, fake_labels.numpy(), classes, DIVERSITY_MEMBERS) / within_class_diversity(
+        real, real_labels.numpy(), classes, DIVERSITY_MEMBERS
+    )
+
+
+def _defined(diversity: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A class that is predicted for fewer than two fakes, or two reals, shows no diversity: 0 in place of NaN."""
+    return np.nan_to_num(diversity, nan=0.0)

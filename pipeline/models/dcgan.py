@@ -1,11 +1,10 @@
-"""A class-conditional pair of the DCGAN family (Radford et al. 2016, arXiv:1511.06434).
+"""The DCGAN pair (Radford et al. 2016, arXiv:1511.06434).
 
-As in the paper, the generator upsamples by transposed convolutions with stride 2, the discriminator
-downsamples by strided convolutions, and there is no pooling. What differs: no image is normalised with the
-others of its batch. The discriminator has no norm (a gradient penalty is a per-sample quantity) and the generator
-normalises each pixel's feature vector (Karras et al. 2018, arXiv:1710.10196, section 4.2), so that an image
-depends on neither its batch nor the number of workers. The discriminator sees the label by projection
-(Miyato & Koyama 2018, arXiv:1802.05637).
+As in the paper, the generator upsamples by transposed convolutions with stride 2, the discriminator downsamples by
+strided convolutions, and there is no pooling. With `batch` norm in both networks it is the paper's, initialisation
+included, but for the convolution before the logit. The default normalises no image with the others of its batch: the
+generator each pixel's feature vector, the discriminator nothing (a gradient penalty is a per-sample quantity), so that
+an image depends on neither its batch nor the number of workers. Both can be conditioned on the class.
 """
 
 import math
@@ -15,74 +14,100 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-BASE = 4  # px: side of the first feature map of the generator and of the last one of the discriminator
-
-# A class embedding as large as the noise invites the generator to ignore the noise, which shows as
-# collapse within each class while the label accuracy stays perfect.
-CLASS_EMBEDDING_DEVIATION = 0.3
-
-
-def stage_count(resolution: int) -> int:
-    """Number of stride-2 convolutions between `BASE` and `resolution` (px, a power of two, at least 8)."""
-    return int(math.log2(resolution // BASE))
-
-
-def pixel_norm(maps: Tensor) -> Tensor:
-    """Scales the feature vector of each pixel to mean square 1: `float [N, C, H, W]` in and out."""
-    return maps * torch.rsqrt(maps.square().mean(dim=1, keepdim=True) + 1e-8)
+from pipeline.models.layers import (
+    BASE,
+    ClassCode,
+    ProjectionHead,
+    deviation_layer,
+    discriminator_normalisation,
+    generator_normalisation,
+    normalise_spectra,
+    stage_count,
+)
+from pipeline.models.spec import PairSpec
 
 
 class Generator(nn.Module):
-    """Maps a latent and a label to an image.
+    """Maps a latent and a label to an image; `spec.generator_norm` is pixel, batch or none.
 
     `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]`
     in [-1, 1].
     """
 
-    def __init__(self, *, resolution: int, channels: int, classes: int, latent_size: int, width: int) -> None:
+    def __init__(self, spec: PairSpec) -> None:
         super().__init__()
-        stages = stage_count(resolution)
-        widths = [width * 2 ** (stages - 1 - stage) for stage in range(stages)]
-        self.class_embedding = nn.Embedding(classes, latent_size)
-        self.first = nn.ConvTranspose2d(2 * latent_size, widths[0], BASE, bias=False)
-        self.upsample = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False) for before, after in pairwise(widths)
-        )
-        self.last = nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1)
-        nn.init.normal_(self.class_embedding.weight, std=CLASS_EMBEDDING_DEVIATION)
+        stages, norm = stage_count(spec.resolution), spec.generator_norm
+        widths = [spec.width * 2 ** (stages - 1 - stage) for stage in range(stages)]
+        bias = norm == "none"
+        self.code = ClassCode(spec.classes, spec.latent_size)
+        self.first = nn.ConvTranspose2d(self.code.size, widths[0], BASE, bias=bias)
+        upsample = [
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
+        ]
+        self.upsample = nn.ModuleList(upsample)
+        self.norms = nn.ModuleList(generator_normalisation(norm, width) for width in widths)
+        self.last = nn.ConvTranspose2d(widths[-1], spec.channels, 4, stride=2, padding=1)
+        if norm == "batch":
+            _initialise_as_in_the_paper(self)
+        elif norm == "none":
+            _keep_scale(self.first, taps=1)
+            for convolution in upsample:
+                _keep_scale(convolution, taps=4)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        code = torch.cat([latents, self.class_embedding(labels)], dim=1)
-        maps = F.relu(pixel_norm(self.first(code[:, :, None, None])))
-        for upsample in self.upsample:
-            maps = F.relu(pixel_norm(upsample(maps)))
+        maps = self.code(latents, labels)[:, :, None, None]
+        for convolution, norm in zip([self.first, *self.upsample], self.norms, strict=True):
+            maps = F.relu(norm(convolution(maps)))
         return torch.tanh(self.last(maps))
 
 
 class Discriminator(nn.Module):
-    """Judges images: large logits mean real.
+    """Judges images: large logits mean real; `spec.discriminator_norm` is none, batch or spectral.
 
     `forward(images: float [N, channels, resolution, resolution] in [-1, 1], labels: int64 [N]) -> float [N]`.
     """
 
-    def __init__(self, *, resolution: int, channels: int, classes: int, width: int) -> None:
+    def __init__(self, spec: PairSpec) -> None:
         super().__init__()
-        stages = stage_count(resolution)
-        widths = [channels] + [width * 2**stage for stage in range(stages)]
-        self.downsample = nn.ModuleList(
-            nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in pairwise(widths)
-        )
+        stages, norm = stage_count(spec.resolution), spec.discriminator_norm
+        widths = [spec.width * 2**stage for stage in range(stages)]
         features = 4 * widths[-1]
-        self.features = nn.Conv2d(widths[-1], features, BASE)
-        self.logit = nn.Linear(features, 1)
-        self.class_embedding = nn.Embedding(classes, features)
-        nn.init.normal_(self.class_embedding.weight, std=1 / math.sqrt(features))
+        bias = norm != "batch"
+        self.first = nn.Conv2d(spec.channels, widths[0], 4, stride=2, padding=1)
+        self.downsample = nn.ModuleList(
+            nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
+        )
+        self.deviation = deviation_layer(spec)
+        self.features = nn.Conv2d(widths[-1] + spec.minibatch_deviation, features, BASE, bias=bias)
+        self.norms = nn.ModuleList(discriminator_normalisation(norm, width) for width in [*widths[1:], features])
+        self.head = ProjectionHead(spec.classes, features)
+        if norm == "batch":
+            _initialise_as_in_the_paper(self)
+        elif norm == "spectral":
+            normalise_spectra(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        maps = images
-        for downsample in self.downsample:
-            maps = F.leaky_relu(downsample(maps), 0.2)
-        features = F.leaky_relu(self.features(maps), 0.2).flatten(1)
-        projection = (self.class_embedding(labels) * features).sum(dim=1)
-        logits: Tensor = self.logit(features).squeeze(1) + projection
+        *norms, last_norm = self.norms
+        maps = F.leaky_relu(self.first(images), 0.2)
+        for downsample, norm in zip(self.downsample, norms, strict=True):
+            maps = F.leaky_relu(norm(downsample(maps)), 0.2)
+        features = F.leaky_relu(last_norm(self.features(self.deviation(maps))), 0.2).flatten(1)
+        logits: Tensor = self.head(features, labels)
         return logits
+
+
+def _initialise_as_in_the_paper(network: nn.Module) -> None:
+    """Section 4: weights from N(0, 0.02), those of batch norm from N(1, 0.02). Class embeddings keep theirs."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(layer.weight, std=0.02)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, mean=1.0, std=0.02)
+
+
+def _keep_scale(convolution: nn.ConvTranspose2d, taps: int) -> None:
+    """He initialisation, so that features keep their scale without a norm; torch's own would lose it layer by layer.
+
+    `taps` is how many of the kernel's weights reach a pixel from each channel.
+    """
+    nn.init.normal_(convolution.weight, std=math.sqrt(2 / (taps * convolution.in_channels)))

@@ -33,6 +33,20 @@ def latents(seed: int, first: int, count: int, size: int, prior: str) -> Tensor:
 def balanced_labels(first: int, count: int, classes: int) -> Tensor:
     """Labels of the records `first .. first + count - 1`: `int64 [count]`.
 
-    They go round, so the first n records are balanced for every n, to within one image a class.
+    They go round, so the first n records are balanced for every n, to within one image a class. Of no classes (an
+    unconditional pair, which ignores labels) all are 0.
     """
-    return torch.arange(first, first + count) % classes
+    return torch.arange(first, first + count) % max(classes, 1)
+
+
+def path_between(first: Tensor, last: Tensor, count: int, prior: str) -> Tensor:
+    """`count` latents from `first` to `last` (`float [size]`): `float [count, size]`.
+
+    Between normal latents along the arc, whose points are as long as the ends (a straight line passes too near to 0,
+    where no latent ever is); between uniform ones along the line.
+    """
+    shares = torch.linspace(0, 1, count)[:, None]
+    if prior == "uniform":
+        return torch.lerp(first, last, shares)
+    angle = torch.acos((first / first.norm() * last / last.norm()).sum().clamp(-1, 1))
+    return (torch.sin((1 - shares) * angle) * first + torch.sin(shares * angle) * last) / torch.sin(angle)

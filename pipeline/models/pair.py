@@ -6,33 +6,36 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.models import dcgan
+from pipeline.models import dcgan, mlp, r3, resnet
 from pipeline.models.layout import channels_last
 from pipeline.models.spec import PairSpec
 
+# Modules with a `Generator` and a `Discriminator`, both built from a `PairSpec` alone.
+ARCHITECTURES: dict[str, Any] = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "r3": r3}
+
 
 def build_generator(spec: PairSpec) -> nn.Module:
-    """A generator: `(latents float [N, latent_size], labels int64 [N]) -> float [N, C, resolution, resolution]`."""
-    generator: nn.Module = _architecture(spec).Generator(
-        resolution=spec.resolution,
-        channels=spec.channels,
-        classes=spec.classes,
-        latent_size=spec.latent_size,
-        width=spec.width,
-    )
+    """A generator: `(latents float [N, latent_size], labels int64 [N]) -> float [N, C, resolution, resolution]`.
+
+    The images lie in [-1, 1]. ValueError if `spec` asks for what its architecture cannot be.
+    """
+    generator: nn.Module = _architecture(spec).Generator(spec)
     return channels_last(generator)
 
 
 def build_discriminator(spec: PairSpec) -> nn.Module:
-    """A discriminator: `(images float [N, C, resolution, resolution], labels int64 [N]) -> logits float [N]`."""
-    discriminator: nn.Module = _architecture(spec).Discriminator(
-        resolution=spec.resolution, channels=spec.channels, classes=spec.classes, width=spec.width
-    )
+    """A discriminator: `(images float [N, C, resolution, resolution], labels int64 [N]) -> logits float [N]`.
+
+    The images lie in [-1, 1]. ValueError if `spec` asks for what its architecture cannot be.
+    """
+    discriminator: nn.Module = _architecture(spec).Discriminator(spec)
     return channels_last(discriminator)
 
 
 def _architecture(spec: PairSpec) -> Any:
-    return {"dcgan": dcgan}[spec.architecture]
+    if spec.architecture not in ARCHITECTURES:
+        raise ValueError(f"architecture is {spec.architecture!r}: {', '.join(ARCHITECTURES)} are known")
+    return ARCHITECTURES[spec.architecture]
 
 
 def to_network(images: Tensor, resolution: int) -> Tensor:

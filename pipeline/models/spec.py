@@ -5,18 +5,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PairSpec:
-    """Everything needed to build the two networks (sizes in px)."""
+    """Everything needed to build the two networks (sizes in px).
+
+    Building refuses what an architecture cannot be: see `pipeline.models.pair`.
+    """
 
     architecture: str  # mlp, dcgan, resnet or r3
-    resolution: int
+    resolution: int  # a power of two from 8; any size for mlp, which has no convolutions
     image_size: int  # of the stored image; at most `resolution`, to which it is padded
     channels: int
     classes: int  # that both networks are conditioned on; 0: unconditional, labels are ignored
     latent_size: int
     latent_prior: str  # normal or uniform
-    width: int
-    generator_norm: str = "pixel"  # pixel, batch or none
-    discriminator_norm: str = "none"  # none, batch or spectral
+    width: int  # channels of the largest feature maps (mlp: a sixteenth of a hidden layer's units)
+    generator_norm: str = "pixel"  # pixel, batch or none; r3 has none
+    discriminator_norm: str = "none"  # none, batch or spectral; r3 has none
     minibatch_deviation: bool = False  # the discriminator sees how much the images of its batch differ
 
     @property

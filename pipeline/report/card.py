@@ -34,10 +34,11 @@ def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
         # Every column must be listed: the loader ends with a CastError on one left out. For tars, declared
         # features would make it return nothing but None.
         names = {str(number): name for number, name in enumerate(manifest["classes"])}
+        label = [{"name": "label", "dtype": {"class_label": {"names": names}}}] if names else []
         matter["dataset_info"] = {
             "features": [
                 {"name": "image", "dtype": "image"},
-                {"name": "label", "dtype": {"class_label": {"names": names}}},
+                *label,
                 {"name": "index", "dtype": "int64"},
                 {"name": "logit", "dtype": "float32"},
             ],

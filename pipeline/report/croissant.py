@@ -59,6 +59,8 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
         }
         for file in files
     ]
+    classes = manifest["classes"]
+    labelled = f" in {len(classes)} classes ({', '.join(classes)})" if classes else ", no labels"
     record_sets = []
     if has_parquet(manifest):
         distribution.append(
@@ -72,7 +74,7 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
         )
         fields = [
             _field("image", "sc:ImageObject", transform={"jsonPath": "bytes"}),
-            _field("label", "sc:Integer"),
+            *([_field("label", "sc:Integer")] if classes else []),
             _field("index", "sc:Integer"),
             _field("logit", "sc:Float"),
         ]
@@ -83,8 +85,7 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": f"{manifest['name']}-synthetic",
         "description": (
-            f"{manifest['count']:,} synthetic images in {len(manifest['classes'])} classes ({', '.join(manifest['classes'])}), "
-            f"made by a generative adversarial network trained on {manifest['source']['name']}."
+            f"{manifest['count']:,} synthetic images{labelled}, made by a generative adversarial network trained on {manifest['source']['name']}."
         ),
         "license": SPDX + manifest["source"]["licence"],
         "url": f"urn:sha256:{manifest['dataset_id']}",

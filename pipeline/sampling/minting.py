@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pipeline.models.generate import generate_pixels
 from pipeline.models.latents import balanced_labels, latents
 from pipeline.models.pair import to_network
+from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.plan import ShardPlan
 
@@ -26,10 +27,13 @@ class MintSettings:
 
 @dataclass(frozen=True)
 class Records:
-    """`images: uint8 [N, H, W, C]`, `labels, indices: int64 [N]`, `logits: float32 [N]`."""
+    """`images: uint8 [N, H, W, C]`, `labels, indices: int64 [N]`, `logits: float32 [N]`.
+
+    `labels` is None where the pair is unconditional: nothing was asked for, so nothing is known.
+    """
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     indices: NDArray[np.int64]
     logits: NDArray[np.float32]
 
@@ -56,18 +60,25 @@ def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan) -> Records:
     batches = [
         _mint_batch(pair, settings, plan.first_index + offset) for offset in range(0, plan.rows, settings.batch_size)
     ]
-    images, labels, logits = (torch.cat(parts)[: plan.rows].numpy() for parts in zip(*batches, strict=True))
-    indices = np.arange(plan.first_index, plan.first_index + plan.rows, dtype=np.int64)
-    return Records(np.ascontiguousarray(images.transpose(0, 2, 3, 1)), labels, indices, logits)
+    images, labels, logits = (torch.cat(parts)[: plan.rows] for parts in zip(*batches, strict=True))
+    return _records(pair.spec, plan.first_index, images, labels, logits)
 
 
 def mint_aligned_batch(pair: TrainedPair, settings: MintSettings, shard_size: int, index: int) -> Records:
     """The aligned batch that record `index` was made in."""
     offset = index % shard_size
     first = index - offset % settings.batch_size
-    images, labels, logits = (part.numpy() for part in _mint_batch(pair, settings, first))
-    indices = np.arange(first, first + settings.batch_size, dtype=np.int64)
-    return Records(np.ascontiguousarray(images.transpose(0, 2, 3, 1)), labels, indices, logits)
+    return _records(pair.spec, first, *_mint_batch(pair, settings, first))
+
+
+def _records(spec: PairSpec, first: int, images: torch.Tensor, labels: torch.Tensor, logits: torch.Tensor) -> Records:
+    """The records from `first` on: `(uint8 [N, C, H, W], int64 [N], float32 [N])` as they are stored."""
+    return Records(
+        images=np.ascontiguousarray(images.numpy().transpose(0, 2, 3, 1)),
+        labels=labels.numpy() if spec.conditional else None,
+        indices=np.arange(first, first + len(images), dtype=np.int64),
+        logits=logits.numpy(),
+    )
 
 
 @torch.no_grad()

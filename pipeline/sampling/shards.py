@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.images import encode_png
@@ -47,7 +48,7 @@ class ShardTarget:
     run: Path
     fingerprint: str
     formats: tuple[str, ...]
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # none: the records have no labels
 
     @property
     def shards(self) -> Path:
@@ -68,7 +69,6 @@ def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, p
         path = target.shards / f"{plan.name}{ending}"
         write(path, records, encoded, target.classes)
         files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
-    counts = np.bincount(records.labels, minlength=len(target.classes)).tolist()
     commit = {
         "shard": plan.shard,
         "first_index": plan.first_index,
@@ -76,12 +76,19 @@ def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, p
         "candidates": plan.rows,  # no filter rejects any yet
         **files[0],
         "also": files[1:],
-        "labels": dict(zip(target.classes, counts, strict=True)),
+        "labels": label_counts(records.labels, target.classes),
         "fingerprint": target.fingerprint,
         "seconds": round(time.monotonic() - started, 3),
     }
     write_json(target.commit_path(plan.shard), commit)
     return commit
+
+
+def label_counts(labels: NDArray[np.int64] | None, classes: Sequence[str]) -> dict[str, int]:
+    """Records of each class, by its name; nothing where there are no labels (`int64 [N]` or None)."""
+    if labels is None:
+        return {}
+    return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))
 
 
 def committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> dict[int, Commit]:

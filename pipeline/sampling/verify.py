@@ -2,7 +2,7 @@
 
 import random
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,20 @@ from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import dataset_id
 from pipeline.sampling.minting import MintSettings, mint_aligned_batch, reproducible_numerics
 from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.shards import shard_files
+from pipeline.sampling.shards import label_counts, shard_files
 from pipeline.sampling.writers import EXTRA_COLUMNS
 from pipeline.storage import file_sha256
+
+Labels = NDArray[np.int64] | None  # `[N]`; None in a dataset without classes
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard as read back from disk: `images: uint8 [N, H, W, C]`, `labels, indices: int64 [N]`, and its first index."""
+    """A shard as read back from disk: `images: uint8 [N, H, W, C]`, `indices: int64 [N]`, labels, and its first index."""
 
     first_index: int
     images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    labels: Labels
     indices: NDArray[np.int64]
 
 
@@ -73,24 +75,22 @@ def verify_files(dataset: Path, manifest: dict[str, Any]) -> Findings:
 
 def read_shards(dataset: Path, manifest: dict[str, Any], findings: Findings) -> Iterator[Shard]:
     """Reads every shard back, one at a time, decoding every image; what is wrong goes into `findings`, not on."""
-    schema = image_schema(manifest["classes"], EXTRA_COLUMNS)
     for shard in manifest["shards"]:
         first: Shard | None = None
         for file in shard_files(shard):
             path = dataset / file["file"]
             try:
-                read = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
-                contents, labels, indices = read
+                contents, labels, indices = _read(path, manifest["classes"])
                 images = _decode(contents, manifest["image"])
             except (ValueError, OSError, KeyError, pa.ArrowException, tarfile.TarError) as error:
                 findings.problems.append(f"{file['file']}: {error}")
                 continue
             found = Shard(shard["first_index"], images, labels, indices)
-            findings.records += len(labels)
+            findings.records += len(indices)
             mismatches = list(_mismatches(found, shard, manifest))
             if first is not None and not np.array_equal(images, first.images):
                 mismatches.append(f"its images are not those of {shard['file']}")
-            if first is not None and not np.array_equal(labels, first.labels):
+            if first is not None and not _same_labels(labels, first.labels):
                 mismatches.append(f"its labels are not those of {shard['file']}")
             findings.problems += [f"{file['file']}: {mismatch}" for mismatch in mismatches]
             if file["file"] == shard["file"] and not mismatches:
@@ -112,7 +112,6 @@ def verify_records(
     sample = manifest["config"]["sample"]
     settings = MintSettings(sample["seed"], sample["batch_size"], manifest["precision"])
     chosen = sorted(random.Random(seed).sample(range(manifest["count"]), min(count, manifest["count"])))
-    schema = image_schema(manifest["classes"], EXTRA_COLUMNS)
     different = []
     for shard in manifest["shards"]:
         inside = [index for index in chosen if shard["first_index"] <= index < shard["first_index"] + shard["rows"]]
@@ -120,31 +119,36 @@ def verify_records(
         if not inside:
             continue
         try:
-            contents, labels, _ = _read_parquet(path, schema) if path.suffix == ".parquet" else _read_tar(path)
+            contents, labels, _ = _read(path, manifest["classes"])
             rows = [index - shard["first_index"] for index in inside]
             stored = _decode([contents[row] for row in rows], manifest["image"])
-            stored_labels = labels[rows]
+            stored_labels = [_label(labels, row) for row in rows]
         except (ValueError, OSError, KeyError, IndexError, pa.ArrowException, tarfile.TarError):
             continue  # reported when the shard was read
         for index, image, label in zip(inside, stored, stored_labels, strict=True):
             with reproducible_numerics():
                 batch = mint_aligned_batch(pair, settings, sample["shard_size"], index)
             row = index - int(batch.indices[0])
-            if not np.array_equal(batch.images[row], image) or batch.labels[row] != label:
+            if not np.array_equal(batch.images[row], image) or _label(batch.labels, row) != label:
                 different.append(f"{shard['file']}: record {index} is not what the model makes")
     findings.problems += different
     findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"
 
 
-def _read_parquet(path: Path, schema: pa.Schema) -> tuple[list[bytes], NDArray[np.int64], NDArray[np.int64]]:
+def _read(path: Path, classes: Sequence[str]) -> tuple[list[bytes], Labels, NDArray[np.int64]]:
+    """Encoded images, labels and indices of a shard in either format."""
+    return _read_parquet(path, classes) if path.suffix == ".parquet" else _read_tar(path, classes)
+
+
+def _read_parquet(path: Path, classes: Sequence[str]) -> tuple[list[bytes], Labels, NDArray[np.int64]]:
     table = pq.read_table(path)
-    if not table.schema.equals(schema, check_metadata=True):
+    if not table.schema.equals(image_schema(classes, EXTRA_COLUMNS), check_metadata=True):
         raise ValueError("its schema is not that of the dataset format")
     contents = [content.as_py() for content in table["image"].combine_chunks().field("bytes")]
-    return contents, table["label"].to_numpy(), table["index"].to_numpy()
+    return contents, table["label"].to_numpy() if classes else None, table["index"].to_numpy()
 
 
-def _read_tar(path: Path) -> tuple[list[bytes], NDArray[np.int64], NDArray[np.int64]]:
+def _read_tar(path: Path, classes: Sequence[str]) -> tuple[list[bytes], Labels, NDArray[np.int64]]:
     members: dict[str, dict[str, bytes]] = {}
     with tarfile.open(path, "r:") as tar:  # never compressed: nothing that unpacks to more than it is
         for member in tar:
@@ -153,9 +157,25 @@ def _read_tar(path: Path) -> tuple[list[bytes], NDArray[np.int64], NDArray[np.in
             if file is None or not key.isdigit():
                 raise ValueError(f"unexpected member {member.name!r}")
             members.setdefault(key, {})[ending] = file.read()
-    labels = np.array([int(parts["cls"]) for parts in members.values()], dtype=np.int64)
+    samples = list(members.values())
     indices = np.array([int(key) for key in members], dtype=np.int64)
-    return [parts["png"] for parts in members.values()], labels, indices
+    return [parts["png"] for parts in samples], _tar_labels(samples, classes), indices
+
+
+def _tar_labels(samples: list[dict[str, bytes]], classes: Sequence[str]) -> Labels:
+    if classes:
+        return np.array([int(parts["cls"]) for parts in samples], dtype=np.int64)
+    if any("cls" in parts for parts in samples):
+        raise ValueError("it holds labels, but the manifest names no classes")
+    return None
+
+
+def _label(labels: Labels, row: int) -> int | None:
+    return None if labels is None else int(labels[row])
+
+
+def _same_labels(a: Labels, b: Labels) -> bool:
+    return b is None if a is None else b is not None and np.array_equal(a, b)
 
 
 def _decode(contents: list[bytes], image: dict[str, Any]) -> NDArray[np.uint8]:
@@ -170,15 +190,14 @@ def _decode(contents: list[bytes], image: dict[str, Any]) -> NDArray[np.uint8]:
 
 
 def _mismatches(found: Shard, shard: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
-    if len(found.labels) != shard["rows"]:
-        yield f"{len(found.labels)} records, the manifest says {shard['rows']}"
+    if len(found.indices) != shard["rows"]:
+        yield f"{len(found.indices)} records, the manifest says {shard['rows']}"
     expected = np.arange(shard["first_index"], shard["first_index"] + len(found.indices))
     if not np.array_equal(found.indices, expected):
         yield "its indices do not follow one another from the shard's first index"
-    classes = manifest["classes"]
-    if len(found.labels) and (found.labels.min() < 0 or found.labels.max() >= len(classes)):
+    classes, labels = manifest["classes"], found.labels
+    if labels is not None and len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
         yield "a label is outside the classes"
         return
-    counts = dict(zip(classes, np.bincount(found.labels, minlength=len(classes)).tolist(), strict=True))
-    if counts != shard["labels"]:
+    if label_counts(labels, classes) != shard["labels"]:
         yield "its labels are not distributed as the manifest says"

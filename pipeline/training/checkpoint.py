@@ -2,39 +2,84 @@
 
 import hashlib
 import io
-import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipeline.storage import write_atomically
-
-log = logging.getLogger(__name__)
 
 KEEP = 2  # the newest and the one before it, should the newest be damaged
 
 
-def save_checkpoint(folder: Path, images_seen: int, state: dict[str, Any]) -> None:
-    """Writes `state` (tensors, numbers, strings, containers of them) and drops all but the newest `KEEP`."""
+class CheckpointWriter:
+    """Writes checkpoints in the background, one at a time and in order; leaving the context waits for the last one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._thread = ThreadPoolExecutor(1, "checkpoints")
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> "CheckpointWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._finish()
+        finally:
+            self._thread.shutdown()
+
+    def save(self, number: int, state: dict[str, Any]) -> None:
+        """Starts to write `state`, which nobody may change any more; an error of the one before is raised here."""
+        self._finish()
+        self._writing = self._thread.submit(save_checkpoint, self.folder, number, state)
+
+    def _finish(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+
+def save_checkpoint(folder: Path, number: int, state: dict[str, Any]) -> None:
+    """Writes `state` (tensors, numbers, strings, containers of them) and drops all but the newest `KEEP`.
+
+    `number` grows from one checkpoint of a run to the next.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     body = buffer.getvalue()
-    write_atomically(folder / f"{images_seen:012d}.pt", hashlib.sha256(body).digest() + body)
+    write_atomically(folder / f"{number:06d}.pt", hashlib.sha256(body).digest() + body)
     for old in _newest_first(folder)[KEEP:]:
         old.unlink(missing_ok=True)  # a worker of a killed run may be going, and prune the same
 
 
-def load_newest_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The newest checkpoint that is whole, or None. Nothing in it can execute code (`weights_only`)."""
+def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
+    """The newest checkpoint that is whole, or None; `warn` hears of each one passed over.
+
+    Nothing in it can execute code (`weights_only`).
+    """
     for path in _newest_first(folder):
         content = path.read_bytes()
         digest, body = content[:32], content[32:]
         if hashlib.sha256(body).digest() == digest:
             state: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
             return state
-        log.warning("checkpoint %s is damaged: going back to the one before it", path)
+        warn(f"checkpoint {path} is damaged: going back to the one before it")
     return None
+
+
+def copied_to_cpu(state: Any) -> Any:
+    """`state` with every tensor in it copied, so that training on does not change it."""
+    if isinstance(state, Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: copied_to_cpu(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [copied_to_cpu(value) for value in state]
+    return state
 
 
 def _newest_first(folder: Path) -> list[Path]:

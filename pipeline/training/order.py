@@ -1,6 +1,7 @@
 """Randomness addressed by (seed, position): the same whatever the number of workers and the restarts."""
 
 import hashlib
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -13,31 +14,65 @@ def generator_for(seed: int, stream: str, position: int) -> torch.Generator:
 
 
 class DataOrder:
-    """The endless order in which `size` images are shown: a fresh permutation each epoch."""
+    """The endless order in which `size` images are shown: each once an epoch.
 
-    def __init__(self, size: int, seed: int) -> None:
+    The images lie in blocks of `block` neighbours. An epoch shuffles the blocks, takes `window` of them at a time and
+    shuffles the images of these, so that data which does not fit into memory can be read in whole blocks; data of one
+    window or less is shuffled through and through.
+    """
+
+    def __init__(self, size: int, seed: int, block: int = 500, window: int = 32) -> None:
         self.size = size
         self.seed = seed
+        self.block = block
+        self.window = window
         self._epoch = -1
-        self._permutation = torch.empty(0, dtype=torch.int64)
+        self._windows: list[tuple[int, int, Tensor]] = []  # first and last position + 1 in the epoch, blocks
+        self._shuffled: tuple[tuple[int, int], Tensor] = ((-1, -1), torch.empty(0))
 
     def indices(self, start: int, count: int) -> Tensor:
         """Image indices at the positions `start .. start + count - 1`: `int64 [count]`."""
         parts = []
         while count > 0:
             epoch, offset = divmod(start, self.size)
-            if epoch != self._epoch:
-                self._permutation = torch.randperm(self.size, generator=generator_for(self.seed, "order", epoch))
-                self._epoch = epoch
-            part = self._permutation[offset : offset + count]
+            number, (first, _, _) = self._window_at(epoch, offset)
+            part = self._shuffle(epoch, number)[offset - first : offset - first + count]
             parts.append(part)
             start, count = start + len(part), count - len(part)
         return torch.cat(parts)
 
+    def blocks_ahead(self, position: int) -> list[int]:
+        """The blocks that hold the images from `position` on: its window's and the next one's."""
+        epoch, offset = divmod(position, self.size)
+        _, (_, end, here) = self._window_at(epoch, offset)
+        _, (_, _, there) = self._window_at(*divmod(position - offset + end, self.size))
+        return [*here.tolist(), *there.tolist()]
 
-def training_latents(seed: int, position: int, count: int, size: int, prior: str) -> Tensor:
-    """Latents of the global batch that starts at `position`: `float [count, size]`, normal or uniform on [-1, 1)."""
-    generator = generator_for(seed, "latents", position)
+    def _window_at(self, epoch: int, offset: int) -> tuple[int, tuple[int, int, Tensor]]:
+        if epoch != self._epoch:
+            self._windows, self._epoch = self._plan(epoch), epoch
+        return next((n, window) for n, window in enumerate(self._windows) if offset < window[1])
+
+    def _plan(self, epoch: int) -> list[tuple[int, int, Tensor]]:
+        blocks = torch.randperm(-(-self.size // self.block), generator=generator_for(self.seed, "blocks", epoch))
+        windows = list(blocks.split(self.window))
+        sizes = [sum(len(self._images_of(block)) for block in window.tolist()) for window in windows]
+        ends = pairwise([0, *accumulate(sizes)])
+        return [(first, end, window) for (first, end), window in zip(ends, windows, strict=True)]
+
+    def _shuffle(self, epoch: int, number: int) -> Tensor:
+        if self._shuffled[0] != (epoch, number):
+            images = torch.cat([torch.tensor(self._images_of(block)) for block in self._windows[number][2].tolist()])
+            generator = generator_for(self.seed, f"order/{epoch}", number)
+            self._shuffled = ((epoch, number), images[torch.randperm(len(images), generator=generator)])
+        return self._shuffled[1]
+
+    def _images_of(self, block: int) -> range:
+        return range(block * self.block, min((block + 1) * self.block, self.size))
+
+
+def training_latents(generator: torch.Generator, count: int, size: int, prior: str) -> Tensor:
+    """Latents of a global batch: `float [count, size]`, normal or uniform on [-1, 1)."""
     if prior == "normal":
         return torch.randn(count, size, generator=generator)
     return torch.rand(count, size, generator=generator) * 2 - 1

@@ -1,14 +1,26 @@
-"""Zero-centred gradient penalties on the discriminator."""
+"""Gradient penalties on the discriminator."""
 
 import torch
 from torch import Tensor
 
 
 def squared_gradient_norms(logits: Tensor, images: Tensor) -> Tensor:
-    """||d logit / d image||^2 of each image (Mescheder et al. 2018, arXiv:1801.04406, eq. 9).
+    """||d logit / d image||^2 of each image (Mescheder et al. 2018, arXiv:1801.04406, eq. 9: R1 on real, R2 on fake).
 
     `logits: float [N]`, `images: float [N, C, H, W]` with `requires_grad` -> `float [N]`, differentiable.
-    The gradient of the sum gives each image's own gradient, as no layer of the discriminator mixes images.
+    The gradient of the sum gives each image's own gradient, as no layer of the discriminator mixes images, save
+    the minibatch deviation, whose share is counted in, as StyleGAN2 does.
     """
     (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients.float().square().sum(dim=(1, 2, 3))
+
+
+def mixed_images(real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
+    """Points between real and fake images, of which `gp` wants slopes of 1: `shares: float [N]` in [0, 1) of real."""
+    return torch.lerp(fake, real, shares[:, None, None, None])
+
+
+def slope_penalties(squared_norms: Tensor) -> Tensor:
+    """(||gradient|| - 1)^2 of each image (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3): `float [N]` in and out."""
+    # The root has no derivative at 0.
+    return ((squared_norms + 1e-12).sqrt() - 1).square()

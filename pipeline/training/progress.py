@@ -1,4 +1,4 @@
-"""A line for each checkpoint: how far, how fast, how long still, how good."""
+"""A line for each checkpoint: how far, how fast, how long still, how good; and one for each thing that goes wrong."""
 
 import threading
 from collections.abc import Iterator
@@ -6,20 +6,28 @@ from contextlib import contextmanager
 
 from ray.util.queue import Empty, Queue
 
-from pipeline.training.trainer import Metrics
+from pipeline.training.diagnostics import Finding
+from pipeline.training.trainer import Evaluation
 
 POLL_S = 0.5
 
+WORDS = {
+    "validation_fd_domain": "fd_domain {:.1f}",
+    "validation_label_accuracy": "labels right {:.1%}",
+    "validation_diversity_min": "least diversity {:.2f}",
+    "validation_coverage": "coverage {:.2f}",
+}
+
 
 @contextmanager
-def shown(metrics: Queue, total_images: int) -> Iterator[None]:
-    """Prints a line for every entry that a worker, wherever it runs, puts into the queue."""
+def shown(lines: Queue) -> Iterator[None]:
+    """Prints every line that a worker, wherever it runs, puts into the queue."""
     stop = threading.Event()
 
     def follow() -> None:
-        while not stop.is_set() or not metrics.empty():
+        while not stop.is_set() or not lines.empty():
             try:
-                print(progress_line(metrics.get(timeout=POLL_S), total_images), flush=True)
+                print(lines.get(timeout=POLL_S), flush=True)
             except Empty:
                 continue
 
@@ -32,14 +40,20 @@ def shown(metrics: Queue, total_images: int) -> Iterator[None]:
         thread.join(timeout=10)
 
 
-def progress_line(metrics: Metrics, total_images: int) -> str:
+def progress_line(evaluation: Evaluation, total_images: int) -> str:
     """For example "train: 50,000 of 600,000 images (8%) | 1,200 images/s | 7:38 left | …"."""
-    seen, rate = int(metrics["images_seen"]), metrics["images_per_s"]
+    metrics, rate = evaluation.metrics, evaluation.images_per_s
+    seen = int(metrics["images_seen"])
     left = max(total_images - seen, 0) / rate
+    measured = ", ".join(words.format(metrics[name]) for name, words in WORDS.items() if name in metrics)
     return (
         f"train: {seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s | "
         f"{int(left // 60)}:{int(left % 60):02d} left | D {metrics['discriminator_loss']:.3f} "
-        f"G {metrics['generator_loss']:.3f} | validation: fd_domain {metrics['validation_fd_domain']:.1f}, "
-        f"labels right {metrics['validation_label_accuracy']:.1%}, "
-        f"least diversity {metrics['validation_diversity_min']:.2f}"
+        f"G {metrics['generator_loss']:.3f} | validation: {measured}"
     )
+
+
+def finding_line(finding: Finding) -> str:
+    """For example "train: collapse after 50,000 images: … (warn)"."""
+    done = {"warn": "going on", "rollback": "going back to the best evaluation", "stop": "stopping"}[finding.action]
+    return f"train: {finding.diagnostic} after {finding.images_seen:,} images: {finding.message}; {done}"

@@ -1,26 +1,49 @@
 """The one file that binds training to Ray Train: workers, restarts, progress, and what a run leaves behind."""
 
+import math
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ray.train
 import torch
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.util.queue import Queue
+from torch import nn
 
+from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import save_pair
-from pipeline.storage import write_json
-from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
-from pipeline.training.progress import shown
-from pipeline.training.trainer import Judge, Metrics, Place, Recipe, Trainer
+from pipeline.storage import read_json, write_json
+from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
+from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
+from pipeline.training.diagnostics import Metrics
+from pipeline.training.order import DataOrder
+from pipeline.training.progress import finding_line, progress_line, shown
+from pipeline.training.recipe import Recipe
+from pipeline.training.replicas import Place
+from pipeline.training.tensorboard import BoardWriter
+from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
 
 WORKER_RESTARTS = 3
+RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
+
+
+class PicturingJudge(Judge, Protocol):
+    """A judge that also draws what it looks at."""
+
+    def grid(self, generator: nn.Module, path: Path) -> None:
+        """Writes a PNG with images of the first classes."""
+        ...
+
+    def interpolation(self, generator: nn.Module, path: Path) -> None:
+        """Writes a PNG whose rows go from one latent to another."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,9 +56,16 @@ class TrainingJob:
     threads: int  # CPU threads of each worker
     use_gpu: bool
     data: Path
-    make_judge: Callable[[], Judge]
+    placement: str  # of the images: auto, resident or streamed
+    make_judge: Callable[[], PicturingJudge]
     run: Path
+    tensorboard: bool
     provenance: dict[str, Any]
+
+    @property
+    def stopped(self) -> Path:
+        """Where a run that a diagnostic ended says why."""
+        return self.run / "stopped.json"
 
 
 def train_on_ray(job: TrainingJob) -> None:
@@ -43,6 +73,7 @@ def train_on_ray(job: TrainingJob) -> None:
     ray_state = job.run / "ray"
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own.
     shutil.rmtree(ray_state, ignore_errors=True)
+    job.stopped.unlink(missing_ok=True)
     progress = Queue(actor_options={"num_cpus": 0})
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
@@ -58,13 +89,17 @@ def train_on_ray(job: TrainingJob) -> None:
             failure_config=ray.train.FailureConfig(max_failures=WORKER_RESTARTS),
         ),
     )
+    kept = f"Checkpoints are kept in {job.run / 'checkpoints'}."
     try:
-        with shown(progress, job.recipe.total_images):
+        with shown(progress):
             trainer.fit()
     except ray.train.TrainingFailedError as error:
+        raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
+    if job.stopped.exists():
         raise UserError(
-            f"Training failed: {_reason(error)}. Checkpoints are kept in {job.run / 'checkpoints'}."
-        ) from error
+            f"Training was stopped {read_json(job.stopped, 'reason')['why']}. {kept} Use a lower train.learning_rate, "
+            "stronger penalties, or another policy in train.diagnostics."
+        )
     shutil.rmtree(ray_state, ignore_errors=True)
 
 
@@ -80,33 +115,83 @@ def _worker(config: dict[str, Any]) -> None:
     torch.set_num_threads(job.threads)
     torch.set_flush_denormal(True)  # dying activations would slow the CPU down many times
     place = Place(context.get_world_rank(), context.get_world_size(), get_device())
-    images, labels = load_split(job.data, "train")
+    images = _real_images(job, place, context.get_local_world_size())
     judge = job.make_judge()
-    trainer = Trainer(job.spec, job.recipe, images, labels, place, judge)
-    saved = load_newest_checkpoint(job.run / "checkpoints")
+    trainer = Trainer(job.spec, job.recipe, images, place, judge)
+
+    def warn(message: str) -> None:
+        if place.rank == 0:
+            progress.put(f"train: {message}")
+
+    saved = load_newest_checkpoint(job.run / "checkpoints", warn)
     if saved is not None:
         trainer.restore(saved)
+        warn(f"going on from {trainer.players.images_seen:,} images")
+    board = BoardWriter(job.run / "tensorboard", trainer.history) if job.tensorboard and place.rank == 0 else None
 
-    def on_checkpoint(trainer: Trainer, metrics: Metrics, images_per_s: float) -> None:
-        if place.rank == 0:
-            save_checkpoint(job.run / "checkpoints", trainer.images_seen, trainer.state())
-            judge.picture(trainer.average, job.run / "samples" / f"images-{trainer.images_seen:09d}.png")
-            progress.put({**metrics, "images_per_s": images_per_s})
-        ray.train.report(metrics)
+    with CheckpointWriter(job.run / "checkpoints") as checkpoints:
 
-    trainer.run(on_checkpoint)
+        def on_checkpoint(trainer: Trainer, evaluation: Evaluation) -> None:
+            if place.rank == 0:
+                if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
+                    checkpoints.save(len(trainer.history), trainer.state())
+                _draw(job.run / "samples", trainer, judge)
+                progress.put(progress_line(evaluation, job.recipe.total_images))
+                for finding in evaluation.findings:
+                    progress.put(finding_line(finding))
+                if board is not None:
+                    board.add(evaluation.metrics, job.run / "samples")
+            ray.train.report(evaluation.metrics)
+
+        try:
+            trainer.run(on_checkpoint)
+        except TrainingStoppedError as error:
+            # Raised further, it would make Ray start the run again, which comes to the same stop.
+            if place.rank == 0:
+                write_json(job.stopped, {"why": str(error)})
+            return
     if place.rank == 0:
         _export(job, trainer)
 
 
+def _real_images(job: TrainingJob, place: Place, workers_here: int) -> RealImages:
+    blocks = ParquetBlocks(job.data, "train")
+    order = DataOrder(blocks.size, job.recipe.seed, blocks.block)
+    memory = _memory(place.device) / (1 if job.use_gpu else workers_here)
+    fits = blocks.size * job.spec.channels * job.spec.image_size**2 < RESIDENT_SHARE * memory
+    if job.placement == "resident" or (job.placement == "auto" and fits):
+        return ResidentImages(*load_split(job.data, "train"), order, job.spec.resolution, place.device)
+    return StreamedImages(blocks, order, job.spec.resolution, place.device)
+
+
+def _memory(device: torch.device) -> int:
+    """Bytes that the device has in all."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _draw(folder: Path, trainer: Trainer, judge: PicturingJudge) -> None:
+    average = trainer.players.average
+    judge.grid(average, folder / f"images-{trainer.history[-1]['images_seen']:09d}.png")
+    judge.interpolation(average, folder / "interpolation.png")
+
+
 def _export(job: TrainingJob, trainer: Trainer) -> None:
-    assert trainer.best is not None  # the last step always ends in a checkpoint, which is judged
-    write_json(job.run / "history.json", trainer.history)
+    best = trainer.best
+    assert best.metrics is not None  # the last step always ends in an evaluation
+    write_json(job.run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
     description = {
         **job.provenance,
         "recipe": asdict(job.recipe),
         "workers": job.workers,
-        "images_seen": int(trainer.best.metrics["images_seen"]),
-        "metrics": trainer.best.metrics,
+        "images_seen": best.images_seen,
+        "metrics": _without_nan(best.metrics),
+        "findings": [asdict(finding) for finding in trainer.findings],
     }
-    save_pair(job.run / "model", job.spec, trainer.best.generator, trainer.best.discriminator, description)
+    save_pair(job.run / "model", job.spec, best.parts["average"], best.parts["discriminator"], description)
+
+
+def _without_nan(metrics: Metrics) -> dict[str, float | None]:
+    """JSON has no word for what is not finite."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}

@@ -1,23 +1,44 @@
 """One update of both players: the algorithm, apart from data, workers, checkpoints and logs."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.profiler import record_function
 
+from pipeline.training.augment import Augmentation
+from pipeline.training.batches import StepInputs
 from pipeline.training.losses import AdversarialLoss
-from pipeline.training.penalties import squared_gradient_norms
+from pipeline.training.penalties import mixed_images, slope_penalties, squared_gradient_norms
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """Weights of the gradient penalties; each is lazy: applied every k-th step, k times as strong
+    (Karras et al. 2020, arXiv:1912.04958, appendix B).
+    """
+
+    r1: float = 0.0  # on real images
+    r2: float = 0.0  # on fake ones
+    gp: float = 0.0  # on mixtures of the two
+    every: int = 1
+
+    def due(self, step: int) -> bool:
+        return step % self.every == 0 and (self.r1 > 0 or self.r2 > 0 or self.gp > 0)
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """Scalars on the device; reading one waits for the device, so read them rarely."""
+    """Scalars `float []` on the device; reading one waits for the device, so read them rarely."""
 
     discriminator_loss: Tensor
     generator_loss: Tensor
     logit_gap: Tensor  # mean D(real) - mean D(fake)
-    real_accuracy: Tensor  # share of real images with a positive logit; near 1 for long: D overpowers G
+    discriminator_accuracy: Tensor  # share of pairs in which the real image has the higher logit; 1/2 at the optimum
+    generator_gradient: Tensor  # mean over the fakes of the norm of each one's loss gradient
+    skipped: Tensor  # 1 where a gradient was not finite and a player kept its weights, else 0
 
 
 class AdversarialStep:
@@ -25,6 +46,16 @@ class AdversarialStep:
 
     The generator may be wrapped for data-parallel training, and so may the discriminator. In the generator's
     turn the bare discriminator is used, frozen: its gradients must not be averaged over the workers then.
+
+    Args:
+        generator, discriminator: the players.
+        generator_optimizer, discriminator_optimizer: fused Adam.
+        loss: both players' losses.
+        penalties: gradient penalties.
+        precision: fp32, or bf16 for autocast.
+        accumulation: parts that the batch is computed in, to fit into memory; the update is that of the whole.
+        augment: what the discriminator sees every image through, or None.
+        apart: real and fake images pass the discriminator apart, for batch norm to normalise them apart.
     """
 
     def __init__(
@@ -35,69 +66,126 @@ class AdversarialStep:
         discriminator_optimizer: torch.optim.Optimizer,
         *,
         loss: AdversarialLoss,
-        r1: float,
-        r2: float,
-        penalty_every: int,
+        penalties: Penalties,
         precision: str,
+        accumulation: int = 1,
+        augment: Augmentation | None = None,
+        apart: bool = False,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         self.loss = loss
-        self.r1 = r1
-        self.r2 = r2
-        self.penalty_every = penalty_every
+        self.penalties = penalties
         self.bf16 = precision == "bf16"
+        self.accumulation = accumulation
+        self.augment = augment
+        self.apart = apart
 
-    def __call__(self, step: int, real: Tensor, labels: Tensor, latents: Tensor) -> StepResult:
-        """`real: float [N, C, H, W] in [-1, 1]`, `labels: int64 [N]`, `latents: float [N, latent_size]`."""
-        with self._autocast(real):
-            fake = self.generator(latents, labels)
-        discriminator_loss, real_logits, fake_logits = self._update_discriminator(step, real, fake.detach(), labels)
-        generator_loss = self._update_generator(real, fake, labels)
+    def __call__(self, step: int, inputs: StepInputs, penalty_strength: float = 1.0) -> StepResult:
+        """Updates the discriminator, then the generator; a player whose gradient is not finite keeps its weights."""
+        parts = inputs.split(self.accumulation)
+        # With one part its fakes, and the graph behind them, serve both turns.
+        shared = self._generate(parts[0]) if len(parts) == 1 else None
+        strength = penalty_strength * self.penalties.every if self.penalties.due(step) else 0.0
+
+        self.discriminator_optimizer.zero_grad()
+        losses, logits = [], []
+        for number, part in enumerate(parts):
+            with self._last_alone_synchronises(self.discriminator, number):
+                with torch.no_grad():
+                    fake = (self._generate(part) if shared is None else shared).detach().float()
+                loss, part_logits = self._discriminator_loss(part, fake, strength)
+                (loss / len(parts)).backward()
+            losses.append(loss.detach())
+            logits.append(part_logits.detach())
+        discriminator_skipped = self._update(self.discriminator, self.discriminator_optimizer)
+        discriminator_loss = torch.stack(losses).mean()
+        real_logits, fake_logits = torch.cat(logits, dim=1)
+
+        judge = unwrap(self.discriminator).requires_grad_(False)
+        self.generator_optimizer.zero_grad()
+        losses, slopes = [], []
+        for number, part in enumerate(parts):
+            with self._last_alone_synchronises(self.generator, number):
+                fake = self._generate(part) if shared is None else shared
+                fake.register_hook(lambda gradient: slopes.append(gradient.detach().float().flatten(1)))
+                loss = self._generator_loss(judge, part, fake)
+                (loss / len(parts)).backward()
+            losses.append(loss.detach())
+        judge.requires_grad_(True)
+        generator_skipped = self._update(self.generator, self.generator_optimizer)
+
         return StepResult(
-            discriminator_loss.detach(),
-            generator_loss.detach(),
-            (real_logits.mean() - fake_logits.mean()).detach(),
-            (real_logits > 0).float().mean().detach(),
+            discriminator_loss=discriminator_loss,
+            generator_loss=torch.stack(losses).mean(),
+            logit_gap=real_logits.mean() - fake_logits.mean(),
+            discriminator_accuracy=(real_logits[:, None] > fake_logits).float().mean(),
+            # The loss is a mean over the batch: its gradients, summed, are the mean of each image's own.
+            generator_gradient=torch.cat(slopes).norm(dim=1).sum(),
+            skipped=torch.maximum(discriminator_skipped, generator_skipped),
         )
 
-    def _update_discriminator(
-        self, step: int, real: Tensor, fake: Tensor, labels: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        penalised = step % self.penalty_every == 0 and (self.r1 > 0 or self.r2 > 0)
-        # One forward pass for both halves: DDP refuses two passes before one backward pass, and without
-        # batch norm in the discriminator the halves do not see each other.
-        images = torch.cat([real, fake.float()]).contiguous(memory_format=torch.channels_last)
-        images.requires_grad_(penalised)
-        with self._autocast(images):
-            logits = self.discriminator(images, torch.cat([labels, labels]))
-        logits = logits.float()
-        real_logits, fake_logits = logits.chunk(2)
-        loss = self.loss.discriminator(real_logits, fake_logits)
-        if penalised:
-            # Lazy (Karras et al. 2020, arXiv:1912.04958, appendix B): every k-th step, k times as strong. It is
-            # added to the loss, since a backward pass of its own would leave the last bias without a gradient.
-            real_norms, fake_norms = squared_gradient_norms(logits, images).chunk(2)
-            loss = loss + self.penalty_every / 2 * (self.r1 * real_norms.mean() + self.r2 * fake_norms.mean())
-        self.discriminator_optimizer.zero_grad()
-        loss.backward()
-        self.discriminator_optimizer.step()
-        return loss, real_logits, fake_logits
+    def _generate(self, part: StepInputs) -> Tensor:
+        with record_function("forward"), self._autocast(part.latents):
+            fake: Tensor = self.generator(part.latents, part.labels)
+        return fake
 
-    def _update_generator(self, real: Tensor, fake: Tensor, labels: Tensor) -> Tensor:
-        judge = unwrap(self.discriminator)
-        judge.requires_grad_(False)
-        with self._autocast(real):
-            fake_logits = judge(fake, labels).float()
-            real_logits = judge(real, labels).float() if self.loss.generator_sees_real else fake_logits
-        loss = self.loss.generator(real_logits, fake_logits)
-        self.generator_optimizer.zero_grad()
-        loss.backward()
-        self.generator_optimizer.step()
-        judge.requires_grad_(True)
-        return loss
+    def _discriminator_loss(self, part: StepInputs, fake: Tensor, penalty_strength: float) -> tuple[Tensor, Tensor]:
+        """The loss, and the logits `float [2, N]` of real and fake images."""
+        weights = self.penalties
+        sides = [part.real, fake]
+        if penalty_strength and weights.gp:
+            sides.append(mixed_images(part.real, fake, part.mix))
+        images = torch.cat(sides).contiguous(memory_format=torch.channels_last)
+        images.requires_grad_(penalty_strength > 0)
+        with record_function("forward"):
+            logits = self._verdicts(self.discriminator, images, part, [0, 1, 1][: len(sides)])
+            real_logits, fake_logits, *_ = by_side = logits.chunk(len(sides))
+            loss = self.loss.discriminator(real_logits, fake_logits)
+        if penalty_strength:
+            # Part of the loss, since a backward pass of its own would leave the last bias without a gradient,
+            # for which DDP waits.
+            with record_function("penalty"):
+                real_norms, fake_norms, *mixed_norms = squared_gradient_norms(logits, images).chunk(len(by_side))
+                loss = loss + penalty_strength / 2 * (weights.r1 * real_norms.mean() + weights.r2 * fake_norms.mean())
+                if mixed_norms:
+                    loss = loss + penalty_strength * weights.gp * slope_penalties(mixed_norms[0]).mean()
+        return loss, torch.stack([real_logits, fake_logits])
+
+    def _generator_loss(self, judge: nn.Module, part: StepInputs, fake: Tensor) -> Tensor:
+        with record_function("forward"):
+            fake_logits = self._verdicts(judge, fake, part, [2])
+            real_logits = self._verdicts(judge, part.real, part, [0]) if self.loss.generator_sees_real else fake_logits
+            return self.loss.generator(real_logits, fake_logits)
+
+    def _verdicts(self, judge: nn.Module, images: Tensor, part: StepInputs, draws: list[int]) -> Tensor:
+        """Logits `float [N * sides]` of images of one or more sides, each augmented with its own draws."""
+        if self.augment is not None:
+            assert part.draws is not None  # the trainer draws where there is an augmentation
+            images = self.augment(images, torch.cat([part.draws[:, number] for number in draws]))
+        groups = images.chunk(len(draws)) if self.apart else [images]
+        labels = part.labels if self.apart else part.labels.repeat(len(draws))
+        # In one pass where images do not see each other in it: it is faster, and simpler for DDP.
+        with self._autocast(images):
+            logits = [judge(group, labels) for group in groups]
+        return torch.cat(logits).float()
+
+    def _update(self, player: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
+        """Takes the optimizer's step unless a gradient is not finite; whether it was left out, without asking the device."""
+        with record_function("optimizer"):
+            gradients = [p.grad for p in player.parameters() if p.grad is not None]
+            skipped = (~nn.utils.get_total_norm(gradients).isfinite()).float()
+            # How torch's gradient scaler tells a fused optimizer to leave the weights alone.
+            optimizer.found_inf = skipped  # type: ignore[attr-defined]
+            optimizer.step()
+        return skipped
+
+    def _last_alone_synchronises(self, player: nn.Module, number: int) -> AbstractContextManager[None]:
+        """DDP averages over the workers once, with the last part's backward pass."""
+        last = number + 1 == self.accumulation
+        return nullcontext() if last or not isinstance(player, DistributedDataParallel) else player.no_sync()
 
     def _autocast(self, tensor: Tensor) -> torch.autocast:
         return torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.bf16)

@@ -1,79 +1,56 @@
-"""The training loop: data order, schedule, averages, checkpoints. It knows torch and nothing of Ray or configs."""
+"""The training loop: batches, schedules, evaluations and what follows from them. It knows torch alone."""
 
 import math
 import time
-from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import torch
-import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import nn
 
-from pipeline.models.pair import build_discriminator, build_generator, to_network
 from pipeline.models.spec import PairSpec
-from pipeline.training.ema import ema_decay, update_ema
+from pipeline.training import schedules
+from pipeline.training.ada import AdaptiveAugment
+from pipeline.training.batches import RealImages, StepInputs, prepared
+from pipeline.training.diagnostics import POLICIES, Evaluations, Finding, Metrics, diagnose, hardest
 from pipeline.training.losses import LOSSES
-from pipeline.training.order import DataOrder, generator_for, training_latents
-from pipeline.training.step import AdversarialStep, StepResult
+from pipeline.training.order import generator_for, training_latents
+from pipeline.training.players import Players, Snapshot
+from pipeline.training.recipe import Recipe
+from pipeline.training.replicas import Place, distribute, from_first_worker, mean_over_workers
+from pipeline.training.step import AdversarialStep, Penalties, StepResult
 
-Metrics = dict[str, float]
+ADAPT_EVERY = 4  # steps between two adjustments of an adaptive augmentation (Karras et al. 2020, arXiv:2006.06676)
+ROLLBACK_FACTOR = 0.3  # what each rollback leaves of the learning rate
+ROLLBACK_LIMIT = 6  # a run that has gone back so often does not recover
+
+FIGURES = tuple(field.name for field in fields(StepResult))
 
 
 class Judge(Protocol):
     """Looks at the averaged generator at each checkpoint, on the first worker."""
 
-    def __call__(self, generator: nn.Module) -> Metrics:
-        """Its metrics, among them `validation_fd_domain`, by which the best checkpoint is chosen."""
-        ...
+    criterion: str  # the figure by which the best checkpoint is chosen: the lower, the better
 
-    def picture(self, generator: nn.Module, path: Path) -> None:
-        """Writes what it makes as a picture."""
+    def __call__(self, generator: nn.Module, discriminator: nn.Module) -> Metrics:
+        """Figures, `criterion` among them. Both networks are in evaluation mode."""
         ...
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How to train. Every amount is counted in images; `batch_size` is global."""
+class Evaluation:
+    """What a checkpoint brought. Figures and findings are whole on the first worker only."""
 
-    loss: str
-    r1: float
-    r2: float
-    penalty_every: int
-    total_images: int
-    batch_size: int
-    learning_rate: float
-    final_learning_rate: float
-    betas: tuple[float, float]
-    ema_half_life_images: int
-    checkpoint_every_images: int
-    precision: str  # fp32 or bf16
-    seed: int
+    metrics: Metrics  # the same each time the run is repeated
+    findings: list[Finding]
+    action: str | None  # the hardest that a finding asks for; "stop" also when there is no use in going back again
+    images_per_s: float  # since the last checkpoint
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where this process stands among the workers."""
-
-    rank: int = 0
-    workers: int = 1
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-
-
-@dataclass
-class Best:
-    """The weights with the lowest validation distance so far."""
-
-    generator: dict[str, Tensor]
-    discriminator: dict[str, Tensor]
-    metrics: Metrics
-
-
-class NonFiniteLossError(RuntimeError):
-    """A loss or a figure became NaN or infinite; nothing learnt after it would mean anything."""
+class TrainingStoppedError(RuntimeError):
+    """A diagnostic ended the run, by its policy or because going back did not help."""
 
 
 class Trainer:
@@ -82,175 +59,195 @@ class Trainer:
     Args:
         spec: the networks.
         recipe: how to train them.
-        images: `uint8 [N, C, H, W]`, kept on the device.
-        labels: `int64 [N]`.
+        images: the real images.
         place: this worker.
         judge: measures the averaged generator, on the first worker.
     """
 
-    def __init__(
-        self,
-        spec: PairSpec,
-        recipe: Recipe,
-        images: Tensor,
-        labels: Tensor,
-        place: Place,
-        judge: Judge,
-    ) -> None:
+    def __init__(self, spec: PairSpec, recipe: Recipe, images: RealImages, place: Place, judge: Judge) -> None:
         self.spec = spec
         self.recipe = recipe
+        self.images = images
         self.place = place
         self.judge = judge
-        self.images = images.to(place.device)
-        self.labels = labels.to(place.device)
-        self.order = DataOrder(len(images), recipe.seed)
-        self.images_seen = 0
-        self.best: Best | None = None
+        self.players = Players(spec, recipe, place)
+        self.rollbacks = 0
         self.history: list[Metrics] = []
-
-        # Every worker draws the same initial weights.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generator_for(recipe.seed, "weights", 0).initial_seed())
-            self.generator = build_generator(spec).to(place.device)
-            self.discriminator = build_discriminator(spec).to(place.device)
-        self.average = deepcopy(self.generator).requires_grad_(False).eval()
-        self.generator_optimizer = self._adam(self.generator)
-        self.discriminator_optimizer = self._adam(self.discriminator)
-        self.step = AdversarialStep(
-            self._distribute(self.generator),
-            self._distribute(self.discriminator),
-            self.generator_optimizer,
-            self.discriminator_optimizer,
+        self.findings: list[Finding] = []
+        self.best = self.players.snapshot(None)
+        self._step = AdversarialStep(
+            distribute(self.players.generator, place),
+            distribute(self.players.discriminator, place),
+            self.players.generator_optimizer,
+            self.players.discriminator_optimizer,
             loss=LOSSES[recipe.loss],
-            r1=recipe.r1,
-            r2=recipe.r2,
-            penalty_every=recipe.penalty_every,
+            penalties=Penalties(recipe.r1, recipe.r2, recipe.gp, recipe.penalty_every),
             precision=recipe.precision,
+            accumulation=recipe.accumulation,
+            augment=self.players.augment,
+            apart=spec.discriminator_norm == "batch",
         )
+        self._sums = torch.zeros(len(FIGURES), device=place.device)
+        self._steps_summed = 0
 
-    @property
-    def total_steps(self) -> int:
-        return self.recipe.total_images // self.recipe.batch_size
-
-    def run(self, on_checkpoint: Callable[["Trainer", Metrics, float], None]) -> None:
+    def run(self, on_checkpoint: Callable[["Trainer", Evaluation], None]) -> None:
         """Trains to the end of the budget; calls `on_checkpoint` on every worker at each checkpoint.
 
-        It is given this trainer, the metrics, and the images per second since the last checkpoint, which are no part
-        of the metrics: those are the same each time the run is repeated.
+        Raises:
+            TrainingStoppedError: on every worker, after `on_checkpoint` has seen why.
         """
-        recipe = self.recipe
-        started, first_image = time.monotonic(), self.images_seen
-        for step in range(self.images_seen // recipe.batch_size, self.total_steps):
-            result = self._one_step(step)
-            if self._ends_in_checkpoint(step):
-                images_per_s = (self.images_seen - first_image) / (time.monotonic() - started)
-                on_checkpoint(self, self._measure(result), images_per_s)
+        while self.players.images_seen < self.recipe.total_steps * self.recipe.batch_size:
+            self._run_until_rollback(on_checkpoint)
+
+    def _run_until_rollback(self, on_checkpoint: Callable[["Trainer", Evaluation], None]) -> None:
+        first_step = self.players.images_seen // self.recipe.batch_size
+        started, first_image = time.monotonic(), self.players.images_seen
+        with closing(prepared(self.prepare, range(first_step, self.recipe.total_steps))) as batches:
+            for step, inputs in batches:
+                self.one_step(step, inputs)
+                if not self._ends_in_checkpoint(step):
+                    continue
+                rate = (self.players.images_seen - first_image) / (time.monotonic() - started)
+                evaluation = self._evaluate(rate)
+                if evaluation.action == "rollback":
+                    self._roll_back()
+                on_checkpoint(self, evaluation)
+                if evaluation.action == "stop":
+                    raise TrainingStoppedError(self._why())
+                if evaluation.action == "rollback":
+                    return
                 # What a checkpoint costs is no part of the throughput.
-                started, first_image = time.monotonic(), self.images_seen
+                started, first_image = time.monotonic(), self.players.images_seen
 
-    def _ends_in_checkpoint(self, step: int) -> bool:
-        before, after = step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size
-        interval = self.recipe.checkpoint_every_images
-        return after // interval > before // interval or step + 1 == self.total_steps
+    def prepare(self, step: int) -> StepInputs:
+        """The inputs of a step: this worker's share of what is drawn for the whole batch."""
+        recipe, count, device = self.recipe, self.recipe.batch_size, self.place.device
+        share, start = self.place.share_of(count), step * count
+        real, labels = self.images.at(start, count, share)
+        if recipe.x_flip:
+            flipped = torch.rand(count, generator=self._random("flips", start))[share] < 0.5
+            real = torch.where(flipped.to(device)[:, None, None, None], real.flip(3), real)
+        latents = training_latents(self._random("latents", start), count, self.spec.latent_size, self.spec.latent_prior)
+        mix = torch.rand(count, generator=self._random("mix", start))
+        draws = None
+        if self.players.augment is not None:
+            drawn = self.players.augment.draw(self._random("augment", start), 3 * count)
+            draws = drawn.unflatten(0, (count, 3))[share].to(device)
+        return StepInputs(real, labels, latents[share].to(device), mix[share].to(device), draws)
 
-    def _one_step(self, step: int) -> StepResult:
-        recipe, place = self.recipe, self.place
-        start = step * recipe.batch_size
-        share = recipe.batch_size // place.workers
-        mine = slice(place.rank * share, (place.rank + 1) * share)
-        indices = self.order.indices(start, recipe.batch_size)[mine].to(place.device)
-        latents = training_latents(
-            recipe.seed, start, recipe.batch_size, self.spec.latent_size, self.spec.latent_prior
-        )[mine].to(place.device)
-        self._set_learning_rate(step)
-        real = to_network(self.images[indices], self.spec.resolution)
-        result = self.step(step, real, self.labels[indices], latents)
-        self.images_seen = start + recipe.batch_size
-        update_ema(
-            self.average,
-            self.generator,
-            ema_decay(self.images_seen, recipe.batch_size, recipe.ema_half_life_images),
+    def one_step(self, step: int, inputs: StepInputs) -> None:
+        """Updates both players and the average."""
+        recipe, players, seen = self.recipe, self.players, step * self.recipe.batch_size
+        players.set_learning_rate(
+            ROLLBACK_FACTOR**self.rollbacks
+            * schedules.learning_rate(
+                seen,
+                total=recipe.total_images,
+                warmup=recipe.warmup_images,
+                shape=recipe.schedule,
+                first=recipe.learning_rate,
+                final=recipe.final_learning_rate,
+            )
         )
-        return result
-
-    def _set_learning_rate(self, step: int) -> None:
-        recipe = self.recipe
-        falling = (1 + math.cos(math.pi * step / self.total_steps)) / 2
-        rate = recipe.final_learning_rate + (recipe.learning_rate - recipe.final_learning_rate) * falling
-        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-
-    def _measure(self, result: StepResult) -> Metrics:
-        self._check_replicas()
-        metrics = {
-            "images_seen": self.images_seen,
-            "discriminator_loss": float(result.discriminator_loss),
-            "generator_loss": float(result.generator_loss),
-            "logit_gap": float(result.logit_gap),
-            "real_accuracy": float(result.real_accuracy),
-        }
-        self._require_finite(metrics)
-        if self.place.rank == 0:
-            metrics |= self.judge(self.average)
-            self._require_finite(metrics)
-            if self.best is None or metrics["validation_fd_domain"] < self.best.metrics["validation_fd_domain"]:
-                self.best = Best(_copy(self.average), _copy(self.discriminator), metrics)
-        self.history.append(metrics)
-        return metrics
-
-    def _require_finite(self, metrics: Metrics) -> None:
-        if not all(math.isfinite(value) for value in metrics.values()):
-            raise NonFiniteLossError(f"a figure is not finite after {self.images_seen} images: {metrics}")
-
-    def _check_replicas(self) -> None:
-        if self.place.workers == 1:
-            return
-        mine = torch.stack([parameter_sum(network) for network in (self.generator, self.discriminator, self.average)])
-        lowest, highest = mine.clone(), mine.clone()
-        dist.all_reduce(lowest, dist.ReduceOp.MIN)
-        dist.all_reduce(highest, dist.ReduceOp.MAX)
-        if not torch.equal(lowest, highest):
-            raise RuntimeError(f"the workers' weights have drifted apart after {self.images_seen} images")
+        strength = schedules.penalty_strength(seen, total=recipe.total_images, final_share=recipe.penalty_final_share)
+        result = self._step(step, inputs, strength)
+        players.images_seen = seen + recipe.batch_size
+        players.update_average()
+        if isinstance(players.augment, AdaptiveAugment) and step % ADAPT_EVERY == 0:
+            # 2 accuracy - 1 is the paper's mean sign of D(real), taken over pairs: it also fits logits without a zero.
+            sign = mean_over_workers(2 * result.discriminator_accuracy - 1, self.place)
+            players.augment.adapt(sign, ADAPT_EVERY * recipe.batch_size)
+        # Sums stay on the device: reading them at every step would wait for it.
+        figures = torch.stack([getattr(result, name) for name in FIGURES])
+        self._sums += torch.where(figures.isfinite(), figures, 0)
+        self._steps_summed += 1
 
     def state(self) -> dict[str, Any]:
-        """Everything a restart needs. Randomness is addressed by position, so there is none to keep."""
+        """Everything a restart needs, as a copy. Randomness is addressed by position, so there is none to keep."""
         return {
-            "images_seen": self.images_seen,
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "average": self.average.state_dict(),
-            "generator_optimizer": self.generator_optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "history": self.history,
-            "best": vars(self.best) if self.best else None,
+            "now": vars(self.players.snapshot(None)),
+            "best": vars(self.best),
+            "rollbacks": self.rollbacks,
+            "history": list(self.history),
+            "findings": [asdict(finding) for finding in self.findings],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continues from what `state` returned."""
-        self.images_seen = state["images_seen"]
-        for name in ("generator", "discriminator", "average", "generator_optimizer", "discriminator_optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.history = state["history"]
-        self.best = Best(**state["best"]) if state["best"] else None
+        self.players.return_to(Snapshot(**state["now"]))
+        self.best = Snapshot(**state["best"])
+        self.rollbacks = state["rollbacks"]
+        self.history = list(state["history"])
+        self.findings = [Finding(**finding) for finding in state["findings"]]
 
-    def _adam(self, network: nn.Module) -> torch.optim.Optimizer:
-        recipe = self.recipe
-        return torch.optim.Adam(network.parameters(), recipe.learning_rate, betas=recipe.betas, fused=True)
+    def _roll_back(self) -> None:
+        """Goes back to the best moment, to go on with another draw of latents and a lower learning rate."""
+        self.players.return_to(self.best)
+        self.rollbacks += 1
 
-    def _distribute(self, network: nn.Module) -> nn.Module:
-        if self.place.workers == 1:
-            return network
-        devices = [self.place.device] if self.place.device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
+    def _why(self) -> str:
+        seen = self.history[-1]["images_seen"]
+        reasons = "; ".join(f"{f.diagnostic}: {f.message}" for f in self.findings if f.images_seen == seen)
+        tried = f" ({self.rollbacks} rollbacks did not help)" if self.rollbacks else ""
+        return f"after {seen:,} images: {reasons or 'the first worker says why'}{tried}"
+
+    def _ends_in_checkpoint(self, step: int) -> bool:
+        before, after = step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size
+        interval = self.recipe.checkpoint_every_images
+        return after // interval > before // interval or step + 1 == self.recipe.total_steps
+
+    def _random(self, stream: str, position: int) -> torch.Generator:
+        attempt = f"/{self.rollbacks}" if self.rollbacks else ""
+        return generator_for(self.recipe.seed, stream + attempt, position)
+
+    def _evaluate(self, images_per_s: float) -> Evaluation:
+        self.players.reconcile()
+        metrics, findings = self._figures(), []
+        if self.place.rank == 0:
+            with _evaluating(self.players.discriminator):
+                metrics |= self.judge(self.players.average, self.players.discriminator)
+        self.history.append(metrics)
+        if self.place.rank == 0:
+            findings = diagnose(Evaluations(self.history, self.judge.criterion), self.recipe.policies)
+            self.findings += findings
+        action, better = self._agree(hardest(findings), self._is_better(metrics))
+        if action == "rollback" and self.rollbacks == ROLLBACK_LIMIT:
+            action = "stop"
+        if better and action not in ("rollback", "stop"):
+            self.best = self.players.snapshot(metrics)
+        return Evaluation(metrics, findings, action, images_per_s)
+
+    def _figures(self) -> Metrics:
+        """Means over the steps since the last evaluation, and where the run stands."""
+        means = mean_over_workers(self._sums / max(self._steps_summed, 1), self.place).tolist()
+        self._sums.zero_()
+        self._steps_summed = 0
+        figures = {"images_seen": self.players.images_seen, **dict(zip(FIGURES, means, strict=True))}
+        figures["average_distance"] = self.players.average_distance()
+        figures["rollbacks"] = self.rollbacks
+        if isinstance(self.players.augment, AdaptiveAugment):
+            figures["augmentation"] = float(self.players.augment.p)
+        return figures
+
+    def _is_better(self, metrics: Metrics) -> bool:
+        if self.place.rank != 0:
+            return False
+        criterion = self.judge.criterion
+        best = self.best.metrics[criterion] if self.best.metrics else math.inf
+        return math.isfinite(metrics[criterion]) and metrics[criterion] < best
+
+    def _agree(self, action: str | None, better: bool) -> tuple[str | None, bool]:
+        """The first worker's verdict, on every worker."""
+        actions = (None, *POLICIES)
+        verdict = torch.tensor([actions.index(action), int(better)], device=self.place.device)
+        number, better_there = from_first_worker(verdict, self.place).tolist()
+        return actions[number], bool(better_there)
 
 
-def parameter_sum(network: nn.Module) -> Tensor:
-    """A checksum of parameters and buffers: `int64 []`, the sum of their bit patterns, each weighted by its position."""
-    tensors = [*network.parameters(), *network.buffers()]
-    bits = torch.cat([tensor.detach().float().flatten().view(torch.int32).long() for tensor in tensors])
-    return (bits * torch.arange(1, 2 * len(bits), 2, device=bits.device)).sum()
-
-
-def _copy(network: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train()

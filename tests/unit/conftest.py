@@ -15,7 +15,7 @@ from torch import Tensor
 from pipeline.embedding.classifier import DomainClassifier, Fit, train_classifier
 from pipeline.models.weights import TrainedPair, load_pair
 from tests.unit.idx_files import four_idx_files
-from tests.unit.tiny import Minted, mint_dataset, save_tiny_pair
+from tests.unit.tiny import UNCONDITIONAL, Minted, mint_dataset, save_tiny_pair
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unit", deadline=None)
@@ -39,10 +39,24 @@ def tiny_pair(tmp_path_factory: pytest.TempPathFactory) -> TrainedPair:
     return load_pair(folder)
 
 
+@pytest.fixture(scope="session")
+def unconditional_pair(tmp_path_factory: pytest.TempPathFactory) -> TrainedPair:
+    """Random weights of `UNCONDITIONAL`, saved and loaded."""
+    folder = tmp_path_factory.mktemp("unconditional-pair")
+    save_tiny_pair(folder, UNCONDITIONAL)
+    return load_pair(folder)
+
+
 @pytest.fixture
 def minted(tiny_pair: TrainedPair, tmp_path: Path) -> Minted:
     """A dataset in both formats, to damage at will."""
     return mint_dataset(tmp_path, tiny_pair)
+
+
+@pytest.fixture
+def unlabelled(unconditional_pair: TrainedPair, tmp_path: Path) -> Minted:
+    """A dataset without labels in both formats."""
+    return mint_dataset(tmp_path, unconditional_pair)
 
 
 Labelled = tuple[Tensor, Tensor]  # uint8 [N, 1, 8, 8], int64 [N]

@@ -1,5 +1,6 @@
 """A small finished dataset for the tests of what describes one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,32 @@ METRICS = {
     "label_accuracy": 0.987, "label_accuracy_real": 0.991, "diversity_min": 0.65, "unique_share": 0.99951, "train_copies": 0,
 }  # fmt: skip
 
+UNLABELLED_METRICS = {
+    "fd_domain": 12.34, "fd_domain_floor": 1.26, "class_share_min": 0.83, "class_share_min_real": 0.97,
+    "class_share": {"T-shirt/top": 1.17, "no": 1.0, "1e3": 0.83},
+    "diversity_min": 0.65, "diversity": {"T-shirt/top": 0.65, "no": 0.9, "1e3": 0.8},
+    "unique_share": 0.99951, "duplicates": 1, "train_copies": 0,
+}  # fmt: skip
+
 
 def pixels() -> np.ndarray:
     """`uint8 [12, 8, 8, 1]`: all images of the dataset, by index."""
     return np.random.default_rng(0).integers(0, 256, (2 * ROWS, 8, 8, 1), np.uint8)
 
 
-def make_dataset(folder: Path, *kinds: str) -> dict[str, Any]:
-    """Writes two shards in each format; returns their manifest."""
+def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) -> dict[str, Any]:
+    """Writes two shards in each format, with labels where there are classes; returns their manifest."""
     images = pixels()
     shards = []
     for number in range(2):
         indices = np.arange(number * ROWS, (number + 1) * ROWS)
-        records = Records(images[indices], indices % 3, indices, (indices / 4).astype(np.float32))
+        labels = indices % 3 if classes else None
+        records = Records(images[indices], labels, indices, (indices / 4).astype(np.float32))
         files = []
         for kind in kinds:
             ending, write = WRITERS[kind]
             path = folder / "data" / f"train-{number:06d}{ending}"
-            write(path, records, [encode_png(image) for image in records.images], CLASSES)
+            write(path, records, [encode_png(image) for image in records.images], classes)
             files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
         shards.append({"shard": number, "rows": ROWS, **files[0], "also": files[1:]})
     return {
@@ -42,7 +51,7 @@ def make_dataset(folder: Path, *kinds: str) -> dict[str, Any]:
         "fingerprint": "f" * 64,
         "count": 2 * ROWS,
         "name": "small",
-        "classes": CLASSES,
+        "classes": list(classes),
         "image": {"height": 8, "width": 8, "channels": 1},
         "model": {"digest": "a" * 64, "uri": "models/small"},
         "source": {"digest": "b" * 64, "name": "Möbel & Co: a source", "licence": "CC-BY-4.0"},

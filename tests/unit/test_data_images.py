@@ -68,6 +68,17 @@ def test_damaged_png_is_a_value_error(content):
         decode_png(content, 1)
 
 
+def test_images_without_classes_have_no_label_and_still_load_as_pictures(tmp_path, hf_datasets):
+    images = some_images(3, 1)
+    encoded = [encode_png(image) for image in images]
+    write_images(tmp_path / "file.parquet", image_schema([]), encoded, None, np.arange(3))
+    loaded = hf_datasets.load_dataset(
+        "parquet", data_files=str(tmp_path / "file.parquet"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert loaded.column_names == ["image", "index"]
+    assert np.array_equal(np.asarray(loaded[2]["image"])[..., None], images[2])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_parquet_gives_back_images_and_labels_in_order(tmp_path, channels):
     images = some_images(1001, channels)  # more than two row groups

@@ -80,3 +80,15 @@ def test_the_figures() -> None:
 def test_a_dataset_without_a_readable_shard_is_surveyed_as_empty() -> None:
     content = survey([], train(1), classes=2, keep=5)
     assert (content.records, len(content.images)) == (0, 0)
+
+
+def test_a_dataset_without_labels_has_neither_labels_nor_class_balance() -> None:
+    content = survey([(images, None) for images, _ in SHARDS], train(9, 3, 50), classes=0, keep=5)
+    assert content.labels is None
+    assert len(content.images) == 5
+    assert content_metrics(content) == {
+        "records": 7,
+        "unique_share": 0.571429,
+        "duplicates": 3,
+        "train_copies": 3,
+    }

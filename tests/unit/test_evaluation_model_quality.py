@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.model_quality import model_quality
+from pipeline.evaluation.model_quality import model_quality, predicted_shares
 from tests.unit.conftest import Labelled
 
 
@@ -17,7 +17,7 @@ def embedder(digits_classifier: DomainClassifier) -> Embedder:
     return Embedder(digits_classifier, "digest", {})
 
 
-def quality(embedder: Embedder, fake: Tensor, labels: Tensor, real: Labelled) -> dict[str, Any]:
+def quality(embedder: Embedder, fake: Tensor, labels: Tensor | None, real: Labelled) -> dict[str, Any]:
     return model_quality(embedder, fake, labels, *real, classes=10)
 
 
@@ -58,3 +58,65 @@ def test_images_of_the_wrong_class_lower_the_label_accuracy(
     half_wrong = torch.where(torch.arange(len(labels)) % 2 == 0, labels, (labels + 1) % 10)
     before, after = (quality(embedder, images, y, digits[0])["label_accuracy"] for y in (labels, half_wrong))
     assert after == pytest.approx(before / 2, abs=0.03)
+
+
+# Without labels ------------------------------------------------------------------------------------------------------
+
+
+def test_a_perfect_copy_is_as_varied_as_the_reals_and_no_label_is_judged(
+    embedder: Embedder, digits: tuple[Labelled, Labelled]
+) -> None:
+    images, _ = digits[0]
+    figures = quality(embedder, images, None, digits[0])
+    assert figures["fd_domain"] == pytest.approx(0, abs=1e-4)
+    assert figures["diversity"] == pytest.approx([1] * 10)
+    assert figures["class_share_min"] > 0.9  # the digits are nearly balanced
+    assert "label_accuracy" not in figures
+
+
+def test_a_dropped_class_takes_no_share_and_has_no_diversity(
+    embedder: Embedder, digits: tuple[Labelled, Labelled]
+) -> None:
+    images, _ = digits[0]
+    fake = images[embedder.labels(embedder.features(images)) != 3]
+    figures = quality(embedder, fake, None, digits[0])
+    assert figures["class_share_min"] == 0
+    assert figures["diversity_min"] == figures["diversity"][3] == 0
+    assert figures["diversity"][4] == pytest.approx(1)
+
+
+def test_a_single_image_of_a_class_shows_no_diversity(embedder: Embedder, digits: tuple[Labelled, Labelled]) -> None:
+    images, _ = digits[0]
+    threes = embedder.labels(embedder.features(images)) == 3
+    fake = torch.cat([images[~threes], images[threes][:1]])
+    figures = quality(embedder, fake, None, digits[0])
+    assert 0 < figures["class_share_min"] == pytest.approx(10 / len(fake))
+    assert figures["diversity_min"] == figures["diversity"][3] == 0
+
+
+def test_a_class_collapsed_to_one_image_shows_though_its_share_is_right(
+    embedder: Embedder, digits: tuple[Labelled, Labelled]
+) -> None:
+    fake = digits[0][0].clone()
+    threes = embedder.labels(embedder.features(fake)) == 3
+    fake[threes] = fake[threes][0]
+    figures = quality(embedder, fake, None, digits[0])
+    assert figures["class_share_min"] > 0.9
+    assert figures["diversity_min"] == figures["diversity"][3] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_class_that_the_classifier_sees_among_no_reals_shows_no_diversity(
+    embedder: Embedder, digits: tuple[Labelled, Labelled]
+) -> None:
+    images, labels = digits[0]
+    kept = embedder.labels(embedder.features(images)) != 3
+    figures = quality(embedder, images, None, (images[kept], labels[kept]))
+    assert figures["diversity_min"] == figures["diversity"][3] == 0
+
+
+def test_predicted_shares_are_relative_to_an_equal_one(embedder: Embedder, digits: tuple[Labelled, Labelled]) -> None:
+    images, _ = digits[0]
+    predicted = embedder.labels(embedder.features(images))
+    zeros, ones = (images[predicted == label][:30] for label in (0, 1))
+    shares = predicted_shares(embedder, torch.cat([zeros, ones[:10]]), classes=10)
+    assert shares.tolist() == pytest.approx([7.5, 2.5, *[0] * 8])

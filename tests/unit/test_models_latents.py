@@ -66,3 +66,7 @@ def test_labels_are_addressed_by_index_and_balanced_in_every_range(first: int, c
     assert labels.tolist() == [(first + offset) % classes for offset in range(count)]
     counts = torch.bincount(labels, minlength=classes)
     assert counts.max() - counts.min() <= 1
+
+
+def test_labels_of_no_classes_are_all_the_same() -> None:
+    assert balanced_labels(5, 4, classes=0).tolist() == [0, 0, 0, 0]

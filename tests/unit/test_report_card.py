@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from pipeline.report.card import front_matter, size_category, write_card
-from tests.unit.report_data import CLASSES, METRICS, make_dataset, pixels
+from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
 
 
 def parts(card: str) -> tuple[dict, str]:
@@ -117,3 +117,43 @@ def test_same_dataset_gives_the_same_card(tmp_path):
 )  # fmt: skip
 def test_size_category_is_the_one_hugging_face_knows(count, name):
     assert size_category(count) == name
+
+
+# Without labels ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kinds", [("parquet",), ("parquet", "webdataset")])
+def test_folder_without_labels_loads_as_pictures_and_no_label(tmp_path, hf_datasets, kinds):
+    folder = tmp_path / "dataset"
+    write_card(folder / "README.md", make_dataset(folder, *kinds, classes=()), UNLABELLED_METRICS)
+    loaded = hf_datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded.column_names == ["image", "index", "logit"]
+    for record in loaded:
+        assert np.array_equal(np.asarray(record["image"])[..., None], pixels()[record["index"]])
+
+
+def test_tars_alone_without_labels_load_as_pictures(tmp_path, hf_datasets):
+    folder = tmp_path / "dataset"
+    write_card(folder / "README.md", make_dataset(folder, "webdataset", classes=()), UNLABELLED_METRICS)
+    loaded = hf_datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    assert "cls" not in loaded.column_names
+    for record in loaded:
+        assert np.array_equal(np.asarray(record["png"])[..., None], pixels()[record["json"]["index"]])
+
+
+def test_card_without_labels_speaks_of_none_that_could_be_had(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet", "webdataset", classes=())
+    write_card(tmp_path / "README.md", manifest, UNLABELLED_METRICS)
+    matter, body = parts((tmp_path / "README.md").read_text(encoding="utf-8"))
+    assert [feature["name"] for feature in matter["dataset_info"]["features"]] == ["image", "index", "logit"]
+    assert "12 images of 8x8 px without\nlabels, made by" in body
+    assert "| 0.83 | of real images: 0.97 |" in body
+    assert "The images have no labels" in body
+    for absent in ("classes, made", "tested on real", "confirms", '"label"', '"cls"', "within a class."):
+        assert absent not in body
+
+
+def test_figure_that_is_missing_without_labels_is_an_error(tmp_path):
+    metrics = {name: value for name, value in UNLABELLED_METRICS.items() if name != "class_share_min"}
+    with pytest.raises(Exception, match="class_share_min"):
+        write_card(tmp_path / "README.md", make_dataset(tmp_path, "parquet", classes=()), metrics)

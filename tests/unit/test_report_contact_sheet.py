@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.data.images import decode_png, encode_png
 from pipeline.errors import UserError
-from pipeline.report.contact_sheet import contact_sheet
+from pipeline.report.contact_sheet import UNLABELLED_ROWS, contact_sheet
 from pipeline.sampling.minting import Records
 from pipeline.sampling.writers import WRITERS
 from pipeline.storage import write_json
@@ -43,22 +43,23 @@ def grey(label: int, place: int) -> int:
     return 50 + 50 * label + place
 
 
-def write_shard(path: Path, kind: str, labels: list[int], places: list[int]) -> Path:
+def write_shard(path: Path, kind: str, labels: list[int], places: list[int], classes: list[str] = CLASSES) -> Path:
     images = np.stack([np.full((8, 8, 1), grey(*pair), np.uint8) for pair in zip(labels, places, strict=True)])
     count = len(labels)
-    records = Records(images, np.array(labels), np.arange(count), np.zeros(count, np.float32))
+    known = np.array(labels) if classes else None
+    records = Records(images, known, np.arange(count), np.zeros(count, np.float32))
     ending, write = WRITERS[kind]
-    write(path.with_suffix(ending), records, [encode_png(image) for image in images], CLASSES)
+    write(path.with_suffix(ending), records, [encode_png(image) for image in images], classes)
     return path.with_suffix(ending)
 
 
-def synthetic(folder: Path, kind: str) -> Path:
+def synthetic(folder: Path, kind: str, classes: list[str] = CLASSES) -> Path:
     """A dataset of two shards: five images of each class, the first three in the first shard, mixed."""
     shards = []
     for number, places in enumerate([(0, 1, 2), (3, 4)]):
         pairs = [(label, place) for place in places for label in (2, 0, 1)]
         path = folder / "data" / f"train-{number:06d}"
-        file = write_shard(path, kind, [label for label, _ in pairs], [place for _, place in pairs])
+        file = write_shard(path, kind, [label for label, _ in pairs], [place for _, place in pairs], classes)
         about = {
             "shard": number,
             "first_index": 9 * number,
@@ -69,7 +70,7 @@ def synthetic(folder: Path, kind: str) -> Path:
             "fingerprint": "",
         }
         shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})
-    write_json(folder / "manifest.json", {**ABOUT, **SYNTHETIC, "shards": shards})
+    write_json(folder / "manifest.json", {**ABOUT, **SYNTHETIC, "classes": classes, "shards": shards})
     return folder
 
 
@@ -83,14 +84,29 @@ def shown(png: bytes, columns: int) -> list[list[int]]:
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
 @pytest.mark.parametrize("per_class", [1, 2, 5])
 def test_sheet_has_a_row_a_class_with_its_first_images_over_all_shards(tmp_path, kind, per_class):
-    png = contact_sheet(synthetic(tmp_path, kind), per_class)
-    assert shown(png, per_class) == [[grey(label, place) for place in range(per_class)] for label in range(3)]
+    sheet = contact_sheet(synthetic(tmp_path, kind), per_class)
+    assert shown(sheet.png, per_class) == [[grey(label, place) for place in range(per_class)] for label in range(3)]
+    assert sheet.about == f"{per_class} images a class, one class a row"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+def test_sheet_without_classes_shows_the_first_images_over_all_shards(tmp_path, kind):
+    sheet = contact_sheet(synthetic(tmp_path, kind, classes=[]), 6)
+    mixed = [grey(label, place) for place in range(5) for label in (2, 0, 1)]
+    assert shown(sheet.png, 6) == [mixed[:6], mixed[6:12], [*mixed[12:], 24, 24, 24]]
+    assert sheet.about == "the first 15 images"
+
+
+def test_sheet_without_classes_is_no_longer_than_some_rows(tmp_path):
+    sheet = contact_sheet(synthetic(tmp_path, "parquet", classes=[]), 1)
+    assert len(shown(sheet.png, 1)) == UNLABELLED_ROWS
+    assert sheet.about == "the first 10 images"
 
 
 def test_sheet_of_a_real_dataset_shows_its_train_split(tmp_path):
     write_shard(tmp_path / "train-000000", "parquet", [0, 1, 2], [9, 9, 9])
     write_json(tmp_path / "dataset.json", described("train-000000.parquet"))
-    assert shown(contact_sheet(tmp_path, 1), 1) == [[grey(label, 9)] for label in range(3)]
+    assert shown(contact_sheet(tmp_path, 1).png, 1) == [[grey(label, 9)] for label in range(3)]
 
 
 def test_more_images_than_there_are_names_the_scarcest_class_and_its_number(tmp_path):
@@ -112,6 +128,14 @@ DAMAGES = {
     "first half zeroed": lambda content: bytes(len(content) // 2) + content[len(content) // 2 :],
     "pixels": lambda content: content.replace(b"IDAT", b"XXXX"),
 }
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_damaged_shard_without_labels_is_refused_by_name(tmp_path, kind):
+    shard = synthetic(tmp_path, kind, classes=[]) / "data" / f"train-000000{WRITERS[kind][0]}"
+    shard.write_bytes(shard.read_bytes()[:1300])
+    with pytest.raises(UserError, match=shard.name):
+        contact_sheet(tmp_path, 5)
 
 
 # A tar that begins with zeros is an empty one.

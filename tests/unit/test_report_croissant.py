@@ -15,8 +15,8 @@ def mlcroissant():
     return pytest.importorskip("mlcroissant")
 
 
-def described(folder, *kinds: str) -> dict:
-    manifest = make_dataset(folder, *kinds)
+def described(folder, *kinds: str, classes=CLASSES) -> dict:
+    manifest = make_dataset(folder, *kinds, classes=classes)
     write_croissant(folder / "croissant.json", manifest, "1.2.0", "2024-05-06")
     return read_json(folder / "croissant.json", "description")
 
@@ -73,3 +73,20 @@ def test_identifiers_are_unique(tmp_path):
     description = described(tmp_path, "parquet", "webdataset")
     found = [entry["@id"] for entry in (*description["distribution"], *description["recordSet"])]
     assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("kinds", [("parquet",), ("webdataset",), ("parquet", "webdataset")])
+def test_description_without_labels_is_valid_and_says_so(tmp_path, mlcroissant, kinds):
+    description = described(tmp_path, *kinds, classes=())
+    metadata = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json")).metadata
+    assert metadata.ctx.issues.errors == set()
+    assert description["description"].startswith("12 synthetic images, no labels, made by")
+
+
+def test_reader_of_a_dataset_without_labels_gets_every_record(tmp_path, mlcroissant):
+    described(tmp_path, "parquet", classes=())
+    records = list(mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json")).records("default"))
+    assert sorted(record["default/index"] for record in records) == list(range(12))
+    for record in records:
+        assert record.keys() == {"default/image", "default/index", "default/logit"}
+        assert np.array_equal(np.asarray(record["default/image"])[..., None], pixels()[record["default/index"]])

@@ -35,6 +35,13 @@ def test_a_published_dataset_is_its_manifest_and_the_files_it_lists(minted: Mint
             assert file_sha256(minted.out / file["file"]) == file["sha256"]
 
 
+def test_a_dataset_without_labels_names_no_classes(unlabelled: Minted) -> None:
+    manifest = read_manifest(unlabelled.out)
+    assert manifest == unlabelled.manifest
+    assert manifest["classes"] == []
+    assert [shard["labels"] for shard in manifest["shards"]] == [{}, {}, {}]
+
+
 def test_two_runs_of_the_same_work_have_the_same_manifest(
     minted: Minted, tiny_pair: TrainedPair, tmp_path: Path
 ) -> None:

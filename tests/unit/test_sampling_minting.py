@@ -70,6 +70,17 @@ def test_the_seed_changes_every_image_and_no_label(tiny_pair: TrainedPair) -> No
     assert first.labels.tolist() == second.labels.tolist()
 
 
+def test_records_of_an_unconditional_pair_have_no_labels_and_are_made_again_alike(
+    unconditional_pair: TrainedPair,
+) -> None:
+    records = mint(unconditional_pair, SETTINGS, SECOND)
+    batch = mint_aligned_batch(unconditional_pair, SETTINGS, SHARD_SIZE, 17)
+    assert records.labels is batch.labels is None
+    assert len(np.unique(records.images.reshape(SHARD_SIZE, -1), axis=0)) == SHARD_SIZE
+    np.testing.assert_array_equal(records.images[:6], batch.images)
+    np.testing.assert_array_equal(records.logits[:6], batch.logits)
+
+
 def test_the_logit_is_that_of_the_image_as_stored(tiny_pair: TrainedPair) -> None:
     records = mint(tiny_pair, SETTINGS, SECOND)
     stored = torch.from_numpy(records.images.transpose(0, 3, 1, 2).copy())

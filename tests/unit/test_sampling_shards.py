@@ -120,3 +120,11 @@ def test_a_shard_that_could_not_be_written_is_not_committed(tiny_pair: TrainedPa
     with pytest.raises((OSError, UserError), match="directory"):
         make_shard(tiny_pair, SETTINGS, target, PLANS[0])
     assert committed(target, PLANS) == {}
+
+
+def test_a_commit_of_records_without_labels_counts_none_and_holds(
+    unconditional_pair: TrainedPair, tmp_path: Path
+) -> None:
+    target = target_in(tmp_path / "run", formats=("parquet", "webdataset"), classes=())
+    make_shard(unconditional_pair, SETTINGS, target, PLANS[0])
+    assert committed(target, PLANS)[0]["labels"] == {}

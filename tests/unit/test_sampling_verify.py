@@ -5,6 +5,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -306,3 +307,46 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
     publish(target, manifest, grown.out)
     assert manifest == at_once.manifest
     assert verify(grown.out, manifest, tiny_pair).problems == []
+
+
+# Datasets without labels ---------------------------------------------------------------------------------------------
+
+
+def test_a_clean_dataset_without_labels_has_no_problem(unlabelled: Minted, unconditional_pair: TrainedPair) -> None:
+    findings = verify(unlabelled.out, unlabelled.manifest, unconditional_pair)
+    assert findings.problems == []
+    assert findings.records == 2 * COUNT
+    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
+    assert [shard.labels for shard in read_shards(unlabelled.out, unlabelled.manifest, Findings())] == [None] * 3
+
+
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_labels_in_a_dataset_that_names_no_classes_are_found(
+    unlabelled: Minted, unconditional_pair: TrainedPair, kind: str
+) -> None:
+    records = replace(mint(unconditional_pair, SETTINGS, unlabelled.plans[1]), labels=np.zeros(12, np.int64))
+    ending, write = WRITERS[kind]
+    path = unlabelled.target.shards / f"train-000001{ending}"
+    write(path, records, [encode_png(image) for image in records.images], CLASSES)
+    (problem,) = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair)).problems
+    assert problem.startswith(f"data/train-000001{ending}: ")
+
+
+def test_labels_whose_classes_the_manifest_lost_are_found(minted: Minted) -> None:
+    manifest = copied(minted.manifest)
+    manifest["classes"] = []
+    problems = verify(minted.out, manifest).problems
+    assert len(problems) == 6  # each file of each shard
+
+
+def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found(
+    unlabelled: Minted, unconditional_pair: TrainedPair
+) -> None:
+    records = mint(unconditional_pair, SETTINGS, unlabelled.plans[1])
+    images = [image.copy() for image in records.images]
+    images[4][2, 3] ^= 1
+    for ending, write in WRITERS.values():
+        path = unlabelled.target.shards / f"train-000001{ending}"
+        write(path, records, [encode_png(image) for image in images], ())
+    problems = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair), unconditional_pair).problems
+    assert problems == ["data/train-000001.parquet: record 16 is not what the model makes"]

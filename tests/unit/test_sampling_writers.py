@@ -25,8 +25,14 @@ def records(tiny_pair: TrainedPair) -> Records:
     return mint(tiny_pair, SETTINGS, ShardPlan(1, 12, 12))
 
 
+@pytest.fixture(scope="module")
+def unlabelled(records: Records) -> Records:
+    return replace(records, labels=None)
+
+
 def written(write: ShardWriter, path: Path, records: Records) -> Path:
-    write(path, records, [encode_png(image) for image in records.images], CLASSES)
+    classes = () if records.labels is None else CLASSES
+    write(path, records, [encode_png(image) for image in records.images], classes)
     return path
 
 
@@ -83,3 +89,30 @@ def test_a_parquet_file_holds_image_label_index_and_logit(records: Records, tmp_
     np.testing.assert_array_equal(table["label"].to_numpy(), records.labels)
     np.testing.assert_array_equal(table["index"].to_numpy(), records.indices)
     np.testing.assert_array_equal(table["logit"].to_numpy(), records.logits)
+
+
+def test_a_tar_without_labels_holds_nothing_like_one(unlabelled: Records, tmp_path: Path) -> None:
+    path = written(write_webdataset, tmp_path / "train-000001.tar", unlabelled)
+    samples = list(webdataset.WebDataset(str(path), shardshuffle=False))
+    assert len(samples) == 12
+    for row, sample in enumerate(samples):
+        assert [key for key in sample if not key.startswith("__")] == ["json", "png"]
+        assert json.loads(sample["json"]).keys() == {"index", "logit"}
+        np.testing.assert_array_equal(decode_png(sample["png"], 1), unlabelled.images[row])
+
+
+def test_a_parquet_file_without_labels_has_no_such_column_nor_feature(unlabelled: Records, tmp_path: Path) -> None:
+    table = pq.read_table(written(write_parquet, tmp_path / "train-000001.parquet", unlabelled))
+    assert table.column_names == ["image", "index", "logit"]
+    features = json.loads(table.schema.metadata[b"huggingface"])["info"]["features"]
+    assert list(features) == ["image", "index", "logit"]
+    np.testing.assert_array_equal(table["index"].to_numpy(), unlabelled.indices)
+
+
+@KINDS
+def test_a_writer_of_unlabelled_records_that_fails_leaves_no_file(
+    write: ShardWriter, unlabelled: Records, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        write(tmp_path / "file", unlabelled, [b"one image too few"] * 11, ())
+    assert list(tmp_path.iterdir()) == []

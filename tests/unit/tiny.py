@@ -1,7 +1,7 @@
 """A real pair and a real dataset, small enough for a unit test."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ SPEC = PairSpec(
     latent_prior="normal",
     width=4,
 )
+UNCONDITIONAL = replace(SPEC, classes=0)
 SETTINGS = MintSettings(seed=3, batch_size=6, precision="fp32")
 SHARD_SIZE = 12
 COUNT = 30  # two full shards and half of one
@@ -42,9 +43,16 @@ def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
     save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), {"name": "tiny"})
 
 
-def target_in(run: Path, fingerprint: str = "f" * 64, formats: Sequence[str] = ("parquet",)) -> ShardTarget:
+def target_in(
+    run: Path, fingerprint: str = "f" * 64, formats: Sequence[str] = ("parquet",), classes: Sequence[str] = CLASSES
+) -> ShardTarget:
     """Where a run's shards go."""
-    return ShardTarget(run, fingerprint, tuple(formats), CLASSES)
+    return ShardTarget(run, fingerprint, tuple(formats), tuple(classes))
+
+
+def label_names(pair: TrainedPair) -> tuple[str, ...]:
+    """Names of the labels that the pair's records bear."""
+    return CLASSES if pair.spec.conditional else ()
 
 
 def about(pair: TrainedPair) -> dict[str, Any]:
@@ -52,7 +60,7 @@ def about(pair: TrainedPair) -> dict[str, Any]:
     spec = pair.spec
     return {
         "name": "tiny",
-        "classes": list(CLASSES),
+        "classes": list(label_names(pair)),
         "image": {"height": spec.image_size, "width": spec.image_size, "channels": spec.channels, "encoding": "png"},
         "model": {"digest": pair.digest, "uri": "models/tiny"},
         "source": {"digest": "0" * 64, "name": "noise", "licence": "CC0-1.0"},
@@ -76,7 +84,10 @@ def mint_dataset(
     folder: Path, pair: TrainedPair, count: int = COUNT, formats: Sequence[str] = ("parquet", "webdataset")
 ) -> Minted:
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`."""
-    target, plans = target_in(folder / "run", formats=formats), plan_shards(count, SHARD_SIZE)
+    target, plans = (
+        target_in(folder / "run", formats=formats, classes=label_names(pair)),
+        plan_shards(count, SHARD_SIZE),
+    )
     commits = [make_shard(pair, SETTINGS, target, plan) for plan in plans]
     manifest = build_manifest(target, commits, about(pair))
     publish(target, manifest, folder / "out")

@@ -1,0 +1,40 @@
+"""A split read in blocks, for data that does not fit into memory."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from pipeline.data.canonical import split_file
+from pipeline.data.images import ROW_GROUP_IMAGES, decode_png
+from pipeline.errors import UserError
+
+
+class ParquetBlocks:
+    """The row groups of a split of a canonical dataset, whose digest is checked first: `size` images in `count` blocks."""
+
+    block = ROW_GROUP_IMAGES
+
+    def __init__(self, folder: Path, split: str) -> None:
+        self.path, description = split_file(folder, split)
+        self.channels = description["image"]["channels"]
+        self.size = int(description["splits"][split]["rows"])
+        self.count = -(-self.size // self.block)
+
+    def load(self, block: int) -> tuple[Tensor, Tensor]:
+        """`(images uint8 [n, C, H, W], labels int64 [n])` of one row group; UserError when it is damaged.
+
+        Every call opens the file anew: an open Parquet file is for one thread.
+        """
+        try:
+            with pq.ParquetFile(self.path) as file:
+                table = file.read_row_group(block, columns=["image", "label"])
+            contents = table["image"].combine_chunks().field("bytes")
+            images = np.stack([decode_png(content.as_py(), self.channels) for content in contents])
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise UserError(f"{self.path} is damaged: {error}. Run the stage that makes it again.") from None
+        labels = table["label"].to_numpy()
+        return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels.copy())

@@ -1,0 +1,145 @@
+"""What the architectures share: feature-map sizes, normalisation, conditioning on the class, minibatch deviation."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from pipeline.models.spec import PairSpec
+
+BASE = 4  # px: side of the first feature maps of a generator and of the last ones of a discriminator
+
+# A class embedding as large as the noise invites the generator to ignore the noise, which shows as
+# collapse within each class while the label accuracy stays perfect.
+CLASS_EMBEDDING_DEVIATION = 0.3
+
+DEVIATION_GROUP = 4  # images
+
+
+def stage_count(resolution: int) -> int:
+    """Number of doublings between `BASE` and `resolution` (px). ValueError if that is no power of two from 8."""
+    stages = (resolution // BASE).bit_length() - 1
+    if stages < 1 or resolution != BASE * 2**stages:
+        raise ValueError(f"resolution is {resolution} px: a convolutional pair needs a power of two, at least 8")
+    return stages
+
+
+def stage_widths(resolution: int, width: int) -> list[int]:
+    """Channels at 4, 8 .. `resolution` px: `width` at the end, twice as many per halving, at most 8 times as many."""
+    stages = stage_count(resolution)
+    return [width * min(2 ** (stages - stage), 8) for stage in range(stages + 1)]
+
+
+def pixel_norm(maps: Tensor) -> Tensor:
+    """Scales the feature vector of each pixel to mean square 1: `float [N, C, ...]` in and out.
+
+    Karras et al. 2018, arXiv:1710.10196, section 4.2.
+    """
+    return maps * torch.rsqrt(maps.square().mean(dim=1, keepdim=True) + 1e-8)
+
+
+class PixelNorm(nn.Module):
+    """`pixel_norm` as a layer."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return pixel_norm(maps)
+
+
+def generator_normalisation(kind: str, channels: int, batch_norm: type[nn.Module] = nn.BatchNorm2d) -> nn.Module:
+    """The layer that normalises a generator's features of `channels` channels.
+
+    `kind` is pixel, batch (in the class `batch_norm`) or none; ValueError for another one.
+    """
+    if kind not in ("pixel", "batch", "none"):
+        raise ValueError(f"generator_norm is {kind!r}: pixel, batch or none are known")
+    return {"pixel": PixelNorm, "batch": lambda: batch_norm(channels), "none": nn.Identity}[kind]()
+
+
+def discriminator_normalisation(kind: str, channels: int, batch_norm: type[nn.Module] = nn.BatchNorm2d) -> nn.Module:
+    """The layer that normalises a discriminator's features of `channels` channels.
+
+    `kind` is none, batch (in the class `batch_norm`) or spectral, which normalises weights and no features
+    (`normalise_spectra`); ValueError for another one.
+    """
+    if kind not in ("none", "batch", "spectral"):
+        raise ValueError(f"discriminator_norm is {kind!r}: none, batch or spectral are known")
+    return batch_norm(channels) if kind == "batch" else nn.Identity()
+
+
+def normalise_spectra(discriminator: nn.Module) -> None:
+    """Divides the weight of every layer, embeddings included, by its largest singular value from now on.
+
+    Miyato et al. 2018, arXiv:1802.05957: one power iteration a forward pass in training mode. To be called after
+    initialisation, which would write to the normalised copy of a weight otherwise.
+    """
+    for layer in list(discriminator.modules()):
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
+            spectral_norm(layer)
+
+
+class ClassCode(nn.Module):
+    """A generator's input: the latent, followed by the embedding of the class unless `classes` is 0.
+
+    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, size]`.
+    """
+
+    def __init__(self, classes: int, latent_size: int) -> None:
+        super().__init__()
+        self.size = 2 * latent_size if classes else latent_size
+        self.embedding = nn.Embedding(classes, latent_size) if classes else None
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=CLASS_EMBEDDING_DEVIATION)
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        return latents if self.embedding is None else torch.cat([latents, self.embedding(labels)], dim=1)
+
+
+class ProjectionHead(nn.Module):
+    """A discriminator's output: linear in the features, plus their projection on the class unless `classes` is 0.
+
+    Miyato & Koyama 2018, arXiv:1802.05637. `forward(features: float [N, features], labels: int64 [N]) -> float [N]`.
+    """
+
+    def __init__(self, classes: int, features: int) -> None:
+        super().__init__()
+        self.logit = nn.Linear(features, 1)
+        self.embedding = nn.Embedding(classes, features) if classes else None
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(features))
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        logits: Tensor = self.logit(features).squeeze(1)
+        return logits if self.embedding is None else logits + (self.embedding(labels) * features).sum(dim=1)
+
+
+class MinibatchDeviation(nn.Module):
+    """Adds a feature: how much the images of a group differ, the same number for all of them.
+
+    `forward(features: float [N, C, ...]) -> float [N, C + 1, ...]`: the deviation over the group, averaged over all
+    channels and pixels in fp32 (Karras et al. 2018, arXiv:1710.10196, section 3; groups as in StyleGAN2's code). A
+    group is 4 consecutive images, so halves of a batch that are judged together or apart, and shares of it on several
+    workers, form the same groups as long as their sizes are multiples of 4; a batch of any other size is split into
+    groups of gcd(N, 4).
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        group = math.gcd(len(features), DEVIATION_GROUP)
+        groups = features.float().unflatten(0, (-1, group))
+        # Spelt out: torch's variance takes several times as long on a CPU.
+        variances = (groups - groups.mean(dim=1, keepdim=True)).square().mean(dim=1)
+        # The square root of 0 has no finite gradient, and a collapsed generator makes groups that do not differ.
+        deviations = (variances + 1e-8).sqrt().flatten(1).mean(dim=1)
+        each = deviations.repeat_interleave(group).to(features.dtype)
+        like_one_channel = torch.ones_like(features[:, :1])  # in the memory layout of the others
+        return torch.cat([features, each.view(-1, *[1] * (features.dim() - 1)) * like_one_channel], dim=1)
+
+
+def deviation_layer(spec: PairSpec) -> nn.Module:
+    """The `MinibatchDeviation` of a discriminator whose spec asks for it, else the identity.
+
+    ValueError beside batch norm, which takes away what all images of a batch have in common: their deviation.
+    """
+    if spec.minibatch_deviation and spec.discriminator_norm == "batch":
+        raise ValueError("minibatch_deviation has no effect beside discriminator_norm batch: choose none or spectral")
+    return MinibatchDeviation() if spec.minibatch_deviation else nn.Identity()

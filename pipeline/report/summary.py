@@ -1,0 +1,52 @@
+"""What a preset has made, for a terminal: how much, how good, which files to open."""
+
+from typing import Any
+
+
+def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, str]) -> str:
+    """Some lines of text.
+
+    Args:
+        manifest: the dataset's.
+        figures: all of evaluate, audit and accept.
+        files: what to open, and what each of them is.
+    """
+    width = max(map(len, files))
+    sections = {
+        "Made": [_made(manifest, figures)],
+        "Quality": [*(_labelled_quality(figures) if manifest["classes"] else _unlabelled_quality(figures)),
+                    f"{figures['unique_share']:.2%} unique, {figures['train_copies']} exact copies of training images"],
+        "Open": [f"{path:{width}}   {what}" for path, what in files.items()],
+    }  # fmt: skip
+    return "\n".join(
+        f"{'' if number else title:10}{line}" for title, lines in sections.items() for number, line in enumerate(lines)
+    )
+
+
+def _made(manifest: dict[str, Any], figures: dict[str, Any]) -> str:
+    classes = len(manifest["classes"])
+    shards = sum(1 + len(shard["also"]) for shard in manifest["shards"])
+    return (
+        f"{manifest['count']:,} synthetic images{f' in {classes} classes' if classes else ', no labels'}, {shards} files, "
+        f"accepted by {len(figures['gates'])} gates"
+    )
+
+
+def _labelled_quality(figures: dict[str, Any]) -> list[str]:
+    return [
+        f"a classifier trained on them gets {figures['tstr_accuracy']:.1%} of real images right "
+        f"(trained on real ones: {figures['trtr_accuracy']:.1%})",
+        f"{_distance(figures)}, least within-class diversity {figures['diversity_min']:.2f} of real",
+    ]
+
+
+def _unlabelled_quality(figures: dict[str, Any]) -> list[str]:
+    return [
+        f"a classifier sees the rarest class at {figures['class_share_min']:.2f} of an equal share "
+        f"(among real images: {figures['class_share_min_real']:.2f})",
+        f"{_distance(figures)}, least diversity within a predicted class {figures['diversity_min']:.2f} of real",
+    ]
+
+
+def _distance(figures: dict[str, Any]) -> str:
+    return f"fd_domain {figures['fd_domain']:.1f} (real against real {figures['fd_domain_floor']:.1f})"

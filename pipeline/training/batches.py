@@ -1,0 +1,134 @@
+"""Real images on their way to the step: held on the device or streamed in blocks, prepared one batch ahead."""
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from pipeline.models.pair import to_network
+from pipeline.training.order import DataOrder
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class StepInputs:
+    """All that one update needs, on the device; N is this worker's share of the batch."""
+
+    real: Tensor  # float [N, C, R, R] in [-1, 1]
+    labels: Tensor  # int64 [N]
+    latents: Tensor  # float [N, latent_size]
+    mix: Tensor  # float [N] in [0, 1): where between real and fake `gp` looks
+    draws: Tensor | None = (
+        None  # float [N, 3, K] in [0, 1): for augmenting real, fake, and fake in the generator's turn
+    )
+
+    def split(self, parts: int) -> list["StepInputs"]:
+        """Equal parts, in order."""
+        if parts == 1:
+            return [self]
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        pieces = zip(*(column.chunk(parts) for column in columns.values()), strict=True)
+        return [replace(self, **dict(zip(columns, piece, strict=True))) for piece in pieces]
+
+
+class RealImages(Protocol):
+    """The training images, addressed by position in the order of training."""
+
+    def at(self, position: int, count: int, share: slice) -> tuple[Tensor, Tensor]:
+        """`share` of the batch at `position .. position + count - 1`: `(float [n, C, R, R] in [-1, 1], int64 [n])`."""
+        ...
+
+
+class ResidentImages:
+    """All images held on the device.
+
+    Args:
+        images: `uint8 [N, C, H, W]`.
+        labels: `int64 [N]`.
+        order: the order of training.
+        resolution: side of the network's images, px.
+        device: where they are wanted.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, order: DataOrder, resolution: int, device: torch.device) -> None:
+        self.images = images.to(device)
+        self.labels = labels.to(device)
+        self.order = order
+        self.resolution = resolution
+
+    def at(self, position: int, count: int, share: slice) -> tuple[Tensor, Tensor]:
+        indices = self.order.indices(position, count)[share].to(self.images.device)
+        return to_network(self.images[indices], self.resolution), self.labels[indices]
+
+
+class ImageBlocks(Protocol):
+    """Images on disk, in numbered blocks of equal size (the last one may be short)."""
+
+    def load(self, block: int) -> tuple[Tensor, Tensor]:
+        """`(uint8 [n, C, H, W], int64 [n])`."""
+        ...
+
+
+class StreamedImages:
+    """Images read in blocks, those of the next window while this one is trained on; the same batches as resident ones.
+
+    Args:
+        blocks: where they are read; blocks of `order.block` images.
+        order: the order of training.
+        resolution: side of the network's images, px.
+        device: where they are wanted.
+    """
+
+    def __init__(self, blocks: ImageBlocks, order: DataOrder, resolution: int, device: torch.device) -> None:
+        self.blocks = blocks
+        self.order = order
+        self.resolution = resolution
+        self.device = device
+        self._reader = ThreadPoolExecutor(1, "blocks", initializer=_stay_on_one_core)
+        self._read: dict[int, Future[tuple[Tensor, Tensor]]] = {}
+
+    def at(self, position: int, count: int, share: slice) -> tuple[Tensor, Tensor]:
+        self._expect(self.order.blocks_ahead(position))
+        images, labels = [], []
+        for index in self.order.indices(position, count)[share].tolist():
+            block, row = divmod(index, self.order.block)
+            pixels, classes = self._block(block)
+            images.append(pixels[row])
+            labels.append(classes[row])
+        return to_network(torch.stack(images).to(self.device), self.resolution), torch.stack(labels).to(self.device)
+
+    def _expect(self, blocks: list[int]) -> None:
+        for block in self._read.keys() - set(blocks):
+            self._read.pop(block).cancel()
+        for block in blocks:
+            self._block_future(block)
+
+    def _block(self, block: int) -> tuple[Tensor, Tensor]:
+        return self._block_future(block).result()
+
+    def _block_future(self, block: int) -> Future[tuple[Tensor, Tensor]]:
+        if block not in self._read:
+            self._read[block] = self._reader.submit(self.blocks.load, block)
+        return self._read[block]
+
+
+def prepared(prepare: Callable[[int], Item], numbers: Iterable[int]) -> Generator[tuple[int, Item], None, None]:
+    """`(number, prepare(number))` in order, each prepared in another thread while the one before is used."""
+    with ThreadPoolExecutor(1, "batches", initializer=_stay_on_one_core) as ahead:
+        waiting: tuple[int, Future[Item]] | None = None
+        for number in numbers:
+            following = number, ahead.submit(prepare, number)
+            if waiting:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting:
+            yield waiting[0], waiting[1].result()
+
+
+def _stay_on_one_core() -> None:
+    """A second team of OpenMP threads would spin against the step's."""
+    torch.set_num_threads(1)

@@ -1,0 +1,118 @@
+"""What goes wrong in adversarial training, told from the figures of a run's evaluations.
+
+Each diagnostic looks at the evaluations so far and says in words what is wrong, or None. A figure that an evaluation
+lacks is not judged. What is done about a finding is the recipe's policy: `warn`, `rollback` or `stop`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Metrics = dict[str, float]
+
+POLICIES = ("warn", "rollback", "stop")  # from the mildest to the hardest
+
+COLLAPSED_DIVERSITY = 0.1  # of the reals', within a class; healthy runs stay above 0.5
+SURE_ACCURACY = 0.995  # pairs told apart: a discriminator that leaves the generator nothing to follow
+FOOLED_ACCURACY = 0.02  # a discriminator that has stopped to learn
+DIVERGED_RATIO = 2.0  # distance over the best one so far
+PERSISTENT = 2  # evaluations in a row that imbalance and oscillation take to be one
+SKIPPED_SHARE = 0.01  # of an interval's steps
+MEMORISED_RATIO = 0.3  # distance of fakes to the nearest training image over that of held-out reals
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that went wrong, and what is done about it."""
+
+    images_seen: int
+    diagnostic: str
+    message: str
+    action: str  # one of POLICIES
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """A run's evaluations so far, oldest first, and the name of the distance that it lowers."""
+
+    history: Sequence[Metrics]
+    criterion: str
+
+    @property
+    def newest(self) -> Metrics:
+        return self.history[-1]
+
+    def last_two(self, name: str) -> list[float]:
+        """A figure in the newest evaluations, `PERSISTENT` of them or fewer; from before a rollback there are none."""
+        attempt = self.newest.get("rollbacks", 0)
+        entries = [entry for entry in self.history[-PERSISTENT:] if entry.get("rollbacks", 0) == attempt]
+        return [entry[name] for entry in entries if name in entry]
+
+    @property
+    def best_distance(self) -> float:
+        distances = [entry[self.criterion] for entry in self.history if self.criterion in entry]
+        return min(filter(math.isfinite, distances), default=math.inf)
+
+
+def diagnose(run: Evaluations, policies: dict[str, str]) -> list[Finding]:
+    """What is wrong after the newest evaluation."""
+    messages = {name: diagnostic(run) for name, diagnostic in DIAGNOSTICS.items()}
+    seen = int(run.newest["images_seen"])
+    return [Finding(seen, name, message, policies[name]) for name, message in messages.items() if message]
+
+
+def hardest(findings: Sequence[Finding]) -> str | None:
+    """The hardest action that any finding asks for."""
+    return max((finding.action for finding in findings), key=POLICIES.index, default=None)
+
+
+def _non_finite(run: Evaluations) -> str | None:
+    broken = [name for name, value in run.newest.items() if not math.isfinite(value)]
+    if broken:
+        return f"{', '.join(broken)} not finite"
+    skipped = run.newest.get("skipped", 0.0)
+    return f"{skipped:.1%} of the steps had a gradient that is not finite" if skipped > SKIPPED_SHARE else None
+
+
+def _collapse(run: Evaluations) -> str | None:
+    for name, where in (("validation_diversity_min", "within some class "), ("validation_diversity_mean", "")):
+        diversity = run.newest.get(name, math.inf)
+        if diversity < COLLAPSED_DIVERSITY:
+            return f"{where}the images differ from each other {diversity:.3f} times as much as real ones"
+    return None
+
+
+def _overpowering(run: Evaluations) -> str | None:
+    accuracies = run.last_two("discriminator_accuracy")
+    if len(accuracies) < PERSISTENT:
+        return None
+    if min(accuracies) > SURE_ACCURACY:
+        return f"the discriminator tells {accuracies[-1]:.1%} of the pairs apart: the generator has nothing to follow"
+    if max(accuracies) < FOOLED_ACCURACY:
+        return (
+            f"the discriminator takes the fake for the real in {1 - accuracies[-1]:.1%} of the pairs: it learns nothing"
+        )
+    return None
+
+
+def _oscillation(run: Evaluations) -> str | None:
+    distances, best = run.last_two(run.criterion), run.best_distance
+    if len(distances) < PERSISTENT or not min(distances) > DIVERGED_RATIO * best:
+        return None
+    return f"{run.criterion} {distances[-1]:.1f} has been above {DIVERGED_RATIO:g} times its best, {best:.1f}, {PERSISTENT} times in a row"
+
+
+def _memorisation(run: Evaluations) -> str | None:
+    ratio = run.newest.get("validation_nearest_ratio", math.inf)
+    if ratio >= MEMORISED_RATIO:
+        return None
+    return f"the images lie {ratio:.2f} times as far from the nearest training image as held-out real ones do"
+
+
+DIAGNOSTICS: dict[str, Callable[[Evaluations], str | None]] = {
+    "non_finite": _non_finite,
+    "collapse": _collapse,
+    "overpowering": _overpowering,
+    "oscillation": _oscillation,
+    "memorisation": _memorisation,
+}

@@ -1,0 +1,105 @@
+"""The two players with all that changes as they train: weights, average, optimizers, augmentation."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.models.pair import build_discriminator, build_generator
+from pipeline.models.spec import PairSpec
+from pipeline.training.ada import AdaptiveAugment
+from pipeline.training.augment import Augmentation, DiffAugment
+from pipeline.training.checkpoint import copied_to_cpu
+from pipeline.training.diagnostics import Metrics
+from pipeline.training.ema import ema_decay, update_ema
+from pipeline.training.order import generator_for
+from pipeline.training.recipe import Recipe
+from pipeline.training.replicas import Place, average_buffers, require_equal_replicas
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A moment of a run to which it can go back; everything in it is a copy, on the CPU."""
+
+    images_seen: int
+    parts: dict[str, Any]  # state of every network, optimizer and of the augmentation
+    metrics: Metrics | None  # of the evaluation at this moment; None: there was none
+
+
+class Players:
+    """Generator, its moving average, discriminator, both optimizers and the augmentation, the same on every worker."""
+
+    def __init__(self, spec: PairSpec, recipe: Recipe, place: Place) -> None:
+        self.recipe = recipe
+        self.place = place
+        self.images_seen = 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(generator_for(recipe.seed, "weights", 0).initial_seed())
+            self.generator = build_generator(spec).to(place.device)
+            self.discriminator = build_discriminator(spec).to(place.device)
+        self.average = deepcopy(self.generator).requires_grad_(False).eval()
+        if recipe.compile_generator:
+            self.generator.compile()
+        self.generator_optimizer = self._adam(self.generator)
+        self.discriminator_optimizer = self._adam(self.discriminator)
+        self.augment = _augmentation(recipe, place.device)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """The generator's; the discriminator's is the recipe's multiple of it."""
+        for optimizer, share in (
+            (self.generator_optimizer, 1.0),
+            (self.discriminator_optimizer, self.recipe.discriminator_rate),
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+
+    def update_average(self) -> None:
+        """Moves the average towards the generator as it is after `images_seen` images."""
+        decay = ema_decay(self.images_seen, self.recipe.batch_size, self.recipe.ema_half_life_images)
+        update_ema(self.average, self.generator, decay)
+
+    def average_distance(self) -> float:
+        """How far the average is from the generator, as a share of the generator's length."""
+        raw, average = ([p.detach() for p in g.parameters()] for g in (self.generator, self.average))
+        apart = nn.utils.get_total_norm([a - r for a, r in zip(average, raw, strict=True)])
+        return float(apart / nn.utils.get_total_norm(raw))
+
+    def reconcile(self) -> None:
+        """Makes the workers' batch statistics one, and ends the run where their weights differ."""
+        networks = [self.generator, self.discriminator, self.average]
+        average_buffers(networks, self.place)
+        require_equal_replicas(networks, self.place, self.images_seen)
+
+    def snapshot(self, metrics: Metrics | None) -> Snapshot:
+        """A copy of this moment."""
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return Snapshot(self.images_seen, copied_to_cpu(parts), metrics)
+
+    def return_to(self, moment: Snapshot) -> None:
+        """Everything becomes what it was then."""
+        self.images_seen = moment.images_seen
+        for name, part in self._parts().items():
+            # An optimizer would take the tensors themselves, and training on would change the snapshot.
+            part.load_state_dict(copied_to_cpu(moment.parts[name]))
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average": self.average,
+            "generator_optimizer": self.generator_optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
+        return parts | ({"augment": self.augment} if isinstance(self.augment, AdaptiveAugment) else {})
+
+    def _adam(self, network: nn.Module) -> torch.optim.Optimizer:
+        # The rate is set before every step.
+        return torch.optim.Adam(network.parameters(), self.recipe.learning_rate, betas=self.recipe.betas, fused=True)
+
+
+def _augmentation(recipe: Recipe, device: torch.device) -> Augmentation | None:
+    if recipe.augmentation == "none":
+        return None
+    return DiffAugment() if recipe.augmentation == "diffaugment" else AdaptiveAugment(recipe.ada_target, device)

@@ -1,0 +1,77 @@
+"""Workers that hold the same pair: where each stands, and what they do together."""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this process stands among the workers."""
+
+    rank: int = 0
+    workers: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def share_of(self, batch_size: int) -> slice:
+        """The rows of a global batch that this worker computes."""
+        share = batch_size // self.workers
+        return slice(self.rank * share, (self.rank + 1) * share)
+
+
+def distribute(network: nn.Module, place: Place) -> nn.Module:
+    """`network`, wrapped so that its gradients are averaged over the workers."""
+    if place.workers == 1:
+        return network
+    devices = [place.device] if place.device.type == "cuda" else None
+    return DistributedDataParallel(
+        network,
+        device_ids=devices,
+        gradient_as_bucket_view=True,
+        broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
+    )
+
+
+def mean_over_workers(values: Tensor, place: Place) -> Tensor:
+    """The mean of every worker's `values`, on each of them."""
+    if place.workers > 1:
+        dist.all_reduce(values)
+        values /= place.workers
+    return values
+
+
+def from_first_worker(values: Tensor, place: Place) -> Tensor:
+    """The first worker's `values`, on each of them."""
+    if place.workers > 1:
+        dist.broadcast(values, 0)
+    return values
+
+
+def average_buffers(networks: list[nn.Module], place: Place) -> None:
+    """Batch norm's running statistics are each worker's own; at a checkpoint they become everybody's mean."""
+    for network in networks:
+        for buffer in network.buffers():
+            if buffer.is_floating_point():
+                mean_over_workers(buffer, place)
+
+
+def require_equal_replicas(networks: list[nn.Module], place: Place, images_seen: int) -> None:
+    """Ends the run on every worker when one differs from another in a bit; nothing learnt after it would mean anything."""
+    if place.workers == 1:
+        return
+    mine = torch.stack([parameter_sum(network) for network in networks])
+    lowest, highest = mine.clone(), mine.clone()
+    dist.all_reduce(lowest, dist.ReduceOp.MIN)
+    dist.all_reduce(highest, dist.ReduceOp.MAX)
+    if not torch.equal(lowest, highest):
+        raise RuntimeError(f"the workers' weights have drifted apart after {images_seen} images")
+
+
+def parameter_sum(network: nn.Module) -> Tensor:
+    """A checksum of parameters and buffers: `int64 []`, the sum of their bit patterns, each weighted by its position."""
+    tensors = [*network.parameters(), *network.buffers()]
+    bits = torch.cat([tensor.detach().float().flatten().view(torch.int32).long() for tensor in tensors])
+    return (bits * torch.arange(1, 2 * len(bits), 2, device=bits.device)).sum()

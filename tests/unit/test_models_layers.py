@@ -1,0 +1,127 @@
+"""What the architectures share: norms, conditioning, and how much the images of a batch differ."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.models.layers import (
+    CLASS_EMBEDDING_DEVIATION,
+    ClassCode,
+    MinibatchDeviation,
+    ProjectionHead,
+    discriminator_normalisation,
+    generator_normalisation,
+    normalise_spectra,
+    pixel_norm,
+    stage_count,
+    stage_widths,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def deviation(features: Tensor) -> Tensor:
+    """What the layer adds, one number an image."""
+    added = MinibatchDeviation()(features)[:, -1].flatten(1)
+    assert torch.equal(added, added[:, :1].expand_as(added))
+    return added[:, 0]
+
+
+def test_the_largest_maps_have_the_width_and_the_smallest_at_most_eight_times_as_much() -> None:
+    assert stage_widths(8, 4) == [8, 4]
+    assert stage_widths(128, 4) == [32, 32, 32, 16, 8, 4]
+
+
+@pytest.mark.parametrize("resolution", [0, 1, 4, 12, 28, 100])
+def test_a_resolution_that_cannot_be_halved_down_to_4_px_is_refused(resolution: int) -> None:
+    with pytest.raises(ValueError, match=f"{resolution} px"):
+        stage_count(resolution)
+
+
+@pytest.mark.parametrize(("make", "kind"), [(generator_normalisation, "spectral"), (discriminator_normalisation, "pixel")])
+def test_a_norm_that_the_network_does_not_have_is_refused_by_name(make: type[nn.Module], kind: str) -> None:
+    with pytest.raises(ValueError, match=f"_norm is '{kind}'"):
+        make(kind, 3)
+
+
+def test_pixel_norm_leaves_the_direction_and_sets_the_length() -> None:
+    maps = torch.randn(2, 7, 3, 3)
+    torch.testing.assert_close(pixel_norm(maps).square().mean(dim=1), torch.ones(2, 3, 3))
+    torch.testing.assert_close(pixel_norm(5 * maps), pixel_norm(maps))
+    assert pixel_norm(torch.zeros(1, 7, 1, 1)).eq(0).all()
+
+
+def test_spectral_norm_bounds_every_layer_and_keeps_bounding_what_training_enlarges() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 6, 3), nn.Flatten(), nn.Linear(6, 2))
+    normalise_spectra(network)
+    convolution, linear = network[0], network[2]
+    with torch.no_grad():
+        convolution.parametrizations.weight.original.add_(torch.randn(6, 3, 3, 3))
+        for _ in range(100):
+            network(torch.randn(2, 3, 3, 3))
+    for layer in (convolution, linear):
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.01)
+
+
+def test_the_class_is_quieter_than_the_noise_in_a_generators_input() -> None:
+    code = ClassCode(classes=20, latent_size=50)
+    latents, labels = torch.randn(20, 50), torch.arange(20)
+    inputs = code(latents, labels)
+    assert inputs.shape == (20, code.size)
+    assert torch.equal(inputs[:, :50], latents)
+    assert inputs[:, 50:].std().item() == pytest.approx(CLASS_EMBEDDING_DEVIATION, rel=0.1)
+
+
+def test_without_classes_labels_change_nothing_and_cost_no_parameter() -> None:
+    code, head = ClassCode(classes=0, latent_size=5), ProjectionHead(classes=0, features=6)
+    latents, features = torch.randn(2, 5), torch.randn(2, 6)
+    assert torch.equal(code(latents, torch.tensor([0, 7])), latents)
+    assert torch.equal(head(features, torch.tensor([0, 7])), head.logit(features)[:, 0])
+    assert list(code.parameters()) == []
+    assert sum(parameter.numel() for parameter in head.parameters()) == 7
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 4, 4)])
+def test_minibatch_deviation_adds_one_feature_and_leaves_the_others(shape: tuple[int, ...]) -> None:
+    features = torch.randn(8, *shape)
+    added = MinibatchDeviation()(features)
+    assert added.shape == (8, 7, *shape[1:])
+    assert torch.equal(added[:, :6], features)
+
+
+def test_minibatch_deviation_of_groups_known_by_hand() -> None:
+    features = torch.tensor([0.0, 0, 2, 2, 5, 5, 5, 5])[:, None]
+    torch.testing.assert_close(deviation(features), torch.tensor([1.0] * 4 + [0.0] * 4), atol=2e-4, rtol=0)
+
+
+def test_minibatch_deviation_sees_collapse() -> None:
+    varied, collapsed = torch.randn(8, 6, 4, 4), torch.randn(1, 6, 4, 4).expand(8, -1, -1, -1)
+    assert deviation(varied).min() > 100 * deviation(collapsed).max()
+
+
+def test_halves_and_shares_of_a_batch_have_the_deviation_of_the_whole() -> None:
+    features = torch.randn(16, 6, 4, 4)
+    whole = deviation(features)
+    assert torch.equal(torch.cat([deviation(half) for half in features.chunk(2)]), whole)
+    assert torch.equal(torch.cat([deviation(share) for share in features.chunk(4)]), whole)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 7])
+def test_minibatch_deviation_takes_any_number_of_images(count: int) -> None:
+    assert MinibatchDeviation()(torch.randn(count, 3, 4, 4)).isfinite().all()
+
+
+def test_gradients_of_the_deviation_are_finite_also_twice_where_images_are_equal() -> None:
+    features = torch.ones(4, 3, 2, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(MinibatchDeviation()(features).sum(), features, create_graph=True)
+    gradient.square().sum().backward()
+    assert gradient.isfinite().all()
+    assert features.grad is not None
+    assert features.grad.isfinite().all()
+
+
+def test_the_deviation_of_bf16_features_is_that_of_their_values() -> None:
+    """Averaged in bf16 itself, small differences on top of a large mean would be lost."""
+    features = (100 + torch.arange(4)[:, None, None, None].expand(4, 3, 2, 2)).bfloat16()
+    assert deviation(features).dtype == torch.bfloat16
+    torch.testing.assert_close(deviation(features).float(), torch.full((4,), 1.25**0.5), atol=0.01, rtol=0)

@@ -1,0 +1,90 @@
+"""The report says what was measured, of labels only where there are any."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.evaluation.gates import Verdict
+from pipeline.report.page import write_report
+from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
+
+FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": UNLABELLED_METRICS["diversity"]}
+CURVES = """images_seen,validation_fd_domain,{},validation_diversity_min
+1000,30.5,0.5,0.4
+2000,20.5,0.7,0.6
+"""
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> dict[str, Any]:
+    """What the report of a dataset with labels is made of."""
+    images = {name: pixels()[label::3] for label, name in enumerate(CLASSES)}
+    training = CURVES.format("validation_label_accuracy")
+    return {"manifest": shown_manifest(tmp_path, CLASSES), "metrics": FIGURES, "fake": images, "training": training}
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path) -> dict[str, Any]:
+    """What the report of a dataset without labels is made of."""
+    images = {"The first images": pixels()}
+    training = CURVES.format("validation_class_share_min")
+    return {
+        "manifest": shown_manifest(tmp_path, []), "metrics": UNLABELLED_METRICS, "fake": images, "training": training
+    }  # fmt: skip
+
+
+def shown_manifest(folder: Path, classes: list[str]) -> dict[str, Any]:
+    return make_dataset(folder, "parquet", classes=classes)
+
+
+def page(folder: Path, parts: dict[str, Any], verdicts: tuple[Verdict, ...] = ()) -> str:
+    path = folder / "index.html"
+    write_report(path, **parts, real=parts["fake"], verdicts=list(verdicts))
+    return path.read_text(encoding="utf-8")
+
+
+def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, labelled):
+    html = page(tmp_path, labelled)
+    assert "12 images of 8x8 px in 3 classes" in html
+    for name, value in FIGURES["diversity"].items():
+        assert f'{name} <span class="soft">diversity {value:.2f}</span>' in html
+    assert html.count("data:image/png;base64,") == 6
+    assert "tested on real" in html
+    assert "no labels" not in html
+
+
+def test_page_without_labels_shows_what_a_classifier_sees(tmp_path, unlabelled):
+    html = page(tmp_path, unlabelled)
+    assert "12 images of 8x8 px, no labels" in html
+    assert "The first images" in html
+    for name, share in UNLABELLED_METRICS["class_share"].items():
+        diversity = UNLABELLED_METRICS["diversity"][name]
+        row = rf"<td>{name}</td><td class=\"number\">{share:.2f}</td><td class=\"number\">{diversity:.2f}</td>"
+        assert re.search(row, html)
+    for absent in ("tested on real", "classifier confirms", "Rarest class over commonest", "synthetic images of"):
+        assert absent not in html
+
+
+@pytest.mark.parametrize("kind", ["labelled", "unlabelled"])
+def test_page_draws_the_curves_that_were_measured_and_needs_no_network(tmp_path, kind, request):
+    html = page(tmp_path, request.getfixturevalue(kind))
+    assert html.count('id="axes_') == 3
+    assert "http" not in html.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    ).replace("https://matplotlib.org", "")
+
+
+def test_page_names_the_gates_that_were_missed(tmp_path, unlabelled):
+    verdicts = (Verdict("fd_domain", 12.3, None, 10.0, False), Verdict("train_copies", 0.0, None, 0.0, True))
+    assert "1 of 2 gates missed: fd_domain" in page(tmp_path, unlabelled, verdicts)
+
+
+def test_names_are_escaped(tmp_path, labelled):
+    labelled["manifest"]["name"] = "<script>"
+    assert "<script>" not in page(tmp_path, labelled)
+
+
+def test_same_figures_give_the_same_page(tmp_path, unlabelled):
+    assert page(tmp_path, unlabelled) == page(tmp_path, unlabelled)
