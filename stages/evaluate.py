@@ -50,6 +50,7 @@ def evaluate(command: Command) -> None:
         "fd_domain": round(quality["fd_domain"], 4),
         "fd_domain_floor": round(floor, 4),
         "fd_domain_ratio": round(quality["fd_domain"] / floor, 4),
+        "coverage": round(quality["coverage"], 4),
         **class_figures,
         "diversity_min": round(quality["diversity_min"], 4),
         "diversity": _by_class(quality["diversity"], names),
@@ -70,7 +71,7 @@ def evaluate(command: Command) -> None:
     )
     command.say(
         f"fd_domain {metrics['fd_domain']:.1f} (real against real {floor:.1f}), {classes_said}, "
-        f"least within-class diversity {metrics['diversity_min']:.2f} of real"
+        f"coverage {metrics['coverage']:.2f}, least within-class diversity {metrics['diversity_min']:.2f} of real"
     )
 
 

@@ -19,6 +19,7 @@ from pipeline.fingerprint import source_digest
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
+from pipeline.report.curves import curves_png
 from pipeline.storage import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.ray_train import TrainingJob, train_on_ray
@@ -48,7 +49,8 @@ def train(command: Command) -> None:
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     with connect() as resources:
         _require_extras(config, resources)
-        recipe, spec = _recipe(config, resources), _spec(config)
+        device = "cuda" if resources.gpus else "cpu"
+        recipe, spec = recipe_of(config, device), spec_of(config)
         workers = train_workers(config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation)
         threads = max(resources.cpus // max(workers, resources.nodes), 1)
         parameters = {
@@ -63,7 +65,7 @@ def train(command: Command) -> None:
             "code": source_digest(*CODE),
             "software": {"torch": torch.__version__},
             # Not the workers and their threads, which show in the last bits of sums alone: a run may go on with others.
-            "device": "cuda" if resources.gpus else "cpu",
+            "device": device,
         }
         fingerprint = command.fingerprint(parameters)
         with command.run(fingerprint) as run:
@@ -96,20 +98,25 @@ def train(command: Command) -> None:
                 )
             for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
                 copy_whole(run / "model" / name, command.out / name)
-            for stale in (command.out / "samples").glob("images-*.png"):
+            for stale in (command.out / "samples").glob("*.png"):
                 stale.unlink()
             for picture in sorted((run / "samples").glob("*.png")):
                 copy_whole(picture, command.out / "samples" / picture.name)
             history: list[Metrics] = read_json(run / "history.json", "training history")
-            best: Metrics = read_json(run / "model" / DESCRIPTION, "model description")["metrics"]
-    write_json(command.metrics / "train.json", {**best, "trained_images": history[-1]["images_seen"]})
-    write_atomically(command.metrics / "training.csv", _csv(history))
+            description = read_json(run / "model" / DESCRIPTION, "model description")
+            best: Metrics = description["metrics"]
+    ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
+    write_json(command.metrics / "train.json", {**best, **ended})
+    training = _csv(history)
+    write_atomically(command.metrics / "training.csv", training.encode())
+    write_atomically(command.out / "samples" / "curves.png", curves_png(training))
     command.say(
         f"best at {best['images_seen']:,} images: fd_domain on validation {best['validation_fd_domain']:.1f} -> {command.out}"
     )
 
 
-def _recipe(config: Config, resources: Resources) -> Recipe:
+def recipe_of(config: Config, device: str) -> Recipe:
+    """How to train, with what `auto` stands for on `device` (cpu, cuda)."""
     train, penalty = config.train, config.train.penalty
     return Recipe(
         loss=train.loss,
@@ -132,14 +139,15 @@ def _recipe(config: Config, resources: Resources) -> Recipe:
         augmentation=train.augmentation,
         ada_target=train.ada_target,
         x_flip=train.x_flip,
-        precision=resolve_precision(train.precision, "cuda" if resources.gpus else "cpu"),
+        precision=resolve_precision(train.precision, device),
         compile_generator=train.compile,
         policies=train.diagnostics.model_dump(),
         seed=train.seed,
     )
 
 
-def _spec(config: Config) -> PairSpec:
+def spec_of(config: Config) -> PairSpec:
+    """The networks that `config` asks for."""
     model = config.model
     return PairSpec(
         architecture=model.architecture,
@@ -170,12 +178,12 @@ def _require_extras(config: Config, resources: Resources) -> None:
         )
 
 
-def _csv(history: list[Metrics]) -> bytes:
+def _csv(history: list[Metrics]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(history[0]))
     writer.writeheader()
     writer.writerows(history)
-    return text.getvalue().encode()
+    return text.getvalue()
 
 
 if __name__ == "__main__":

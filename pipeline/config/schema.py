@@ -253,8 +253,14 @@ class Gate(Section):
 
 GATED_METRICS = Literal[
     "fd_domain", "fd_domain_ratio", "label_accuracy", "diversity_min",
-    "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies", "class_balance",
+    "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies", "class_balance", "class_share_min", "coverage",
 ]  # fmt: skip
+
+# Some figures exist only where labels were asked for, one only where none were.
+GATED_ONLY_WITH = {
+    "class": ("label_accuracy", "tstr_accuracy", "tstr_ratio", "class_balance"),
+    "none": ("class_share_min",),
+}
 
 
 class Cluster(Section):
@@ -357,7 +363,18 @@ def _broken_rules(c: Config) -> list[str]:
         broken.append(
             f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
         )
+    broken += _gates_without_figure(c)
     return broken
+
+
+def _gates_without_figure(c: Config) -> list[str]:
+    given = c.model.conditioning
+    return [
+        f"gates.{metric}: measured only with model.conditioning {needed!r}, which is {given!r}; leave the gate out"
+        for needed, metrics in GATED_ONLY_WITH.items()
+        for metric in metrics
+        if metric in c.gates and needed != given
+    ]
 
 
 def _broken_training_rules(c: Config) -> list[str]:
@@ -377,6 +394,11 @@ def _broken_training_rules(c: Config) -> list[str]:
         broken.append(
             f"model.architecture: 'r3' has no norm layers, but model.generator_norm is {model.generator_norm!r} and "
             f"model.discriminator_norm {model.discriminator_norm!r}; leave both out, or use resnet"
+        )
+    if model.minibatch_deviation and model.discriminator_norm == "batch":
+        broken.append(
+            "model.minibatch_deviation: true with model.discriminator_norm 'batch', which takes out what all images of a batch "
+            "share: it would see nothing; use one of the two"
         )
     if train.accumulation > 1 and train.batch_size % train.accumulation:
         broken.append(f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size}")

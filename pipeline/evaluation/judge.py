@@ -10,7 +10,7 @@ from pipeline.data.canonical import load_split
 from pipeline.data.pictures import write_grid
 from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.model_quality import model_quality
-from pipeline.evaluation.neighbours import coverage, nearest_distances
+from pipeline.evaluation.neighbours import nearest_distances
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents, path_between
 from pipeline.models.spec import PairSpec
@@ -65,7 +65,6 @@ class ValidationJudge:
         figures = {
             **quality,
             "diversity_mean": sum(diversity) / len(diversity),
-            "coverage": coverage(features, self._real_features),
             "nearest_ratio": self._nearest_ratio(features),
             "discriminator_overfit": self._overfit(discriminator, fake, labels),
         }

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.distances import Features, frechet_distance, within_class_diversity
+from pipeline.evaluation.neighbours import coverage
 
 DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves by less than 1 %
 
@@ -31,7 +32,7 @@ def model_quality(
 ) -> dict[str, Any]:
     """Fakes against reals, both `uint8 [N, C, S, S]` with `int64 [N]` labels, those of the fakes as they were asked for.
 
-    Returns `fd_domain` and, within each class, the fakes' diversity as a share of the reals': `diversity` and its least
+    Returns `fd_domain`, `coverage` and, within each class, the fakes' diversity as a share of the reals': `diversity` and its least
     value `diversity_min`. With labels asked for, classes are those, and `label_accuracy` is the share of fakes that the
     classifier confirms. Without, classes are those that the classifier predicts, and `class_share_min` says how often it
     predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one was dropped.
@@ -49,6 +50,7 @@ def model_quality(
     return {
         "fd_domain": frechet_distance(fake_features, real_features),
         **class_figure,
+        "coverage": coverage(fake_embedded, real_embedded),
         "diversity_min": float(diversity.min()),
         "diversity": diversity.tolist(),
     }

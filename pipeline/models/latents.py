@@ -43,10 +43,10 @@ def path_between(first: Tensor, last: Tensor, count: int, prior: str) -> Tensor:
     """`count` latents from `first` to `last` (`float [size]`): `float [count, size]`.
 
     Between normal latents along the arc, whose points are as long as the ends (a straight line passes too near to 0,
-    where no latent ever is); between uniform ones along the line.
+    where no latent ever is); between uniform ones along the line, and between ends of one direction, or of opposite ones.
     """
     shares = torch.linspace(0, 1, count)[:, None]
-    if prior == "uniform":
-        return torch.lerp(first, last, shares)
     angle = torch.acos((first / first.norm() * last / last.norm()).sum().clamp(-1, 1))
+    if prior == "uniform" or torch.sin(angle) < 1e-3:
+        return torch.lerp(first, last, shares)
     return (torch.sin((1 - shares) * angle) * first + torch.sin(shares * angle) * last) / torch.sin(angle)

@@ -5,9 +5,9 @@ from functools import reduce
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from pipeline.training.augment import BACKGROUND, in_the_form_of, to_full_precision
+from pipeline.training.augment import in_the_form_of, to_full_precision
+from pipeline.training.warp import warp
 
 # The fewest images in which the probability rises from 0 to 1 (the paper's section 3).
 IMAGES_FROM_0_TO_1 = 500_000
@@ -186,14 +186,3 @@ def _about_luma(amounts: dict[str, Tensor]) -> Tensor:
     hue, saturation, luma_flip = (amounts[name][:, None, None] for name in ("hue", "saturation", "luma_flip"))
     chroma = hue.cos() * (identity - luma) + hue.sin() * cross
     return (1 - 2 * luma_flip) * luma + saturation.exp2() * chroma
-
-
-def warp(images: Tensor, sources: Tensor) -> Tensor:
-    """Affine warp with bilinear sampling; black comes in from beyond the edges.
-
-    `images: float [N, C, S, S]`; `sources: float [N, 2, 3]` takes x, y of the result to x, y of the image, both on [-1, 1]
-    from edge to edge -> `float [N, C, S, S]`.
-    """
-    grid = F.affine_grid(sources, list(images.shape), align_corners=False)
-    # The sampler lets in zeros.
-    return F.grid_sample(images - BACKGROUND, grid, align_corners=False) + BACKGROUND

@@ -1,5 +1,6 @@
 """Workers that hold the same pair: where each stands, and what they do together."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import torch
@@ -27,12 +28,15 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
     if place.workers == 1:
         return network
     devices = [place.device] if place.device.type == "cuda" else None
-    return DistributedDataParallel(
-        network,
-        device_ids=devices,
-        gradient_as_bucket_view=True,
-        broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
-    )
+    with warnings.catch_warnings():
+        # torch 2.13 has a new name for `broadcast_buffers`, which the versions before do not know.
+        warnings.simplefilter("ignore", FutureWarning)
+        return DistributedDataParallel(
+            network,
+            device_ids=devices,
+            gradient_as_bucket_view=True,
+            broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
+        )
 
 
 def mean_over_workers(values: Tensor, place: Place) -> Tensor:

@@ -86,6 +86,10 @@ class AdversarialStep:
     def __call__(self, step: int, inputs: StepInputs, penalty_strength: float = 1.0) -> StepResult:
         """Updates the discriminator, then the generator; a player whose gradient is not finite keeps its weights."""
         parts = inputs.split(self.accumulation)
+        statistics = [
+            b for player in (self.generator, self.discriminator) for b in player.buffers() if b.is_floating_point()
+        ]
+        statistics_before = [buffer.clone() for buffer in statistics]
         # With one part its fakes, and the graph behind them, serve both turns.
         shared = self._generate(parts[0]) if len(parts) == 1 else None
         strength = penalty_strength * self.penalties.every if self.penalties.due(step) else 0.0
@@ -97,7 +101,8 @@ class AdversarialStep:
                 with torch.no_grad():
                     fake = (self._generate(part) if shared is None else shared).detach().float()
                 loss, part_logits = self._discriminator_loss(part, fake, strength)
-                (loss / len(parts)).backward()
+                with record_function("backward"):
+                    (loss / len(parts)).backward()
             losses.append(loss.detach())
             logits.append(part_logits.detach())
         discriminator_skipped = self._update(self.discriminator, self.discriminator_optimizer)
@@ -112,11 +117,16 @@ class AdversarialStep:
                 fake = self._generate(part) if shared is None else shared
                 fake.register_hook(lambda gradient: slopes.append(gradient.detach().float().flatten(1)))
                 loss = self._generator_loss(judge, part, fake)
-                (loss / len(parts)).backward()
+                with record_function("backward"):
+                    (loss / len(parts)).backward()
             losses.append(loss.detach())
         judge.requires_grad_(True)
         generator_skipped = self._update(self.generator, self.generator_optimizer)
 
+        skipped = torch.maximum(discriminator_skipped, generator_skipped)
+        # A running mean would never get rid of what is not finite.
+        for now, before in zip(statistics, statistics_before, strict=True):
+            now.copy_(torch.where(skipped > 0, before, now))
         return StepResult(
             discriminator_loss=discriminator_loss,
             generator_loss=torch.stack(losses).mean(),
@@ -124,7 +134,7 @@ class AdversarialStep:
             discriminator_accuracy=(real_logits[:, None] > fake_logits).float().mean(),
             # The loss is a mean over the batch: its gradients, summed, are the mean of each image's own.
             generator_gradient=torch.cat(slopes).norm(dim=1).sum(),
-            skipped=torch.maximum(discriminator_skipped, generator_skipped),
+            skipped=skipped,
         )
 
     def _generate(self, part: StepInputs) -> Tensor:

@@ -113,7 +113,7 @@ class Trainer:
                     self._roll_back()
                 on_checkpoint(self, evaluation)
                 if evaluation.action == "stop":
-                    raise TrainingStoppedError(self._why())
+                    raise TrainingStoppedError(self._why(evaluation.findings))
                 if evaluation.action == "rollback":
                     return
                 # What a checkpoint costs is no part of the throughput.
@@ -126,7 +126,9 @@ class Trainer:
         real, labels = self.images.at(start, count, share)
         if recipe.x_flip:
             flipped = torch.rand(count, generator=self._random("flips", start))[share] < 0.5
-            real = torch.where(flipped.to(device)[:, None, None, None], real.flip(3), real)
+            # Where the margins differ by a pixel, the mirrored image stays in its place.
+            mirrored = real.flip(3).roll(-((self.spec.resolution - self.spec.image_size) % 2), 3)
+            real = torch.where(flipped.to(device)[:, None, None, None], mirrored, real)
         latents = training_latents(self._random("latents", start), count, self.spec.latent_size, self.spec.latent_prior)
         mix = torch.rand(count, generator=self._random("mix", start))
         draws = None
@@ -185,11 +187,10 @@ class Trainer:
         self.players.return_to(self.best)
         self.rollbacks += 1
 
-    def _why(self) -> str:
-        seen = self.history[-1]["images_seen"]
-        reasons = "; ".join(f"{f.diagnostic}: {f.message}" for f in self.findings if f.images_seen == seen)
+    def _why(self, findings: list[Finding]) -> str:
+        reasons = "; ".join(f"{finding.diagnostic}: {finding.message}" for finding in findings)
         tried = f" ({self.rollbacks} rollbacks did not help)" if self.rollbacks else ""
-        return f"after {seen:,} images: {reasons or 'the first worker says why'}{tried}"
+        return f"after {self.players.images_seen:,} images: {reasons or 'the first worker says why'}{tried}"
 
     def _ends_in_checkpoint(self, step: int) -> bool:
         before, after = step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size

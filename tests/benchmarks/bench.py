@@ -8,8 +8,6 @@ import io
 import json
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,84 +15,24 @@ import numpy as np
 import torch
 import webdataset
 from PIL import Image
-from torch import nn
-from torch.nn import functional as F
 
 from pipeline.config import load_preset
 from pipeline.data.canonical import write_canonical
 from pipeline.data.images import encode_png
 from pipeline.data.sources import LabelledImages, RawSource
 from pipeline.models.pair import build_discriminator, build_generator
-from pipeline.models.spec import PairSpec
 from pipeline.models.precision import resolve_precision
+from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.minting import MintSettings, mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.sampling.shards import ShardTarget, make_shard
-from pipeline.training.trainer import Place, Recipe, Trainer
+from tests.benchmarks.timing import ROUNDS, paired, rate
+from tests.benchmarks.training import training_figures
 
-ROUNDS = 5
-STEPS = 40
 BATCH = 64
 RECORDS = 5_000
 SPEC = PairSpec("dcgan", 32, 28, 1, 10, 64, "normal", 32)
-
-
-def rate(work: Callable[[], object], images: int) -> float:
-    """Images per second of one call."""
-    started = time.perf_counter()
-    work()
-    return images / (time.perf_counter() - started)
-
-
-def paired(ours: Callable[[], object], plain: Callable[[], object], images: int) -> tuple[float, float, float]:
-    """Median rate of each, and the median of the rounds' ratios; the first round warms up and is not counted."""
-    rounds = [(rate(ours, images), rate(plain, images)) for _ in range(ROUNDS + 1)][1:]
-    return (
-        statistics.median(o for o, _ in rounds),
-        statistics.median(p for _, p in rounds),
-        statistics.median(o / p for o, p in rounds),
-    )
-
-
-def train_figures() -> dict[str, float]:
-    """Our step beside a loop in the manner of the PyTorch DCGAN example: fp32, default layout, DataLoader.
-
-    Same networks and batch; the plain loop has no gradient penalty and the example's loss, so it does less work.
-    """
-    images = torch.randint(0, 256, (8192, 1, 28, 28), dtype=torch.uint8)
-    labels = torch.arange(len(images)) % SPEC.classes
-    recipe = Recipe("relativistic", 0.3, 0.3, 4, 10**9, BATCH, 1e-3, 5e-5, (0.0, 0.99), 500_000, 10**9,
-                    resolve_precision("auto", "cpu"), 0)  # fmt: skip
-    trainer = Trainer(SPEC, recipe, images, labels, Place(), judge=None)  # type: ignore[arg-type]  # no checkpoint is reached
-    steps = iter(range(10**9))
-
-    def ours() -> None:
-        for _ in range(STEPS):
-            trainer._one_step(next(steps))
-
-    dataset = torch.utils.data.TensorDataset(F.pad(images.float() / 127.5 - 1, (2, 2, 2, 2), value=-1.0), labels)
-    generator = build_generator(SPEC).to(memory_format=torch.contiguous_format)
-    discriminator = build_discriminator(SPEC).to(memory_format=torch.contiguous_format)
-    adam_g = torch.optim.Adam(generator.parameters(), 2e-4, betas=(0.5, 0.999))
-    adam_d = torch.optim.Adam(discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
-    criterion = nn.BCEWithLogitsLoss()
-    ones, zeros = torch.ones(BATCH), torch.zeros(BATCH)
-
-    def plain() -> None:
-        loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, drop_last=True)
-        for _, (real, y) in zip(range(STEPS), loader, strict=False):
-            adam_d.zero_grad()
-            criterion(discriminator(real, y), ones).backward()
-            fake = generator(torch.randn(BATCH, SPEC.latent_size), y)
-            criterion(discriminator(fake.detach(), y), zeros).backward()
-            adam_d.step()
-            adam_g.zero_grad()
-            criterion(discriminator(fake, y), ones).backward()
-            adam_g.step()
-
-    images_per_s, plain_images_per_s, ratio = paired(ours, plain, STEPS * BATCH)
-    return {"images_per_s": images_per_s, "plain_images_per_s": plain_images_per_s, "ratio": ratio}
 
 
 def sample_figures() -> dict[str, float | None]:
@@ -156,17 +94,27 @@ def ingest_figures() -> dict[str, float]:
 
 def main() -> None:
     """Measures, prints and writes bench.json."""
+    train, ddp = training_figures()
     figures: dict[str, Any] = {
-        "train": train_figures(),
-        "ddp": {"ratio": None},
+        "train": train,
+        "ddp": ddp,
         "sample": sample_figures(),
         "ingest": ingest_figures(),
     }
     Path("bench.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for section, values in figures.items():
-        for name, value in values.items():
-            shown = "not measured yet" if value is None else f"{value:,.2f}" if "ratio" in name else f"{value:,.0f}"
-            print(f"{section:8}{name:22}{shown:>16}")
+        print_table(section, values)
+
+
+def print_table(title: str, values: dict[str, Any]) -> None:
+    """A line a figure; a section within becomes a table of its own."""
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            shown = "not measured yet" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
+            print(f"{title:40}{name:26}{shown:>16}")
+    for name, value in values.items():
+        if isinstance(value, dict):
+            print_table(f"{title} {name}", value)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,12 @@ from tests.project import ROOT, Places, digests, run, succeed
 def test_training_leaves_weights_pictures_and_curves(trained: Places) -> None:
     description = json.loads((trained.model / "model.json").read_text())
     assert description["images_seen"] in (6400, 12800)
-    pictures = sorted((trained.model / "samples").glob("*.png"))
+    samples = trained.model / "samples"
+    pictures = sorted(samples.glob("images-*.png"))
     assert [picture.name for picture in pictures] == ["images-000006400.png", "images-000012800.png"]
+    strip, curves = cv2.imread(str(samples / "interpolation.png")), cv2.imread(str(samples / "curves.png"))
+    assert strip.shape == cv2.imread(str(pictures[0])).shape
+    assert curves.std() > 10
     assert len({picture.read_bytes() for picture in pictures}) == 2
     with (trained.model / "metrics" / "training.csv").open() as file:
         rows = list(csv.DictReader(file))

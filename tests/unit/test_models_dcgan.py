@@ -1,74 +1,68 @@
-"""The networks: shapes, ranges, and that no image knows of the others in its batch."""
+"""The DCGAN pair: what batch norm changes, and what replaces it."""
+
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from pipeline.models.dcgan import Discriminator, Generator, pixel_norm
+from pipeline.models.dcgan import Discriminator, Generator
+from pipeline.models.spec import PairSpec
 
-SHAPES = pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (16, 3), (32, 1), (64, 3)])
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SPEC = PairSpec("dcgan", 32, 32, 1, 3, 50, "normal", 16)
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
-def generator(resolution: int = 16, channels: int = 1) -> Generator:
+def pair(generator_norm: str = "pixel", discriminator_norm: str = "none") -> tuple[Generator, Discriminator]:
     torch.manual_seed(0)
-    return Generator(resolution=resolution, channels=channels, classes=3, latent_size=5, width=4)
+    spec = replace(SPEC, generator_norm=generator_norm, discriminator_norm=discriminator_norm)
+    return Generator(spec), Discriminator(spec)
 
 
-def discriminator(resolution: int = 16, channels: int = 1) -> Discriminator:
-    torch.manual_seed(1)
-    return Discriminator(resolution=resolution, channels=channels, classes=3, width=4)
+def test_with_batch_norm_the_pair_starts_as_in_the_paper() -> None:
+    for network in pair("batch", "batch"):
+        convolutions = [layer for layer in network.modules() if isinstance(layer, CONVOLUTIONS)]
+        norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert all(layer.weight.std().item() == pytest.approx(0.02, rel=0.15) for layer in convolutions)
+        weights = torch.cat([norm.weight for norm in norms])
+        assert weights.mean().item() == pytest.approx(1, abs=0.01)
+        assert weights.std().item() == pytest.approx(0.02, rel=0.3)
+        biases = [layer.bias for layer in [*convolutions, *norms] if layer.bias is not None]
+        assert not torch.cat(biases).any()
 
 
-@SHAPES
-def test_generator_makes_images_of_the_asked_size_in_range(resolution: int, channels: int) -> None:
-    images = generator(resolution, channels)(100 * torch.randn(4, 5), torch.tensor([0, 1, 2, 0]))
-    assert images.shape == (4, channels, resolution, resolution)
-    assert images.abs().max() <= 1
+def test_batch_norm_is_in_every_layer_but_those_that_touch_pixels_and_takes_the_place_of_biases() -> None:
+    G, D = pair("batch", "batch")
+    for network, at_pixels in ((G, G.last), (D, D.first)):
+        convolutions = [layer for layer in network.modules() if isinstance(layer, CONVOLUTIONS)]
+        norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+        assert len(norms) == len(convolutions) - 1
+        assert [layer for layer in convolutions if layer.bias is not None] == [at_pixels]
 
 
-@SHAPES
-def test_discriminator_gives_one_logit_an_image(resolution: int, channels: int) -> None:
-    logits = discriminator(resolution, channels)(
-        torch.zeros(4, channels, resolution, resolution), torch.zeros(4).long()
-    )
-    assert logits.shape == (4,)
+def test_neither_the_class_nor_the_image_outweighs_the_other_at_the_start() -> None:
+    for norm in ("pixel", "batch", "none"):
+        G = Generator(replace(SPEC, generator_norm=norm, classes=40))
+        assert G.code.embedding is not None
+        assert G.code.embedding.weight.std().item() == pytest.approx(0.3, rel=0.1)
+    for norm in ("none", "batch"):
+        head = Discriminator(replace(SPEC, discriminator_norm=norm)).head
+        assert head.embedding is not None
+        assert 0.5 < (head.embedding.weight.std() / head.logit.weight.std()).item() < 2
 
 
-def test_a_generated_image_does_not_depend_on_its_batch() -> None:
-    G, latents, labels = generator(), torch.randn(6, 5), torch.tensor([0, 1, 2, 0, 1, 2])
-    together = G(latents, labels)
-    alone = torch.cat([G(z[None], y[None]) for z, y in zip(latents, labels, strict=True)])
-    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize("resolution", [8, 32, 128])
+def test_without_a_norm_images_start_with_as_much_contrast_at_every_size(resolution: int) -> None:
+    torch.manual_seed(0)
+    G = Generator(replace(SPEC, generator_norm="none", resolution=resolution, width=4))
+    images = G(torch.randn(16, 50), torch.arange(16) % 3)
+    assert 0.2 < images.std().item() < 0.6
 
 
-def test_a_logit_depends_on_its_own_image_only() -> None:
-    D, images = discriminator(), torch.randn(4, 1, 16, 16, requires_grad=True)
-    (gradient,) = torch.autograd.grad(D(images, torch.tensor([0, 1, 2, 0]))[2], images)
-    reached = gradient.flatten(1).abs().sum(dim=1) > 0
-    assert reached.tolist() == [False, False, True, False]
-
-
-def test_the_label_and_the_latent_both_change_the_image() -> None:
-    G, latents = generator(), torch.randn(2, 5)
-    first, same_label, other_label = G(latents[[0, 1, 0]], torch.tensor([0, 0, 1]))
-    assert not torch.allclose(first, same_label, atol=1e-4)
-    assert not torch.allclose(first, other_label, atol=1e-4)
-
-
-def test_the_label_changes_the_verdict() -> None:
-    image = torch.randn(1, 1, 16, 16)
-    verdicts = discriminator()(image.expand(3, -1, -1, -1), torch.arange(3))
-    assert len(set(verdicts.tolist())) == 3
-
-
-def test_every_parameter_of_both_networks_learns() -> None:
-    G, D, labels = generator(), discriminator(), torch.arange(3)
-    D(G(torch.randn(3, 5), labels), labels).sum().backward()
-    idle = [name for net in (G, D) for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
-    assert idle == []
-
-
-def test_pixel_norm_leaves_the_direction_and_sets_the_length() -> None:
-    maps = torch.randn(2, 7, 3, 3)
-    torch.testing.assert_close(pixel_norm(maps).square().mean(dim=1), torch.ones(2, 3, 3))
-    torch.testing.assert_close(pixel_norm(5 * maps), pixel_norm(maps))
-    assert pixel_norm(torch.zeros(1, 7, 1, 1)).eq(0).all()
+def test_there_is_no_pooling() -> None:
+    for network in pair():
+        assert not [layer for layer in network.modules() if "Pool" in type(layer).__name__]
+        strides = [layer.stride for layer in network.modules() if isinstance(layer, CONVOLUTIONS)]
+        assert strides.count((2, 2)) == 3  # from 32 px to 4 px or back

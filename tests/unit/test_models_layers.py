@@ -1,5 +1,7 @@
 """What the architectures share: norms, conditioning, and how much the images of a batch differ."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def deviation(features: Tensor) -> Tensor:
     """What the layer adds, one number an image."""
-    added = MinibatchDeviation()(features)[:, -1].flatten(1)
+    added: Tensor = MinibatchDeviation()(features)[:, -1:].flatten(1)
     assert torch.equal(added, added[:, :1].expand_as(added))
     return added[:, 0]
 
@@ -38,8 +40,12 @@ def test_a_resolution_that_cannot_be_halved_down_to_4_px_is_refused(resolution: 
         stage_count(resolution)
 
 
-@pytest.mark.parametrize(("make", "kind"), [(generator_normalisation, "spectral"), (discriminator_normalisation, "pixel")])
-def test_a_norm_that_the_network_does_not_have_is_refused_by_name(make: type[nn.Module], kind: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "kind"), [(generator_normalisation, "spectral"), (discriminator_normalisation, "pixel")]
+)
+def test_a_norm_that_the_network_does_not_have_is_refused_by_name(
+    make: Callable[[str, int], nn.Module], kind: str
+) -> None:
     with pytest.raises(ValueError, match=f"_norm is '{kind}'"):
         make(kind, 3)
 
@@ -52,11 +58,12 @@ def test_pixel_norm_leaves_the_direction_and_sets_the_length() -> None:
 
 
 def test_spectral_norm_bounds_every_layer_and_keeps_bounding_what_training_enlarges() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 6, 3), nn.Flatten(), nn.Linear(6, 2))
+    convolution, linear = nn.Conv2d(3, 6, 3), nn.Linear(6, 2)
+    network = nn.Sequential(convolution, nn.Flatten(), linear)
     normalise_spectra(network)
-    convolution, linear = network[0], network[2]
     with torch.no_grad():
-        convolution.parametrizations.weight.original.add_(torch.randn(6, 3, 3, 3))
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter))
         for _ in range(100):
             network(torch.randn(2, 3, 3, 3))
     for layer in (convolution, linear):
@@ -122,6 +129,6 @@ def test_gradients_of_the_deviation_are_finite_also_twice_where_images_are_equal
 
 def test_the_deviation_of_bf16_features_is_that_of_their_values() -> None:
     """Averaged in bf16 itself, small differences on top of a large mean would be lost."""
-    features = (100 + torch.arange(4)[:, None, None, None].expand(4, 3, 2, 2)).bfloat16()
+    features = (200 + torch.arange(4)[:, None, None, None].expand(4, 3, 2, 2)).bfloat16()
     assert deviation(features).dtype == torch.bfloat16
     torch.testing.assert_close(deviation(features).float(), torch.full((4,), 1.25**0.5), atol=0.01, rtol=0)

@@ -71,9 +71,7 @@ def test_page_without_labels_shows_what_a_classifier_sees(tmp_path, unlabelled):
 def test_page_draws_the_curves_that_were_measured_and_needs_no_network(tmp_path, kind, request):
     html = page(tmp_path, request.getfixturevalue(kind))
     assert html.count('id="axes_') == 3
-    assert "http" not in html.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", ""
-    ).replace("https://matplotlib.org", "")
+    assert not re.search(r'(src|href)="http', html)
 
 
 def test_page_names_the_gates_that_were_missed(tmp_path, unlabelled):

@@ -1,135 +1,230 @@
 """One update of both players."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.losses import LOSSES
-from pipeline.training.step import AdversarialStep
-from tests.unit.tiny import SPEC
+from pipeline.training.step import Penalties
+from tests.unit.training_cases import BATCH_NORM, SPEC, Duel, copies, equal, gradients, moments
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 NAMES = pytest.mark.parametrize("name", LOSSES)
+EACH_PENALTY = pytest.mark.parametrize("penalty", ["r1", "r2", "gp"])
+ALL_PENALTIES = Penalties(r1=0.3, r2=0.7, gp=0.5)
 
 
-class Players:
-    """Two fresh networks with a batch to train on; SGD, so that an update is its gradient."""
-
-    def __init__(self, loss: str = "relativistic", rate: float = 0.01, **options: Any) -> None:
-        torch.manual_seed(0)
-        self.G, self.D = build_generator(SPEC), build_discriminator(SPEC)
-        self.loss = LOSSES[loss]
-        self.G_optimizer, self.D_optimizer = (torch.optim.SGD(net.parameters(), rate) for net in (self.G, self.D))
-        settings = {"r1": 0.0, "r2": 0.0, "penalty_every": 1, "precision": "fp32", **options}
-        self.step = AdversarialStep(self.G, self.D, self.G_optimizer, self.D_optimizer, loss=self.loss, **settings)
-        self.labels = torch.arange(6) % 3
-        self.latents = torch.randn(6, SPEC.latent_size)
-        self.real = torch.rand(6, 1, 8, 8) * 2 - 1
-
-    def logits(self) -> tuple[Tensor, Tensor]:
-        """Of the real images and of the fakes."""
-        with torch.no_grad():
-            return self.D(self.real, self.labels), self.D(self.G(self.latents, self.labels), self.labels)
-
-    def play(self, step: int = 0) -> Any:
-        return self.step(step, self.real, self.labels, self.latents)
-
-
-def copies(tensors: Any) -> list[Tensor]:
-    return [tensor.detach().clone() for tensor in tensors]
-
-
-def gradients(net: nn.Module) -> list[Tensor]:
-    return copies(parameter.grad for parameter in net.parameters() if parameter.grad is not None)
-
-
-def equal(first: list[Tensor], second: list[Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+# Whose turn it is ----------------------------------------------------------------------------------------------------
 
 
 @NAMES
 def test_the_generator_s_turn_leaves_the_discriminator_untouched(name: str) -> None:
-    players, after_its_turn = Players(name, r1=1.0, r2=1.0), {}
+    duel, after_its_turn = Duel(name, penalties=ALL_PENALTIES), {}
 
     def note(*_: Any) -> None:
-        after_its_turn["gradients"] = gradients(players.D)
-        after_its_turn["weights"] = copies(players.D.parameters())
+        after_its_turn["gradients"] = gradients(duel.D)
+        after_its_turn["weights"] = copies(duel.D.parameters())
 
-    players.D_optimizer.register_step_post_hook(note)
-    players.play()
+    duel.D_optimizer.register_step_post_hook(note)
+    duel.play()
     assert len(after_its_turn["gradients"]) > 0
-    assert equal(gradients(players.D), after_its_turn["gradients"])
-    assert equal(copies(players.D.parameters()), after_its_turn["weights"])
-    assert all(parameter.requires_grad for parameter in players.D.parameters())
+    assert equal(gradients(duel.D), after_its_turn["gradients"])
+    assert equal(copies(duel.D.parameters()), after_its_turn["weights"])
+    assert all(parameter.requires_grad for parameter in duel.D.parameters())
 
 
-def test_the_discriminator_s_turn_leaves_the_generator_untouched() -> None:
-    players, G_gradients = Players(r1=1.0, r2=1.0), []
-    before = copies(players.G.parameters())
-    players.D_optimizer.register_step_post_hook(lambda *_: G_gradients.extend(gradients(players.G)))
-    unchanged = []
-    players.D_optimizer.register_step_post_hook(
-        lambda *_: unchanged.append(equal(copies(players.G.parameters()), before))
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_the_discriminator_s_turn_leaves_the_generator_untouched(accumulation: int) -> None:
+    duel, seen = Duel(penalties=ALL_PENALTIES, accumulation=accumulation), []
+    before = copies(duel.G.parameters())
+    duel.D_optimizer.register_step_post_hook(
+        lambda *_: seen.append((gradients(duel.G), equal(copies(duel.G.parameters()), before)))
     )
-    players.play()
-    assert G_gradients == []
-    assert unchanged == [True]
+    duel.play()
+    assert seen == [([], True)]
 
 
 @NAMES
 def test_each_player_s_update_lowers_its_own_loss(name: str) -> None:
-    players = Players(name, rate=0.001)
-    seen = {}
-    players.D_optimizer.register_step_pre_hook(lambda *_: seen.update(before=players.logits()))
-    players.D_optimizer.register_step_post_hook(lambda *_: seen.update(between=players.logits()))
-    players.play()
-    after = players.logits()
-    assert players.loss.discriminator(*seen["between"]) < players.loss.discriminator(*seen["before"])
-    assert players.loss.generator(*after) < players.loss.generator(*seen["between"])
+    duel, seen = Duel(name, rate=1e-4), {}
+    duel.D_optimizer.register_step_pre_hook(lambda *_: seen.update(before=duel.logits()))
+    duel.D_optimizer.register_step_post_hook(lambda *_: seen.update(between=duel.logits()))
+    duel.play()
+    after = duel.logits()
+    assert duel.loss.discriminator(*seen["between"]) < duel.loss.discriminator(*seen["before"])
+    assert duel.loss.generator(*after) < duel.loss.generator(*seen["between"])
 
 
-def test_the_result_says_what_the_discriminator_thought_before_its_update() -> None:
-    players = Players()
-    real, fake = players.logits()
-    result = players.play()
-    torch.testing.assert_close(result.discriminator_loss, players.loss.discriminator(real, fake))
+# What the result says ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_the_result_says_what_the_discriminator_thought_before_its_update(accumulation: int) -> None:
+    duel = Duel("non_saturating", accumulation=accumulation)
+    real, fake = duel.logits()
+    result = duel.play()
+    torch.testing.assert_close(result.discriminator_loss, duel.loss.discriminator(real, fake))
     torch.testing.assert_close(result.logit_gap, real.mean() - fake.mean())
-    torch.testing.assert_close(result.real_accuracy, (real > 0).float().mean())
+    pairs = [(r > f).item() for r in real for f in fake]
+    assert result.discriminator_accuracy.item() == pytest.approx(sum(pairs) / len(pairs))
+    assert 0 < result.discriminator_accuracy < 1
+    assert result.skipped == 0
 
 
-def penalty_by_hand(players: Players, images: Tensor) -> Tensor:
+@pytest.mark.parametrize("accumulation", [1, 4])
+@NAMES
+def test_the_generator_s_gradient_is_the_mean_over_fakes_of_that_of_each_one_s_loss(
+    name: str, accumulation: int
+) -> None:
+    duel, seen = Duel(name, accumulation=accumulation), {}
+
+    def note(*_: Any) -> None:
+        fake = duel.fakes().requires_grad_()
+        real = duel.D(duel.inputs.real, duel.inputs.labels).detach()
+        norms = []
+        for one in range(len(fake)):
+            logits = duel.D(fake, duel.inputs.labels)
+            (gradient,) = torch.autograd.grad(duel.loss.generator(real[one, None], logits[one, None]), fake)
+            norms.append(gradient[one].norm())
+        seen["mean"] = torch.stack(norms).mean()
+        seen["loss"] = duel.loss.generator(real, duel.D(fake, duel.inputs.labels))
+
+    duel.D_optimizer.register_step_post_hook(note)
+    result = duel.play()
+    torch.testing.assert_close(result.generator_gradient, seen["mean"])
+    torch.testing.assert_close(result.generator_loss, seen["loss"].detach())
+
+
+# Penalties -----------------------------------------------------------------------------------------------------------
+
+
+def squared_slopes(duel: Duel, images: Tensor) -> Tensor:
     images = images.detach().requires_grad_()
-    (slopes,) = torch.autograd.grad(players.D(images, players.labels).sum(), images)
-    return slopes.flatten(1).square().sum(dim=1).mean()
+    (slopes,) = torch.autograd.grad(duel.D(images, duel.inputs.labels).sum(), images)
+    return slopes.flatten(1).square().sum(dim=1)
 
 
-def test_the_penalty_counts_half_its_weight_and_makes_up_for_the_steps_without() -> None:
-    players = Players(r1=0.3, r2=0.7, penalty_every=4)
-    plain = players.loss.discriminator(*players.logits())
-    on_real = penalty_by_hand(players, players.real)
-    on_fake = penalty_by_hand(players, players.G(players.latents, players.labels))
-    expected = plain + 4 * (0.3 / 2 * on_real + 0.7 / 2 * on_fake)
-    torch.testing.assert_close(players.play(step=8).discriminator_loss, expected)
+def penalty_by_hand(duel: Duel, penalties: Penalties) -> Tensor:
+    real, fake, shares = duel.inputs.real, duel.fakes(), duel.inputs.mix[:, None, None, None]
+    on_real, on_fake = (squared_slopes(duel, images).mean() for images in (real, fake))
+    between = (squared_slopes(duel, shares * real + (1 - shares) * fake).sqrt() - 1).square().mean()
+    return penalties.r1 / 2 * on_real + penalties.r2 / 2 * on_fake + penalties.gp * between
 
 
-def test_between_the_penalised_steps_there_is_no_penalty() -> None:
-    players = Players(r1=0.3, r2=0.7, penalty_every=4)
-    plain = players.loss.discriminator(*players.logits())
-    torch.testing.assert_close(players.play(step=9).discriminator_loss, plain)
+@pytest.mark.parametrize("penalties", [*(Penalties(**{name: 0.7}) for name in ("r1", "r2", "gp")), ALL_PENALTIES])
+def test_a_lazy_penalty_makes_up_for_the_steps_without_it(penalties: Penalties) -> None:
+    duel = Duel(penalties=replace(penalties, every=4))
+    expected = duel.loss.discriminator(*duel.logits()) + 4 * 0.5 * penalty_by_hand(duel, penalties)
+    torch.testing.assert_close(duel.play(step=8, penalty_strength=0.5).discriminator_loss, expected)
 
 
-def test_a_penalised_discriminator_stays_flatter() -> None:
-    penalised, free = Players(rate=0.01, r1=100.0), Players(rate=0.01)
+@pytest.mark.parametrize("step", [1, 2, 3, 9])
+def test_between_the_penalised_steps_there_is_no_penalty(step: int) -> None:
+    penalised, free = Duel(penalties=replace(ALL_PENALTIES, every=4)), Duel()
+    assert penalised.play(step).discriminator_loss == free.play(step).discriminator_loss
+    assert equal(copies(penalised.D.parameters()), copies(free.D.parameters()))
+
+
+@EACH_PENALTY
+def test_a_penalised_discriminator_comes_nearer_to_the_slopes_that_are_wanted(penalty: str) -> None:
+    weights = Penalties(**{penalty: 100.0})
+    penalised, free = Duel(penalties=weights), Duel()
     for step in range(5):
         penalised.play(step), free.play(step)
-    assert penalty_by_hand(penalised, penalised.real) < 0.8 * penalty_by_hand(free, free.real)
+    assert penalty_by_hand(penalised, weights) < 0.8 * penalty_by_hand(free, weights)
+
+
+# Parts ---------------------------------------------------------------------------------------------------------------
+
+
+@NAMES
+@pytest.mark.parametrize("penalties", [Penalties(r1=0.5, r2=0.5), Penalties(gp=10.0)], ids=["r1 r2", "gp"])
+@pytest.mark.parametrize("augmentation", ["none", "diffaugment"])
+def test_a_batch_in_parts_gives_the_gradients_of_the_whole(name: str, penalties: Penalties, augmentation: str) -> None:
+    # Adam makes whole steps of the rounding noise of gradients that are 0: short ones, here.
+    options: dict[str, Any] = {"penalties": penalties, "augmentation": augmentation, "rate": 1e-6}
+    duels = [Duel(name, accumulation=parts, **options) for parts in (1, 2, 4)]
+    whole, *in_parts = [(duel.play(), *(gradients(net) for net in (duel.D, duel.G))) for duel in duels]
+    for result, *players in in_parts:
+        for figure, expected in zip(vars(result).values(), vars(whole[0]).values(), strict=True):
+            torch.testing.assert_close(figure, expected, rtol=1e-4, atol=1e-5)
+        for found, wanted in zip(players, whole[1:], strict=True):
+            scale = max(gradient.abs().max().item() for gradient in wanted)
+            for gradient, expected in zip(found, wanted, strict=True):
+                torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-5 * scale)
+
+
+def test_minibatch_deviation_sees_the_same_groups_in_parts() -> None:
+    spec = replace(SPEC, minibatch_deviation=True)
+    whole, halves = (Duel(spec=spec, penalties=Penalties(r1=0.5), accumulation=parts) for parts in (1, 2))
+    assert len(whole.inputs.labels) == 8
+    whole.play(), halves.play()
+    for first, second in zip(gradients(whole.D), gradients(halves.D), strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-5)
+
+
+# Batch norm ----------------------------------------------------------------------------------------------------------
+
+
+def test_apart_real_and_fake_images_are_normalised_apart() -> None:
+    apart, together = (Duel("non_saturating", spec=BATCH_NORM, apart=apart) for apart in (True, False))
+    real, fake = apart.logits()  # two passes
+    whole = torch.cat([apart.inputs.real, apart.fakes()])
+    mixed_real, mixed_fake = together.D(whole, together.inputs.labels.repeat(2)).chunk(2)
+    expected = apart.loss.discriminator(real, fake)
+    torch.testing.assert_close(apart.play().discriminator_loss, expected)
+    mixed = together.loss.discriminator(mixed_real, mixed_fake).detach()
+    torch.testing.assert_close(together.play().discriminator_loss, mixed)
+    assert not torch.isclose(expected, mixed, rtol=1e-3)
+
+
+# What is not finite --------------------------------------------------------------------------------------------------
+
+
+def everything(duel: Duel) -> list[Tensor]:
+    networks = [
+        tensor for net in (duel.G, duel.D) for tensor in net.state_dict().values() if tensor.is_floating_point()
+    ]
+    return copies([*networks, *moments(duel.G_optimizer), *moments(duel.D_optimizer)])
+
+
+@pytest.mark.parametrize("spec", [SPEC, BATCH_NORM], ids=["pixel norm", "batch norm"])
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_a_batch_that_is_not_finite_changes_neither_player_and_the_next_one_does(spec: Any, accumulation: int) -> None:
+    duel = Duel(spec=spec, accumulation=accumulation, apart=spec is BATCH_NORM)
+    duel.play(0)
+    before, inputs = everything(duel), duel.inputs
+    broken = inputs.real.clone()
+    broken[3, 0, 2, 2] = torch.nan
+    duel.inputs = replace(inputs, real=broken)
+    assert duel.play(1).skipped == 1
+    assert equal(everything(duel), before)
+    duel.inputs = inputs
+    assert duel.play(2).skipped == 0
+    after = everything(duel)
+    assert all(tensor.isfinite().all() for tensor in after)
+    assert not equal(after, before)
+
+
+def test_only_the_player_whose_gradient_is_not_finite_is_held_back() -> None:
+    # The generator's own loss does not see the real images here.
+    duel = Duel("non_saturating")
+    before = [copies(net.parameters()) for net in (duel.G, duel.D)]
+    duel.inputs = replace(duel.inputs, real=torch.full_like(duel.inputs.real, torch.inf))
+    assert duel.play().skipped == 1
+    assert equal(copies(duel.D.parameters()), before[1])
+    assert not equal(copies(duel.G.parameters()), before[0])
+
+
+# Precision -----------------------------------------------------------------------------------------------------------
 
 
 def test_bf16_keeps_the_losses_near_those_of_fp32() -> None:
-    full, half = (Players(r1=0.1, r2=0.1, precision=precision).play() for precision in ("fp32", "bf16"))
+    penalties = Penalties(r1=0.1, r2=0.1, gp=0.1)
+    full, half = (Duel(penalties=penalties, precision=precision).play() for precision in ("fp32", "bf16"))
     torch.testing.assert_close(half.discriminator_loss, full.discriminator_loss, rtol=0.05, atol=0.02)
     torch.testing.assert_close(half.generator_loss, full.generator_loss, rtol=0.05, atol=0.02)

@@ -1,145 +1,53 @@
-"""The training loop: what it shows, when it stops to save, and that neither restarts nor workers change the result."""
+"""The training loop: what it shows, in what order it schedules, when it stops to look, and what it keeps."""
 
-import math
-import os
-from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor, nn
 
-from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
-from pipeline.training.trainer import Metrics, NonFiniteLossError, Place, Recipe, Trainer, parameter_sum
-from tests.unit.tiny import SPEC
+from pipeline.training.batches import ResidentImages
+from pipeline.training.diagnostics import Metrics
+from pipeline.training.order import DataOrder
+from pipeline.training.replicas import Place
+from pipeline.training.trainer import ADAPT_EVERY, Trainer
+from tests.unit.training_cases import (
+    RECIPE,
+    SPEC,
+    Eye,
+    assert_equal_bits,
+    assert_equal_states,
+    finished,
+    nothing,
+    trainer,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-RECIPE = Recipe(
-    loss="relativistic",
-    r1=0.1,
-    r2=0.1,
-    penalty_every=2,
-    total_images=64,
-    batch_size=8,
-    learning_rate=0.002,
-    final_learning_rate=0.0001,
-    betas=(0.0, 0.99),
-    ema_half_life_images=1000,
-    checkpoint_every_images=32,
-    precision="fp32",
-    seed=0,
-)
 
+class Witness(Eye):
+    """Gives the distances that it was told to, one a checkpoint, and keeps the weights that it saw."""
 
-class Judge:
-    """Gives the distances it was told to, one a checkpoint, and keeps the weights that it saw."""
-
-    def __init__(self, distances: Sequence[float] = (1.0,) * 100) -> None:
-        self.distances = list(distances)
+    def __init__(self, *distances: float) -> None:
+        super().__init__()
+        self.distances = distances
         self.seen: list[dict[str, Tensor]] = []
+        self.modes: list[tuple[bool, bool]] = []
 
-    def __call__(self, generator: nn.Module) -> Metrics:
+    def __call__(self, generator: nn.Module, discriminator: nn.Module) -> Metrics:
         self.seen.append(deepcopy(generator.state_dict()))
-        return {"validation_fd_domain": self.distances[len(self.seen) - 1]}
-
-    def picture(self, generator: nn.Module, path: Path) -> None:
-        raise NotImplementedError
+        self.modes.append((generator.training, discriminator.training))
+        return {"brightness": self.distances[len(self.seen) - 1]}
 
 
-def images_and_labels(count: int = 20) -> tuple[Tensor, Tensor]:
-    random = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (count, 1, SPEC.image_size, SPEC.image_size), generator=random, dtype=torch.uint8)
-    return images, torch.arange(count) % SPEC.classes
-
-
-def trainer(place: Place | None = None, judge: Judge | None = None, **changes: Any) -> Trainer:
-    return Trainer(SPEC, replace(RECIPE, **changes), *images_and_labels(), place or Place(), judge or Judge())
-
-
-def nothing(trainer: Trainer, metrics: Metrics, images_per_s: float) -> None:
-    """At a checkpoint."""
-
-
-def finished(**changes: Any) -> Trainer:
-    done = trainer(**changes)
-    done.run(nothing)
-    return done
-
-
-def networks(trainer: Trainer) -> dict[str, Tensor]:
-    parts = {"G": trainer.generator, "D": trainer.discriminator, "average": trainer.average}
-    return {f"{part}.{name}": t for part, net in parts.items() for name, t in net.state_dict().items()}
-
-
-def assert_equal_bits(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
-    assert first.keys() == second.keys()
-    assert [name for name in first if not torch.equal(first[name], second[name])] == []
-
-
-class MachineDownError(Exception):
-    """What a crash looks like from within."""
-
-
-def interrupted_at(images_seen: int, folder: Path) -> Callable[[Trainer, Metrics, float], None]:
-    def on_checkpoint(trainer: Trainer, metrics: Metrics, _: float) -> None:
-        save_checkpoint(folder, trainer.images_seen, trainer.state())
-        if metrics["images_seen"] == images_seen:
-            raise MachineDownError
-
-    return on_checkpoint
-
-
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_restart_half_way_changes_no_bit(tmp_path: Path, precision: str) -> None:
-    whole = finished(precision=precision, judge=Judge([5, 7]))
-
-    first = trainer(precision=precision, judge=Judge([5]))
-    with pytest.raises(MachineDownError):
-        first.run(interrupted_at(32, tmp_path))
-    torch.rand(17)  # a new process has another global random state
-    second = trainer(precision=precision, judge=Judge([7]))
-    saved = load_newest_checkpoint(tmp_path)
-    assert saved is not None
-    second.restore(saved)
-    second.run(nothing)
-
-    assert_equal_bits(networks(whole), networks(second))
-    assert whole.best is not None
-    assert second.best is not None
-    assert_equal_bits(whole.best.generator, second.best.generator)
-    assert_equal_bits(whole.best.discriminator, second.best.discriminator)
-    for optimizer in ("generator_optimizer", "discriminator_optimizer"):
-        states = [getattr(t, optimizer).state_dict()["state"] for t in (whole, second)]
-        torch.testing.assert_close(*states, rtol=0, atol=0)
-    assert whole.history == second.history
-
-
-def test_a_finished_run_that_is_restored_trains_no_further() -> None:
-    done, again = finished(), trainer()
-    before = deepcopy(networks(done))
-    again.restore(done.state())
-    again.run(lambda *_: pytest.fail("a checkpoint of a run that is over"))
-    assert_equal_bits(networks(again), before)
-
-
-def test_the_recipe_s_seed_alone_decides() -> None:
-    torch.manual_seed(1)
-    first = finished(total_images=16)
-    torch.manual_seed(2)
-    assert_equal_bits(networks(first), networks(finished(total_images=16)))
-    other = networks(finished(total_images=16, seed=1))
-    assert not torch.equal(other["G.last.weight"], networks(first)["G.last.weight"])
+# Checkpoints ---------------------------------------------------------------------------------------------------------
 
 
 def checkpoints(**changes: Any) -> list[int]:
     seen: list[int] = []
-    trainer(**changes).run(lambda t, *_: seen.append(t.images_seen))
+    trainer(**changes).run(lambda t, _: seen.append(t.players.images_seen))
     return seen
 
 
@@ -159,119 +67,165 @@ def test_checkpoints_fall_at_every_crossing_of_the_interval_and_at_the_end(
 
 
 def test_the_best_checkpoint_by_the_judge_is_kept() -> None:
-    judge = Judge([5.0, 3.0, 4.0, 3.0])
+    judge = Witness(5.0, 3.0, 4.0, 3.0)
     done = finished(judge=judge, checkpoint_every_images=16)
-    assert done.best is not None
-    assert done.best.metrics["images_seen"] == 32
-    assert done.best.metrics["validation_fd_domain"] == 3.0
-    assert_equal_bits(done.best.generator, judge.seen[1])
+    assert done.best.metrics is not None
+    assert (done.best.images_seen, done.best.metrics["brightness"]) == (32, 3.0)
+    assert_equal_bits(done.best.parts["average"], judge.seen[1])
     assert not torch.equal(judge.seen[1]["last.weight"], judge.seen[3]["last.weight"])
-    assert [entry["validation_fd_domain"] for entry in done.history] == [5.0, 3.0, 4.0, 3.0]
+    assert [entry["brightness"] for entry in done.history] == [5.0, 3.0, 4.0, 3.0]
 
 
-def test_the_judge_sees_the_average_and_not_the_last_weights() -> None:
-    judge = Judge()
+def test_a_distance_that_is_not_finite_is_never_the_best() -> None:
+    done = finished(judge=Witness(float("nan"), float("-inf"), 9.0, float("inf")), checkpoint_every_images=16)
+    assert done.best.images_seen == 48
+
+
+def test_the_judge_sees_the_average_in_evaluation_mode_and_training_goes_on() -> None:
+    judge = Witness(1.0, 1.0)
     done = finished(judge=judge)
-    assert_equal_bits(judge.seen[-1], done.average.state_dict())
-    assert not torch.equal(done.average.state_dict()["last.weight"], done.generator.state_dict()["last.weight"])
+    players = done.players
+    assert_equal_bits(judge.seen[-1], players.average.state_dict())
+    assert not torch.equal(players.average.state_dict()["last.weight"], players.generator.state_dict()["last.weight"])
+    assert judge.modes == [(False, False)] * 2
+    assert (players.generator.training, players.discriminator.training) == (True, True)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_loss_that_is_not_finite_ends_the_run() -> None:
-    done = trainer(learning_rate=1e30, final_learning_rate=1e30)
-    with pytest.raises(NonFiniteLossError, match="after 32 images"):
-        done.run(nothing)
-    assert done.best is None
+def test_figures_are_means_since_the_last_evaluation() -> None:
+    run, steps = trainer(total_images=64, checkpoint_every_images=32), []
+    play = run._step
+
+    def noting(*args: Any) -> Any:
+        steps.append(play(*args))
+        return steps[-1]
+
+    run._step = noting  # type: ignore[assignment]
+    run.run(nothing)
+    assert len(steps) == 8
+    for name in ("discriminator_loss", "generator_loss", "logit_gap", "discriminator_accuracy", "generator_gradient"):
+        halves = torch.stack([getattr(step, name) for step in steps]).view(2, 4).mean(dim=1)
+        assert [entry[name] for entry in run.history] == pytest.approx(halves.tolist(), rel=1e-5)
+    assert [entry["images_seen"] for entry in run.history] == [32, 64]
+    assert run.history[-1]["average_distance"] == pytest.approx(run.players.average_distance())
+    assert 0 < run.history[-1]["average_distance"] < 1
+
+
+# Schedules -----------------------------------------------------------------------------------------------------------
+
+
+def rates(**changes: Any) -> tuple[list[float], list[float]]:
+    """The generator's and the discriminator's learning rate at each step."""
+    run = trainer(total_images=8 * 50, checkpoint_every_images=1000, **changes)
+    noted: tuple[list[float], list[float]] = ([], [])
+    for optimizer, into in zip(
+        (run.players.generator_optimizer, run.players.discriminator_optimizer), noted, strict=True
+    ):
+        optimizer.register_step_pre_hook(lambda o, *_, into=into: into.append(o.param_groups[0]["lr"]))
+    run.run(nothing)
+    return noted
 
 
 def test_the_learning_rate_falls_from_the_first_to_the_final_one() -> None:
-    rates: list[float] = []
+    generator, discriminator = rates(warmup_images=0)
+    assert len(generator) == 50
+    assert generator == sorted(generator, reverse=True)
+    assert generator[0] == pytest.approx(RECIPE.learning_rate)
+    assert generator[25] == pytest.approx((RECIPE.learning_rate + RECIPE.final_learning_rate) / 2)
+    assert generator[-1] == pytest.approx(RECIPE.final_learning_rate, rel=0.1)
+    assert discriminator == generator
 
-    def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        rates.append(optimizer.param_groups[0]["lr"])
 
-    run = trainer(total_images=8 * 50, checkpoint_every_images=1000)
-    run.generator_optimizer.register_step_pre_hook(note)
+def test_the_discriminator_s_rate_is_its_multiple_and_both_warm_up() -> None:
+    generator, discriminator = rates(warmup_images=80, schedule="constant", discriminator_rate=4.0)
+    assert discriminator == pytest.approx([4 * rate for rate in generator])
+    assert generator[:11] == pytest.approx(
+        [RECIPE.learning_rate * (8 * n + 1) / 80 for n in range(10)] + [RECIPE.learning_rate]
+    )
+
+
+# What a step is given ------------------------------------------------------------------------------------------------
+
+
+def ramp(size: int, resolution: int, **changes: Any) -> Trainer:
+    """Images that get brighter from left to right."""
+    row = torch.linspace(40, 240, size).to(torch.uint8)
+    images = row.expand(20, 1, size, size).contiguous()
+    order = DataOrder(20, 0)
+    data = ResidentImages(images, torch.zeros(20, dtype=torch.long), order, resolution, torch.device("cpu"))
+    spec = replace(SPEC, image_size=size, resolution=resolution)
+    return Trainer(spec, replace(RECIPE, **changes), data, Place(), Eye())
+
+
+@pytest.mark.parametrize("size", [5, 6, 7, 8])
+def test_about_half_of_the_real_images_are_mirrored_in_their_place(size: int) -> None:
+    plain, mirrored = ramp(size, 8), ramp(size, 8, x_flip=True)
+    first = plain.prepare(0).real[0]
+    margin = (8 - size) // 2
+    pixels = slice(margin, margin + size)
+    expected = torch.full_like(first, -1.0)
+    expected[:, pixels, pixels] = first[:, pixels, pixels].flip(2)
+    images = torch.cat([mirrored.prepare(step).real for step in range(20)])
+    as_they_are, flipped = ((images == one).all(dim=(1, 2, 3)) for one in (first, expected))
+    assert (as_they_are | flipped).all()
+    assert 0.3 < flipped.float().mean() < 0.7
+
+
+@pytest.mark.parametrize("changes", [{}, {"augmentation": "ada"}, {"augmentation": "diffaugment", "x_flip": True}])
+def test_the_workers_shares_make_up_the_batch_whatever_their_number(changes: dict[str, Any]) -> None:
+    for step in (0, 5):
+        whole = trainer(**changes).prepare(step)
+        for workers in (2, 4):
+            # As a worker would have it, without its connection to the others.
+            shares = []
+            for rank in range(workers):
+                run = trainer(**changes)
+                run.place = Place(rank, workers)
+                shares.append(run.prepare(step))
+            for name, tensor in vars(whole).items():
+                if tensor is None:
+                    assert name == "draws"
+                else:
+                    assert torch.equal(torch.cat([getattr(share, name) for share in shares]), tensor), name
+
+
+def test_every_step_and_every_attempt_after_a_rollback_has_draws_of_its_own() -> None:
+    run = trainer(augmentation="diffaugment")
+    inputs = [run.prepare(0), run.prepare(1)]
+    run.rollbacks = 1
+    inputs.append(run.prepare(0))
+    for name in ("latents", "mix", "draws"):
+        assert len({getattr(one, name).sum().item() for one in inputs}) == 3
+    assert torch.equal(inputs[0].real, inputs[2].real)
+
+
+@pytest.mark.parametrize(("target", "direction"), [(-0.99, 1), (0.99, -1)])
+def test_an_adaptive_augmentation_moves_towards_its_target(target: float, direction: int) -> None:
+    run = trainer(augmentation="ada", ada_target=target, total_images=8 * 12, checkpoint_every_images=8 * 12)
+    assert run.players.augment is not None
+    run.players.augment.p.fill_(0.5)  # type: ignore[attr-defined]
     run.run(nothing)
-    assert len(rates) == 50
-    assert rates == sorted(rates, reverse=True)
-    assert rates[0] == pytest.approx(RECIPE.learning_rate)
-    assert rates[25] == pytest.approx((RECIPE.learning_rate + RECIPE.final_learning_rate) / 2)
-    assert rates[-1] == pytest.approx(RECIPE.final_learning_rate, rel=0.1)
+    moved = 3 * ADAPT_EVERY * 8 / 500_000
+    assert run.history[-1]["augmentation"] == pytest.approx(0.5 + direction * moved, abs=1e-6)
+
+
+# Learning ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_generator_learns_which_class_is_bright() -> None:
     labels = torch.arange(30) % 3
     images = torch.tensor([20, 120, 230], dtype=torch.uint8)[labels][:, None, None, None].expand(-1, 1, 6, 6)
-    recipe = replace(RECIPE, total_images=250 * 16, batch_size=16, checkpoint_every_images=10_000, penalty_every=4)
-    run = Trainer(SPEC, recipe, images, labels, Place(), Judge())
-    run.run(nothing)
-    made = run.average(torch.randn(60, SPEC.latent_size, generator=torch.Generator().manual_seed(0)), labels.repeat(2))
+    data = ResidentImages(images, labels, DataOrder(30, 0), SPEC.resolution, torch.device("cpu"))
+    budget = {"total_images": 250 * 16, "batch_size": 16, "checkpoint_every_images": 10_000, "penalty_every": 4}
+    run = finished(images=data, **budget)
+    z = torch.randn(60, SPEC.latent_size, generator=torch.Generator().manual_seed(0))
+    made = run.players.average(z, labels.repeat(2))
     dark, middle, bright = (made[labels.repeat(2) == label][:, :, 1:7, 1:7].mean().item() for label in range(3))
     assert dark < middle - 0.2 < bright - 0.4
 
 
-def test_the_checksum_of_weights_sees_the_smallest_difference() -> None:
-    net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
-    before = parameter_sum(net)
-    with torch.no_grad():
-        net[0].weight[1, 2] = torch.nextafter(net[0].weight[1, 2], torch.tensor(math.inf))
-    between = parameter_sum(net)
-    with torch.no_grad():
-        net[1].running_mean[0] = torch.nextafter(net[1].running_mean[0], torch.tensor(math.inf))
-    assert len({int(total) for total in (before, between, parameter_sum(net))}) == 3
-
-
-# Two workers ---------------------------------------------------------------------------------------------------------
-
-
-def _worker(rank: int, folder: str) -> None:
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    try:
-        run = trainer(place=Place(rank, 2))
-        judge = run.judge
-        run.run(nothing)
-        result: dict[str, Any] = {"networks": networks(run), "judged": len(judge.seen), "history": run.history}
-        drifting = trainer(place=Place(rank, 2))
-        if rank == 1:
-            with torch.no_grad():
-                drifting.generator.last.bias += 1e-3
-        try:
-            drifting.run(nothing)
-        except RuntimeError as error:
-            result["drift"] = str(error)
-        torch.save(result, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
-
-
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What each of two gloo processes was left with."""
-    folder = tmp_path_factory.mktemp("workers")
-    mp.spawn(_worker, args=(str(folder),), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
-
-
-def test_the_workers_end_with_equal_replicas(two_workers: list[dict[str, Any]]) -> None:
-    first, second = two_workers
-    assert_equal_bits(first["networks"], second["networks"])
-
-
-def test_two_workers_learn_what_one_learns_from_the_same_global_batch(two_workers: list[dict[str, Any]]) -> None:
-    start, alone, shared = networks(trainer()), networks(finished()), two_workers[0]["networks"]
-    # A relativistic loss gives some biases of D no gradient but rounding noise, of which Adam makes whole steps.
-    for name in [name for name in start if not (name.startswith("D.") and name.endswith("bias"))]:
-        moved, apart = ((alone[name] - other[name]).norm() for other in (start, shared))
-        assert apart < 0.01 * moved, name
-
-
-def test_only_the_first_worker_judges(two_workers: list[dict[str, Any]]) -> None:
-    assert [worker["judged"] for worker in two_workers] == [2, 0]
-    assert all("validation_fd_domain" in entry for entry in two_workers[0]["history"])
-
-
-def test_replicas_that_drift_apart_end_the_run_on_every_worker(two_workers: list[dict[str, Any]]) -> None:
-    assert ["drifted apart after 32 images" in worker["drift"] for worker in two_workers] == [True, True]
+def test_what_a_checkpoint_tells_is_what_the_run_keeps() -> None:
+    told = []
+    done = trainer()
+    done.run(lambda _, evaluation: told.append(evaluation))
+    assert_equal_states([evaluation.metrics for evaluation in told], done.history)
+    assert all(evaluation.images_per_s > 0 for evaluation in told)

@@ -1,0 +1,146 @@
+"""Every value and every combination is checked, and the checks stand in the schema that editors read."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from pipeline.config.load import load_config
+from pipeline.config.schema import Config
+from pipeline.errors import UserError
+from tests.unit.config_cases import CONF, IDX, SMALLEST, refusal
+
+
+@pytest.fixture(autouse=True)
+def _no_root_from_outside(monkeypatch):
+    monkeypatch.delenv("IMAGEMINT_ROOT", raising=False)
+
+
+@pytest.fixture
+def preset(tmp_path):
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SMALLEST)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("train.seed=-1", r"train\.seed: found -1 \(int\); allowed: greater than or equal to 0"),
+        ("train.loss=wasserstein", r"train\.loss: found 'wasserstein' \(str\); allowed: .*'hinge'"),
+        ("train.diagnostics.collapse=ignore", r"train\.diagnostics\.collapse: .*'warn', 'rollback' or 'stop'"),
+        ("train.augmentation=flip", r"train\.augmentation: .*'none', 'diffaugment' or 'ada'"),
+        ("model.conditioning=text", r"model\.conditioning: .*'none' or 'class'"),
+        ("sample.count=1e4", r"sample\.count: found 10000\.0 \(float\); allowed: a valid integer"),
+        ("sample.count=yes", r"sample\.count: found True \(bool\); allowed: a valid integer"),
+        ("data.validation_share=.nan", r"data\.validation_share: found nan \(float\); allowed: a finite number"),
+        ("train.betas=[0.5]", r"train\.betas\.1: missing"),
+        ("train.betas=[0.5, 1.0]", r"train\.betas\.1: found 1\.0 \(float\); allowed: less than 1"),
+        ("train.penalty=3", r"train\.penalty: found 3 \(int\); allowed: a section of keys"),
+        ("sample.formats=[parquet, parquet]", r"sample\.formats: .*each format at most once"),
+        ("data.classes=[cat, cat]", r"data\.classes: .*class names must differ"),
+        ("data.classes=[zero, 1]", r"data\.classes\.1: found 1 \(int\); allowed: a valid string"),
+        ("gates={unique_share: {}}", r"gates\.unique_share: .*needs min, max or both"),
+        ("gates={unique_share: {min: 2, max: 1}}", r"gates\.unique_share: .*nothing could pass"),
+        ("gates={uniqe_share: {min: 1}}", r"gates\.uniqe_share: .*'unique_share'"),
+        ("data.source.kind=png", r"data\.source.*'png'.*'idx', 'digits'"),
+    ],
+)
+def test_value_that_does_not_fit_is_named_with_key_value_and_what_is_allowed(preset, override, line):
+    message = refusal(preset, override)
+    assert re.search(r": 1 error$", message.splitlines()[0])
+    assert re.search(rf"^  {line}", message.splitlines()[1])
+
+
+@pytest.mark.parametrize("value", ["zero", "0", "true"])
+def test_worker_number_that_does_not_fit_is_one_error_under_its_own_key(preset, value):
+    lines = refusal(preset, f"cluster.train_workers={value}").splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("  cluster.train_workers: found ")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "advice"),
+    [
+        (["root=s3://bucket/x"], "root", "only folders of this machine"),
+        (["model.resolution=8", IDX, "data.holdout_share=null", "data.size=28"], "model.resolution", "at least 28"),
+        (["data.size=16", "model.resolution=16"], "data.size", "whose images are 8 px"),
+        (["data.holdout_share=null"], "data.holdout_share", "use e.g. 0.2"),
+        ([IDX], "data.holdout_share", "use null"),
+        (
+            [IDX, "data.holdout_share=null", "data.source.path=null", "data.source.published=null"],
+            "data.source.path",
+            "set one of them",
+        ),
+        (["model.channels=3"], "model.channels", "use 1"),
+        (["train.total_images=10"], "train.batch_size", "not one step"),
+        (["embed.total_images=10"], "embed.batch_size", "not one step"),
+        (["train.checkpoint_every_images=10"], "train.checkpoint_every_images", "below train.batch_size"),
+        (["train.final_learning_rate=0.1"], "train.final_learning_rate", "only falls"),
+        (["cluster.train_workers=3"], "train.batch_size", "use a multiple of 3"),
+        (["cluster.train_workers=64"], "train.batch_size", "fewer than 2 images"),
+        (["cluster.train_workers=2", "train.accumulation=32"], "train.batch_size", "for each part"),
+        (["train.accumulation=3"], "train.accumulation", "does not divide"),
+        (["model.discriminator_norm=batch", "train.penalty.r1=1"], "model.discriminator_norm", "train.penalty.r1 of"),
+        (["model.discriminator_norm=batch", "train.loss=wgan_gp"], "model.discriminator_norm", "train.penalty.gp of"),
+        (["model.architecture=r3", "model.generator_norm=batch"], "model.architecture", "use resnet"),
+        (["model.architecture=r3", "model.discriminator_norm=spectral"], "model.architecture", "use resnet"),
+        (["model.discriminator_norm=batch", "model.minibatch_deviation=true"], "model.minibatch_deviation", "use one"),
+        (["model.conditioning=none", "gates={tstr_accuracy: {min: 0.5}}"], "gates.tstr_accuracy", "leave the gate out"),
+        (["gates={class_share_min: {min: 0.5}}"], "gates.class_share_min", "leave the gate out"),
+        (["sample.shard_size=999"], "sample.shard_size", "not a multiple"),
+        (["evaluate.images=100", f"data.classes={[str(i) for i in range(11)]}"], "evaluate.images", "fewer than 10"),
+    ],
+)
+def test_combination_that_would_fail_hours_later_is_refused(preset, overrides, key, advice):
+    lines = refusal(preset, *overrides).splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith(f"  {key}: ")
+    assert advice in lines[1]
+
+
+def test_schema_for_editors_is_that_of_the_models():
+    assert json.loads((CONF / "schema.json").read_text()) == Config.model_json_schema()
+
+
+def test_every_parameter_of_dvc_has_no_default():
+    """DVC reads the file and not the models: a key left out would stop it halfway."""
+    stages = yaml.safe_load((CONF.parent / "dvc.yaml").read_text())["stages"]
+    parameters = {key for stage in stages.values() for keys in stage["params"] for key in keys["conf/${preset}.yaml"]}
+    for parameter in parameters:
+        model = Config
+        for step in parameter.split("."):
+            field = model.model_fields[step]
+            assert field.is_required(), parameter
+            model = field.annotation
+
+
+def test_idx_source_without_a_path_is_fashion_mnist_with_all_that_is_known_of_it(tmp_path):
+    sets = [
+        "data={source: {kind: idx, path: null}, size: 28, validation_share: 0.1}",
+        "model.resolution=32",
+        "evaluate.images=100",
+    ]
+    path = tmp_path / "mine.yaml"
+    path.write_text(SMALLEST)
+    data = load_config(path, sets).data
+    assert data.source.name == "Fashion-MNIST"
+    assert data.classes[9] == "Ankle boot"
+    preset = load_config(CONF / "fashion-mnist.yaml").data
+    assert (data.source, data.classes) == (preset.source, preset.classes)
+
+
+def test_idx_files_of_ones_own_must_say_what_they_are(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(SMALLEST)
+    with pytest.raises(UserError, match=r"data\.source\.name: missing(.|\n)*data\.source\.licence: missing"):
+        load_config(path, ["data.source={kind: idx, path: /somewhere}"])
+
+
+@pytest.mark.parametrize("published", ["[a]", "3", "cifar"])
+def test_published_dataset_that_is_not_known_is_refused(tmp_path, published):
+    path = tmp_path / "mine.yaml"
+    path.write_text(SMALLEST)
+    with pytest.raises(UserError, match=r"data\.source\.published: found .*'fashion-mnist'"):
+        load_config(path, [f"data.source={{kind: idx, published: {published}, name: a, licence: b}}"])

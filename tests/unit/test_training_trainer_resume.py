@@ -1,0 +1,106 @@
+"""A run that was interrupted ends as if it had not been."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.training.trainer import Trainer
+from tests.unit.training_cases import (
+    ARCHITECTURES,
+    BATCH_NORM,
+    DEVIATION,
+    NO_PENALTY,
+    SPEC,
+    assert_equal_bits,
+    assert_equal_states,
+    finished,
+    go_on,
+    interrupt,
+    networks,
+    nothing,
+    trainer,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SHORT = {"total_images": 48, "checkpoint_every_images": 24, "x_flip": True}
+
+
+def assert_a_restart_changes_nothing(folder: Path, *args: Any, **changes: Any) -> Trainer:
+    whole = finished(*args, **changes)
+    interrupt(trainer(*args, **changes), 1, folder)
+    again = go_on(trainer(*args, **changes), folder)
+    assert len(whole.history) == 2
+    assert_equal_states(whole.state(), again.state())
+    start = networks(trainer(*args, **changes))
+    moved = {name.partition(".")[0] for name, tensor in networks(again).items() if not torch.equal(start[name], tensor)}
+    assert moved == {"G", "D", "average"}
+    return again
+
+
+@pytest.mark.parametrize("augmentation", ["none", "diffaugment", "ada"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_restart_half_way_changes_no_bit(tmp_path: Path, name: str, augmentation: str) -> None:
+    spec = ARCHITECTURES[name]
+    penalty = NO_PENALTY if spec.discriminator_norm == "batch" else {}
+    # Discriminators this young are never as sure as the usual target wants.
+    ended = assert_a_restart_changes_nothing(
+        tmp_path, spec, augmentation=augmentation, ada_target=-0.9, **SHORT, **penalty
+    )
+    if augmentation == "ada":
+        assert ended.history[0]["augmentation"] > 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "bf16"},
+        {"loss": "wgan_gp", "r1": 0.0, "r2": 0.0, "gp": 10.0},
+        {"accumulation": 2, "schedule": "linear"},
+        {"learning_rate": 1e4, "final_learning_rate": 1e4, "warmup_images": 0},  # with steps that are skipped
+    ],
+    ids=["bf16", "gp", "accumulation", "non-finite"],
+)
+@pytest.mark.parametrize("spec", [SPEC, DEVIATION], ids=["plain", "deviation"])
+def test_nor_does_it_under_other_recipes(tmp_path: Path, spec: Any, changes: dict[str, Any]) -> None:
+    whole = finished(spec, **SHORT | changes)
+    assert (whole.history[0]["skipped"] > 0) == (changes.get("learning_rate") == 1e4)
+    interrupt(trainer(spec, **SHORT | changes), 1, tmp_path)
+    assert_equal_states(whole.state(), go_on(trainer(spec, **SHORT | changes), tmp_path).state())
+
+
+def test_a_checkpoint_is_a_copy_and_training_goes_on_without_it() -> None:
+    run, kept = trainer(augmentation="ada", ada_target=-0.9), []
+    run.run(lambda t, _: kept.append((t.state(), t.state())))
+    first, same = kept[0]
+    assert_equal_states(first, same)
+    again = trainer(augmentation="ada", ada_target=-0.9)
+    again.restore(first)
+    again.run(nothing)
+    assert_equal_states(first, same)  # going on from it did not change it either
+    assert_equal_bits(networks(again), networks(run))
+
+
+def test_a_finished_run_that_is_restored_trains_no_further() -> None:
+    done, again = finished(), trainer()
+    before = networks(done)
+    again.restore(done.state())
+    again.run(lambda *_: pytest.fail("a checkpoint of a run that is over"))
+    assert_equal_bits(networks(again), before)
+
+
+def test_the_recipe_s_seed_alone_decides() -> None:
+    torch.manual_seed(1)
+    first = networks(finished(total_images=16))
+    torch.manual_seed(2)
+    assert_equal_bits(first, networks(finished(total_images=16)))
+    other = networks(finished(total_images=16, seed=1))
+    assert not torch.equal(other["G.last.weight"], first["G.last.weight"])
+
+
+def test_batch_statistics_come_back_too(tmp_path: Path) -> None:
+    again = assert_a_restart_changes_nothing(tmp_path, BATCH_NORM, **SHORT, **NO_PENALTY)
+    statistics = [name for name in networks(again) if "running_mean" in name]
+    assert {name.partition(".")[0] for name in statistics} == {"G", "D", "average"}

@@ -1,0 +1,227 @@
+"""Two workers: equal replicas, that learn what one worker learns, and may become one worker on the way."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import Tensor, nn
+
+from pipeline.models.spec import PairSpec
+from pipeline.training.diagnostics import DIAGNOSTICS
+from pipeline.training.replicas import Place, average_buffers, from_first_worker, mean_over_workers
+from pipeline.training.trainer import Trainer, TrainingStoppedError
+from tests.unit.training_cases import (
+    ARCHITECTURES,
+    BATCH_NORM,
+    DEVIATION,
+    NO_PENALTY,
+    SPEC,
+    assert_equal_bits,
+    assert_equal_states,
+    go_on,
+    interrupt,
+    networks,
+    nothing,
+    restored,
+    trainer,
+)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair and a recipe that differ from the usual ones."""
+
+    spec: PairSpec = SPEC
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    def trainer(self, place: Place | None = None, **changes: Any) -> Trainer:
+        return trainer(self.spec, place, **{"total_images": 48, "checkpoint_every_images": 24} | self.changes | changes)
+
+    def finished(self, place: Place | None = None) -> dict[str, Any]:
+        run = self.trainer(place)
+        run.run(nothing)
+        return end_of(run)
+
+
+def of_loss(name: str, **penalties: float) -> Case:
+    return Case(changes={"loss": name, **NO_PENALTY, **penalties})
+
+
+CASES = {
+    "minimax": of_loss("minimax", r1=0.1),
+    "non_saturating": of_loss("non_saturating", r2=0.1),
+    "maximum_likelihood": of_loss("maximum_likelihood"),
+    "hinge": of_loss("hinge", r1=0.1),
+    "least_squares": of_loss("least_squares", gp=1.0),
+    "wgan_gp": of_loss("wgan_gp", gp=10.0),
+    "relativistic": Case(),
+    "accumulation": Case(changes={"accumulation": 2, "gp": 1.0}),
+    "diffaugment": Case(changes={"augmentation": "diffaugment", "x_flip": True}),
+    "ada": Case(changes={"augmentation": "ada", "ada_target": -0.9, "x_flip": True}),
+    "minibatch deviation": Case(DEVIATION),
+    "spectral norm": Case(ARCHITECTURES["resnet, spectral norm"], {"loss": "hinge", **NO_PENALTY}),
+    "mlp": Case(ARCHITECTURES["mlp"]),
+    "r3": Case(ARCHITECTURES["r3"]),
+    "batch norm": Case(BATCH_NORM, {"loss": "non_saturating", **NO_PENALTY}),
+}
+ELASTIC = Case(changes={"total_images": 72, "augmentation": "ada", "ada_target": -0.9})
+EACH_CASE = pytest.mark.parametrize("name", CASES)
+
+
+def end_of(run: Trainer) -> dict[str, Any]:
+    return {"networks": networks(run), "history": run.history, "looks": getattr(run.judge, "looks", None)}
+
+
+# In each of two processes --------------------------------------------------------------------------------------------
+
+
+def _worker(rank: int, folder: str) -> None:
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
+    place = Place(rank, 2)
+    try:
+        results: dict[str, Any] = {
+            name: {"whole": case.finished(place), "restarted": _restarted(case, place, Path(folder, name))}
+            for name, case in CASES.items()
+        }
+        results["elastic"] = _elastic(place, Path(folder, "elastic"))
+        results["drift"] = _drift(place)
+        results["stop"] = _stop(place)
+        results["together"] = _together(place)
+        torch.save(results, f"{folder}/{rank}.pt")
+    finally:
+        dist.destroy_process_group()
+
+
+def _restarted(case: Case, place: Place, folder: Path) -> dict[str, Any]:
+    interrupt(case.trainer(place), 1, folder)
+    dist.barrier()
+    return end_of(go_on(case.trainer(place), folder))
+
+
+def _elastic(place: Place, folder: Path) -> dict[str, Any]:
+    """Two workers, then the first one alone, then two again."""
+    interrupt(ELASTIC.trainer(place), 1, folder)
+    if place.rank == 0:
+        interrupt(restored(ELASTIC.trainer(), folder), 2, folder)
+    dist.barrier()
+    return end_of(go_on(ELASTIC.trainer(place), folder))
+
+
+def _drift(place: Place) -> str:
+    run = Case().trainer(place)
+    if place.rank == 1:
+        with torch.no_grad():
+            next(run.players.generator.parameters()).add_(1e-3)
+    return _error_of(lambda: run.run(nothing), RuntimeError)
+
+
+def _stop(place: Place) -> str:
+    """So high a rate that steps are skipped, which the first worker's evaluation finds."""
+    rate = {"learning_rate": 1e30, "final_learning_rate": 1e30, "warmup_images": 0}
+    run = Case().trainer(place, **rate, policies=dict.fromkeys(DIAGNOSTICS, "stop"))
+    return _error_of(lambda: run.run(nothing), TrainingStoppedError)
+
+
+def _together(place: Place) -> dict[str, Tensor]:
+    norm = nn.BatchNorm1d(2)
+    norm(torch.tensor([[1.0, 2.0], [3.0, 6.0]]) * (1 + place.rank))
+    average_buffers([norm], place)
+    mean = mean_over_workers(torch.tensor([1.0, 4.0]) * place.rank, place)
+    first = from_first_worker(torch.tensor([5, 7]) + place.rank, place)
+    return {"running mean": norm.running_mean, "count": norm.num_batches_tracked, "mean": mean, "first": first}  # type: ignore[dict-item]
+
+
+def _error_of(act: Callable[[], None], kind: type[Exception]) -> str:
+    try:
+        act()
+    except kind as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each of two gloo processes was left with."""
+    folder = tmp_path_factory.mktemp("workers")
+    mp.spawn(_worker, args=(str(folder),), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+# What became of it ---------------------------------------------------------------------------------------------------
+
+
+@EACH_CASE
+def test_the_workers_end_with_equal_replicas(two_workers: list[dict[str, Any]], name: str) -> None:
+    # Statistics of batches among them: the last step always ends in an evaluation.
+    first, second = (worker[name]["whole"]["networks"] for worker in two_workers)
+    assert_equal_bits(first, second)
+
+
+def assert_learnt_the_same(case: Case, shared: dict[str, Any], alone: dict[str, Any], share: float) -> None:
+    start = networks(case.trainer())
+    # Some biases of D have no gradient but rounding noise (a relativistic loss sees differences of logits alone, and
+    # inside the hinge's margin it is the same), of which Adam makes whole steps.
+    for name in [name for name in start if not (name.startswith("D.") and name.endswith("bias"))]:
+        moved, apart = ((alone["networks"][name] - other[name]).norm() for other in (start, shared["networks"]))
+        assert apart <= share * moved + 1e-6, name
+    for one, two in zip(alone["history"], shared["history"], strict=True):
+        # Pairs are formed within a worker's share.
+        figures = [name for name in one if name not in ("discriminator_accuracy", "brightness", "verdict")]
+        assert [two[name] for name in figures] == pytest.approx([one[name] for name in figures], rel=0.01, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "batch norm"])
+def test_two_workers_learn_what_one_learns_from_the_same_global_batch(
+    two_workers: list[dict[str, Any]], name: str
+) -> None:
+    assert_learnt_the_same(CASES[name], two_workers[0][name]["whole"], CASES[name].finished(), 0.01)
+
+
+@EACH_CASE
+def test_a_restart_of_both_changes_no_bit(two_workers: list[dict[str, Any]], name: str) -> None:
+    for worker in two_workers:
+        assert_equal_bits(worker[name]["whole"]["networks"], worker[name]["restarted"]["networks"])
+    whole, restarted = (two_workers[0][name][run]["history"] for run in ("whole", "restarted"))
+    assert len(whole) == 2
+    assert_equal_states(whole, restarted)
+
+
+def test_a_run_may_lose_a_worker_and_get_it_back(two_workers: list[dict[str, Any]]) -> None:
+    first, second = (worker["elastic"] for worker in two_workers)
+    assert_equal_bits(first["networks"], second["networks"])
+    assert [entry["images_seen"] for entry in first["history"]] == [24, 48, 72]
+    assert_learnt_the_same(ELASTIC, first, ELASTIC.finished(), 0.02)
+
+
+def test_only_the_first_worker_judges(two_workers: list[dict[str, Any]]) -> None:
+    assert [worker["relativistic"]["whole"]["looks"] for worker in two_workers] == [2, 0]
+    assert all("brightness" in entry for entry in two_workers[0]["relativistic"]["whole"]["history"])
+
+
+def test_replicas_that_drift_apart_end_the_run_on_every_worker(two_workers: list[dict[str, Any]]) -> None:
+    assert ["drifted apart after 24 images" in worker["drift"] for worker in two_workers] == [True, True]
+
+
+def test_a_stop_that_the_first_worker_orders_ends_the_run_on_every_worker(two_workers: list[dict[str, Any]]) -> None:
+    first, second = (worker["stop"] for worker in two_workers)
+    assert first.startswith("after 24 images: non_finite: ")
+    assert second.startswith("after 24 images: the first worker says why")
+
+
+def test_what_the_workers_do_together(two_workers: list[dict[str, Any]]) -> None:
+    for result in (worker["together"] for worker in two_workers):
+        # A tenth of each batch's mean: (2, 4) for the first worker, twice that for the second.
+        assert result["running mean"].tolist() == pytest.approx([0.3, 0.6])
+        assert result["count"] == 1
+        assert result["mean"].tolist() == [0.5, 2.0]
+        assert result["first"].tolist() == [5, 7]
