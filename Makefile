@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-all lint bench soak schema clean
+.PHONY: repro test test-all lint bench modes soak schema clean
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
@@ -29,6 +29,10 @@ lint: .venv/.ready
 bench: .venv/.ready
 	python -m tests.benchmarks.bench
 
+# About an hour: every loss on the field's synthetic tests.
+modes: .venv/.ready
+	python -m tests.benchmarks.modes
+
 schema: .venv/.ready
 	imagemint schema > conf/schema.json
 
@@ -42,4 +46,4 @@ schema: .venv/.ready
 
 # Removes what the pipeline made, and the environment. DVC's cache (.dvc/cache) stays.
 clean:
-	rm -rf .venv data models datasets metrics runs dvc_plots bench.json .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv data models datasets metrics runs dvc_plots bench.json soak.json .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -88,7 +88,7 @@ class StreamedImages:
         self.order = order
         self.resolution = resolution
         self.device = device
-        self._reader = ThreadPoolExecutor(1, "blocks", initializer=_stay_on_one_core)
+        self._reader = _helper("blocks")
         self._read: dict[int, Future[tuple[Tensor, Tensor]]] = {}
 
     def at(self, position: int, count: int, share: slice) -> tuple[Tensor, Tensor]:
@@ -118,7 +118,7 @@ class StreamedImages:
 
 def prepared(prepare: Callable[[int], Item], numbers: Iterable[int]) -> Generator[tuple[int, Item], None, None]:
     """`(number, prepare(number))` in order, each prepared in another thread while the one before is used."""
-    with ThreadPoolExecutor(1, "batches", initializer=_stay_on_one_core) as ahead:
+    with _helper("batches") as ahead:
         waiting: tuple[int, Future[Item]] | None = None
         for number in numbers:
             following = number, ahead.submit(prepare, number)
@@ -129,6 +129,8 @@ def prepared(prepare: Callable[[int], Item], numbers: Iterable[int]) -> Generato
             yield waiting[0], waiting[1].result()
 
 
-def _stay_on_one_core() -> None:
-    """A second team of OpenMP threads would spin against the step's."""
-    torch.set_num_threads(1)
+def _helper(name: str) -> ThreadPoolExecutor:
+    """One thread beside the step's, for torch on one core: a second team of OpenMP threads would spin against the step's."""
+    # A thread that has not used its own number of cores yet would take over that of the helper.
+    torch.get_num_threads()
+    return ThreadPoolExecutor(1, name, initializer=torch.set_num_threads, initargs=(1,))

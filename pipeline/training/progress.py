@@ -55,6 +55,6 @@ def progress_line(evaluation: Evaluation, total_images: int) -> str:
 
 
 def finding_line(finding: Finding) -> str:
-    """For example "train: collapse after 50,000 images: … (warn)"."""
+    """For example "train: collapse after 50,000 images: …; going on"."""
     done = {"warn": "going on", "rollback": "going back to the best evaluation", "stop": "stopping"}[finding.action]
     return f"train: {finding.diagnostic} after {finding.images_seen:,} images: {finding.message}; {done}"

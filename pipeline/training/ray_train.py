@@ -3,6 +3,7 @@
 import math
 import os
 import shutil
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import save_pair
-from pipeline.storage import read_json, write_json
+from pipeline.storage import read_json, write_atomically, write_json
 from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
 from pipeline.training.diagnostics import Metrics
@@ -63,9 +64,9 @@ class TrainingJob:
     provenance: dict[str, Any]
 
     @property
-    def stopped(self) -> Path:
-        """Where a run that a diagnostic ended says why."""
-        return self.run / "stopped.json"
+    def ended(self) -> Path:
+        """Where a run that would end the same way again says why."""
+        return self.run / "ended.json"
 
 
 def train_on_ray(job: TrainingJob) -> None:
@@ -73,7 +74,7 @@ def train_on_ray(job: TrainingJob) -> None:
     ray_state = job.run / "ray"
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own.
     shutil.rmtree(ray_state, ignore_errors=True)
-    job.stopped.unlink(missing_ok=True)
+    job.ended.unlink(missing_ok=True)
     progress = Queue(actor_options={"num_cpus": 0})
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
@@ -95,11 +96,8 @@ def train_on_ray(job: TrainingJob) -> None:
             trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
-    if job.stopped.exists():
-        raise UserError(
-            f"Training was stopped {read_json(job.stopped, 'reason')['why']}. {kept} Use a lower train.learning_rate, "
-            "stronger penalties, or another policy in train.diagnostics."
-        )
+    if job.ended.exists():
+        raise UserError(f"Training {read_json(job.ended, 'reason')['why']} {kept}")
     shutil.rmtree(ray_state, ignore_errors=True)
 
 
@@ -109,14 +107,36 @@ def _reason(error: BaseException) -> str:
 
 
 def _worker(config: dict[str, Any]) -> None:
+    """Trains; what would happen again is told to the driver, since Ray starts a worker that raises anew."""
     job: TrainingJob = config["job"]
-    progress: Queue = config["progress"]
+    context = ray.train.get_context()
+    try:
+        _train(job, config["progress"])
+    except TrainingStoppedError as error:  # on every worker
+        why = f"was stopped {error}. Use a lower train.learning_rate, stronger penalties, or another policy in train.diagnostics."
+    except UserError as error:
+        if context.get_world_size() > 1:
+            raise  # the others would wait for this one for ever
+        why = f"failed: {error}"
+    except Exception as error:
+        if context.get_world_size() > 1:
+            raise
+        details = job.run / "error.txt"
+        write_atomically(details, traceback.format_exc().encode())
+        why = f"failed: {type(error).__name__}: {error}. More in {details}."
+    else:
+        return
+    if context.get_world_rank() == 0:
+        write_json(job.ended, {"why": why})
+
+
+def _train(job: TrainingJob, progress: Queue) -> None:
     context = ray.train.get_context()
     torch.set_num_threads(job.threads)
     torch.set_flush_denormal(True)  # dying activations would slow the CPU down many times
     place = Place(context.get_world_rank(), context.get_world_size(), get_device())
     images = _real_images(job, place, context.get_local_world_size())
-    judge = job.make_judge()
+    judge = job.make_judge() if place.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, place, judge)
 
     def warn(message: str) -> None:
@@ -132,10 +152,11 @@ def _worker(config: dict[str, Any]) -> None:
     with CheckpointWriter(job.run / "checkpoints") as checkpoints:
 
         def on_checkpoint(trainer: Trainer, evaluation: Evaluation) -> None:
-            if place.rank == 0:
+            if judge is not None:
                 if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
                     checkpoints.save(len(trainer.history), trainer.state())
-                _draw(job.run / "samples", trainer, judge)
+                if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
+                    _draw(job.run / "samples", trainer, judge)
                 progress.put(progress_line(evaluation, job.recipe.total_images))
                 for finding in evaluation.findings:
                     progress.put(finding_line(finding))
@@ -143,13 +164,7 @@ def _worker(config: dict[str, Any]) -> None:
                     board.add(evaluation.metrics, job.run / "samples")
             ray.train.report(evaluation.metrics)
 
-        try:
-            trainer.run(on_checkpoint)
-        except TrainingStoppedError as error:
-            # Raised further, it would make Ray start the run again, which comes to the same stop.
-            if place.rank == 0:
-                write_json(job.stopped, {"why": str(error)})
-            return
+        trainer.run(on_checkpoint)
     if place.rank == 0:
         _export(job, trainer)
 

@@ -23,13 +23,13 @@ class BoardWriter:
         self._writer = SummaryWriter(str(folder), purge_step=self.evaluations + 1)
 
     def add(self, metrics: Metrics, pictures: Path) -> None:
-        """The figures of a new evaluation, and the newest of `pictures`."""
+        """The figures of a new evaluation, and those of its pictures that there are."""
         self.evaluations += 1
         for name, value in metrics.items():
             self._writer.add_scalar(name, value, self.evaluations)
-        for picture in (f"images-{int(metrics['images_seen']):09d}.png", "interpolation.png"):
-            pixels = decode_png((pictures / picture).read_bytes(), channels=3)
-            self._writer.add_image(
-                picture.partition("-")[0].removesuffix(".png"), pixels, self.evaluations, dataformats="HWC"
-            )
+        drawn = {"images": f"images-{int(metrics['images_seen']):09d}.png", "interpolation": "interpolation.png"}
+        for name, file in drawn.items():
+            if (pictures / file).exists():  # after a rollback nothing new is drawn
+                pixels = decode_png((pictures / file).read_bytes(), channels=3)
+                self._writer.add_image(name, pixels, self.evaluations, dataformats="HWC")
         self._writer.flush()

@@ -61,10 +61,10 @@ class Trainer:
         recipe: how to train them.
         images: the real images.
         place: this worker.
-        judge: measures the averaged generator, on the first worker.
+        judge: measures the averaged generator; None on every worker but the first.
     """
 
-    def __init__(self, spec: PairSpec, recipe: Recipe, images: RealImages, place: Place, judge: Judge) -> None:
+    def __init__(self, spec: PairSpec, recipe: Recipe, images: RealImages, place: Place, judge: Judge | None) -> None:
         self.spec = spec
         self.recipe = recipe
         self.images = images
@@ -203,15 +203,17 @@ class Trainer:
 
     def _evaluate(self, images_per_s: float) -> Evaluation:
         self.players.reconcile()
-        metrics, findings = self._figures(), []
-        if self.place.rank == 0:
+        metrics = self._figures()
+        findings: list[Finding] = []
+        better = False
+        if self.judge is not None:
             with _evaluating(self.players.discriminator):
                 metrics |= self.judge(self.players.average, self.players.discriminator)
+            findings = diagnose(Evaluations([*self.history, metrics], self.judge.criterion), self.recipe.policies)
+            better = self._is_better(metrics, self.judge.criterion)
         self.history.append(metrics)
-        if self.place.rank == 0:
-            findings = diagnose(Evaluations(self.history, self.judge.criterion), self.recipe.policies)
-            self.findings += findings
-        action, better = self._agree(hardest(findings), self._is_better(metrics))
+        self.findings += findings
+        action, better = self._agree(hardest(findings), better)
         if action == "rollback" and self.rollbacks == ROLLBACK_LIMIT:
             action = "stop"
         if better and action not in ("rollback", "stop"):
@@ -230,10 +232,7 @@ class Trainer:
             figures["augmentation"] = float(self.players.augment.p)
         return figures
 
-    def _is_better(self, metrics: Metrics) -> bool:
-        if self.place.rank != 0:
-            return False
-        criterion = self.judge.criterion
+    def _is_better(self, metrics: Metrics, criterion: str) -> bool:
         best = self.best.metrics[criterion] if self.best.metrics else math.inf
         return math.isfinite(metrics[criterion]) and metrics[criterion] < best
 

@@ -40,7 +40,7 @@ class Steps:
         pixels = torch.randint(0, 256, size, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         labels = torch.arange(IMAGES) % max(spec.classes, 1)
         images = ResidentImages(pixels, labels, DataOrder(IMAGES, 0), spec.resolution, place.device)
-        self.trainer = Trainer(spec, recipe, images, place, judge=None)  # type: ignore[arg-type]  # no evaluation is reached
+        self.trainer = Trainer(spec, recipe, images, place, judge=None)
         self._batches = prepared(self.trainer.prepare, range(10**9))
 
     def advance(self) -> None:

@@ -1,31 +1,99 @@
-"""Killed between two checkpoints and run again, training gives the weights of an unbroken run."""
+"""Killed at any moment and run again, training gives the weights of an unbroken run."""
 
+import json
+import random
 import signal
 import subprocess
+import time
 from pathlib import Path
 
-from tests.project import ROOT, Places, environment
+import pytest
+
+from tests.project import ROOT, SMALL, Places, environment
+
+WEIGHTS = ("generator.safetensors", "discriminator.safetensors")
 
 
-def test_killed_after_a_checkpoint_it_goes_on_from_there_to_the_same_weights(trained: Places, tmp_path: Path) -> None:
-    broken = Places(tmp_path)
-    options = ["--data", str(trained.data)]
-    broken.model.mkdir(parents=True)
-    for name in ("embedder.safetensors", "embedder.json"):
-        (broken.model / name).write_bytes((trained.model / name).read_bytes())
-    process = subprocess.Popen(
-        broken.command("train", *options),
+def start(places: Places, *options: str, settings: tuple[str, ...] = SMALL) -> subprocess.Popen[str]:
+    """Starts training in a process of its own."""
+    return subprocess.Popen(
+        places.command("train", *options, settings=settings),
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
+
+
+def kill_after(process: subprocess.Popen[str], words: str) -> None:
+    """Kill -9 as soon as training has said `words`."""
     assert process.stdout is not None
     for line in process.stdout:
-        if "6,400 of 12,800 images" in line:
+        if words in line:
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+def beside(trained: Places, folder: Path) -> Places:
+    """A place of its own for training, with the same embedder."""
+    places = Places(folder)
+    places.model.mkdir(parents=True)
+    for name in ("embedder.safetensors", "embedder.json"):
+        (places.model / name).write_bytes((trained.model / name).read_bytes())
+    return places
+
+
+def weights(places: Places) -> list[bytes]:
+    return [(places.model / name).read_bytes() for name in WEIGHTS]
+
+
+def test_killed_after_a_checkpoint_it_goes_on_from_there_to_the_same_weights(trained: Places, tmp_path: Path) -> None:
+    broken, options = beside(trained, tmp_path), ["--data", str(trained.data)]
+    kill_after(start(broken, *options), "6,400 of 12,800 images")
     assert not (broken.model / "model.json").exists()
 
     said = broken.stage("train", *options)
+    assert "going on from 6,400 images" in said
     assert "6,400 of 12,800 images" not in said
-    for name in ("generator.safetensors", "discriminator.safetensors"):
-        assert (broken.model / name).read_bytes() == (trained.model / name).read_bytes()
+    assert weights(broken) == weights(trained)
+
+
+def test_a_run_goes_on_with_fewer_and_with_more_workers(trained: Places, tmp_path: Path) -> None:
+    places, data = beside(trained, tmp_path), ["--data", str(trained.data)]
+    settings = (*SMALL, "train.checkpoint_every_images=3200")
+    one, two = [*data, "--set", "cluster.train_workers=1"], [*data, "--set", "cluster.train_workers=2"]
+    kill_after(start(places, *two, settings=settings), "3,200 of 12,800 images")
+    kill_after(start(places, *one, settings=settings), "6,400 of 12,800 images")
+    said = places.stage("train", *two, settings=settings)
+    assert "2 worker(s)" in said
+    assert "going on from 6,400 images" in said
+    (run,) = (places.root / "runs").glob("train-*/")
+    history = json.loads((run / "history.json").read_text())
+    assert [entry["images_seen"] for entry in history] == [3200, 6400, 9600, 12800]
+    assert history[-1]["validation_label_accuracy"] > 0.5
+
+
+@pytest.mark.soak
+def test_killed_at_twenty_random_moments_the_weights_are_the_same(trained: Places, tmp_path: Path) -> None:
+    """Each run is killed again and again until it ends; the figures go to soak.json."""
+    moments, kills, runs = random.Random(0), 0, []
+    settings = (*SMALL, "train.total_images=51200", "train.checkpoint_every_images=3200", "cluster.train_workers=1")
+    data = ["--data", str(trained.data)]
+    unbroken = beside(trained, tmp_path / "unbroken")
+    unbroken.stage("train", *data, settings=settings)
+    while kills < 20:
+        broken, moments_killed = beside(trained, tmp_path / str(len(runs))), []
+        while True:
+            process, moment = start(broken, *data, settings=settings), moments.uniform(1, 18)
+            try:
+                # The moment is what is random here; nothing waits for anything.
+                process.communicate(timeout=moment)
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+                moments_killed.append(round(moment, 1))
+        assert process.returncode == 0
+        assert weights(broken) == weights(unbroken)
+        kills += len(moments_killed)
+        runs.append({"killed_after_s": moments_killed, "equal": True})
+    result = {"training": {"kills": kills, "runs": runs, "ended": time.strftime("%Y-%m-%d")}}
+    (ROOT / "soak.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

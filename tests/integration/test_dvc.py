@@ -1,5 +1,7 @@
 """A real DVC repository: repro, metrics, push to a remote, pull in another clone."""
 
+import csv
+import io
 import json
 import shutil
 import subprocess
@@ -52,6 +54,13 @@ def test_repro_again_changes_nothing(repository: Path) -> None:
     said = succeed("dvc", "repro", cwd=repository)
     assert "Data and pipelines are up to date" in said
     assert git(repository, "status", "--porcelain") == ""
+
+
+def test_experiments_show_figures_beside_parameters(repository: Path) -> None:
+    row = next(csv.DictReader(io.StringIO(succeed("dvc", "exp", "show", "--csv", cwd=repository))))
+    figures = {name.rpartition(":")[2]: value for name, value in row.items()}
+    assert float(figures["validation_fd_domain"]) > 0
+    assert figures["train.loss"] == "relativistic"
 
 
 def test_everything_made_is_out_of_git_and_in_the_lock(repository: Path) -> None:

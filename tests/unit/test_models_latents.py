@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
-from pipeline.models.latents import balanced_labels, latents
+from pipeline.models.latents import balanced_labels, latents, path_between
 
 PRIORS = pytest.mark.parametrize("prior", ["normal", "uniform"])
 FIRST = st.integers(0, 2**50)
@@ -70,3 +70,33 @@ def test_labels_are_addressed_by_index_and_balanced_in_every_range(first: int, c
 
 def test_labels_of_no_classes_are_all_the_same() -> None:
     assert balanced_labels(5, 4, classes=0).tolist() == [0, 0, 0, 0]
+
+
+# From one to another -------------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(2, 64), count=st.integers(2, 12))
+def test_a_path_between_normal_latents_goes_along_the_arc_in_equal_steps(seed: int, size: int, count: int) -> None:
+    first, last = latents(seed, 0, 2, size, "normal").double()
+    first, last = (3 * end / end.norm() for end in (first, last))  # of one length, so that the arc is part of a circle
+    assume(abs(first @ last) < 9 * 0.999)
+    path = path_between(first, last, count, "normal")
+    torch.testing.assert_close(path[[0, -1]], torch.stack([first, last]), rtol=1e-4, atol=1e-4)
+    assert path.norm(dim=1).tolist() == pytest.approx([3.0] * count, rel=1e-4)
+    steps = (path[1:] - path[:-1]).norm(dim=1).tolist()
+    assert steps == pytest.approx([steps[0]] * len(steps), rel=1e-4)
+
+
+def test_a_path_between_uniform_latents_is_a_line_within_the_range() -> None:
+    first, last = latents(3, 0, 2, 6, "uniform")
+    path = path_between(first, last, 5, "uniform")
+    torch.testing.assert_close(path, torch.stack([first + (last - first) * share for share in (0, 0.25, 0.5, 0.75, 1)]))
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0, -1.0])
+@pytest.mark.parametrize("size", [1, 5])
+def test_a_path_between_latents_on_one_line_is_still_one(factor: float, size: int) -> None:
+    first = latents(3, 0, 1, size, "normal")[0]
+    path = path_between(first, factor * first, 5, "normal")
+    torch.testing.assert_close(path[[0, -1]], torch.stack([first, factor * first]))
+    assert path.isfinite().all()

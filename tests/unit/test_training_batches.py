@@ -1,5 +1,7 @@
 """Real images on their way to the step: the same ones wherever they are held, and no more of them than are needed."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +14,7 @@ from torch import Tensor
 
 from pipeline.training.batches import ResidentImages, StepInputs, StreamedImages, prepared
 from pipeline.training.order import DataOrder
+from tests.project import ROOT
 
 CPU = torch.device("cpu")
 LABELS = torch.arange(57) % 5
@@ -170,6 +173,19 @@ def test_when_closed_nothing_more_is_prepared_and_no_thread_is_left() -> None:
         next(batches), next(batches)
     assert made == [0, 1, 2]
     assert threading.active_count() == threads
+
+
+def test_preparing_takes_one_core_and_leaves_the_step_its_own() -> None:
+    # In a new process, where no thread has settled its number of cores.
+    code = """
+import torch
+from pipeline.training.batches import prepared
+torch.set_num_threads(2)
+assert [used for _, used in prepared(lambda _: torch.get_num_threads(), range(2))] == [1, 1]
+assert torch.get_num_threads() == 2, torch.get_num_threads()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 # Parts ---------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import logsigmoid
@@ -103,12 +103,14 @@ def best_verdict_is(name: str, p: list[int], q: list[int], optimum: Tensor) -> N
 
 
 @given(p=SHARES, q=SHARES, name=st.sampled_from(CROSS_ENTROPY))
+@settings(max_examples=30)
 def test_the_best_cross_entropy_verdict_is_the_log_of_the_density_ratio(p: list[int], q: list[int], name: str) -> None:
     densities = [torch.tensor(shares, dtype=torch.float64) / sum(shares) for shares in (p, q)]
     best_verdict_is(name, p, q, (densities[0] / densities[1]).log())
 
 
 @given(p=SHARES, q=SHARES)
+@settings(max_examples=30)
 def test_the_best_least_squares_verdict_is_the_densities_difference_over_their_sum(p: list[int], q: list[int]) -> None:
     real, fake = (torch.tensor(shares, dtype=torch.float64) / sum(shares) for shares in (p, q))
     best_verdict_is("least_squares", p, q, (real - fake) / (real + fake))

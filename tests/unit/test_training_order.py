@@ -41,17 +41,26 @@ def test_the_order_does_not_depend_on_how_positions_are_cut_into_batches(
     assert torch.equal(torch.cat(parts), whole)
 
 
+def ends_of_windows(order: DataOrder, epoch: int) -> list[int]:
+    """Positions, told from the images alone: a window is so many blocks, and ends with the last image of them."""
+    blocks = (order.indices(epoch * order.size, order.size) // order.block).tolist()
+    seen = list(dict.fromkeys(blocks))
+    windows = [seen[first : first + order.window] for first in range(0, len(seen), order.window)]
+    last = {block: position for position, block in enumerate(blocks)}
+    return [epoch * order.size + 1 + max(last[block] for block in window) for window in windows]
+
+
 @given(size=st.integers(1, 60), seed=SEEDS, layout=LAYOUTS, position=st.integers(0, 300))
-def test_the_blocks_ahead_hold_every_image_up_to_the_end_of_the_next_window(
+def test_the_blocks_ahead_are_those_of_the_images_up_to_the_end_of_the_next_window(
     size: int, seed: int, layout: dict[str, int], position: int
 ) -> None:
     order = DataOrder(size, seed, **layout)
-    ahead = order.blocks_ahead(position)
-    assert len(ahead) <= 2 * layout["window"]
-    # A window of whole blocks, and less where the data ends: one image from here is in it, and one of the next.
-    least = 1 + min(layout["window"] * layout["block"], size) - (layout["block"] - 1 if size % layout["block"] else 0)
-    needed = order.indices(position, max(min(least, size), 1)) // layout["block"]
-    assert set(needed.tolist()) <= set(ahead)
+    epoch = position // size
+    ends = [*ends_of_windows(order, epoch), *ends_of_windows(order, epoch + 1)]
+    starts = [epoch * size, *ends]
+    number = next(number for number, end in enumerate(ends) if position < end)
+    images = order.indices(starts[number], ends[number + 1] - starts[number])
+    assert set(order.blocks_ahead(position)) == set((images // order.block).tolist())
 
 
 @given(seed=SEEDS, layout=LAYOUTS)

@@ -2,20 +2,21 @@
 
 import pytest
 
-from pipeline.training.progress import progress_line
+from pipeline.training.diagnostics import POLICIES, Finding
+from pipeline.training.progress import finding_line, progress_line
+from pipeline.training.trainer import Evaluation
 
 
 def line(seen: int, rate: float, total: int) -> str:
     metrics = {
         "images_seen": seen,
-        "images_per_s": rate,
         "discriminator_loss": 0.6934,
         "generator_loss": 1.25,
         "validation_fd_domain": 123.46,
         "validation_label_accuracy": 0.987,
         "validation_diversity_min": 0.812,
     }
-    return progress_line(metrics, total)
+    return progress_line(Evaluation(metrics, [], None, rate), total)
 
 
 def test_it_says_how_far_how_fast_how_long_and_how_good() -> None:
@@ -35,3 +36,11 @@ def test_time_left_is_in_minutes_and_seconds(seen: int, total: int, expected: st
 def test_at_the_end_nothing_is_left() -> None:
     assert "(100%)" in line(600, 10, 600)
     assert "| 0:00 left |" in line(610, 10, 600)
+
+
+def test_a_finding_says_when_what_and_what_is_done() -> None:
+    finding = Finding(50_000, "collapse", "the images differ too little", "rollback")
+    assert finding_line(finding) == (
+        "train: collapse after 50,000 images: the images differ too little; going back to the best evaluation"
+    )
+    assert len({finding_line(Finding(1, "collapse", "too little", action)) for action in POLICIES}) == 3

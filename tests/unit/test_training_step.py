@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.training.augment import DiffAugment
 from pipeline.training.losses import LOSSES
 from pipeline.training.step import Penalties
-from tests.unit.training_cases import BATCH_NORM, SPEC, Duel, copies, equal, gradients, moments
+from tests.unit.tiny import SPEC
+from tests.unit.training_cases import BATCH_NORM, Duel, copies, equal, gradients, moments
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -165,6 +167,32 @@ def test_minibatch_deviation_sees_the_same_groups_in_parts() -> None:
     whole.play(), halves.play()
     for first, second in zip(gradients(whole.D), gradients(halves.D), strict=True):
         torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-5)
+
+
+# Augmentation --------------------------------------------------------------------------------------------------------
+
+
+def test_real_fake_and_the_generator_s_fake_are_augmented_by_draws_of_their_own() -> None:
+    duel, seen = Duel(penalties=Penalties(gp=0.5), augmentation="diffaugment"), {}
+    augment, inputs, fake = DiffAugment(), duel.inputs, duel.fakes()
+    assert inputs.draws is not None
+    on_real, on_fake, in_its_turn = inputs.draws.unbind(1)
+
+    def verdicts(images: Tensor, draws: Tensor) -> Tensor:
+        return duel.D(augment(images, draws), inputs.labels)
+
+    def note(*_: Any) -> None:
+        seen["generator"] = duel.loss.generator(verdicts(inputs.real, on_real), verdicts(fake, in_its_turn)).detach()
+
+    duel.D_optimizer.register_step_post_hook(note)
+    # The penalty is on the images as they were before, and mixtures are augmented as the fakes are.
+    mixed = torch.lerp(fake, inputs.real, inputs.mix[:, None, None, None]).requires_grad_()
+    (slopes,) = torch.autograd.grad(verdicts(mixed, on_fake).sum(), mixed)
+    penalty = 0.5 * (slopes.flatten(1).norm(dim=1) - 1).square().mean()
+    loss = duel.loss.discriminator(verdicts(inputs.real, on_real), verdicts(fake, on_fake)).detach() + penalty
+    result = duel.play()
+    torch.testing.assert_close(result.discriminator_loss, loss)
+    torch.testing.assert_close(result.generator_loss, seen["generator"])
 
 
 # Batch norm ----------------------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from pipeline.training.diagnostics import Metrics
 from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import ADAPT_EVERY, Trainer
+from tests.unit.tiny import SPEC
 from tests.unit.training_cases import (
     RECIPE,
-    SPEC,
     Eye,
     assert_equal_bits,
     assert_equal_states,
@@ -31,7 +31,6 @@ class Witness(Eye):
     """Gives the distances that it was told to, one a checkpoint, and keeps the weights that it saw."""
 
     def __init__(self, *distances: float) -> None:
-        super().__init__()
         self.distances = distances
         self.seen: list[dict[str, Tensor]] = []
         self.modes: list[tuple[bool, bool]] = []

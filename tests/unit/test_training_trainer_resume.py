@@ -5,18 +5,23 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from pipeline.training.batches import ResidentImages, StreamedImages
+from pipeline.training.order import DataOrder
 from pipeline.training.trainer import Trainer
+from tests.unit.tiny import SPEC
 from tests.unit.training_cases import (
     ARCHITECTURES,
     BATCH_NORM,
     DEVIATION,
     NO_PENALTY,
-    SPEC,
+    RECIPE,
     assert_equal_bits,
     assert_equal_states,
     finished,
     go_on,
+    images_for,
     interrupt,
     networks,
     nothing,
@@ -69,6 +74,30 @@ def test_nor_does_it_under_other_recipes(tmp_path: Path, spec: Any, changes: dic
     assert (whole.history[0]["skipped"] > 0) == (changes.get("learning_rate") == 1e4)
     interrupt(trainer(spec, **SHORT | changes), 1, tmp_path)
     assert_equal_states(whole.state(), go_on(trainer(spec, **SHORT | changes), tmp_path).state())
+
+
+class Shelf:
+    """The images of a run on disk, as far as it can tell."""
+
+    def __init__(self, images: ResidentImages) -> None:
+        self.images = images
+
+    def load(self, block: int) -> tuple[Tensor, Tensor]:
+        rows = slice(block * self.images.order.block, (block + 1) * self.images.order.block)
+        return self.images.images[rows], self.images.labels[rows]
+
+
+def test_streamed_images_train_to_the_same_bits_with_and_without_a_restart(tmp_path: Path) -> None:
+    def run(streamed: bool) -> Trainer:
+        images = images_for(RECIPE)
+        order = DataOrder(20, RECIPE.seed, block=3, window=4)
+        shelf = StreamedImages(Shelf(images), order, SPEC.resolution, torch.device("cpu"))
+        return trainer(images=shelf if streamed else images, **SHORT)
+
+    whole = run(streamed=False)
+    whole.run(nothing)
+    interrupt(run(streamed=True), 1, tmp_path)
+    assert_equal_states(whole.state(), go_on(run(streamed=True), tmp_path).state())
 
 
 def test_a_checkpoint_is_a_copy_and_training_goes_on_without_it() -> None:

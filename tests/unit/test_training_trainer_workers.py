@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from pipeline.models.spec import PairSpec
 from pipeline.training.diagnostics import DIAGNOSTICS
 from pipeline.training.replicas import Place, average_buffers, from_first_worker, mean_over_workers
-from pipeline.training.trainer import Trainer, TrainingStoppedError
+from pipeline.training.trainer import ROLLBACK_LIMIT, Trainer, TrainingStoppedError
+from tests.unit.tiny import SPEC
 from tests.unit.training_cases import (
     ARCHITECTURES,
     BATCH_NORM,
     DEVIATION,
     NO_PENALTY,
-    SPEC,
     assert_equal_bits,
     assert_equal_states,
     go_on,
@@ -77,7 +77,7 @@ EACH_CASE = pytest.mark.parametrize("name", CASES)
 
 
 def end_of(run: Trainer) -> dict[str, Any]:
-    return {"networks": networks(run), "history": run.history, "looks": getattr(run.judge, "looks", None)}
+    return {"networks": networks(run), "history": run.history}
 
 
 # In each of two processes --------------------------------------------------------------------------------------------
@@ -95,7 +95,8 @@ def _worker(rank: int, folder: str) -> None:
         }
         results["elastic"] = _elastic(place, Path(folder, "elastic"))
         results["drift"] = _drift(place)
-        results["stop"] = _stop(place)
+        results["stop"] = _ends_badly(place, "stop")
+        results["rollback"] = _ends_badly(place, "rollback")
         results["together"] = _together(place)
         torch.save(results, f"{folder}/{rank}.pt")
     finally:
@@ -125,11 +126,11 @@ def _drift(place: Place) -> str:
     return _error_of(lambda: run.run(nothing), RuntimeError)
 
 
-def _stop(place: Place) -> str:
-    """So high a rate that steps are skipped, which the first worker's evaluation finds."""
+def _ends_badly(place: Place, policy: str) -> dict[str, Any]:
+    """So high a rate, also after rollbacks, that steps are skipped, which the first worker's evaluation finds."""
     rate = {"learning_rate": 1e30, "final_learning_rate": 1e30, "warmup_images": 0}
-    run = Case().trainer(place, **rate, policies=dict.fromkeys(DIAGNOSTICS, "stop"))
-    return _error_of(lambda: run.run(nothing), TrainingStoppedError)
+    run = Case().trainer(place, **rate, policies=dict.fromkeys(DIAGNOSTICS, policy))
+    return {"error": _error_of(lambda: run.run(nothing), TrainingStoppedError), "rollbacks": run.rollbacks}
 
 
 def _together(place: Place) -> dict[str, Tensor]:
@@ -203,9 +204,11 @@ def test_a_run_may_lose_a_worker_and_get_it_back(two_workers: list[dict[str, Any
     assert_learnt_the_same(ELASTIC, first, ELASTIC.finished(), 0.02)
 
 
-def test_only_the_first_worker_judges(two_workers: list[dict[str, Any]]) -> None:
-    assert [worker["relativistic"]["whole"]["looks"] for worker in two_workers] == [2, 0]
-    assert all("brightness" in entry for entry in two_workers[0]["relativistic"]["whole"]["history"])
+def test_only_the_first_worker_judges_and_both_know_the_means(two_workers: list[dict[str, Any]]) -> None:
+    first, second = (worker["relativistic"]["whole"]["history"] for worker in two_workers)
+    for judged, unjudged in zip(first, second, strict=True):
+        assert judged.keys() - unjudged.keys() == {"brightness", "verdict"}
+        assert {name: judged[name] for name in unjudged} == unjudged
 
 
 def test_replicas_that_drift_apart_end_the_run_on_every_worker(two_workers: list[dict[str, Any]]) -> None:
@@ -213,9 +216,14 @@ def test_replicas_that_drift_apart_end_the_run_on_every_worker(two_workers: list
 
 
 def test_a_stop_that_the_first_worker_orders_ends_the_run_on_every_worker(two_workers: list[dict[str, Any]]) -> None:
-    first, second = (worker["stop"] for worker in two_workers)
+    first, second = (worker["stop"]["error"] for worker in two_workers)
     assert first.startswith("after 24 images: non_finite: ")
     assert second.startswith("after 24 images: the first worker says why")
+
+
+def test_the_workers_go_back_together_and_give_up_together(two_workers: list[dict[str, Any]]) -> None:
+    assert [worker["rollback"]["rollbacks"] for worker in two_workers] == [ROLLBACK_LIMIT] * 2
+    assert all(f"{ROLLBACK_LIMIT} rollbacks" in worker["rollback"]["error"] for worker in two_workers)
 
 
 def test_what_the_workers_do_together(two_workers: list[dict[str, Any]]) -> None:

@@ -138,18 +138,14 @@ class Eye:
 
     criterion = "brightness"
 
-    def __init__(self) -> None:
-        self.looks = 0
-
     @torch.no_grad()
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> Metrics:
-        self.looks += 1
         labels = torch.arange(SPEC.classes)
         images = generator(torch.ones(SPEC.classes, SPEC.latent_size), labels)
         return {"brightness": float(images.mean()), "verdict": float(discriminator(images, labels).mean())}
 
 
-def images_for(recipe: Recipe, spec: PairSpec = SPEC, count: int = 20) -> RealImages:
+def images_for(recipe: Recipe, spec: PairSpec = SPEC, count: int = 20) -> ResidentImages:
     """Noise in every class, in an order of several windows."""
     random = torch.Generator().manual_seed(0)
     shape = (count, spec.channels, spec.image_size, spec.image_size)
@@ -165,9 +161,10 @@ def trainer(
     images: RealImages | None = None,
     **changes: Any,
 ) -> Trainer:
-    """A run of `RECIPE`, but for `changes`."""
-    recipe = replace(RECIPE, **changes)
-    return Trainer(spec, recipe, images or images_for(recipe, spec), place or Place(), judge or Eye())
+    """A run of `RECIPE`, but for `changes`; an `Eye` judges it, on the first worker."""
+    recipe, place = replace(RECIPE, **changes), place or Place()
+    judge = judge or Eye() if place.rank == 0 else None
+    return Trainer(spec, recipe, images or images_for(recipe, spec), place, judge)
 
 
 OnCheckpoint = Callable[[Trainer, Evaluation], None]
