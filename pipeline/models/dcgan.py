@@ -17,7 +17,9 @@ from torch.nn import functional as F
 from pipeline.models.layers import (
     BASE,
     ClassCode,
+    MapToVector,
     ProjectionHead,
+    VectorToMap,
     deviation_layer,
     discriminator_normalisation,
     generator_normalisation,
@@ -40,7 +42,7 @@ class Generator(nn.Module):
         widths = [spec.width * 2 ** (stages - 1 - stage) for stage in range(stages)]
         bias = norm == "none"
         self.code = ClassCode(spec.classes, spec.latent_size)
-        self.first = nn.ConvTranspose2d(self.code.size, widths[0], BASE, bias=bias)
+        self.first = VectorToMap(self.code.size, widths[0], BASE, bias=bias)
         upsample = [
             nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
         ]
@@ -78,7 +80,7 @@ class Discriminator(nn.Module):
             nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
         )
         self.deviation = deviation_layer(spec)
-        self.features = nn.Conv2d(widths[-1] + spec.minibatch_deviation, features, BASE, bias=bias)
+        self.features = MapToVector(widths[-1] + spec.minibatch_deviation, features, BASE, bias=bias)
         self.norms = nn.ModuleList(discriminator_normalisation(norm, width) for width in [*widths[1:], features])
         self.head = ProjectionHead(spec.classes, features)
         if norm == "batch":

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from pipeline.models.spec import PairSpec
@@ -76,6 +77,37 @@ def normalise_spectra(discriminator: nn.Module) -> None:
     for layer in list(discriminator.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
             spectral_norm(layer)
+
+
+class MapToVector(nn.Conv2d):
+    """A convolution whose kernel covers the whole feature map, computed as the matrix product that it is.
+
+    `forward(maps: float [N, C, side, side]) -> float [N, features, 1, 1]`. On CPUs a convolution to a single pixel takes
+    several times as long as the product.
+    """
+
+    def __init__(self, channels: int, features: int, side: int, *, bias: bool) -> None:
+        super().__init__(channels, features, side, bias=bias)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        # Channels last on both sides, as they lie in memory: nothing is copied.
+        weight = self.weight.permute(0, 2, 3, 1).flatten(1)
+        return F.linear(maps.permute(0, 2, 3, 1).flatten(1), weight, self.bias)[:, :, None, None]
+
+
+class VectorToMap(nn.ConvTranspose2d):
+    """A transposed convolution of a single pixel, computed as the matrix product that it is.
+
+    `forward(vectors: float [N, size, 1, 1]) -> float [N, C, side, side]`.
+    """
+
+    def __init__(self, size: int, channels: int, side: int, *, bias: bool) -> None:
+        super().__init__(size, channels, side, bias=bias)
+
+    def forward(self, vectors: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002  # of the base
+        weight = self.weight.permute(2, 3, 1, 0)  # side, side, channels, size
+        maps = F.linear(vectors.flatten(1), weight.flatten(0, 2)).unflatten(1, weight.shape[:3]).permute(0, 3, 1, 2)
+        return maps if self.bias is None else maps + self.bias[:, None, None]
 
 
 class ClassCode(nn.Module):
