@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline.config import load_preset
 from pipeline.config.load import presets
+from pipeline.models.layers import MapToVector, VectorToMap
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.batches import ResidentImages, prepared
 from pipeline.training.order import DataOrder
@@ -127,6 +128,18 @@ def preset_figures(preset: str) -> dict[str, Any]:
         }
 
 
+def plain_layers(network: nn.Module) -> nn.Module:
+    """`network` in the default layout and of torch's own layers, as the example writes them: the same function."""
+    for parent in list(network.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, MapToVector | VectorToMap):
+                kind = nn.Conv2d if isinstance(layer, MapToVector) else nn.ConvTranspose2d
+                plain = kind(layer.in_channels, layer.out_channels, layer.kernel_size, bias=layer.bias is not None)
+                plain.load_state_dict(layer.state_dict())
+                setattr(parent, name, plain)
+    return network.to(memory_format=torch.contiguous_format)
+
+
 def plain_figures() -> dict[str, float]:
     """DCGAN's step beside a loop in the manner of the PyTorch DCGAN example: same networks, batch, loss and Adam.
 
@@ -139,8 +152,7 @@ def plain_figures() -> dict[str, float]:
     margin = (spec.resolution - spec.image_size) // 2
     pixels = F.pad(images.float() / 127.5 - 1, (margin,) * 4, value=-1.0)
     dataset = torch.utils.data.TensorDataset(pixels, torch.arange(IMAGES) % spec.classes)
-    generator = build_generator(spec).to(memory_format=torch.contiguous_format)
-    discriminator = build_discriminator(spec).to(memory_format=torch.contiguous_format)
+    generator, discriminator = plain_layers(build_generator(spec)), plain_layers(build_discriminator(spec))
     adam_g = torch.optim.Adam(generator.parameters(), config.train.learning_rate, betas=config.train.betas)
     adam_d = torch.optim.Adam(discriminator.parameters(), config.train.learning_rate, betas=config.train.betas)
     criterion = nn.BCEWithLogitsLoss()

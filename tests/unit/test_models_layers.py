@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from pipeline.models.layers import (
     CLASS_EMBEDDING_DEVIATION,
     ClassCode,
+    MapToVector,
     MinibatchDeviation,
     ProjectionHead,
+    VectorToMap,
     discriminator_normalisation,
     generator_normalisation,
     normalise_spectra,
@@ -132,3 +134,16 @@ def test_the_deviation_of_bf16_features_is_that_of_their_values() -> None:
     features = (200 + torch.arange(4)[:, None, None, None].expand(4, 3, 2, 2)).bfloat16()
     assert deviation(features).dtype == torch.bfloat16
     torch.testing.assert_close(deviation(features).float(), torch.full((4,), 1.25**0.5), atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_matrix_products_are_the_convolutions_that_they_stand_for(bias: bool, layout: torch.memory_format) -> None:
+    pairs = [
+        (MapToVector(3, 5, 4, bias=bias), nn.Conv2d(3, 5, 4, bias=bias), torch.randn(2, 3, 4, 4)),
+        (VectorToMap(3, 5, 4, bias=bias), nn.ConvTranspose2d(3, 5, 4, bias=bias), torch.randn(2, 3, 1, 1)),
+    ]
+    for product, convolution, inputs in pairs:
+        convolution.load_state_dict(product.state_dict())
+        product.to(memory_format=layout)
+        torch.testing.assert_close(product(inputs.contiguous(memory_format=layout)), convolution(inputs))
