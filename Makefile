@@ -15,8 +15,8 @@ repro: .venv/.ready
 test: .venv/.ready
 	pytest -m "not soak and not slow"
 
-test-all: .venv/.ready
-	pytest -m "not soak"
+test-all: test
+	pytest -m "slow and not soak"
 
 soak: .venv/.ready
 	pytest -m soak --timeout 7200 -s

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def connect() -> Iterator[Resources]:
         _require_ray_at(address)
     import ray  # 2 s to import: not before the checks above
 
+    on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -43,6 +45,8 @@ def connect() -> Iterator[Resources]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
         raise UserError(f"Could not connect to {where}: {str(error).strip().splitlines()[0]}") from None
+    # Ray has put a handler of its own in place, which aborts the process and prints stacks.
+    signal.signal(signal.SIGTERM, on_terminate)
     try:
         total = ray.cluster_resources()
         if total.get("CPU", 0) < 1:

@@ -77,13 +77,17 @@ def _verify(dataset: Path, model: Path | None, records: int) -> None:
     for _ in read_shards(dataset, manifest, findings):
         pass
     folder = model or Path(manifest["model"]["uri"])
-    if model is not None or folder.is_dir():
+    try:
         pair = load_pair(folder)
+    except UserError as error:
+        if model is not None:
+            raise
+        # The checkout's model of that name may be of another time; the files can be checked without it.
+        findings.regenerated = f"no record made again: {error} (or give the model with --model)"
+    else:
         if model is not None and pair.digest != manifest["model"]["digest"]:
             raise UserError(f"--model {model}: not the model that {dataset} was made with.")
         verify_records(dataset, manifest, pair, findings, records)
-    else:
-        findings.regenerated = f"no record made again: no model in {folder} (give one with --model)"
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
         raise UserError(f"{dataset}: {len(findings.problems)} problems\n{listed}")

@@ -5,6 +5,7 @@ import fcntl
 import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,7 +58,11 @@ class Command:
                 ) from None
             if self.fresh:
                 shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(exist_ok=True)
+            try:
+                folder.mkdir(exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+            except OSError as error:
+                raise UserError(f"root: {self.config.root!r}: {folder} cannot be written: {error.strerror}.") from None
             yield folder
 
 

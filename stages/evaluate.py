@@ -9,7 +9,8 @@ from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.classifier import accuracy
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.evaluation.distances import frechet_distance
-from pipeline.evaluation.model_quality import features_of, model_quality, predicted_shares
+from pipeline.evaluation.model_quality import model_quality, predicted_shares
+from pipeline.evaluation.neighbours import coverage
 from pipeline.models.generate import generate_pixels
 from pipeline.models.latents import balanced_labels, latents
 from pipeline.models.precision import resolve_precision
@@ -40,7 +41,8 @@ def evaluate(command: Command) -> None:
 
     train_images, _ = load_split(command.data, "train")
     chosen = np.random.default_rng(seed).permutation(len(train_images))[:count]
-    floor = frechet_distance(features_of(embedder, train_images[chosen]), features_of(embedder, real))
+    real_features, floor_features = embedder.features(real), embedder.features(train_images[chosen])
+    floor = frechet_distance(floor_features.double().numpy(), real_features.double().numpy())
     class_figures = (
         _label_figures(embedder, quality, real, real_labels)
         if spec.conditional
@@ -51,6 +53,7 @@ def evaluate(command: Command) -> None:
         "fd_domain_floor": round(floor, 4),
         "fd_domain_ratio": round(quality["fd_domain"] / floor, 4),
         "coverage": round(quality["coverage"], 4),
+        "coverage_real": round(coverage(floor_features, real_features), 4),
         **class_figures,
         "diversity_min": round(quality["diversity_min"], 4),
         "diversity": _by_class(quality["diversity"], names),

@@ -180,7 +180,9 @@ def _require_extras(config: Config, resources: Resources) -> None:
 
 def _csv(history: list[Metrics]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]))
+    # An evaluation may lack a figure that is not defined there.
+    names = dict.fromkeys(name for metrics in history for name in metrics)
+    writer = csv.DictWriter(text, fieldnames=list(names))
     writer.writeheader()
     writer.writerows(history)
     return text.getvalue()

@@ -1,7 +1,6 @@
 """Every key of a preset: its type, its range, its unit and what it is for.
 
-The rules that span several keys stand at the end, in `Config`: each of them refuses in a second what would
-otherwise fail an hour later.
+The rules that span several keys stand in `rules.py`.
 """
 
 import os
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.config.known import KNOWN_SOURCES
+from pipeline.config.rules import broken_rules
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
@@ -145,7 +145,9 @@ class Diagnostics(Section):
     at most six times. stop: end the run with an error.
     """
 
-    non_finite: Policy = Field("rollback", description="Figures, or gradients of more than 1 % of the steps.")
+    non_finite: Policy = Field(
+        "rollback", description="Losses or the distance to validation, or gradients of more than 1 % of the steps."
+    )
     collapse: Policy = Field("warn", description="Diversity within some class, or on average, below 0.1 of real.")
     overpowering: Policy = Field(
         "warn",
@@ -256,12 +258,6 @@ GATED_METRICS = Literal[
     "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies", "class_balance", "class_share_min", "coverage",
 ]  # fmt: skip
 
-# Some figures exist only where labels were asked for, one only where none were.
-GATED_ONLY_WITH = {
-    "class": ("label_accuracy", "tstr_accuracy", "tstr_ratio", "class_balance"),
-    "none": ("class_share_min",),
-}
-
 
 class Cluster(Section):
     """How many workers; "auto" takes one a GPU, or without GPUs one a node for training and one a CPU for sampling."""
@@ -292,114 +288,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _rules_across_sections(self) -> "Config":
-        broken = list(_broken_rules(self))
+        broken = broken_rules(self)
         if broken:
             raise ValueError("\n".join(broken))
         return self
-
-
-def _broken_rules(c: Config) -> list[str]:
-    """Each line: key path, value found, what is allowed, what to do."""
-    broken = []
-    if "://" in c.root:
-        broken.append(f"root: {c.root!r} is an object store; only folders of this machine work so far")
-    if c.model.resolution < c.data.size:
-        broken.append(
-            f"model.resolution: {c.model.resolution} is below data.size {c.data.size}: images are padded up to it, never cut; "
-            f"use at least {c.data.size}"
-        )
-    if c.data.source.kind == "idx" and c.data.source.path is None and c.data.source.published is None:
-        broken.append("data.source.path: null, and data.source.published names no dataset to fetch; set one of them")
-    if c.data.source.kind == "digits" and c.data.size != 8:
-        broken.append(f"data.size: {c.data.size} does not fit the source 'digits', whose images are 8 px")
-    if c.data.source.kind == "digits" and c.data.holdout_share is None:
-        broken.append("data.holdout_share: null, but the source 'digits' has no official test split; use e.g. 0.2")
-    if c.data.source.kind == "idx" and c.data.holdout_share is not None:
-        broken.append(
-            f"data.holdout_share: {c.data.holdout_share}, but the source 'idx' has an official test split (the t10k files); use null"
-        )
-    if c.data.source.kind in ("idx", "digits") and c.model.channels != 1:
-        broken.append(
-            f"model.channels: {c.model.channels} does not fit the source {c.data.source.kind!r}, which is grey; use 1"
-        )
-    if c.data.validation_share + (c.data.holdout_share or 0) >= 1:
-        broken.append(
-            f"data.validation_share: {c.data.validation_share} and data.holdout_share {c.data.holdout_share} leave nothing to train on"
-        )
-    if c.train.batch_size > c.train.total_images:
-        broken.append(
-            f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}: not one step"
-        )
-    if c.train.checkpoint_every_images < c.train.batch_size:
-        broken.append(
-            f"train.checkpoint_every_images: {c.train.checkpoint_every_images} is below train.batch_size {c.train.batch_size}"
-        )
-    if c.train.final_learning_rate > c.train.learning_rate:
-        broken.append(
-            f"train.final_learning_rate: {c.train.final_learning_rate} is above train.learning_rate {c.train.learning_rate}; "
-            "the rate only falls"
-        )
-    broken += _broken_training_rules(c)
-    workers = c.cluster.train_workers
-    if workers != "auto" and c.train.batch_size % (workers * c.train.accumulation):
-        broken.append(
-            f"train.batch_size: {c.train.batch_size} cannot be shared evenly by cluster.train_workers {workers} and "
-            f"train.accumulation {c.train.accumulation}; use a multiple of {workers * c.train.accumulation}"
-        )
-    if workers != "auto" and c.train.batch_size // (workers * c.train.accumulation) < 2:
-        broken.append(
-            f"train.batch_size: {c.train.batch_size} leaves fewer than 2 images for each part of each of {workers} workers"
-        )
-    if c.embed.batch_size > c.embed.total_images:
-        broken.append(
-            f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step"
-        )
-    if c.sample.shard_size % c.sample.batch_size:
-        broken.append(
-            f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "
-            "batches are aligned to the shard"
-        )
-    if c.evaluate.images < 10 * len(c.data.classes):
-        broken.append(
-            f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
-        )
-    broken += _gates_without_figure(c)
-    return broken
-
-
-def _gates_without_figure(c: Config) -> list[str]:
-    given = c.model.conditioning
-    return [
-        f"gates.{metric}: measured only with model.conditioning {needed!r}, which is {given!r}; leave the gate out"
-        for needed, metrics in GATED_ONLY_WITH.items()
-        for metric in metrics
-        if metric in c.gates and needed != given
-    ]
-
-
-def _broken_training_rules(c: Config) -> list[str]:
-    broken = []
-    model, train = c.model, c.train
-    penalties = [name for name in ("r1", "r2", "gp") if getattr(train.penalty, name)]
-    if train.loss == "wgan_gp" and train.penalty.gp is None:
-        penalties.append("gp")
-    if model.discriminator_norm == "batch" and penalties:
-        broken.append(
-            f"model.discriminator_norm: 'batch' with train.penalty.{' and '.join(penalties)} of train.loss {train.loss!r}: a penalty is "
-            "an image's own, and batch norm mixes images; set the penalties to 0 or use none or spectral"
-        )
-    if model.architecture == "r3" and (
-        model.generator_norm not in ("auto", "none") or model.discriminator_norm != "none"
-    ):
-        broken.append(
-            f"model.architecture: 'r3' has no norm layers, but model.generator_norm is {model.generator_norm!r} and "
-            f"model.discriminator_norm {model.discriminator_norm!r}; leave both out, or use resnet"
-        )
-    if model.minibatch_deviation and model.discriminator_norm == "batch":
-        broken.append(
-            "model.minibatch_deviation: true with model.discriminator_norm 'batch', which takes out what all images of a batch "
-            "share: it would see nothing; use one of the two"
-        )
-    if train.accumulation > 1 and train.batch_size % train.accumulation:
-        broken.append(f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size}")
-    return broken

@@ -40,11 +40,27 @@ class ValidationJudge:
         self.classes = self.embedder.shape["classes"]
         self.spec = spec
         self.precision = precision
-        train = ParquetBlocks(data, "train")
-        self.train, self.train_labels = (rows[:COMPARED_IMAGES] for rows in train.load(0))
-        self._train_features = torch.cat([self.embedder.features(train.load(n)[0]) for n in range(train.count)])
-        self._real_features = self.embedder.features(self.real)
-        self._real_nearest = nearest_distances(self._real_features[:COMPARED_IMAGES], self._train_features).median()
+        # Files may be sorted by class: a random choice, and as many training images of each class.
+        chosen = torch.randperm(len(self.real), generator=torch.Generator().manual_seed(0))[:COMPARED_IMAGES]
+        self._compared, self._compared_labels = self.real[chosen], self.real_labels[chosen]
+        self._train_features, self._compared_train, self._train_labels = self._look_at_train(
+            ParquetBlocks(data, "train")
+        )
+        self._real_nearest = nearest_distances(self.embedder.features(self._compared), self._train_features).median()
+
+    def _look_at_train(self, train: ParquetBlocks) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of all training images, and training images, with labels, of the classes of `_compared_labels`."""
+        features, waiting = [], self._compared_labels.clone()
+        found = torch.zeros_like(self._compared)
+        for block in range(train.count):
+            images, labels = train.load(block)
+            features.append(self.embedder.features(images))
+            for label in waiting[waiting >= 0].unique().tolist():
+                places = (waiting == label).nonzero()[:, 0]
+                rows = (labels == label).nonzero()[: len(places), 0]
+                found[places[: len(rows)]] = images[rows]
+                waiting[places[: len(rows)]] = -1
+        return torch.cat(features), found[waiting < 0], self._compared_labels[waiting < 0]
 
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
         """Figures, each named `validation_…`.
@@ -52,7 +68,7 @@ class ValidationJudge:
         `fd_domain`, `label_accuracy`, `diversity_min` and `diversity_mean` (within each class, as a share of the reals'),
         `coverage`; of memorisation `nearest_ratio` (median distance to the nearest of all training images, over that of
         held-out reals) and `discriminator_overfit` (0: held-out reals are judged like training images, 1: like fakes;
-        Karras et al. 2020, arXiv:2006.06676, eq. 1).
+        Karras et al. 2020, arXiv:2006.06676, eq. 1; left out where the discriminator tells none apart).
         """
         # The same latents every time: what changes between two measurements is the generator alone.
         z = self._latents(JUDGED_IMAGES)
@@ -66,23 +82,25 @@ class ValidationJudge:
             **quality,
             "diversity_mean": sum(diversity) / len(diversity),
             "nearest_ratio": self._nearest_ratio(features),
-            "discriminator_overfit": self._overfit(discriminator, fake, labels),
+            **self._overfit(generator, discriminator),
         }
         return {f"validation_{name}": value for name, value in figures.items()}
 
     def _nearest_ratio(self, features: Tensor) -> float:
         return float(nearest_distances(features[:COMPARED_IMAGES], self._train_features).median() / self._real_nearest)
 
-    def _overfit(self, discriminator: nn.Module, fake: Tensor, fake_labels: Tensor) -> float:
-        sets = ((self.train, self.train_labels), (self.real, self.real_labels), (fake, fake_labels))
-        train, real, made = (
-            discriminate(
-                discriminator, self.spec, images[:COMPARED_IMAGES], labels[:COMPARED_IMAGES],
-                batch_size=BATCH, precision=self.precision,
-            ).mean()
-            for images, labels in sets
-        )  # fmt: skip
-        return float((train - real) / (train - made))
+    def _overfit(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
+        labels = self._compared_labels
+        made = self._generate(generator, self._latents(len(labels)), labels)
+        train, real, fake = (
+            discriminate(discriminator, self.spec, images, of_class, batch_size=BATCH, precision=self.precision).mean()
+            for images, of_class in (
+                (self._compared_train, self._train_labels),
+                (self._compared, labels),
+                (made, labels),
+            )
+        )
+        return {"discriminator_overfit": float((train - real) / (train - fake))} if train != fake else {}
 
     def grid(self, generator: nn.Module, path: Path) -> None:
         """Writes a PNG with a row for each of the first classes."""

@@ -17,11 +17,6 @@ from pipeline.evaluation.neighbours import coverage
 DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves by less than 1 %
 
 
-def features_of(embedder: Embedder, images: Tensor) -> NDArray[np.float64]:
-    """`uint8 [N, C, S, S]` -> `float64 [N, features]`."""
-    return embedder.features(images).double().numpy()
-
-
 def predicted_shares(embedder: Embedder, images: Tensor, classes: int) -> NDArray[np.float64]:
     """How often the classifier sees each class among `uint8 [N, C, S, S]` images: `float [classes]`, 1 an equal share."""
     return _shares(embedder.labels(embedder.features(images)), classes)

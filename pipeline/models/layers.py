@@ -106,7 +106,9 @@ class VectorToMap(nn.ConvTranspose2d):
 
     def forward(self, vectors: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002  # of the base
         weight = self.weight.permute(2, 3, 1, 0)  # side, side, channels, size
-        maps = F.linear(vectors.flatten(1), weight.flatten(0, 2)).unflatten(1, weight.shape[:3]).permute(0, 3, 1, 2)
+        maps: Tensor = (
+            F.linear(vectors.flatten(1), weight.flatten(0, 2)).unflatten(1, weight.shape[:3]).permute(0, 3, 1, 2)
+        )
         return maps if self.bias is None else maps + self.bias[:, None, None]
 
 

@@ -33,11 +33,12 @@ SMALLEST_DRAW = 2.0**-25
 class AdaptiveAugment:
     """Geometry and colour, each transformation applied to each image with probability `p`, which training adapts.
 
-    The paper's "bgc" with two simplifications for small images: the warp is bilinear, without the paper's wavelet
-    filters against aliasing, and beyond the edges lies black instead of a reflection. Images are square.
+    The paper's "bgc" with simplifications for small images: the warp is bilinear, without the paper's wavelet filters
+    against aliasing, beyond the edges lies black instead of a reflection, and grey images keep their luma. Images are square.
 
     Args:
-        target: the mean sign of D(real), in (-1, 1), at which `p` stays as it is; the paper's is 0.6.
+        target: the mean sign of D(real) - D(fake) over pairs, in (-1, 1), at which `p` stays as it is. The paper takes the sign
+            of D(real), which needs a logit with a zero, and 0.6.
         device: where the images are.
 
     Attributes:

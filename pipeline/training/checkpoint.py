@@ -61,13 +61,17 @@ def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[st
 
     Nothing in it can execute code (`weights_only`).
     """
+    damaged = False
     for path in _newest_first(folder):
         content = path.read_bytes()
         digest, body = content[:32], content[32:]
         if hashlib.sha256(body).digest() == digest:
             state: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
             return state
+        damaged = True
         warn(f"checkpoint {path} is damaged: going back to the one before it")
+    if damaged:
+        warn("no whole checkpoint is left: starting from the beginning")
     return None
 
 

@@ -67,7 +67,8 @@ def hardest(findings: Sequence[Finding]) -> str | None:
 
 
 def _non_finite(run: Evaluations) -> str | None:
-    broken = [name for name, value in run.newest.items() if not math.isfinite(value)]
+    judged = ("discriminator_loss", "generator_loss", run.criterion)
+    broken = [name for name in judged if not math.isfinite(run.newest.get(name, 0.0))]
     if broken:
         return f"{', '.join(broken)} not finite"
     skipped = run.newest.get("skipped", 0.0)

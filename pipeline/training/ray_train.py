@@ -3,8 +3,10 @@
 import math
 import os
 import shutil
+import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,15 +92,31 @@ def train_on_ray(job: TrainingJob) -> None:
             failure_config=ray.train.FailureConfig(max_failures=WORKER_RESTARTS),
         ),
     )
-    kept = f"Checkpoints are kept in {job.run / 'checkpoints'}."
+    kept = f"Its checkpoints stay in {job.run / 'checkpoints'}."
     try:
         with shown(progress):
-            trainer.fit()
+            _fit(trainer)
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
     if job.ended.exists():
         raise UserError(f"Training {read_json(job.ended, 'reason')['why']} {kept}")
     shutil.rmtree(ray_state, ignore_errors=True)
+
+
+def _fit(trainer: TorchTrainer) -> None:
+    """`trainer.fit()` in another thread: in the main one it would take Ctrl-C over, and end without a word."""
+    fitted: Future[None] = Future()
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+            fitted.set_result(None)
+        except BaseException as error:
+            fitted.set_exception(error)
+
+    # A daemon: when the main thread is interrupted, Ray is shut down under it, and nobody waits for it.
+    threading.Thread(target=fit, daemon=True).start()
+    fitted.result()
 
 
 def _reason(error: BaseException) -> str:

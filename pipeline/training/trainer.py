@@ -161,7 +161,9 @@ class Trainer:
             players.augment.adapt(sign, ADAPT_EVERY * recipe.batch_size)
         # Sums stay on the device: reading them at every step would wait for it.
         figures = torch.stack([getattr(result, name) for name in FIGURES])
-        self._sums += torch.where(figures.isfinite(), figures, 0)
+        figures = torch.where(figures.isfinite(), figures, 0) * (1 - result.skipped)
+        figures[FIGURES.index("skipped")] = result.skipped
+        self._sums += figures
         self._steps_summed += 1
 
     def state(self) -> dict[str, Any]:
@@ -221,11 +223,14 @@ class Trainer:
         return Evaluation(metrics, findings, action, images_per_s)
 
     def _figures(self) -> Metrics:
-        """Means over the steps since the last evaluation, and where the run stands."""
-        means = mean_over_workers(self._sums / max(self._steps_summed, 1), self.place).tolist()
+        """Means over the steps since the last evaluation that were not skipped, and where the run stands."""
+        sums = dict(zip(FIGURES, mean_over_workers(self._sums, self.place).tolist(), strict=True))
+        skipped = sums.pop("skipped")
+        taken = self._steps_summed - skipped
+        means = {name: value / taken if taken else math.nan for name, value in sums.items()}
+        figures = {"images_seen": self.players.images_seen, **means, "skipped": skipped / self._steps_summed}
         self._sums.zero_()
         self._steps_summed = 0
-        figures = {"images_seen": self.players.images_seen, **dict(zip(FIGURES, means, strict=True))}
         figures["average_distance"] = self.players.average_distance()
         figures["rollbacks"] = self.rollbacks
         if isinstance(self.players.augment, AdaptiveAugment):

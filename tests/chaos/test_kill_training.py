@@ -56,6 +56,7 @@ def test_killed_after_a_checkpoint_it_goes_on_from_there_to_the_same_weights(tra
     assert weights(broken) == weights(trained)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_fewer_and_with_more_workers(trained: Places, tmp_path: Path) -> None:
     places, data = beside(trained, tmp_path), ["--data", str(trained.data)]
     settings = (*SMALL, "train.checkpoint_every_images=3200")
@@ -69,6 +70,24 @@ def test_a_run_goes_on_with_fewer_and_with_more_workers(trained: Places, tmp_pat
     history = json.loads((run / "history.json").read_text())
     assert [entry["images_seen"] for entry in history] == [3200, 6400, 9600, 12800]
     assert history[-1]["validation_label_accuracy"] > 0.5
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_ended_by_a_signal_it_says_how_to_go_on(trained: Places, tmp_path: Path, number: int) -> None:
+    places, settings = beside(trained, tmp_path), (*SMALL, "train.total_images=640000")
+    process = subprocess.Popen(
+        places.command("train", "--data", str(trained.data), settings=settings),
+        cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "images/s" in line:
+            break
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "train: interrupted; the same command goes on from here."
+    assert "SIGTERM" not in said
 
 
 @pytest.mark.soak

@@ -13,6 +13,8 @@ from PIL import Image
 from pipeline.sampling.manifest import read_manifest
 from tests.project import SMALL, Places, run, succeed
 
+pytestmark = pytest.mark.slow
+
 UNCONDITIONAL = (
     *SMALL,
     "model.conditioning=none",

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.project import SMALL, Places, run
 
 
@@ -28,14 +30,18 @@ def test_two_workers_train_the_same_config(trained: Places, tmp_path: Path) -> N
     assert (two.dataset / "manifest.json").is_file()
 
 
+@pytest.mark.slow
 def test_images_read_in_blocks_give_the_same_weights(trained: Places, tmp_path: Path) -> None:
     streamed = beside(trained, tmp_path)
-    streamed.stage("train", "--data", str(trained.data), "--set", "train.data=streamed", "--set", "train.tensorboard=true")
+    streamed.stage(
+        "train", "--data", str(trained.data), "--set", "train.data=streamed", "--set", "train.tensorboard=true"
+    )
     for name in ("generator.safetensors", "discriminator.safetensors"):
         assert (streamed.model / name).read_bytes() == (trained.model / name).read_bytes()
     assert list((streamed.root / "runs").glob("train-*/tensorboard/events.*"))
 
 
+@pytest.mark.slow
 def test_a_run_that_a_diagnostic_stops_ends_with_the_reason_and_no_model(trained: Places, tmp_path: Path) -> None:
     broken = beside(trained, tmp_path)
     settings = (

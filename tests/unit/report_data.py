@@ -15,13 +15,13 @@ CLASSES = ["T-shirt/top", "no", "1e3"]  # YAML would read the last two as someth
 ROWS = 6
 METRICS = {
     "fd_domain": 12.34, "fd_domain_floor": 1.26, "tstr_accuracy": 0.876, "trtr_accuracy": 0.912,
-    "label_accuracy": 0.987, "label_accuracy_real": 0.991, "coverage": 0.71, "diversity_min": 0.65, "unique_share": 0.99951, "train_copies": 0,
+    "label_accuracy": 0.987, "label_accuracy_real": 0.991, "coverage": 0.71, "coverage_real": 0.95, "diversity_min": 0.65, "unique_share": 0.99951, "train_copies": 0,
 }  # fmt: skip
 
 UNLABELLED_METRICS = {
     "fd_domain": 12.34, "fd_domain_floor": 1.26, "class_share_min": 0.83, "class_share_min_real": 0.97,
     "class_share": {"T-shirt/top": 1.17, "no": 1.0, "1e3": 0.83},
-    "coverage": 0.71, "diversity_min": 0.65, "diversity": {"T-shirt/top": 0.65, "no": 0.9, "1e3": 0.8},
+    "coverage": 0.71, "coverage_real": 0.95, "diversity_min": 0.65, "diversity": {"T-shirt/top": 0.65, "no": 0.9, "1e3": 0.8},
     "unique_share": 0.99951, "duplicates": 1, "train_copies": 0,
 }  # fmt: skip
 

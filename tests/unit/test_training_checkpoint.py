@@ -93,7 +93,8 @@ def test_when_all_are_damaged_training_starts_afresh(tmp_path: Path) -> None:
         path.write_bytes(b"")
     warnings: list[str] = []
     assert loaded(tmp_path, warnings) is None
-    assert len(warnings) == 2
+    assert len(warnings) == 3
+    assert "starting from the beginning" in warnings[-1]
 
 
 def test_the_damaged_one_is_replaced_when_training_comes_by_again(tmp_path: Path) -> None:

@@ -67,11 +67,15 @@ def test_a_figure_that_an_evaluation_lacks_is_not_judged(missing: str) -> None:
 # Each by itself ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in HEALTHY if name != "images_seen"])
+@pytest.mark.parametrize("name", ["discriminator_loss", "generator_loss", "distance"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_figure_that_is_not_finite_is_named(name: str, value: float) -> None:
     assert f"{name} not finite" in found({name: value})["non_finite"]
     assert "non_finite" not in found({name: value}, {})  # the newest evaluation is judged
+
+
+def test_a_side_figure_that_is_not_defined_ends_no_run() -> None:
+    assert "non_finite" not in found({"validation_nearest_ratio": math.nan, "logit_gap": math.inf})
 
 
 def test_too_many_skipped_steps_are_found_and_a_few_are_not() -> None:

@@ -71,7 +71,7 @@ def test_the_result_says_what_the_discriminator_thought_before_its_update(accumu
     result = duel.play()
     torch.testing.assert_close(result.discriminator_loss, duel.loss.discriminator(real, fake))
     torch.testing.assert_close(result.logit_gap, real.mean() - fake.mean())
-    pairs = [(r > f).item() for r in real for f in fake]
+    pairs = [(r > f).item() for r, f in zip(real, fake, strict=True)]  # of one class each
     assert result.discriminator_accuracy.item() == pytest.approx(sum(pairs) / len(pairs))
     assert 0 < result.discriminator_accuracy < 1
     assert result.skipped == 0

@@ -1,5 +1,6 @@
 """The training loop: what it shows, in what order it schedules, when it stops to look, and what it keeps."""
 
+import shutil
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -228,3 +229,11 @@ def test_what_a_checkpoint_tells_is_what_the_run_keeps() -> None:
     done.run(lambda _, evaluation: told.append(evaluation))
     assert_equal_states([evaluation.metrics for evaluation in told], done.history)
     assert all(evaluation.images_per_s > 0 for evaluation in told)
+
+
+@pytest.mark.slow  # compiling takes most of a minute
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
+def test_a_compiled_generator_learns_the_same() -> None:
+    plain, compiled = (finished(total_images=16, compile_generator=choice) for choice in (False, True))
+    for name, parameter in plain.players.generator.named_parameters():
+        torch.testing.assert_close(compiled.players.generator.get_parameter(name), parameter, rtol=1e-3, atol=1e-4)
