@@ -78,6 +78,8 @@ def test_ended_by_a_signal_it_says_how_to_go_on(trained: Places, tmp_path: Path,
     process = subprocess.Popen(
         places.command("train", "--data", str(trained.data), settings=settings),
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Tests that run in the background are deaf to Ctrl-C, and would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:
