@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pipeline.embedding.classifier import DomainClassifier, Fit, train_classifier
 from pipeline.models.weights import TrainedPair, load_pair
+from tests.unit.config_cases import SMALLEST
 from tests.unit.idx_files import four_idx_files
 from tests.unit.tiny import UNCONDITIONAL, Minted, mint_dataset, save_tiny_pair
 
@@ -29,6 +30,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of the smallest preset, with no root from outside."""
+    monkeypatch.delenv("IMAGEMINT_ROOT", raising=False)
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SMALLEST)
+    return path
 
 
 @pytest.fixture(scope="session")

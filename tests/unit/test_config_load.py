@@ -19,13 +19,6 @@ def _no_root_from_outside(monkeypatch):
 
 
 @pytest.fixture
-def preset(tmp_path):
-    path = tmp_path / "tiny.yaml"
-    path.write_text(SMALLEST)
-    return path
-
-
-@pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A checkout with two presets, the first one active, as the current folder."""
     (tmp_path / "conf").mkdir()

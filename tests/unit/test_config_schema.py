@@ -12,18 +12,6 @@ from pipeline.errors import UserError
 from tests.unit.config_cases import CONF, IDX, SMALLEST, refusal
 
 
-@pytest.fixture(autouse=True)
-def _no_root_from_outside(monkeypatch):
-    monkeypatch.delenv("IMAGEMINT_ROOT", raising=False)
-
-
-@pytest.fixture
-def preset(tmp_path):
-    path = tmp_path / "tiny.yaml"
-    path.write_text(SMALLEST)
-    return path
-
-
 @pytest.mark.parametrize(
     ("override", "line"),
     [

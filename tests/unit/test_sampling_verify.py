@@ -1,68 +1,31 @@
-"""Verification finds every kind of damage, and none where there is none."""
+"""Verification finds every kind of damage to files and manifests, and none where there is none."""
 
 import io
-import json
-import shutil
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.data.images import encode_png
-from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import build_manifest, publish
 from pipeline.sampling.minting import mint
 from pipeline.sampling.shards import ShardTarget, committed, make_shard
-from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
-from pipeline.sampling.writers import WRITERS
-from pipeline.storage import file_sha256
+from pipeline.sampling.verify import Findings, read_shards, verify_files
 from tests.unit.tiny import (
-    CLASSES,
     COUNT,
     SETTINGS,
     Minted,
     about,
     flip_bit,
     mint_dataset,
-    save_tiny_pair,
     target_in,
 )
+from tests.unit.verify_cases import copied, recommitted, verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def verify(dataset: Path, manifest: dict[str, Any], pair: TrainedPair | None = None) -> Findings:
-    """All three looks, as the audit and `imagemint verify` take them."""
-    findings = verify_files(dataset, manifest)
-    for _ in read_shards(dataset, manifest, findings):
-        pass
-    if pair is not None:
-        verify_records(dataset, manifest, pair, findings, count=COUNT)
-    return findings
-
-
-def copied(manifest: dict[str, Any]) -> dict[str, Any]:
-    copy: dict[str, Any] = json.loads(json.dumps(manifest))
-    return copy
-
-
-def recommitted(minted: Minted, pair: TrainedPair) -> dict[str, Any]:
-    """A manifest that says of the run's files what they are now, as a careful forger would write it."""
-    commits = []
-    for plan in minted.plans:
-        commit = json.loads(minted.target.commit_path(plan.shard).read_text())
-        for file in [commit, *commit["also"]]:
-            path = minted.target.shards / Path(file["file"]).name
-            file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
-        commits.append(commit)
-    manifest = build_manifest(minted.target, commits, about(pair))
-    shutil.rmtree(minted.out)
-    publish(minted.target, manifest, minted.out)
-    return manifest
 
 
 @pytest.mark.parametrize("formats", [("parquet",), ("webdataset",), ("parquet", "webdataset")])
@@ -152,72 +115,6 @@ def test_a_truncated_file_is_named_and_the_others_are_still_read(minted: Minted,
     assert findings.records >= 2 * COUNT - 12
 
 
-# Records that are not what they should be, in files that are what the manifest says ----------------------------------
-
-
-def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], Any]) -> dict[str, Any]:
-    """Writes the second shard anew with changed records or images, and a manifest that fits it."""
-    records = mint(pair, SETTINGS, minted.plans[1])
-    ending, write = WRITERS[kind]
-    records, encoded = change((records, [encode_png(image) for image in records.images]))
-    write(minted.target.shards / f"train-000001{ending}", records, encoded, CLASSES)
-    return recommitted(minted, pair)
-
-
-def with_image(number: int, content: bytes) -> Callable[[Any], Any]:
-    def change(given: Any) -> Any:
-        records, encoded = given
-        return records, [*encoded[:number], content, *encoded[number + 1 :]]
-
-    return change
-
-
-def test_a_record_that_the_model_does_not_make_is_found(minted: Minted, tiny_pair: TrainedPair) -> None:
-    image = mint(tiny_pair, SETTINGS, minted.plans[1]).images[4].copy()
-    image[2, 3] ^= 1
-    manifest = forge(minted, tiny_pair, "parquet", with_image(4, encode_png(image)))
-    findings = verify(minted.out, manifest, tiny_pair)
-    assert findings.problems == [
-        "data/train-000001.tar: its images are not those of data/train-000001.parquet",
-        "data/train-000001.parquet: record 16 is not what the model makes",
-    ]
-    assert findings.regenerated.startswith("29 of 30")
-
-
-@pytest.mark.parametrize("kind", list(WRITERS))
-def test_an_image_of_another_size_is_found(minted: Minted, tiny_pair: TrainedPair, kind: str) -> None:
-    wrong = with_image(4, encode_png(np.zeros((5, 6, 1), np.uint8)))
-    problems = verify(minted.out, forge(minted, tiny_pair, kind, wrong)).problems
-    assert problems == [f"data/train-000001{WRITERS[kind][0]}: 1 images are not 6x6x1, the first at row 4"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"no image",
-        pytest.param(b""),
-    ],
-)
-def test_an_image_that_cannot_be_read_is_found(minted: Minted, tiny_pair: TrainedPair, content: bytes) -> None:
-    manifest = forge(minted, tiny_pair, "parquet", with_image(4, content))
-    assert verify(minted.out, manifest).problems == ["data/train-000001.parquet: not a readable image"]
-
-
-def test_a_tar_with_a_strange_member_is_found(minted: Minted, tiny_pair: TrainedPair) -> None:
-    with tarfile.open(minted.target.shards / "train-000001.tar", "a") as tar:
-        tar.addfile(tarfile.TarInfo("notes.txt"), io.BytesIO())
-    problems = verify(minted.out, recommitted(minted, tiny_pair)).problems
-    assert problems == ["data/train-000001.tar: unexpected member 'notes.txt'"]
-
-
-def test_labels_that_are_distributed_otherwise_are_found(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    manifest["shards"][1]["labels"] = {"cat": 12, "dog": 0, "owl": 0}
-    problems = verify(minted.out, manifest).problems
-    assert len(problems) == 2  # in both formats
-    assert all("labels are not distributed" in problem for problem in problems)
-
-
 # Edited manifests ----------------------------------------------------------------------------------------------------
 
 
@@ -271,32 +168,6 @@ def test_a_file_outside_the_dataset_is_refused(minted: Minted) -> None:
     assert any("lies outside data/" in problem for problem in verify_files(minted.out, manifest).problems)
 
 
-# Records that cannot be compared -------------------------------------------------------------------------------------
-
-
-def test_records_are_not_compared_with_another_model(minted: Minted, tmp_path: Path) -> None:
-    save_tiny_pair(tmp_path / "other", seed=1)
-    findings = verify(minted.out, minted.manifest, load_pair(tmp_path / "other"))
-    assert findings.problems == []
-    assert "another model" in findings.regenerated
-
-
-def test_records_made_on_other_hardware_are_not_called_corrupt(minted: Minted, tiny_pair: TrainedPair) -> None:
-    manifest = copied(minted.manifest)
-    manifest["software"]["device"] = "cuda NVIDIA H200"
-    findings = verify(minted.out, manifest, tiny_pair)
-    assert findings.problems == []
-    assert "not comparable here: made on 'cuda NVIDIA H200'" in findings.regenerated
-
-
-def test_a_shard_that_cannot_be_read_does_not_stop_the_look_at_the_others(
-    minted: Minted, tiny_pair: TrainedPair
-) -> None:
-    (minted.out / "data" / "train-000001.parquet").unlink()
-    findings = verify(minted.out, minted.manifest, tiny_pair)
-    assert all(problem.startswith("data/train-000001.parquet") for problem in findings.problems)
-
-
 def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     grown, at_once = mint_dataset(tmp_path / "grown", tiny_pair, count=17), mint_dataset(tmp_path / "once", tiny_pair)
     target: ShardTarget = target_in(grown.target.run, formats=grown.target.formats)
@@ -307,46 +178,3 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
     publish(target, manifest, grown.out)
     assert manifest == at_once.manifest
     assert verify(grown.out, manifest, tiny_pair).problems == []
-
-
-# Datasets without labels ---------------------------------------------------------------------------------------------
-
-
-def test_a_clean_dataset_without_labels_has_no_problem(unlabelled: Minted, unconditional_pair: TrainedPair) -> None:
-    findings = verify(unlabelled.out, unlabelled.manifest, unconditional_pair)
-    assert findings.problems == []
-    assert findings.records == 2 * COUNT
-    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
-    assert [shard.labels for shard in read_shards(unlabelled.out, unlabelled.manifest, Findings())] == [None] * 3
-
-
-@pytest.mark.parametrize("kind", list(WRITERS))
-def test_labels_in_a_dataset_that_names_no_classes_are_found(
-    unlabelled: Minted, unconditional_pair: TrainedPair, kind: str
-) -> None:
-    records = replace(mint(unconditional_pair, SETTINGS, unlabelled.plans[1]), labels=np.zeros(12, np.int64))
-    ending, write = WRITERS[kind]
-    path = unlabelled.target.shards / f"train-000001{ending}"
-    write(path, records, [encode_png(image) for image in records.images], CLASSES)
-    (problem,) = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair)).problems
-    assert problem.startswith(f"data/train-000001{ending}: ")
-
-
-def test_labels_whose_classes_the_manifest_lost_are_found(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    manifest["classes"] = []
-    problems = verify(minted.out, manifest).problems
-    assert len(problems) == 6  # each file of each shard
-
-
-def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found(
-    unlabelled: Minted, unconditional_pair: TrainedPair
-) -> None:
-    records = mint(unconditional_pair, SETTINGS, unlabelled.plans[1])
-    images = [image.copy() for image in records.images]
-    images[4][2, 3] ^= 1
-    for ending, write in WRITERS.values():
-        path = unlabelled.target.shards / f"train-000001{ending}"
-        write(path, records, [encode_png(image) for image in images], ())
-    problems = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair), unconditional_pair).problems
-    assert problems == ["data/train-000001.parquet: record 16 is not what the model makes"]

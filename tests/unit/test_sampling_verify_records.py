@@ -1,0 +1,162 @@
+"""Verification finds records that are not what they should be, and says so of those that it cannot compare."""
+
+import io
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.data.images import encode_png
+from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.sampling.minting import mint
+from pipeline.sampling.verify import Findings, read_shards
+from pipeline.sampling.writers import WRITERS
+from tests.unit.tiny import (
+    CLASSES,
+    COUNT,
+    SETTINGS,
+    Minted,
+    save_tiny_pair,
+)
+from tests.unit.verify_cases import copied, recommitted, verify
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+# Records that are not what they should be, in files that are what the manifest says ----------------------------------
+
+
+def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Writes the second shard anew with changed records or images, and a manifest that fits it."""
+    records = mint(pair, SETTINGS, minted.plans[1])
+    ending, write = WRITERS[kind]
+    records, encoded = change((records, [encode_png(image) for image in records.images]))
+    write(minted.target.shards / f"train-000001{ending}", records, encoded, CLASSES)
+    return recommitted(minted, pair)
+
+
+def with_image(number: int, content: bytes) -> Callable[[Any], Any]:
+    def change(given: Any) -> Any:
+        records, encoded = given
+        return records, [*encoded[:number], content, *encoded[number + 1 :]]
+
+    return change
+
+
+def test_a_record_that_the_model_does_not_make_is_found(minted: Minted, tiny_pair: TrainedPair) -> None:
+    image = mint(tiny_pair, SETTINGS, minted.plans[1]).images[4].copy()
+    image[2, 3] ^= 1
+    manifest = forge(minted, tiny_pair, "parquet", with_image(4, encode_png(image)))
+    findings = verify(minted.out, manifest, tiny_pair)
+    assert findings.problems == [
+        "data/train-000001.tar: its images are not those of data/train-000001.parquet",
+        "data/train-000001.parquet: record 16 is not what the model makes",
+    ]
+    assert findings.regenerated.startswith("29 of 30")
+
+
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_an_image_of_another_size_is_found(minted: Minted, tiny_pair: TrainedPair, kind: str) -> None:
+    wrong = with_image(4, encode_png(np.zeros((5, 6, 1), np.uint8)))
+    problems = verify(minted.out, forge(minted, tiny_pair, kind, wrong)).problems
+    assert problems == [f"data/train-000001{WRITERS[kind][0]}: 1 images are not 6x6x1, the first at row 4"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no image",
+        pytest.param(b""),
+    ],
+)
+def test_an_image_that_cannot_be_read_is_found(minted: Minted, tiny_pair: TrainedPair, content: bytes) -> None:
+    manifest = forge(minted, tiny_pair, "parquet", with_image(4, content))
+    assert verify(minted.out, manifest).problems == ["data/train-000001.parquet: not a readable image"]
+
+
+def test_a_tar_with_a_strange_member_is_found(minted: Minted, tiny_pair: TrainedPair) -> None:
+    with tarfile.open(minted.target.shards / "train-000001.tar", "a") as tar:
+        tar.addfile(tarfile.TarInfo("notes.txt"), io.BytesIO())
+    problems = verify(minted.out, recommitted(minted, tiny_pair)).problems
+    assert problems == ["data/train-000001.tar: unexpected member 'notes.txt'"]
+
+
+def test_labels_that_are_distributed_otherwise_are_found(minted: Minted) -> None:
+    manifest = copied(minted.manifest)
+    manifest["shards"][1]["labels"] = {"cat": 12, "dog": 0, "owl": 0}
+    problems = verify(minted.out, manifest).problems
+    assert len(problems) == 2  # in both formats
+    assert all("labels are not distributed" in problem for problem in problems)
+
+
+# Records that cannot be compared -------------------------------------------------------------------------------------
+
+
+def test_records_are_not_compared_with_another_model(minted: Minted, tmp_path: Path) -> None:
+    save_tiny_pair(tmp_path / "other", seed=1)
+    findings = verify(minted.out, minted.manifest, load_pair(tmp_path / "other"))
+    assert findings.problems == []
+    assert "another model" in findings.regenerated
+
+
+def test_records_made_on_other_hardware_are_not_called_corrupt(minted: Minted, tiny_pair: TrainedPair) -> None:
+    manifest = copied(minted.manifest)
+    manifest["software"]["device"] = "cuda NVIDIA H200"
+    findings = verify(minted.out, manifest, tiny_pair)
+    assert findings.problems == []
+    assert "not comparable here: made on 'cuda NVIDIA H200'" in findings.regenerated
+
+
+def test_a_shard_that_cannot_be_read_does_not_stop_the_look_at_the_others(
+    minted: Minted, tiny_pair: TrainedPair
+) -> None:
+    (minted.out / "data" / "train-000001.parquet").unlink()
+    findings = verify(minted.out, minted.manifest, tiny_pair)
+    assert all(problem.startswith("data/train-000001.parquet") for problem in findings.problems)
+
+
+# Datasets without labels ---------------------------------------------------------------------------------------------
+
+
+def test_a_clean_dataset_without_labels_has_no_problem(unlabelled: Minted, unconditional_pair: TrainedPair) -> None:
+    findings = verify(unlabelled.out, unlabelled.manifest, unconditional_pair)
+    assert findings.problems == []
+    assert findings.records == 2 * COUNT
+    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
+    assert [shard.labels for shard in read_shards(unlabelled.out, unlabelled.manifest, Findings())] == [None] * 3
+
+
+@pytest.mark.parametrize("kind", list(WRITERS))
+def test_labels_in_a_dataset_that_names_no_classes_are_found(
+    unlabelled: Minted, unconditional_pair: TrainedPair, kind: str
+) -> None:
+    records = replace(mint(unconditional_pair, SETTINGS, unlabelled.plans[1]), labels=np.zeros(12, np.int64))
+    ending, write = WRITERS[kind]
+    path = unlabelled.target.shards / f"train-000001{ending}"
+    write(path, records, [encode_png(image) for image in records.images], CLASSES)
+    (problem,) = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair)).problems
+    assert problem.startswith(f"data/train-000001{ending}: ")
+
+
+def test_labels_whose_classes_the_manifest_lost_are_found(minted: Minted) -> None:
+    manifest = copied(minted.manifest)
+    manifest["classes"] = []
+    problems = verify(minted.out, manifest).problems
+    assert len(problems) == 6  # each file of each shard
+
+
+def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found(
+    unlabelled: Minted, unconditional_pair: TrainedPair
+) -> None:
+    records = mint(unconditional_pair, SETTINGS, unlabelled.plans[1])
+    images = [image.copy() for image in records.images]
+    images[4][2, 3] ^= 1
+    for ending, write in WRITERS.values():
+        path = unlabelled.target.shards / f"train-000001{ending}"
+        write(path, records, [encode_png(image) for image in images], ())
+    problems = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair), unconditional_pair).problems
+    assert problems == ["data/train-000001.parquet: record 16 is not what the model makes"]

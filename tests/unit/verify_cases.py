@@ -1,0 +1,46 @@
+"""Looking at a dataset as the audit does, and rewriting its manifest as a careful forger would."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pipeline.models.weights import TrainedPair
+from pipeline.sampling.manifest import build_manifest, publish
+from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
+from pipeline.storage import file_sha256
+from tests.unit.tiny import (
+    COUNT,
+    Minted,
+    about,
+)
+
+
+def verify(dataset: Path, manifest: dict[str, Any], pair: TrainedPair | None = None) -> Findings:
+    """All three looks, as the audit and `imagemint verify` take them."""
+    findings = verify_files(dataset, manifest)
+    for _ in read_shards(dataset, manifest, findings):
+        pass
+    if pair is not None:
+        verify_records(dataset, manifest, pair, findings, count=COUNT)
+    return findings
+
+
+def copied(manifest: dict[str, Any]) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(manifest))
+    return copy
+
+
+def recommitted(minted: Minted, pair: TrainedPair) -> dict[str, Any]:
+    """A manifest that says of the run's files what they are now, as a careful forger would write it."""
+    commits = []
+    for plan in minted.plans:
+        commit = json.loads(minted.target.commit_path(plan.shard).read_text())
+        for file in [commit, *commit["also"]]:
+            path = minted.target.shards / Path(file["file"]).name
+            file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        commits.append(commit)
+    manifest = build_manifest(minted.target, commits, about(pair))
+    shutil.rmtree(minted.out)
+    publish(minted.target, manifest, minted.out)
+    return manifest
