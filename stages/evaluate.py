@@ -37,16 +37,18 @@ def evaluate(command: Command) -> None:
     precision = resolve_precision(config.train.precision, "cpu")
     command.say(f"generating {count:,} images")
     fake = generate_pixels(pair.generator, spec, z, labels, batch_size=BATCH, precision=precision)
-    quality = model_quality(embedder, fake, labels if spec.conditional else None, real, real_labels, len(names))
+    fake_features, real_features = embedder.features(fake), embedder.features(real)
+    asked = labels if spec.conditional else None
+    quality = model_quality(embedder, fake_features, asked, real_features, real_labels, len(names))
 
     train_images, _ = load_split(command.data, "train")
     chosen = np.random.default_rng(seed).permutation(len(train_images))[:count]
-    real_features, floor_features = embedder.features(real), embedder.features(train_images[chosen])
+    floor_features = embedder.features(train_images[chosen])
     floor = frechet_distance(floor_features.double().numpy(), real_features.double().numpy())
     class_figures = (
         _label_figures(embedder, quality, real, real_labels)
         if spec.conditional
-        else _share_figures(embedder, fake, real, names)
+        else _share_figures(embedder, fake_features, real_features, names)
     )
     metrics = {
         "fd_domain": round(quality["fd_domain"], 4),
@@ -85,8 +87,10 @@ def _label_figures(embedder: Embedder, quality: dict[str, Any], real: Tensor, re
     }
 
 
-def _share_figures(embedder: Embedder, fake: Tensor, real: Tensor, names: list[str]) -> dict[str, Any]:
-    shares, real_shares = (predicted_shares(embedder, images, len(names)) for images in (fake, real))
+def _share_figures(
+    embedder: Embedder, fake_features: Tensor, real_features: Tensor, names: list[str]
+) -> dict[str, Any]:
+    shares, real_shares = (predicted_shares(embedder, each, len(names)) for each in (fake_features, real_features))
     return {
         "class_share_min": round(float(shares.min()), 4),
         "class_share_min_real": round(float(real_shares.min()), 4),

@@ -36,17 +36,18 @@ class ValidationJudge:
 
     def __init__(self, embedder: Path, data: Path, spec: PairSpec, precision: str) -> None:
         self.embedder = load_embedder(embedder)
-        self.real, self.real_labels = load_split(data, "validation")
+        real, self._real_labels = load_split(data, "validation")
+        self._real_features = self.embedder.features(real)
         self.classes = self.embedder.shape["classes"]
         self.spec = spec
         self.precision = precision
         # Files may be sorted by class: a random choice, and as many training images of each class.
-        chosen = torch.randperm(len(self.real), generator=torch.Generator().manual_seed(0))[:COMPARED_IMAGES]
-        self._compared, self._compared_labels = self.real[chosen], self.real_labels[chosen]
+        chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[:COMPARED_IMAGES]
+        self._compared, self._compared_labels = real[chosen], self._real_labels[chosen]
         self._train_features, self._compared_train, self._train_labels = self._look_at_train(
             ParquetBlocks(data, "train")
         )
-        self._real_nearest = nearest_distances(self.embedder.features(self._compared), self._train_features).median()
+        self._real_nearest = nearest_distances(self._real_features[chosen], self._train_features).median()
 
     def _look_at_train(self, train: ParquetBlocks) -> tuple[Tensor, Tensor, Tensor]:
         """Features of all training images, and training images, with labels, of the classes of `_compared_labels`."""
@@ -73,11 +74,10 @@ class ValidationJudge:
         # The same latents every time: what changes between two measurements is the generator alone.
         z = self._latents(JUDGED_IMAGES)
         labels = balanced_labels(0, JUDGED_IMAGES, self.classes)
-        fake = self._generate(generator, z, labels)
+        features = self.embedder.features(self._generate(generator, z, labels))
         asked = labels if self.spec.conditional else None
-        quality = model_quality(self.embedder, fake, asked, self.real, self.real_labels, self.classes)
+        quality = model_quality(self.embedder, features, asked, self._real_features, self._real_labels, self.classes)
         diversity = quality.pop("diversity")
-        features = self.embedder.features(fake)
         figures = {
             **quality,
             "diversity_mean": sum(diversity) / len(diversity),

@@ -17,22 +17,26 @@ from pipeline.evaluation.neighbours import coverage
 DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves by less than 1 %
 
 
-def predicted_shares(embedder: Embedder, images: Tensor, classes: int) -> NDArray[np.float64]:
-    """How often the classifier sees each class among `uint8 [N, C, S, S]` images: `float [classes]`, 1 an equal share."""
-    return _shares(embedder.labels(embedder.features(images)), classes)
+def predicted_shares(embedder: Embedder, features: Tensor, classes: int) -> NDArray[np.float64]:
+    """How often the classifier sees each class, by images' features: `float [classes]`, 1 an equal share."""
+    return _shares(embedder.labels(features), classes)
 
 
 def model_quality(
-    embedder: Embedder, fake: Tensor, fake_labels: Tensor | None, real: Tensor, real_labels: Tensor, classes: int
+    embedder: Embedder,
+    fake_embedded: Tensor,
+    fake_labels: Tensor | None,
+    real_embedded: Tensor,
+    real_labels: Tensor,
+    classes: int,
 ) -> dict[str, Any]:
-    """Fakes against reals, both `uint8 [N, C, S, S]` with `int64 [N]` labels, those of the fakes as they were asked for.
+    """Fakes against reals: the embedder's features of both, with `int64 [N]` labels, those of the fakes as they were asked for.
 
     Returns `fd_domain`, `coverage` and, within each class, the fakes' diversity as a share of the reals': `diversity` and its least
     value `diversity_min`. With labels asked for, classes are those, and `label_accuracy` is the share of fakes that the
     classifier confirms. Without, classes are those that the classifier predicts, and `class_share_min` says how often it
     predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one was dropped.
     """
-    fake_embedded, real_embedded = embedder.features(fake), embedder.features(real)
     fake_features, real_features = fake_embedded.double().numpy(), real_embedded.double().numpy()
     predicted = embedder.labels(fake_embedded)
     if fake_labels is not None:

@@ -1,8 +1,8 @@
 """The DCGAN pair (Radford et al. 2016, arXiv:1511.06434).
 
 As in the paper, the generator upsamples by transposed convolutions with stride 2, the discriminator downsamples by
-strided convolutions, and there is no pooling. With `batch` norm in both networks it is the paper's, initialisation
-included, but for the convolution before the logit. The default normalises no image with the others of its batch: the
+strided convolutions and judges by the last maps, flattened, and there is no pooling. With `batch` norm in both networks
+it is the paper's, initialisation included. The default normalises no image with the others of its batch: the
 generator each pixel's feature vector, the discriminator nothing (a gradient penalty is a per-sample quantity), so that
 an image depends on neither its batch nor the number of workers. Both can be conditioned on the class.
 """
@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from pipeline.models.layers import (
     BASE,
     ClassCode,
-    MapToVector,
     ProjectionHead,
     VectorToMap,
     deviation_layer,
@@ -73,28 +72,25 @@ class Discriminator(nn.Module):
         super().__init__()
         stages, norm = stage_count(spec.resolution), spec.discriminator_norm
         widths = [spec.width * 2**stage for stage in range(stages)]
-        features = 4 * widths[-1]
         bias = norm != "batch"
         self.first = nn.Conv2d(spec.channels, widths[0], 4, stride=2, padding=1)
         self.downsample = nn.ModuleList(
             nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
         )
         self.deviation = deviation_layer(spec)
-        self.features = MapToVector(widths[-1] + spec.minibatch_deviation, features, BASE, bias=bias)
-        self.norms = nn.ModuleList(discriminator_normalisation(norm, width) for width in [*widths[1:], features])
-        self.head = ProjectionHead(spec.classes, features)
+        _, *norms = [discriminator_normalisation(norm, width) for width in widths]  # none where the pixels come in
+        self.norms = nn.ModuleList(norms)
+        self.head = ProjectionHead(spec.classes, (widths[-1] + spec.minibatch_deviation) * BASE**2)
         if norm == "batch":
             _initialise_as_in_the_paper(self)
         elif norm == "spectral":
             normalise_spectra(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        *norms, last_norm = self.norms
         maps = F.leaky_relu(self.first(images), 0.2)
-        for downsample, norm in zip(self.downsample, norms, strict=True):
+        for downsample, norm in zip(self.downsample, self.norms, strict=True):
             maps = F.leaky_relu(norm(downsample(maps)), 0.2)
-        features = F.leaky_relu(last_norm(self.features(self.deviation(maps))), 0.2).flatten(1)
-        logits: Tensor = self.head(features, labels)
+        logits: Tensor = self.head(self.deviation(maps).flatten(1), labels)
         return logits
 
 

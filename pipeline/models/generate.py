@@ -1,5 +1,7 @@
 """Using the two networks in batches of a fixed size: latents to pixels, pixels to logits."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -7,27 +9,44 @@ from pipeline.models.pair import to_network, to_pixels
 from pipeline.models.spec import PairSpec
 
 
-@torch.no_grad()
 def generate_pixels(
     generator: nn.Module, spec: PairSpec, latents: Tensor, labels: Tensor, *, batch_size: int, precision: str
 ) -> Tensor:
     """`(float [N, latent_size], int64 [N]) -> uint8 [N, C, image_size, image_size]`, on the CPU."""
-    device = next(generator.parameters()).device
-    images = []
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for z, y in zip(latents.split(batch_size), labels.split(batch_size), strict=True):
-            images.append(to_pixels(generator(z.to(device), y.to(device)), spec.image_size).cpu())
-    return torch.cat(images)
+
+    def generate(z: Tensor, y: Tensor) -> Tensor:
+        return to_pixels(generator(z, y), spec.image_size)
+
+    return _in_batches(generate, generator, latents, labels, batch_size, precision)
 
 
-@torch.no_grad()
 def discriminate(
     discriminator: nn.Module, spec: PairSpec, images: Tensor, labels: Tensor, *, batch_size: int, precision: str
 ) -> Tensor:
     """`(uint8 [N, C, image_size, image_size], int64 [N]) -> logits float [N]`, on the CPU."""
-    device = next(discriminator.parameters()).device
-    logits = []
+
+    def judge(pixels: Tensor, y: Tensor) -> Tensor:
+        logits: Tensor = discriminator(to_network(pixels, spec.resolution), y)
+        return logits.float()
+
+    return _in_batches(judge, discriminator, images, labels, batch_size, precision)
+
+
+@torch.no_grad()
+def _in_batches(
+    function: Callable[[Tensor, Tensor], Tensor],
+    network: nn.Module,
+    inputs: Tensor,
+    labels: Tensor,
+    batch_size: int,
+    precision: str,
+) -> Tensor:
+    """`function`, which uses `network`, of batches of inputs and labels on the network's device."""
+    device = next(network.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for pixels, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            logits.append(discriminator(to_network(pixels.to(device), spec.resolution), y.to(device)).float().cpu())
-    return torch.cat(logits)
+        return torch.cat(
+            [
+                function(x.to(device), y.to(device)).cpu()
+                for x, y in zip(inputs.split(batch_size), labels.split(batch_size), strict=True)
+            ]
+        )

@@ -79,32 +79,18 @@ def normalise_spectra(discriminator: nn.Module) -> None:
             spectral_norm(layer)
 
 
-class MapToVector(nn.Conv2d):
-    """A convolution whose kernel covers the whole feature map, computed as the matrix product that it is.
-
-    `forward(maps: float [N, C, side, side]) -> float [N, features, 1, 1]`. On CPUs a convolution to a single pixel takes
-    several times as long as the product.
-    """
-
-    def __init__(self, channels: int, features: int, side: int, *, bias: bool) -> None:
-        super().__init__(channels, features, side, bias=bias)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        # Channels last on both sides, as they lie in memory: nothing is copied.
-        weight = self.weight.permute(0, 2, 3, 1).flatten(1)
-        return F.linear(maps.permute(0, 2, 3, 1).flatten(1), weight, self.bias)[:, :, None, None]
-
-
 class VectorToMap(nn.ConvTranspose2d):
     """A transposed convolution of a single pixel, computed as the matrix product that it is.
 
-    `forward(vectors: float [N, size, 1, 1]) -> float [N, C, side, side]`.
+    `forward(vectors: float [N, size, 1, 1]) -> float [N, C, side, side]`. On CPUs the convolution takes several times
+    as long as the product.
     """
 
     def __init__(self, size: int, channels: int, side: int, *, bias: bool) -> None:
         super().__init__(size, channels, side, bias=bias)
 
     def forward(self, vectors: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: ARG002  # of the base
+        # Channels last, as they lie in memory: nothing is copied.
         weight = self.weight.permute(2, 3, 1, 0)  # side, side, channels, size
         maps: Tensor = (
             F.linear(vectors.flatten(1), weight.flatten(0, 2)).unflatten(1, weight.shape[:3]).permute(0, 3, 1, 2)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.cpu import use_cpu
 from pipeline.models.generate import generate_pixels
 from pipeline.models.latents import balanced_labels, latents
 from pipeline.models.pair import to_network
@@ -42,8 +43,7 @@ class Records:
 def reproducible_numerics() -> Iterator[None]:
     """One thread (how a sum is split over threads shows in its last bits) and denormals flushed, for as long as it lasts."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    use_cpu(1)
     try:
         yield
     finally:

@@ -30,17 +30,17 @@ def _cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
     return (softplus(-real).mean() + softplus(fake).mean()) / 2
 
 
-def _minimax(real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG001
+def _minimax(real: Tensor, fake: Tensor) -> Tensor:
     """E log(1 - D(G(z))) / 2: the negative of the discriminator's, without its real term, which no generator moves."""
     return -softplus(fake).mean() / 2
 
 
-def _non_saturating(real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG001
+def _non_saturating(real: Tensor, fake: Tensor) -> Tensor:
     """-E log D(G(z)) / 2: a gradient also where the discriminator is sure."""
     return softplus(-fake).mean() / 2
 
 
-def _maximum_likelihood(real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG001
+def _maximum_likelihood(real: Tensor, fake: Tensor) -> Tensor:
     """-E exp(logit) / 2: with the best discriminator its gradient is that of the likelihood."""
     within = fake.clamp(max=LARGEST_EXPONENT)
     return -(within.exp() * (1 + fake - within)).mean() / 2
@@ -50,7 +50,7 @@ def _hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return relu(1 - real).mean() + relu(1 + fake).mean()
 
 
-def _lower_critic(real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG001
+def _lower_critic(real: Tensor, fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
@@ -58,7 +58,7 @@ def _least_squares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return ((real - 1).square().mean() + (fake + 1).square().mean()) / 2
 
 
-def _least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:  # noqa: ARG001
+def _least_squares_generator(real: Tensor, fake: Tensor) -> Tensor:
     return fake.square().mean() / 2
 
 

@@ -1,6 +1,7 @@
 """Randomness addressed by (seed, position): the same whatever the number of workers and the restarts."""
 
 import hashlib
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 import torch
@@ -26,8 +27,7 @@ class DataOrder:
         self.seed = seed
         self.block = block
         self.window = window
-        self._epoch = -1
-        self._windows: list[tuple[int, int, Tensor]] = []  # first and last position + 1 in the epoch, blocks
+        self._windows = lru_cache(maxsize=2)(self._plan)  # at the end of an epoch the next one is looked at too
         self._shuffled: tuple[tuple[int, int], Tensor] = ((-1, -1), torch.empty(0))
 
     def indices(self, start: int, count: int) -> Tensor:
@@ -49,11 +49,10 @@ class DataOrder:
         return [*here.tolist(), *there.tolist()]
 
     def _window_at(self, epoch: int, offset: int) -> tuple[int, tuple[int, int, Tensor]]:
-        if epoch != self._epoch:
-            self._windows, self._epoch = self._plan(epoch), epoch
-        return next((n, window) for n, window in enumerate(self._windows) if offset < window[1])
+        return next((n, window) for n, window in enumerate(self._windows(epoch)) if offset < window[1])
 
     def _plan(self, epoch: int) -> list[tuple[int, int, Tensor]]:
+        """The windows of an epoch: first and last position + 1 in it, blocks."""
         blocks = torch.randperm(-(-self.size // self.block), generator=generator_for(self.seed, "blocks", epoch))
         windows = list(blocks.split(self.window))
         sizes = [sum(len(self._images_of(block)) for block in window.tolist()) for window in windows]
@@ -62,7 +61,7 @@ class DataOrder:
 
     def _shuffle(self, epoch: int, number: int) -> Tensor:
         if self._shuffled[0] != (epoch, number):
-            images = torch.cat([torch.tensor(self._images_of(block)) for block in self._windows[number][2].tolist()])
+            images = torch.cat([torch.tensor(self._images_of(block)) for block in self._windows(epoch)[number][2].tolist()])
             generator = generator_for(self.seed, f"order/{epoch}", number)
             self._shuffled = ((epoch, number), images[torch.randperm(len(images), generator=generator)])
         return self._shuffled[1]

@@ -17,6 +17,7 @@ from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.util.queue import Queue
 from torch import nn
 
+from pipeline.cpu import use_cpu
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
@@ -34,6 +35,8 @@ from pipeline.training.tensorboard import BoardWriter
 from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
 
 WORKER_RESTARTS = 3
+# Of a container: control groups of version 2 and 1.
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
@@ -150,8 +153,7 @@ def _worker(config: dict[str, Any]) -> None:
 
 def _train(job: TrainingJob, progress: Queue) -> None:
     context = ray.train.get_context()
-    torch.set_num_threads(job.threads)
-    torch.set_flush_denormal(True)  # dying activations would slow the CPU down many times
+    use_cpu(job.threads)
     place = Place(context.get_world_rank(), context.get_world_size(), get_device())
     images = _real_images(job, place, context.get_local_world_size())
     judge = job.make_judge() if place.rank == 0 else None
@@ -198,10 +200,12 @@ def _real_images(job: TrainingJob, place: Place, workers_here: int) -> RealImage
 
 
 def _memory(device: torch.device) -> int:
-    """Bytes that the device has in all."""
+    """Bytes that the device has in all; of a container's memory, what it may use."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [Path(file).read_text(encoding="utf-8").strip() for file in MEMORY_LIMITS if Path(file).exists()]
+    return min([machine, *(int(limit) for limit in limits if limit != "max")])
 
 
 def _draw(folder: Path, trainer: Trainer, judge: PicturingJudge) -> None:

@@ -20,6 +20,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
+from pipeline.cpu import use_cpu
 from pipeline.embedding.classifier import DomainClassifier, Fit, in_batches, train_classifier
 from pipeline.models.generate import generate_pixels
 from pipeline.models.pair import to_network
@@ -140,8 +141,7 @@ TESTS: dict[str, tuple[PairSpec, Callable[[], Any], Callable[[str], Recipe]]] = 
 
 def learn(test: str, loss: str) -> Metrics:
     """The figures at the run's best evaluation."""
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    use_cpu(1)
     spec, make, recipe_of = TESTS[test]
     data = make()
     trainer = Trainer(spec, recipe_of(loss), data, Place(), data)

@@ -16,7 +16,8 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline.config import load_preset
 from pipeline.config.load import presets
-from pipeline.models.layers import MapToVector, VectorToMap
+from pipeline.cpu import use_cpu
+from pipeline.models.layers import VectorToMap
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.batches import ResidentImages, prepared
 from pipeline.training.order import DataOrder
@@ -60,8 +61,7 @@ class Steps:
 
 
 def _serve(rank: int, preset: str, workers: int, threads: int, folder: str, pipes: list[Any]) -> None:
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
+    use_cpu(threads)
     if workers > 1:
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
         dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=workers)
@@ -132,9 +132,9 @@ def plain_layers(network: nn.Module) -> nn.Module:
     """`network` in the default layout and of torch's own layers, as the example writes them: the same function."""
     for parent in list(network.modules()):
         for name, layer in list(parent.named_children()):
-            if isinstance(layer, MapToVector | VectorToMap):
-                kind = nn.Conv2d if isinstance(layer, MapToVector) else nn.ConvTranspose2d
-                plain = kind(layer.in_channels, layer.out_channels, layer.kernel_size, bias=layer.bias is not None)
+            if isinstance(layer, VectorToMap):
+                bias = layer.bias is not None
+                plain = nn.ConvTranspose2d(layer.in_channels, layer.out_channels, layer.kernel_size, bias=bias)
                 plain.load_state_dict(layer.state_dict())
                 setattr(parent, name, plain)
     return network.to(memory_format=torch.contiguous_format)

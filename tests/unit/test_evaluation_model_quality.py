@@ -18,7 +18,8 @@ def embedder(digits_classifier: DomainClassifier) -> Embedder:
 
 
 def quality(embedder: Embedder, fake: Tensor, labels: Tensor | None, real: Labelled) -> dict[str, Any]:
-    return model_quality(embedder, fake, labels, *real, classes=10)
+    images, real_labels = real
+    return model_quality(embedder, embedder.features(fake), labels, embedder.features(images), real_labels, classes=10)
 
 
 def test_a_perfect_copy_is_perfect(embedder: Embedder, digits: tuple[Labelled, Labelled]) -> None:
@@ -118,5 +119,5 @@ def test_predicted_shares_are_relative_to_an_equal_one(embedder: Embedder, digit
     images, _ = digits[0]
     predicted = embedder.labels(embedder.features(images))
     zeros, ones = (images[predicted == label][:30] for label in (0, 1))
-    shares = predicted_shares(embedder, torch.cat([zeros, ones[:10]]), classes=10)
+    shares = predicted_shares(embedder, embedder.features(torch.cat([zeros, ones[:10]])), classes=10)
     assert shares.tolist() == pytest.approx([7.5, 2.5, *[0] * 8])
