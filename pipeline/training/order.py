@@ -61,7 +61,9 @@ class DataOrder:
 
     def _shuffle(self, epoch: int, number: int) -> Tensor:
         if self._shuffled[0] != (epoch, number):
-            images = torch.cat([torch.tensor(self._images_of(block)) for block in self._windows(epoch)[number][2].tolist()])
+            images = torch.cat(
+                [torch.tensor(self._images_of(block)) for block in self._windows(epoch)[number][2].tolist()]
+            )
             generator = generator_for(self.seed, f"order/{epoch}", number)
             self._shuffled = ((epoch, number), images[torch.randperm(len(images), generator=generator)])
         return self._shuffled[1]
