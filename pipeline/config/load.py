@@ -175,6 +175,10 @@ def _found(item: ErrorDetails) -> str:
 def _allowed(item: ErrorDetails) -> str:
     if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return "a section whose key kind is " + ", ".join(repr(tag) for tag in SOURCE_KINDS)
+    if item["type"] in ("model_type", "model_attributes_type"):
+        return f"a section with the keys {', '.join(_keys_at(item['loc']))}"
+    if item["type"] in ("tuple_type", "list_type"):
+        return "a list, as in [a, b]"
     message = item["msg"]
     if item["type"] == "literal_error":
         known = re.findall(r"'([^']*)'", message)
@@ -182,7 +186,7 @@ def _allowed(item: ErrorDetails) -> str:
         message += f"; did you mean {near[0]!r}?" if near else ""
     for prefix in ("Input should be ", "Input should "):
         message = message.removeprefix(prefix)
-    return message.replace("a valid dictionary or instance of", "a section of keys for")
+    return message
 
 
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:

@@ -25,7 +25,7 @@ from tests.unit.config_cases import CONF, IDX, SMALLEST, refusal
         ("data.validation_share=.nan", r"data\.validation_share: found nan \(float\); allowed: a finite number"),
         ("train.betas=[0.5]", r"train\.betas\.1: missing"),
         ("train.betas=[0.5, 1.0]", r"train\.betas\.1: found 1\.0 \(float\); allowed: less than 1"),
-        ("train.penalty=3", r"train\.penalty: found 3 \(int\); allowed: a section of keys"),
+        ("train.penalty=3", r"train\.penalty: found 3 \(int\); allowed: a section with the keys every, final_share"),
         ("sample.formats=[parquet, parquet]", r"sample\.formats: .*each format at most once"),
         ("data.classes=[cat, cat]", r"data\.classes: .*class names must differ"),
         ("data.classes=[zero, 1]", r"data\.classes\.1: found 1 \(int\); allowed: a valid string"),
