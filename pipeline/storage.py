@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 
-_CHUNK = 1 << 20
+_TEMPORARY = ".tmp"
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     On any error the temporary file is removed and `path` is left as it was. A full disk is a `UserError`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Left by a killed process that had this id, it may be a hard link: writing to it would edit another file.
@@ -44,6 +44,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep_temporary(folder: Path) -> None:
+    """Removes what killed processes left half-written in `folder` and below; of a process that writes now, too."""
+    for path in folder.rglob(f".*{_TEMPORARY}"):
+        path.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

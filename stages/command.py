@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.config import Config, load_config, load_preset
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest, run_folder
+from pipeline.storage import sweep_temporary
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Command:
                 tempfile.TemporaryFile(dir=folder).close()
             except OSError as error:
                 raise UserError(f"root: {self.config.root!r}: {folder} cannot be written: {error.strerror}.") from None
+            sweep_temporary(folder)
             yield folder
 
 

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from pipeline.storage import (
     link_or_copy,
     read_json,
     require_free_space,
+    sweep_temporary,
     write_atomically,
     write_json,
 )
@@ -57,6 +60,8 @@ print(json.dumps({"error": error, "content": target.read_text(), "files": sorted
 
 LINK_FROM_ANOTHER_DISK = """
 import os
+import subprocess
+import sys
 from pipeline.storage import link_or_copy
 source, target = Path(os.environ["SOURCE"]), disk / "target"
 target.write_bytes(b"old")
@@ -135,6 +140,22 @@ def test_leftover_of_a_killed_process_with_the_same_id_is_not_written_through(tm
         link_or_copy(source, target)
     assert (finished.read_bytes(), target.read_bytes()) == (b"finished", b"new")
     assert names(tmp_path) == ["finished", "source", "target"]
+
+
+def test_what_a_killed_writer_left_is_swept_and_finished_files_stay(tmp_path):
+    killed = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.storage import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    write_atomically(tmp_path / "shards" / "finished", b"finished")
+    subprocess.run([sys.executable, "-c", killed, tmp_path / "shards" / "killed"], check=False)
+    assert len(names(tmp_path / "shards")) == 2
+    sweep_temporary(tmp_path)
+    assert names(tmp_path / "shards") == ["finished"]
 
 
 def test_full_disk_is_a_user_error_that_names_the_file_and_keeps_the_old_one(run_on_tmpfs):
