@@ -46,4 +46,4 @@ schema: .venv/.ready
 
 # Removes what the pipeline made, and the environment. DVC's cache (.dvc/cache) stays.
 clean:
-	rm -rf .venv data models datasets metrics runs dvc_plots bench.json soak.json .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv data models datasets metrics runs dvc_plots bench.json .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

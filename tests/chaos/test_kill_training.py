@@ -94,7 +94,7 @@ def test_ended_by_a_signal_it_says_how_to_go_on(trained: Places, tmp_path: Path,
 
 @pytest.mark.soak
 def test_killed_at_twenty_random_moments_the_weights_are_the_same(trained: Places, tmp_path: Path) -> None:
-    """Each run is killed again and again until it ends; the figures go to soak.json."""
+    """Each run is killed again and again until it ends; the figures go to docs/soak.json."""
     moments, kills, runs = random.Random(0), 0, []
     settings = (*SMALL, "train.total_images=51200", "train.checkpoint_every_images=3200", "cluster.train_workers=1")
     data = ["--data", str(trained.data)]
@@ -123,7 +123,7 @@ def test_killed_at_twenty_random_moments_the_weights_are_the_same(trained: Place
         assert weights(broken) == weights(unbroken)
         kills += len(moments_killed)
         runs.append({"killed_after_s": moments_killed, "equal": True})
-    result = {
-        "training": {"kills": kills, "unbroken_s": round(whole, 1), "runs": runs, "ended": time.strftime("%Y-%m-%d")}
-    }
-    (ROOT / "soak.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    figures = {"kills": kills, "unbroken_s": round(whole, 1), "runs": runs, "ended": time.strftime("%Y-%m-%d")}
+    path = ROOT / "docs" / "soak.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**known, "training": figures}, indent=2) + "\n", encoding="utf-8")
