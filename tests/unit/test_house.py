@@ -17,7 +17,7 @@ FLOORS = [
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster"},
     {"storage", "fingerprint", "config"},
-    {"errors"},
+    {"errors", "cpu"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.

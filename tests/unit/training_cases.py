@@ -22,7 +22,8 @@ from pipeline.training.step import AdversarialStep, Penalties, StepResult
 from pipeline.training.trainer import Evaluation, Judge, Trainer
 from tests.unit.tiny import SPEC
 
-BATCH_NORM = replace(SPEC, generator_norm="batch", discriminator_norm="batch")
+# At 8 px its discriminator would have no norm layer.
+BATCH_NORM = replace(SPEC, resolution=16, generator_norm="batch", discriminator_norm="batch")
 SPECTRAL = replace(SPEC, architecture="resnet", discriminator_norm="spectral", width=2)
 DEVIATION = replace(SPEC, minibatch_deviation=True)
 ARCHITECTURES = {
