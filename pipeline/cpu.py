@@ -10,7 +10,7 @@ KEPT_BYTES = 2**30
 
 
 def use_cpu(threads: int) -> None:
-    """Sets this process up for training or sampling on `threads` threads."""
+    """Sets this process up for training on `threads` threads."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # dying activations would slow the CPU down many times
     keep_freed_memory()

@@ -8,10 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.cpu import use_cpu
-from pipeline.models.generate import generate_pixels
+from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents
-from pipeline.models.pair import to_network
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.plan import ShardPlan
@@ -43,7 +41,8 @@ class Records:
 def reproducible_numerics() -> Iterator[None]:
     """One thread (how a sum is split over threads shows in its last bits) and denormals flushed, for as long as it lasts."""
     threads = torch.get_num_threads()
-    use_cpu(1)
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
@@ -81,7 +80,6 @@ def _records(spec: PairSpec, first: int, images: torch.Tensor, labels: torch.Ten
     )
 
 
-@torch.no_grad()
 def _mint_batch(
     pair: TrainedPair, settings: MintSettings, first: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -90,7 +88,5 @@ def _mint_batch(
     labels = balanced_labels(first, size, spec.classes)
     images = generate_pixels(pair.generator, spec, z, labels, batch_size=size, precision=settings.precision)
     # The logit judges the image as it is stored, rounded and cropped, since that is what a consumer holds.
-    device = next(pair.discriminator.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-        logits = pair.discriminator(to_network(images.to(device), spec.resolution), labels.to(device))
-    return images, labels, logits.float().cpu()
+    logits = discriminate(pair.discriminator, spec, images, labels, batch_size=size, precision=settings.precision)
+    return images, labels, logits

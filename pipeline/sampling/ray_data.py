@@ -9,6 +9,7 @@ import numpy as np
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
+from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
 from pipeline.sampling.minting import MintSettings, reproducible_numerics
@@ -22,6 +23,7 @@ class ShardMaker:
     """An actor that holds the model and makes the shards it is handed."""
 
     def __init__(self, model: Path, settings: MintSettings, target: ShardTarget, use_gpu: bool) -> None:
+        keep_freed_memory()
         self.pair = load_pair(model)
         self.settings = settings
         self.target = target

@@ -60,8 +60,6 @@ print(json.dumps({"error": error, "content": target.read_text(), "files": sorted
 
 LINK_FROM_ANOTHER_DISK = """
 import os
-import subprocess
-import sys
 from pipeline.storage import link_or_copy
 source, target = Path(os.environ["SOURCE"]), disk / "target"
 target.write_bytes(b"old")
