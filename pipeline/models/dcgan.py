@@ -25,6 +25,7 @@ from pipeline.models.layers import (
     normalise_spectra,
     stage_count,
 )
+from pipeline.models.pixels import MapsToPixels, PixelsToMaps
 from pipeline.models.spec import PairSpec
 
 
@@ -47,7 +48,7 @@ class Generator(nn.Module):
         ]
         self.upsample = nn.ModuleList(upsample)
         self.norms = nn.ModuleList(generator_normalisation(norm, width) for width in widths)
-        self.last = nn.ConvTranspose2d(widths[-1], spec.channels, 4, stride=2, padding=1)
+        self.last = MapsToPixels(widths[-1], spec.channels)
         if norm == "batch":
             _initialise_as_in_the_paper(self)
         elif norm == "none":
@@ -73,7 +74,7 @@ class Discriminator(nn.Module):
         stages, norm = stage_count(spec.resolution), spec.discriminator_norm
         widths = [spec.width * 2**stage for stage in range(stages)]
         bias = norm != "batch"
-        self.first = nn.Conv2d(spec.channels, widths[0], 4, stride=2, padding=1)
+        self.first = PixelsToMaps(spec.channels, widths[0])
         self.downsample = nn.ModuleList(
             nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
         )
@@ -90,7 +91,7 @@ class Discriminator(nn.Module):
         maps = F.leaky_relu(self.first(images), 0.2)
         for downsample, norm in zip(self.downsample, self.norms, strict=True):
             maps = F.leaky_relu(norm(downsample(maps)), 0.2)
-        logits: Tensor = self.head(self.deviation(maps).flatten(1), labels)
+        logits: Tensor = self.head(self.deviation(maps).movedim(1, -1).flatten(1), labels)
         return logits
 
 

@@ -3,15 +3,14 @@
 import os
 import resource
 import tempfile
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
-from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from pipeline.config import load_preset
@@ -19,6 +18,7 @@ from pipeline.config.load import presets
 from pipeline.cpu import use_cpu
 from pipeline.models.layers import VectorToMap
 from pipeline.models.pair import build_discriminator, build_generator
+from pipeline.models.pixels import MapsToPixels, PixelsToMaps
 from pipeline.training.batches import ResidentImages, prepared
 from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
@@ -60,34 +60,90 @@ class Steps:
         return {part: times.get(part, 0.0) / times["all"] for part in PARTS}
 
 
-def _serve(rank: int, preset: str, workers: int, threads: int, folder: str, pipes: list[Any]) -> None:
+def plain_layers(network: nn.Module) -> nn.Module:
+    """`network` in the default layout and of torch's own layers, as the example writes them: the same function."""
+    for parent in list(network.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, (VectorToMap, PixelsToMaps, MapsToPixels)):
+                kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.ConvTranspose2d
+                plain = kind(
+                    layer.in_channels,
+                    layer.out_channels,
+                    layer.kernel_size,  # type: ignore[arg-type]
+                    layer.stride,  # type: ignore[arg-type]
+                    layer.padding,  # type: ignore[arg-type]
+                    bias=layer.bias is not None,
+                )
+                plain.load_state_dict(layer.state_dict())
+                setattr(parent, name, plain)
+    return network.to(memory_format=torch.contiguous_format)
+
+
+class PlainLoop:
+    """Training in the manner of the PyTorch DCGAN example, on random images, with a preset's networks and batch.
+
+    In fp32, in the default layout, reading through a DataLoader; non-saturating loss and Adam.
+    """
+
+    def __init__(self, preset: str) -> None:
+        train, spec = load_preset(preset).train, spec_of(load_preset(preset))
+        size = (IMAGES, spec.channels, spec.resolution, spec.resolution)
+        self.dataset = torch.utils.data.TensorDataset(torch.rand(size) * 2 - 1, torch.arange(IMAGES) % spec.classes)
+        self.batch, self.latent_size = train.batch_size, spec.latent_size
+        self.generator, self.discriminator = (
+            plain_layers(build_generator(spec)),
+            plain_layers(build_discriminator(spec)),
+        )
+        self.adam_g = torch.optim.Adam(self.generator.parameters(), train.learning_rate, betas=train.betas)
+        self.adam_d = torch.optim.Adam(self.discriminator.parameters(), train.learning_rate, betas=train.betas)
+        self.criterion = nn.BCEWithLogitsLoss()
+
+    def advance(self) -> None:
+        """`STEPS` steps."""
+        ones, zeros = torch.ones(self.batch), torch.zeros(self.batch)
+        loader = torch.utils.data.DataLoader(self.dataset, self.batch, shuffle=True, drop_last=True)
+        for _, (real, y) in zip(range(STEPS), loader, strict=False):
+            self.adam_d.zero_grad()
+            self.criterion(self.discriminator(real, y), ones).backward()
+            fake = self.generator(torch.randn(self.batch, self.latent_size), y)
+            self.criterion(self.discriminator(fake.detach(), y), zeros).backward()
+            self.adam_d.step()
+            self.adam_g.zero_grad()
+            self.criterion(self.discriminator(fake, y), ones).backward()
+            self.adam_g.step()
+
+
+def _train(rank: int, preset: str, workers: int, threads: int, folder: str, pipes: list[Any]) -> None:
     use_cpu(threads)
     if workers > 1:
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
         dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=workers)
-    steps = Steps(preset, Place(rank, workers))
-    for name in iter(pipes[rank].recv, None):
-        result = getattr(steps, name)()
-        pipes[rank].send((result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
+    _serve(Steps(preset, Place(rank, workers)), pipes[rank])
+
+
+def _train_plainly(rank: int, preset: str, threads: int, pipes: list[Any]) -> None:
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # or the comparison would depend on when activations die
+    _serve(PlainLoop(preset), pipes[rank])
+
+
+def _serve(loop: Steps | PlainLoop, pipe: Any) -> None:
+    for name in iter(pipe.recv, None):
+        result = getattr(loop, name)()
+        pipe.send((result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024))
 
 
 class Workers:
-    """Processes that train one preset together when told to, and cost nothing in between."""
+    """Processes that train together when told to, and cost nothing in between."""
 
-    def __init__(self, preset: str, workers: int, threads: int, folder: str) -> None:
-        ours, theirs = zip(*(mp.get_context("spawn").Pipe() for _ in range(workers)), strict=True)
+    def __init__(self, work: Callable[..., None], count: int, *args: object) -> None:
+        ours, theirs = zip(*(mp.get_context("spawn").Pipe() for _ in range(count)), strict=True)
         self._pipes = ours
         self.peak_memory_mib = 0  # of the largest process
-        mp.start_processes(
-            _serve,
-            args=(preset, workers, threads, folder, list(theirs)),
-            nprocs=workers,
-            join=False,
-            start_method="spawn",
-        )
+        mp.start_processes(work, args=(*args, list(theirs)), nprocs=count, join=False, start_method="spawn")
 
     def call(self, name: str) -> Any:
-        """Calls a method of `Steps` in every worker; the first one's result."""
+        """Calls a method in every worker; the first one's result."""
         for pipe in self._pipes:
             pipe.send(name)
         results = [pipe.recv() for pipe in self._pipes]
@@ -105,18 +161,19 @@ class Workers:
 
 
 @contextmanager
-def running(preset: str, workers: int, threads: int) -> Generator[Workers, None, None]:
-    """`Workers` for as long as it lasts."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        group = Workers(preset, workers, threads, folder)
-        stack.callback(group.close)
+def training(preset: str, workers: int, threads: int) -> Generator[Workers, None, None]:
+    """Our training of a preset in processes, for as long as it lasts."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Workers(_train, workers, preset, workers, threads, folder)) as group,
+    ):
         yield group
 
 
 def preset_figures(preset: str) -> dict[str, Any]:
     """One process with two threads beside two workers with one thread each."""
     images = STEPS * load_preset(preset).train.batch_size
-    with running(preset, 1, 2) as one, running(preset, 2, 1) as two:
+    with training(preset, workers=1, threads=2) as one, training(preset, workers=2, threads=1) as two:
         two_rate, one_rate, ratio = paired(two.advance, one.advance, images)
         shares = one.call("shares")
         return {
@@ -128,55 +185,19 @@ def preset_figures(preset: str) -> dict[str, Any]:
         }
 
 
-def plain_layers(network: nn.Module) -> nn.Module:
-    """`network` in the default layout and of torch's own layers, as the example writes them: the same function."""
-    for parent in list(network.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, VectorToMap):
-                bias = layer.bias is not None
-                plain = nn.ConvTranspose2d(layer.in_channels, layer.out_channels, layer.kernel_size, bias=bias)
-                plain.load_state_dict(layer.state_dict())
-                setattr(parent, name, plain)
-    return network.to(memory_format=torch.contiguous_format)
-
-
 def plain_figures() -> dict[str, float]:
-    """DCGAN's step beside a loop in the manner of the PyTorch DCGAN example: same networks, batch, loss and Adam.
-
-    The plain loop is in fp32, in the default layout, and reads through a DataLoader.
-    """
-    config = load_preset(PLAIN_PRESET)
-    spec, batch = spec_of(config), config.train.batch_size
-    steps = Steps(PLAIN_PRESET, Place())
-    images = steps.trainer.images.images  # type: ignore[attr-defined]  # resident ones
-    margin = (spec.resolution - spec.image_size) // 2
-    pixels = F.pad(images.float() / 127.5 - 1, (margin,) * 4, value=-1.0)
-    dataset = torch.utils.data.TensorDataset(pixels, torch.arange(IMAGES) % spec.classes)
-    generator, discriminator = plain_layers(build_generator(spec)), plain_layers(build_discriminator(spec))
-    adam_g = torch.optim.Adam(generator.parameters(), config.train.learning_rate, betas=config.train.betas)
-    adam_d = torch.optim.Adam(discriminator.parameters(), config.train.learning_rate, betas=config.train.betas)
-    criterion = nn.BCEWithLogitsLoss()
-    ones, zeros = torch.ones(batch), torch.zeros(batch)
-
-    def plain() -> None:
-        loader = torch.utils.data.DataLoader(dataset, batch, shuffle=True, drop_last=True)
-        for _, (real, y) in zip(range(STEPS), loader, strict=False):
-            adam_d.zero_grad()
-            criterion(discriminator(real, y), ones).backward()
-            fake = generator(torch.randn(batch, spec.latent_size), y)
-            criterion(discriminator(fake.detach(), y), zeros).backward()
-            adam_d.step()
-            adam_g.zero_grad()
-            criterion(discriminator(fake, y), ones).backward()
-            adam_g.step()
-
-    ours_rate, plain_rate, ratio = paired(steps.advance, plain, STEPS * batch)
+    """DCGAN's step beside a plain loop: same networks, batch, loss and Adam, each in a process with two threads."""
+    images = STEPS * load_preset(PLAIN_PRESET).train.batch_size
+    with (
+        training(PLAIN_PRESET, workers=1, threads=2) as ours,
+        closing(Workers(_train_plainly, 1, PLAIN_PRESET, 2)) as plain,
+    ):
+        ours_rate, plain_rate, ratio = paired(ours.advance, plain.advance, images)
     return {"images_per_s": ours_rate, "plain_images_per_s": plain_rate, "ratio": ratio}
 
 
 def training_figures() -> tuple[dict[str, Any], dict[str, float]]:
     """The sections `train` and `ddp` of bench.json; the ratio of `ddp` is the default preset's."""
-    torch.set_flush_denormal(True)
     by_preset = {name: preset_figures(name) for name in presets()}
     ddp = {"ratio": by_preset["fashion-mnist"]["two_workers_ratio"]}
     return {**plain_figures(), "presets": by_preset}, ddp
