@@ -27,6 +27,7 @@ from pipeline.training.recipe import Recipe
 from stages.command import Command, is_whole, main
 
 CODE = (
+    "pipeline.cpu",
     "pipeline.embedding",
     "pipeline.evaluation.distances",
     "pipeline.evaluation.judge",
@@ -158,6 +159,7 @@ def spec_of(config: Config) -> PairSpec:
         latent_size=model.latent.size,
         latent_prior=model.latent.prior,
         width=model.width,
+        discriminator_width=model.discriminator_width,
         generator_norm=GENERATOR_NORMS[model.architecture] if model.generator_norm == "auto" else model.generator_norm,
         discriminator_norm=model.discriminator_norm,
         minibatch_deviation=model.minibatch_deviation,

@@ -97,6 +97,9 @@ class Latent(Section):
     prior: Literal["normal", "uniform"] = "normal"
 
 
+Width = Annotated[int, Field(ge=4, le=1024)]
+
+
 class Model(Section):
     architecture: Literal["mlp", "dcgan", "resnet", "r3"] = Field(
         "dcgan",
@@ -108,7 +111,8 @@ class Model(Section):
         "class", description="none: both networks ignore the labels, and what is sampled has none."
     )
     latent: Latent = Latent()
-    width: Annotated[int, Field(ge=4, le=1024)] = Field(32, description="Channels of the widest-resolution layer.")
+    width: Width = Field(32, description="Channels of the layer with the most pixels.")
+    discriminator_width: Width | None = Field(None, description="The discriminator's, where it differs; null: `width`.")
     generator_norm: Literal["auto", "pixel", "batch", "none"] = Field(
         "auto",
         description="auto: pixel (each pixel's features, Karras et al. 2018) for dcgan and resnet, none for mlp and r3.",

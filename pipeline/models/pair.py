@@ -1,5 +1,6 @@
 """Building a generator-discriminator pair, and the way between stored pixels and network tensors."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,7 +29,8 @@ def build_discriminator(spec: PairSpec) -> nn.Module:
 
     The images lie in [-1, 1]. ValueError if `spec` asks for what its architecture cannot be.
     """
-    discriminator: nn.Module = _architecture(spec).Discriminator(spec)
+    own = spec if spec.discriminator_width is None else replace(spec, width=spec.discriminator_width)
+    discriminator: nn.Module = _architecture(own).Discriminator(own)
     return channels_last(discriminator)
 
 

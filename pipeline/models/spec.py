@@ -21,6 +21,7 @@ class PairSpec:
     generator_norm: str = "pixel"  # pixel, batch or none; r3 has none
     discriminator_norm: str = "none"  # none, batch or spectral; r3 has none
     minibatch_deviation: bool = False  # the discriminator sees how much the images of its batch differ
+    discriminator_width: int | None = None  # where it is not `width`
 
     @property
     def conditional(self) -> bool:

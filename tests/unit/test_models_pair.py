@@ -54,6 +54,19 @@ def test_values_outside_the_range_are_clamped() -> None:
     assert to_pixels(torch.tensor([[[[-3.0, 3.0], [-1.0, 1.0]]]]), 2).flatten().tolist() == [0, 255, 0, 255]
 
 
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan", "resnet"])
+def test_the_discriminator_can_have_a_width_of_its_own(architecture: str) -> None:
+    narrow = PairSpec(architecture, 8, 8, 1, 3, 5, "normal", 4, generator_norm="none")
+    wide = replace(narrow, width=8)
+    mixed = replace(wide, discriminator_width=4)
+    assert shapes(build_generator(mixed)) == shapes(build_generator(wide))
+    assert shapes(build_discriminator(mixed)) == shapes(build_discriminator(narrow))
+
+
+def shapes(network: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in network.state_dict().items()}
+
+
 Case = tuple[str, str, str]  # architecture, generator_norm, discriminator_norm
 NORMS = list(zip(("pixel", "batch", "none"), ("none", "batch", "spectral"), strict=True))
 CASES: list[Case] = [(name, *norms) for name in ("mlp", "dcgan", "resnet") for norms in NORMS] + [
