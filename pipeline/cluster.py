@@ -57,15 +57,16 @@ def connect() -> Iterator[Resources]:
         ray.shutdown()
 
 
-def train_workers(wanted: int | str, resources: Resources, batch_size: int, accumulation: int) -> int:
+def train_workers(wanted: int | str, resources: Resources, batch_size: int, accumulation: int, group: int) -> int:
     """How many workers train: `wanted`, or for "auto" one a GPU, without GPUs one a node.
 
-    "auto" is lowered until the batch can be shared evenly, each share in `accumulation` parts.
+    "auto" is lowered until the batch can be shared evenly, each share in `accumulation` parts, each part a multiple of
+    `group`.
     """
     if wanted != "auto":
         return require_workers("cluster.train_workers", int(wanted), resources)
     workers = resources.gpus or resources.nodes
-    while workers > 1 and (batch_size % (workers * accumulation) or batch_size // (workers * accumulation) < 2):
+    while workers > 1 and (batch_size % (workers * accumulation * group) or batch_size // (workers * accumulation) < 2):
         workers -= 1
     return workers
 

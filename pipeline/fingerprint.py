@@ -10,7 +10,7 @@ from typing import Any
 LEFT_OUT = {
     "root": "where the work is kept does not change it",
     "cluster.sample_workers": "records are addressed by index: any number of workers makes the same bytes",
-    "cluster.train_workers": "what `auto` was resolved to goes in instead: summation order depends on it",
+    "cluster.train_workers": "a run may go on with more or fewer; only the last bits of sums depend on it",
     "data.source.path": "the digest of the data goes in instead",
     "sample.count": "a larger count only adds shards",
 }

@@ -98,8 +98,8 @@ def _share_figures(
     }
 
 
-def _by_class(values: list[float], names: list[str]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in zip(names, values, strict=True)}
+def _by_class(values: list[float | None], names: list[str]) -> dict[str, float | None]:
+    return {name: None if value is None else round(value, 4) for name, value in zip(names, values, strict=True)}
 
 
 if __name__ == "__main__":

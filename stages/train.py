@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import shutil
+from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 
@@ -28,6 +29,7 @@ from stages.command import Command, is_whole, main
 
 CODE = (
     "pipeline.cpu",
+    "pipeline.data",
     "pipeline.embedding",
     "pipeline.evaluation.distances",
     "pipeline.evaluation.judge",
@@ -52,15 +54,14 @@ def train(command: Command) -> None:
         _require_extras(config, resources)
         device = "cuda" if resources.gpus else "cpu"
         recipe, spec = recipe_of(config, device), spec_of(config)
-        workers = train_workers(config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation)
+        workers = train_workers(
+            config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation, config.model.batch_group
+        )
         threads = max(resources.cpus // max(workers, resources.nodes), 1)
         parameters = {
-            "model": config.model.model_dump(mode="json"),
-            "train": {
-                **config.train.model_dump(mode="json", exclude={"data", "tensorboard"}),  # neither changes a result
-                "precision": recipe.precision,
-            },
             "data": dataset["digest"],
+            "pair": asdict(spec),
+            "recipe": asdict(recipe),  # what `auto` and null stand for
             "described": {key: dataset[key] for key in ("name", "classes", "source")},  # written into model.json
             "embedder": embedder.digest,
             "code": source_digest(*CODE),

@@ -53,6 +53,11 @@ def broken_rules(c: "Config") -> list[str]:
             f"train.final_learning_rate: {c.train.final_learning_rate} is above train.learning_rate {c.train.learning_rate}; "
             "the rate only falls"
         )
+    if c.train.warmup_images >= c.train.total_images:
+        broken.append(
+            f"train.warmup_images: {c.train.warmup_images} is not below train.total_images {c.train.total_images}: "
+            "the learning rate would never be reached"
+        )
     broken += _broken_training_rules(c)
     workers = c.cluster.train_workers
     if workers != "auto" and c.train.batch_size % (workers * c.train.accumulation):
@@ -102,6 +107,11 @@ def _broken_training_rules(c: "Config") -> list[str]:
             f"model.discriminator_norm: 'batch' with train.penalty.{' and '.join(penalties)} of train.loss {train.loss!r}: a penalty is "
             "an image's own, and batch norm mixes images; set the penalties to 0 or use none or spectral"
         )
+    if train.loss == "wgan_gp" and not penalties and model.discriminator_norm != "spectral":
+        broken.append(
+            "train.penalty.gp: 0 with train.loss 'wgan_gp': nothing bounds the critic; leave it out, set a penalty, or use "
+            "model.discriminator_norm spectral"
+        )
     if model.architecture == "r3" and (
         model.generator_norm not in ("auto", "none") or model.discriminator_norm != "none"
     ):
@@ -119,12 +129,12 @@ def _broken_training_rules(c: "Config") -> list[str]:
             f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size} into equal parts of at least 2"
         )
     workers = 1 if c.cluster.train_workers == "auto" else int(c.cluster.train_workers)
-    if model.minibatch_deviation and train.batch_size % (4 * workers * train.accumulation):
+    if model.minibatch_deviation and train.batch_size % (model.batch_group * workers * train.accumulation):
         broken.append(
             f"model.minibatch_deviation: groups of 4 images, but train.batch_size {train.batch_size} in {workers * train.accumulation} "
             f"part(s) is no multiple of 4 each; use a multiple of {4 * workers * train.accumulation}"
         )
-    if model.minibatch_deviation and c.sample.batch_size % 4:
+    if c.sample.batch_size % model.batch_group:
         broken.append(
             f"model.minibatch_deviation: groups of 4 images, but sample.batch_size is {c.sample.batch_size}; use a multiple of 4"
         )

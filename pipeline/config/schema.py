@@ -124,6 +124,11 @@ class Model(Section):
         False, description="The discriminator sees how much images differ within groups of 4 (Karras et al. 2018)."
     )
 
+    @property
+    def batch_group(self) -> int:
+        """Images that see each other in the discriminator: what is computed at once has to be a multiple."""
+        return 4 if self.minibatch_deviation else 1
+
 
 class Penalty(Section):
     """Gradient penalties: r1, r2 zero-centred (Mescheder et al. 2018, Huang et al. 2024), gp one-centred (Gulrajani et al. 2017)."""

@@ -13,6 +13,7 @@ from pipeline.evaluation.model_quality import model_quality
 from pipeline.evaluation.neighbours import nearest_distances
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents, path_between
+from pipeline.models.layers import DEVIATION_GROUP
 from pipeline.models.spec import PairSpec
 
 JUDGED_IMAGES = 5_000
@@ -43,6 +44,7 @@ class ValidationJudge:
         self.precision = precision
         # Files may be sorted by class: a random choice, and as many training images of each class.
         chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[:COMPARED_IMAGES]
+        chosen = _whole_groups(chosen)
         self._compared, self._compared_labels = real[chosen], self._real_labels[chosen]
         self._train_features, self._compared_train, self._train_labels = self._look_at_train(
             ParquetBlocks(data, "train")
@@ -61,7 +63,8 @@ class ValidationJudge:
                 rows = (labels == label).nonzero()[: len(places), 0]
                 found[places[: len(rows)]] = images[rows]
                 waiting[places[: len(rows)]] = -1
-        return torch.cat(features), found[waiting < 0], self._compared_labels[waiting < 0]
+        rows = _whole_groups((waiting < 0).nonzero()[:, 0])
+        return torch.cat(features), found[rows], self._compared_labels[rows]
 
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
         """Figures, each named `validation_…`.
@@ -77,10 +80,9 @@ class ValidationJudge:
         features = self.embedder.features(self._generate(generator, z, labels))
         asked = labels if self.spec.conditional else None
         quality = model_quality(self.embedder, features, asked, self._real_features, self._real_labels, self.classes)
-        diversity = quality.pop("diversity")
+        del quality["diversity"]
         figures = {
             **quality,
-            "diversity_mean": sum(diversity) / len(diversity),
             "nearest_ratio": self._nearest_ratio(features),
             **self._overfit(generator, discriminator),
         }
@@ -123,3 +125,8 @@ class ValidationJudge:
 
     def _generate(self, generator: nn.Module, z: Tensor, labels: Tensor) -> Tensor:
         return generate_pixels(generator, self.spec, z, labels, batch_size=BATCH, precision=self.precision)
+
+
+def _whole_groups(rows: Tensor) -> Tensor:
+    """All but the last few, so that a minibatch deviation sees groups of one size in whatever is judged."""
+    return rows[: len(rows) - len(rows) % DEVIATION_GROUP or None]

@@ -32,8 +32,9 @@ def model_quality(
 ) -> dict[str, Any]:
     """Fakes against reals: the embedder's features of both, with `int64 [N]` labels, those of the fakes as they were asked for.
 
-    Returns `fd_domain`, `coverage` and, within each class, the fakes' diversity as a share of the reals': `diversity` and its least
-    value `diversity_min`. With labels asked for, classes are those, and `label_accuracy` is the share of fakes that the
+    Returns `fd_domain`, `coverage` and, within each class, the fakes' diversity as a share of the reals': `diversity`, its least
+    value `diversity_min` and its mean `diversity_mean`. A class of fewer than two reals shows none: it is None there and left
+    out of the two; one of fewer than two fakes has 0. With labels asked for, classes are those, and `label_accuracy` is the share of fakes that the
     classifier confirms. Without, classes are those that the classifier predicts, and `class_share_min` says how often it
     predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one was dropped.
     """
@@ -45,13 +46,15 @@ def model_quality(
     else:
         class_figure = {"class_share_min": float(_shares(predicted, classes).min())}
         real_predicted = embedder.labels(real_embedded)
-        diversity = _defined(_diversity(fake_features, predicted, real_features, real_predicted, classes))
+        diversity = _diversity(fake_features, predicted, real_features, real_predicted, classes)
+    measured = diversity[~np.isnan(diversity)]
     return {
         "fd_domain": frechet_distance(fake_features, real_features),
         **class_figure,
         "coverage": coverage(fake_embedded, real_embedded),
-        "diversity_min": float(diversity.min()),
-        "diversity": diversity.tolist(),
+        "diversity_min": float(measured.min()),
+        "diversity_mean": float(measured.mean()),
+        "diversity": [None if np.isnan(share) else share for share in diversity.tolist()],
     }
 
 
@@ -62,12 +65,8 @@ def _shares(labels: Tensor, classes: int) -> NDArray[np.float64]:
 def _diversity(
     fake: Features, fake_labels: Tensor, real: Features, real_labels: Tensor, classes: int
 ) -> NDArray[np.float64]:
-    """Diversity of the fakes within each class as a share of the reals': `float [classes]`."""
-    return within_class_diversity(fake, fake_labels.numpy(), classes, DIVERSITY_MEMBERS) / within_class_diversity(
+    """Diversity of the fakes within each class as a share of the reals': `float [classes]`, NaN of fewer than two reals."""
+    of_fakes = within_class_diversity(fake, fake_labels.numpy(), classes, DIVERSITY_MEMBERS)
+    return np.nan_to_num(of_fakes, nan=0.0) / within_class_diversity(
         real, real_labels.numpy(), classes, DIVERSITY_MEMBERS
     )
-
-
-def _defined(diversity: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A class that is predicted for fewer than two fakes, or two reals, shows no diversity: 0 in place of NaN."""
-    return np.nan_to_num(diversity, nan=0.0)

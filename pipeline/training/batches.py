@@ -61,7 +61,7 @@ class ResidentImages:
         self.resolution = resolution
 
     def at(self, position: int, count: int, share: slice) -> tuple[Tensor, Tensor]:
-        indices = self.order.indices(position, count)[share].to(self.images.device)
+        indices = on_device(self.order.indices(position, count)[share], self.images.device)
         return to_network(self.images[indices], self.resolution), self.labels[indices]
 
 
@@ -99,7 +99,8 @@ class StreamedImages:
             pixels, classes = self._block(block)
             images.append(pixels[row])
             labels.append(classes[row])
-        return to_network(torch.stack(images).to(self.device), self.resolution), torch.stack(labels).to(self.device)
+        pixels, classes = (on_device(torch.stack(column), self.device) for column in (images, labels))
+        return to_network(pixels, self.resolution), classes
 
     def _expect(self, blocks: list[int]) -> None:
         for block in self._read.keys() - set(blocks):
@@ -114,6 +115,13 @@ class StreamedImages:
         if block not in self._read:
             self._read[block] = self._reader.submit(self.blocks.load, block)
         return self._read[block]
+
+
+def on_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """`tensor` there; a GPU is not waited for, whatever it still has to do."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def prepared(prepare: Callable[[int], Item], numbers: Iterable[int]) -> Generator[tuple[int, Item], None, None]:

@@ -44,16 +44,18 @@ class CheckpointWriter:
 
 
 def save_checkpoint(folder: Path, number: int, state: dict[str, Any]) -> None:
-    """Writes `state` (tensors, numbers, strings, containers of them) and drops all but the newest `KEEP`.
+    """Writes `state` (tensors, numbers, strings, containers of them) and drops all others but `KEEP - 1` before it.
 
-    `number` grows from one checkpoint of a run to the next.
+    `number` grows from one checkpoint of a run to the next. Greater numbers are of a past that was damaged.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     body = buffer.getvalue()
-    write_atomically(folder / f"{number:06d}.pt", hashlib.sha256(body).digest() + body)
-    for old in _newest_first(folder)[KEEP:]:
-        old.unlink(missing_ok=True)  # a worker of a killed run may be going, and prune the same
+    newest = folder / f"{number:06d}.pt"
+    write_atomically(newest, hashlib.sha256(body).digest() + body)
+    kept = [path for path in _newest_first(folder) if path <= newest][:KEEP]
+    for other in set(_newest_first(folder)) - set(kept):
+        other.unlink(missing_ok=True)  # a worker of a killed run may be going, and prune the same
 
 
 def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
@@ -63,7 +65,10 @@ def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[st
     """
     damaged = False
     for path in _newest_first(folder):
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:  # pruned by a worker of a killed run
+            continue
         digest, body = content[:32], content[32:]
         if hashlib.sha256(body).digest() == digest:
             state: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)

@@ -105,7 +105,7 @@ def _oscillation(run: Evaluations) -> str | None:
 
 def _memorisation(run: Evaluations) -> str | None:
     ratio = run.newest.get("validation_nearest_ratio", math.inf)
-    if ratio >= MEMORISED_RATIO:
+    if not ratio < MEMORISED_RATIO:
         return None
     return f"the images lie {ratio:.2f} times as far from the nearest training image as held-out real ones do"
 

@@ -68,9 +68,15 @@ class Players:
 
     def reconcile(self) -> None:
         """Makes the workers' batch statistics one, and ends the run where their weights differ."""
-        networks = [self.generator, self.discriminator, self.average]
-        average_buffers(networks, self.place)
-        require_equal_replicas(networks, self.place, self.images_seen)
+        average_buffers(self._networks(), self.place)
+        self.require_equal()
+
+    def require_equal(self) -> None:
+        """Ends the run where the workers' weights differ, or how many images they have seen."""
+        require_equal_replicas(self._networks(), self.place, self.images_seen)
+
+    def _networks(self) -> list[nn.Module]:
+        return [self.generator, self.discriminator, self.average]
 
     def snapshot(self, metrics: Metrics | None) -> Snapshot:
         """A copy of this moment."""

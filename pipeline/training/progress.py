@@ -1,15 +1,7 @@
 """A line for each checkpoint: how far, how fast, how long still, how good; and one for each thing that goes wrong."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from ray.util.queue import Empty, Queue
-
 from pipeline.training.diagnostics import Finding
 from pipeline.training.trainer import Evaluation
-
-POLL_S = 0.5
 
 WORDS = {
     "validation_fd_domain": "fd_domain {:.1f}",
@@ -18,27 +10,6 @@ WORDS = {
     "validation_class_share_min": "rarest class {:.2f}",
     "validation_coverage": "coverage {:.2f}",
 }
-
-
-@contextmanager
-def shown(lines: Queue) -> Iterator[None]:
-    """Prints every line that a worker, wherever it runs, puts into the queue."""
-    stop = threading.Event()
-
-    def follow() -> None:
-        while not stop.is_set() or not lines.empty():
-            try:
-                print(lines.get(timeout=POLL_S), flush=True)
-            except Empty:
-                continue
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=10)
 
 
 def progress_line(evaluation: Evaluation, total_images: int) -> str:

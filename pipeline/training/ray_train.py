@@ -5,8 +5,9 @@ import os
 import shutil
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 import ray.train
 import torch
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
-from ray.util.queue import Queue
+from ray.util.queue import Empty, Queue
 from torch import nn
 
 from pipeline.cpu import use_cpu
@@ -28,13 +29,14 @@ from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.order import DataOrder
-from pipeline.training.progress import finding_line, progress_line, shown
+from pipeline.training.progress import finding_line, progress_line
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.tensorboard import BoardWriter
 from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
 
 WORKER_RESTARTS = 3
+POLL_S = 0.5  # of the progress queue
 # Of a container: control groups of version 2 and 1.
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
@@ -97,13 +99,34 @@ def train_on_ray(job: TrainingJob) -> None:
     )
     kept = f"Its checkpoints stay in {job.run / 'checkpoints'}."
     try:
-        with shown(progress):
+        with _shown(progress):
             _fit(trainer)
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
     if job.ended.exists():
         raise UserError(f"Training {read_json(job.ended, 'reason')['why']} {kept}")
     shutil.rmtree(ray_state, ignore_errors=True)
+
+
+@contextmanager
+def _shown(lines: Queue) -> Iterator[None]:
+    """Prints every line that a worker, wherever it runs, puts into the queue."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.is_set() or not lines.empty():
+            try:
+                print(lines.get(timeout=POLL_S), flush=True)
+            except Empty:
+                continue
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=10)
 
 
 def _fit(trainer: TorchTrainer) -> None:

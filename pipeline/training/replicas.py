@@ -36,6 +36,9 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
             device_ids=devices,
             gradient_as_bucket_view=True,
             broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
+            # Else DDP sorts its buckets anew after the first step, of the process: a ring would add three terms in another
+            # order after a restart. Two terms have one order.
+            find_unused_parameters=place.workers > 2 and place.device.type == "cpu",
         )
 
 
@@ -63,15 +66,19 @@ def average_buffers(networks: list[nn.Module], place: Place) -> None:
 
 
 def require_equal_replicas(networks: list[nn.Module], place: Place, images_seen: int) -> None:
-    """Ends the run on every worker when one differs from another in a bit; nothing learnt after it would mean anything."""
+    """Ends the run on every worker when one differs from another in a bit, or in how far it is.
+
+    Nothing learnt after it would mean anything.
+    """
     if place.workers == 1:
         return
-    mine = torch.stack([parameter_sum(network) for network in networks])
+    seen = torch.tensor(images_seen, device=place.device)
+    mine = torch.stack([seen, *(parameter_sum(network) for network in networks)])
     lowest, highest = mine.clone(), mine.clone()
     dist.all_reduce(lowest, dist.ReduceOp.MIN)
     dist.all_reduce(highest, dist.ReduceOp.MAX)
     if not torch.equal(lowest, highest):
-        raise RuntimeError(f"the workers' weights have drifted apart after {images_seen} images")
+        raise RuntimeError(f"the workers have drifted apart after {images_seen} images")
 
 
 def parameter_sum(network: nn.Module) -> Tensor:

@@ -36,7 +36,7 @@ class StepResult:
     discriminator_loss: Tensor
     generator_loss: Tensor
     logit_gap: Tensor  # mean D(real) - mean D(fake)
-    # Share of pairs, of one class each, in which the real image has the higher logit; 1/2 at the optimum.
+    # Share of pairs, of one class each, in which the real image has the higher logit, ties by half; 1/2 at the optimum.
     discriminator_accuracy: Tensor
     generator_gradient: Tensor  # mean over the fakes of the norm of each one's loss gradient
     skipped: Tensor  # 1 where a gradient was not finite and a player kept its weights, else 0
@@ -132,7 +132,7 @@ class AdversarialStep:
             discriminator_loss=discriminator_loss,
             generator_loss=torch.stack(losses).mean(),
             logit_gap=real_logits.mean() - fake_logits.mean(),
-            discriminator_accuracy=(real_logits > fake_logits).float().mean(),
+            discriminator_accuracy=((real_logits - fake_logits).sign() / 2 + 1 / 2).mean(),
             # The loss is a mean over the batch: its gradients, summed, are the mean of each image's own.
             generator_gradient=torch.cat(slopes).norm(dim=1).sum(),
             skipped=skipped,

@@ -13,7 +13,7 @@ from torch import nn
 from pipeline.models.spec import PairSpec
 from pipeline.training import schedules
 from pipeline.training.ada import AdaptiveAugment
-from pipeline.training.batches import RealImages, StepInputs, prepared
+from pipeline.training.batches import RealImages, StepInputs, on_device, prepared
 from pipeline.training.diagnostics import POLICIES, Evaluations, Finding, Metrics, diagnose, hardest
 from pipeline.training.losses import LOSSES
 from pipeline.training.order import generator_for, training_latents
@@ -128,14 +128,14 @@ class Trainer:
             flipped = torch.rand(count, generator=self._random("flips", start))[share] < 0.5
             # Where the margins differ by a pixel, the mirrored image stays in its place.
             mirrored = real.flip(3).roll(-((self.spec.resolution - self.spec.image_size) % 2), 3)
-            real = torch.where(flipped.to(device)[:, None, None, None], mirrored, real)
+            real = torch.where(on_device(flipped, device)[:, None, None, None], mirrored, real)
         latents = training_latents(self._random("latents", start), count, self.spec.latent_size, self.spec.latent_prior)
         mix = torch.rand(count, generator=self._random("mix", start))
         draws = None
         if self.players.augment is not None:
             drawn = self.players.augment.draw(self._random("augment", start), 3 * count)
-            draws = drawn.unflatten(0, (count, 3))[share].to(device)
-        return StepInputs(real, labels, latents[share].to(device), mix[share].to(device), draws)
+            draws = on_device(drawn.unflatten(0, (count, 3))[share], device)
+        return StepInputs(real, labels, on_device(latents[share], device), on_device(mix[share], device), draws)
 
     def one_step(self, step: int, inputs: StepInputs) -> None:
         """Updates both players and the average."""
@@ -161,7 +161,7 @@ class Trainer:
             players.augment.adapt(sign, ADAPT_EVERY * recipe.batch_size)
         # Sums stay on the device: reading them at every step would wait for it.
         figures = torch.stack([getattr(result, name) for name in FIGURES])
-        figures = torch.where(figures.isfinite(), figures, 0) * (1 - result.skipped)
+        figures = torch.where(result.skipped > 0, 0, figures)
         figures[FIGURES.index("skipped")] = result.skipped
         self._sums += figures
         self._steps_summed += 1
@@ -183,6 +183,7 @@ class Trainer:
         self.rollbacks = state["rollbacks"]
         self.history = list(state["history"])
         self.findings = [Finding(**finding) for finding in state["findings"]]
+        self.players.require_equal()  # each worker has read its own copy
 
     def _roll_back(self) -> None:
         """Goes back to the best moment, to go on with another draw of latents and a lower learning rate."""

@@ -53,7 +53,7 @@ class Steps:
             self.trainer.one_step(step, inputs)
 
     def shares(self) -> dict[str, float]:
-        """What part of the time goes where; a penalty's own forward and backward passes count as its."""
+        """What part of the time goes where; a penalty's second derivative counts as backward."""
         with profile(activities=[ProfilerActivity.CPU]) as profiler, record_function("all"):
             self.advance()
         times = {event.key: event.cpu_time_total for event in profiler.key_averages()}
@@ -175,12 +175,13 @@ def preset_figures(preset: str) -> dict[str, Any]:
     images = STEPS * load_preset(preset).train.batch_size
     with training(preset, workers=1, threads=2) as one, training(preset, workers=2, threads=1) as two:
         two_rate, one_rate, ratio = paired(two.advance, one.advance, images)
-        shares = one.call("shares")
+        memory = one.peak_memory_mib
+        shares = one.call("shares")  # the profiler needs memory of its own
         return {
             "images_per_s": one_rate,
             "two_workers_images_per_s": two_rate,
             "two_workers_ratio": ratio,
-            "peak_memory_mib": one.peak_memory_mib,
+            "peak_memory_mib": memory,
             **{f"share_{part}": share for part, share in shares.items()},
         }
 

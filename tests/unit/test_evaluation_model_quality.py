@@ -106,13 +106,16 @@ def test_a_class_collapsed_to_one_image_shows_though_its_share_is_right(
     assert figures["diversity_min"] == figures["diversity"][3] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_class_that_the_classifier_sees_among_no_reals_shows_no_diversity(
+def test_a_class_that_the_classifier_sees_in_a_single_real_is_left_out(
     embedder: Embedder, digits: tuple[Labelled, Labelled]
 ) -> None:
     images, labels = digits[0]
-    kept = embedder.labels(embedder.features(images)) != 3
+    threes = embedder.labels(embedder.features(images)) == 3
+    kept = ~threes | (threes.cumsum(0) == 1)
     figures = quality(embedder, images, None, (images[kept], labels[kept]))
-    assert figures["diversity_min"] == figures["diversity"][3] == 0
+    assert figures["diversity"][3] is None
+    assert figures["diversity_min"] == pytest.approx(1)
+    assert figures["diversity_mean"] == pytest.approx(1)
 
 
 def test_predicted_shares_are_relative_to_an_equal_one(embedder: Embedder, digits: tuple[Labelled, Labelled]) -> None:

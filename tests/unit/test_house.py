@@ -22,7 +22,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.
 SAME_FLOOR = {("embedding", "models")}
-BINDINGS = {"ray_train.py", "progress.py", "ray_data.py", "cluster.py"}
+BINDINGS = {"ray_train.py", "ray_data.py", "cluster.py"}
 
 
 def imported(path: Path) -> set[str]:

@@ -97,6 +97,15 @@ def test_when_all_are_damaged_training_starts_afresh(tmp_path: Path) -> None:
     assert "starting from the beginning" in warnings[-1]
 
 
+def test_after_a_fresh_start_the_damaged_ones_do_not_crowd_out_the_new(tmp_path: Path) -> None:
+    for path in save(tmp_path, 7, 8):
+        path.write_bytes(b"")
+    for number in (1, 2, 3):
+        save(tmp_path, number)
+        assert loaded(tmp_path) == number
+    assert len(list(tmp_path.iterdir())) == KEEP
+
+
 def test_the_damaged_one_is_replaced_when_training_comes_by_again(tmp_path: Path) -> None:
     save(tmp_path, 1, 2)[-1].write_bytes(b"half")
     save(tmp_path, 2)

@@ -1,0 +1,46 @@
+"""How many workers train and sample, on a given cluster."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.cluster import Resources, sample_workers, train_workers
+from pipeline.errors import UserError
+
+counts = st.integers(1, 8)
+
+
+@given(
+    gpus=st.integers(0, 8),
+    nodes=counts,
+    batch=st.integers(2, 64),
+    accumulation=st.integers(1, 4),
+    group=st.sampled_from([1, 4]),
+)
+def test_auto_takes_as_many_as_can_share_the_batch(
+    gpus: int, nodes: int, batch: int, accumulation: int, group: int
+) -> None:
+    resources = Resources(cpus=16, gpus=gpus, nodes=nodes)
+    workers = train_workers("auto", resources, batch, accumulation, group)
+
+    def fits(count: int) -> bool:
+        part, left = divmod(batch, count * accumulation)
+        return left == 0 and part >= 2 and part % group == 0
+
+    possible = [count for count in range(1, (gpus or nodes) + 1) if fits(count)]
+    assert workers == max(possible, default=1)
+
+
+@pytest.mark.parametrize("gpus", [0, 2])
+def test_more_workers_than_devices_are_refused(gpus: int) -> None:
+    resources = Resources(cpus=2, gpus=gpus, nodes=1)
+    assert train_workers(2, resources, 64, 1, 1) == 2
+    with pytest.raises(
+        UserError, match=r"train_workers: 3 workers asked for, but the cluster has 2 [CG]PUs; use at most 2"
+    ):
+        train_workers(3, resources, 64, 1, 1)
+
+
+def test_auto_samples_on_every_device() -> None:
+    assert sample_workers("auto", Resources(cpus=8, gpus=0, nodes=2)) == 8
+    assert sample_workers("auto", Resources(cpus=8, gpus=2, nodes=2)) == 2
