@@ -190,6 +190,7 @@ def _train(job: TrainingJob, progress: Queue) -> None:
     if saved is not None:
         trainer.restore(saved)
         warn(f"going on from {trainer.players.images_seen:,} images")
+    trainer.players.require_equal()  # each worker has read its own copy
     board = BoardWriter(job.run / "tensorboard", trainer.history) if job.tensorboard and place.rank == 0 else None
 
     with CheckpointWriter(job.run / "checkpoints") as checkpoints:

@@ -157,6 +157,7 @@ class Trainer:
         players.update_average()
         if isinstance(players.augment, AdaptiveAugment) and step % ADAPT_EVERY == 0:
             # 2 accuracy - 1 is the paper's mean sign of D(real), taken over pairs: it also fits logits without a zero.
+            # Of this batch alone, where the authors' code takes the mean of all four: a restart has less to remember.
             sign = mean_over_workers(2 * result.discriminator_accuracy - 1, self.place)
             players.augment.adapt(sign, ADAPT_EVERY * recipe.batch_size)
         # Sums stay on the device: reading them at every step would wait for it.
@@ -183,7 +184,6 @@ class Trainer:
         self.rollbacks = state["rollbacks"]
         self.history = list(state["history"])
         self.findings = [Finding(**finding) for finding in state["findings"]]
-        self.players.require_equal()  # each worker has read its own copy
 
     def _roll_back(self) -> None:
         """Goes back to the best moment, to go on with another draw of latents and a lower learning rate."""
