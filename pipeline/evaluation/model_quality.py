@@ -33,10 +33,11 @@ def model_quality(
     """Fakes against reals: the embedder's features of both, with `int64 [N]` labels, those of the fakes as they were asked for.
 
     Returns `fd_domain`, `coverage` and, within each class, the fakes' diversity as a share of the reals': `diversity`, its least
-    value `diversity_min` and its mean `diversity_mean`. A class of fewer than two reals shows none: it is None there and left
-    out of the two; one of fewer than two fakes has 0. With labels asked for, classes are those, and `label_accuracy` is the share of fakes that the
-    classifier confirms. Without, classes are those that the classifier predicts, and `class_share_min` says how often it
-    predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one was dropped.
+    value `diversity_min` and its mean `diversity_mean`. A class of fewer than two reals has none to compare with: it is None
+    there and left out of the two; one of fewer than two fakes has 0. With labels asked for, classes are those, and
+    `label_accuracy` is the share of fakes that the classifier confirms. Without, classes are those that the classifier predicts,
+    and `class_share_min` says how often it predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if
+    one was dropped.
     """
     fake_features, real_features = fake_embedded.double().numpy(), real_embedded.double().numpy()
     predicted = embedder.labels(fake_embedded)

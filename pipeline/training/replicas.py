@@ -36,8 +36,8 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
             device_ids=devices,
             gradient_as_bucket_view=True,
             broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
-            # Else DDP sorts its buckets anew after the first step, of the process: a ring would add three terms in another
-            # order after a restart. Two terms have one order.
+            # Else DDP sorts its buckets anew after a process's first step: behind a restart, a ring would add three terms in
+            # another order. Two terms have one order.
             find_unused_parameters=place.workers > 2 and place.device.type == "cpu",
         )
 
