@@ -29,7 +29,7 @@ lint: .venv/.ready
 bench: .venv/.ready
 	python -m tests.benchmarks.bench
 
-# About an hour: every loss on the field's synthetic tests.
+# About twenty minutes: every loss on the field's synthetic tests.
 modes: .venv/.ready
 	python -m tests.benchmarks.modes
 
