@@ -43,8 +43,8 @@ class ValidationJudge:
         self.spec = spec
         self.precision = precision
         # Files may be sorted by class: a random choice, and as many training images of each class.
-        chosen = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[:COMPARED_IMAGES]
-        chosen = _whole_groups(chosen)
+        order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
+        chosen = _whole_groups(order[:COMPARED_IMAGES])
         self._compared, self._compared_labels = real[chosen], self._real_labels[chosen]
         self._train_features, self._compared_train, self._train_labels = self._look_at_train(
             ParquetBlocks(data, "train")

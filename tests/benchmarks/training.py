@@ -69,9 +69,9 @@ def plain_layers(network: nn.Module) -> nn.Module:
                 plain = kind(
                     layer.in_channels,
                     layer.out_channels,
-                    layer.kernel_size,  # type: ignore[arg-type]
-                    layer.stride,  # type: ignore[arg-type]
-                    layer.padding,  # type: ignore[arg-type]
+                    layer.kernel_size,
+                    layer.stride,
+                    layer.padding,
                     bias=layer.bias is not None,
                 )
                 plain.load_state_dict(layer.state_dict())

@@ -1,7 +1,8 @@
 """Two workers: equal replicas, that learn what one worker learns, and may become one worker on the way."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,12 +101,19 @@ def gradients_of(run: Trainer) -> dict[str, Tensor]:
 # In each of two processes --------------------------------------------------------------------------------------------
 
 
-def _worker(rank: int, folder: str) -> None:
+@contextmanager
+def _joined(rank: int, workers: int, folder: str) -> Iterator[Place]:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    place = Place(rank, 2)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=workers)
     try:
+        yield Place(rank, workers)
+    finally:
+        dist.destroy_process_group()
+
+
+def _worker(rank: int, folder: str) -> None:
+    with _joined(rank, 2, folder) as place:
         results: dict[str, Any] = {
             name: {
                 "gradients": gradients_of(case.trainer(place)),
@@ -120,20 +128,12 @@ def _worker(rank: int, folder: str) -> None:
         results["rollback"] = _ends_badly(place, "rollback")
         results["together"] = _together(place)
         torch.save(results, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
 
 
 def _one_of_three(rank: int, folder: str) -> None:
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=3)
-    place = Place(rank, 3)
-    try:
+    with _joined(rank, 3, folder) as place:
         whole, restarted = WIDE.finished(place), _restarted(WIDE, place, Path(folder, "wide"))
         torch.save({"whole": whole, "restarted": restarted}, f"{folder}/{rank}.pt")
-    finally:
-        dist.destroy_process_group()
 
 
 def _restarted(case: Case, place: Place, folder: Path) -> dict[str, Any]:
