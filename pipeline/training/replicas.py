@@ -2,11 +2,14 @@
 
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from pipeline.training.shared_memory import average_in_shared_memory, shared_gradients
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class Place:
     rank: int = 0
     workers: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    memory: Path = Path("/dev/shm")  # a folder that is kept in memory, for workers on one machine
 
     def share_of(self, batch_size: int) -> slice:
         """The rows of a global batch that this worker computes."""
@@ -27,19 +31,24 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
     """`network`, wrapped so that its gradients are averaged over the workers."""
     if place.workers == 1:
         return network
-    devices = [place.device] if place.device.type == "cuda" else None
+    on_gpu = place.device.type == "cuda"
+    size = sum(parameter.numel() for parameter in network.parameters())
+    shared = None if on_gpu else shared_gradients(size, place.memory)
     with warnings.catch_warnings():
         # torch 2.13 has a new name for `broadcast_buffers`, which the versions before do not know.
         warnings.simplefilter("ignore", FutureWarning)
-        return DistributedDataParallel(
+        replica = DistributedDataParallel(
             network,
-            device_ids=devices,
+            device_ids=[place.device] if on_gpu else None,
             gradient_as_bucket_view=True,
             broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
             # Else DDP sorts its buckets anew after a process's first step: behind a restart, a ring would add three terms in
-            # another order. Two terms have one order.
-            find_unused_parameters=place.workers > 2 and place.device.type == "cpu",
+            # another order. Two terms have one order, as have all of them in shared memory.
+            find_unused_parameters=place.workers > 2 and not on_gpu and shared is None,
         )
+    if shared is not None:
+        replica.register_comm_hook(shared, average_in_shared_memory)
+    return replica
 
 
 def mean_over_workers(values: Tensor, place: Place) -> Tensor:

@@ -79,6 +79,7 @@ WIDE = Case(
     replace(SPEC, resolution=16, image_size=16, width=16),
     {"batch_size": 24, "total_images": 192, "checkpoint_every_images": 96},
 )
+NO_MEMORY = Path("/nowhere")  # as for workers on machines of their own
 EACH_CASE = pytest.mark.parametrize("name", CASES)
 
 
@@ -122,6 +123,8 @@ def _worker(rank: int, folder: str) -> None:
             }
             for name, case in CASES.items()
         }
+        results["sockets"] = WIDE.finished(replace(place, memory=NO_MEMORY))
+        results["shared memory"] = WIDE.finished(place)
         results["elastic"] = _elastic(place, Path(folder, "elastic"))
         results["drift"] = _drift(place)
         results["stop"] = _ends_badly(place, "stop")
@@ -132,8 +135,12 @@ def _worker(rank: int, folder: str) -> None:
 
 def _one_of_three(rank: int, folder: str) -> None:
     with _joined(rank, 3, folder) as place:
-        whole, restarted = WIDE.finished(place), _restarted(WIDE, place, Path(folder, "wide"))
-        torch.save({"whole": whole, "restarted": restarted}, f"{folder}/{rank}.pt")
+        ways = {"shared memory": place, "sockets": replace(place, memory=NO_MEMORY)}
+        results = {
+            name: {"whole": WIDE.finished(way), "restarted": _restarted(WIDE, way, Path(folder, name))}
+            for name, way in ways.items()
+        }
+        torch.save(results, f"{folder}/{rank}.pt")
 
 
 def _restarted(case: Case, place: Place, folder: Path) -> dict[str, Any]:
@@ -244,11 +251,18 @@ def test_a_restart_of_both_changes_no_bit(two_workers: list[dict[str, Any]], nam
     assert_equal_states(whole, restarted)
 
 
+def test_two_workers_learn_the_same_bits_through_sockets(two_workers: list[dict[str, Any]]) -> None:
+    for worker in two_workers:
+        assert_equal_bits(worker["sockets"]["networks"], worker["shared memory"]["networks"])
+
+
 def test_a_restart_of_three_changes_no_bit(tmp_path: Path) -> None:
     mp.spawn(_one_of_three, args=(str(tmp_path),), nprocs=3)
     for rank in range(3):
-        runs = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        assert_equal_bits(runs["whole"]["networks"], runs["restarted"]["networks"])
+        results = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert results.keys() == {"shared memory", "sockets"}
+        for runs in results.values():
+            assert_equal_bits(runs["whole"]["networks"], runs["restarted"]["networks"])
 
 
 def test_a_run_may_lose_a_worker_and_get_it_back(two_workers: list[dict[str, Any]]) -> None:
