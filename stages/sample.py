@@ -34,12 +34,9 @@ def sample(command: Command) -> None:
     with connect() as resources:
         workers = sample_workers(config.cluster.sample_workers, resources)
         use_gpu = resources.gpus > 0
-        mint_settings = MintSettings(
-            seed=settings.seed,
-            batch_size=settings.batch_size,
-            precision=resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu"),
-        )
+        precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
         classes = _label_names(pair)
+        mint_settings = MintSettings.of(settings.model_dump(mode="json"), classes, precision)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         fingerprint = command.fingerprint(
             {
@@ -48,7 +45,7 @@ def sample(command: Command) -> None:
                 "classes": classes,
                 "code": source_digest(*CODE),
                 "software": software,
-                "device": {"kind": "cuda" if use_gpu else "cpu", "precision": mint_settings.precision, "threads": 1},
+                "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
             }
         )
         with command.run(fingerprint) as run:
@@ -70,9 +67,7 @@ def sample(command: Command) -> None:
                 )
             commits = list(committed(target, plans).values())
             device = device_name(use_gpu)
-            manifest = build_manifest(
-                target, commits, _about(command, pair, mint_settings.precision, {**software, "device": device})
-            )
+            manifest = build_manifest(target, commits, _about(command, pair, precision, {**software, "device": device}))
             publish(target, manifest, command.out)
     command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
 

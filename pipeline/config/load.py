@@ -191,7 +191,9 @@ def _allowed(item: ErrorDetails) -> str:
 
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
     return position == 2 and (
-        (location[:2] == ("data", "source") and location[2] in SOURCE_KINDS) or location[0] == "cluster"
+        (location[:2] == ("data", "source") and location[2] in SOURCE_KINDS)
+        or location[:2] == ("sample", "labels")
+        or location[0] == "cluster"
     )
 
 

@@ -82,8 +82,21 @@ def broken_rules(c: "Config") -> list[str]:
         broken.append(
             f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
         )
+    broken += _broken_label_rules(c)
     broken += _gates_without_figure(c)
     return broken
+
+
+def _broken_label_rules(c: "Config") -> list[str]:
+    if c.sample.labels == "balanced":
+        return []
+    if c.model.conditioning == "none":
+        return ["sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"]
+    return [
+        f"sample.labels.{name}: no class of data.classes, which are {', '.join(c.data.classes)}"
+        for name in c.sample.labels
+        if name not in c.data.classes
+    ]
 
 
 def _gates_without_figure(c: "Config") -> list[str]:

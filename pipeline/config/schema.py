@@ -6,7 +6,7 @@ The rules that span several keys stand in `rules.py`.
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.known import KNOWN_SOURCES
 from pipeline.config.rules import broken_rules
@@ -224,15 +224,42 @@ class Evaluate(Section):
     seed: Seed = 1
 
 
+def _kind_of_labels(labels: object) -> str:
+    return "weights" if isinstance(labels, dict) else "name"
+
+
+LabelWeights = dict[str, Annotated[int, Field(ge=1, le=1000)]]
+Labels = Annotated[
+    Annotated[Literal["balanced"], Tag("name")] | Annotated[LabelWeights, Tag("weights")],
+    Discriminator(_kind_of_labels),
+]
+
+
 class Sample(Section):
     count: Count
     shard_size: Count = 10_000
     batch_size: Count = Field(500, description="Images of one forward pass; batches are aligned to the shard.")
     formats: Annotated[list[Literal["parquet", "webdataset"]], Field(min_length=1)] = ["parquet"]
-    encoding: Literal["png"] = "png"
-    labels: Literal["balanced"] = "balanced"
+    encoding: Literal["png", "webp", "jpeg", "raw"] = Field(
+        "png", description="webp: lossless; raw: pixels behind a PNM header; only jpeg loses anything."
+    )
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
+    labels: Labels = Field(
+        "balanced",
+        description="Or a weight for each class wanted, e.g. {Bag: 3, Trouser: 1}; one class alone: {Bag: 1}.",
+    )
+    truncation: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="The largest number in a latent: less gives more typical images and less variety. null: any."
+    )
     seed: Seed = 0
     filters: Annotated[list[str], Field(max_length=0)] = Field([], description="No filter is available yet.")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _balanced_or_weights(cls, labels: object) -> object:
+        if labels != "balanced" and not (isinstance(labels, dict) and labels):
+            raise ValueError("use balanced, or a weight for each class wanted, as in {Bag: 3, Trouser: 1}")
+        return labels
 
     @field_validator("formats")
     @classmethod

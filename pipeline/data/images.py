@@ -57,12 +57,15 @@ def write_images(
     labels: NDArray[np.int64] | None,
     indices: NDArray[np.int64],
     extra: dict[str, NDArray[Any]] | None = None,
+    ending: str = ".png",
 ) -> None:
     """Writes one Parquet file, whole or not at all. Equal input gives equal bytes.
 
-    `labels` is None where `schema` has no such column.
+    `labels` is None where `schema` has no such column; `ending` is that of the images' encoding.
     """
-    images = [{"bytes": content, "path": f"{index:09d}.png"} for content, index in zip(encoded, indices, strict=True)]
+    images = [
+        {"bytes": content, "path": f"{index:09d}{ending}"} for content, index in zip(encoded, indices, strict=True)
+    ]
     columns: dict[str, Any] = {"image": images, "label": labels, "index": indices, **(extra or {})}
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
     with atomic_path(path) as temporary:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from pipeline.report.templates import render
+from pipeline.sampling.encodings import encoding_named
 from pipeline.storage import write_atomically
 
 SIZE_BOUNDS = [10**power for power in range(3, 13)]
@@ -17,7 +18,8 @@ SIZE_NAMES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<
 def write_card(path: Path, manifest: dict[str, Any], metrics: dict[str, Any]) -> None:
     """Writes the card of the dataset that `manifest` describes, with its measured quality."""
     matter = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
-    body = render("card.md.j2", manifest=manifest, metrics=metrics, parquet=has_parquet(manifest))
+    ending = encoding_named(manifest["image"]["encoding"]).ending[1:]
+    body = render("card.md.j2", manifest=manifest, metrics=metrics, parquet=has_parquet(manifest), ending=ending)
     write_atomically(path, f"---\n{matter}---\n{body}".encode())
 
 

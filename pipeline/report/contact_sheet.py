@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.data.canonical import DESCRIPTION, describe
-from pipeline.data.images import decode_png, encode_png
+from pipeline.data.images import encode_png
 from pipeline.data.pictures import image_grid
 from pipeline.errors import UserError
+from pipeline.sampling.encodings import Encoding, encoding_named
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 
 UNLABELLED_ROWS = 10
@@ -37,22 +38,37 @@ def contact_sheet(dataset: Path, columns: int) -> Sheet:
 
     Without classes: as many rows of that length as there are images for, up to ten.
     """
-    classes, channels, files = _describe(dataset)
-    if classes:
-        images = _first_of_each_class(files, classes, channels, columns)
+    shards = _describe(dataset)
+    if shards.classes:
+        images = _first_of_each_class(shards, columns)
         about = f"{columns} images a class, one class a row"
     else:
-        images = list(islice(_images(files, channels), UNLABELLED_ROWS * columns))
+        images = list(islice(_images(shards), UNLABELLED_ROWS * columns))
         about = f"the first {len(images)} images"
     return Sheet(encode_png(image_grid(images, columns)), about)
 
 
-def _first_of_each_class(files: Iterable[Path], classes: list[str], channels: int, per_class: int) -> list[Image]:
+@dataclass(frozen=True)
+class _Shards:
+    classes: list[str]
+    channels: int
+    files: list[Path]
+    encoding: Encoding
+
+    def decode(self, content: bytes, file: Path) -> Image:
+        try:
+            return self.encoding.decode(content, self.channels)
+        except ValueError as error:
+            raise UserError(_damaged(file, error)) from None
+
+
+def _first_of_each_class(shards: _Shards, per_class: int) -> list[Image]:
+    classes = shards.classes
     rows: dict[int, list[Image]] = {label: [] for label in range(len(classes))}
-    for file in files:
-        for label, content in _labelled_contents(file):
+    for file in shards.files:
+        for label, content in _labelled_contents(file, shards.encoding):
             if len(rows[label]) < per_class:
-                rows[label].append(_decode(content, channels, file))
+                rows[label].append(shards.decode(content, file))
         if all(len(row) == per_class for row in rows.values()):
             break
     if any(len(row) != per_class for row in rows.values()):
@@ -63,30 +79,25 @@ def _first_of_each_class(files: Iterable[Path], classes: list[str], channels: in
     return [image for row in rows.values() for image in row]
 
 
-def _images(files: Iterable[Path], channels: int) -> Iterator[Image]:
-    for file in files:
-        for content in _contents(file):
-            yield _decode(content, channels, file)
+def _images(shards: _Shards) -> Iterator[Image]:
+    for file in shards.files:
+        for content in _contents(file, shards.encoding):
+            yield shards.decode(content, file)
 
 
-def _describe(dataset: Path) -> tuple[list[str], int, list[Path]]:
+def _describe(dataset: Path) -> _Shards:
     if (dataset / MANIFEST).is_file():
         manifest = read_manifest(dataset)
         files = [dataset / shard["file"] for shard in manifest["shards"]]
-        return manifest["classes"], manifest["image"]["channels"], files
+        image = manifest["image"]
+        return _Shards(manifest["classes"], image["channels"], files, encoding_named(image["encoding"]))
     if (dataset / DESCRIPTION).is_file():
         described = describe(dataset)
-        return described["classes"], described["image"]["channels"], [dataset / described["splits"]["train"]["file"]]
+        files = [dataset / described["splits"]["train"]["file"]]
+        return _Shards(described["classes"], described["image"]["channels"], files, encoding_named("png"))
     raise UserError(
         f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."
     )
-
-
-def _decode(content: bytes, channels: int, file: Path) -> Image:
-    try:
-        return decode_png(content, channels)
-    except ValueError as error:
-        raise UserError(_damaged(file, error)) from None
 
 
 def _damaged(file: Path, error: Exception) -> str:
@@ -102,19 +113,19 @@ def _naming(file: Path) -> Iterator[None]:
         raise UserError(_damaged(file, error)) from None
 
 
-def _labelled_contents(file: Path) -> list[tuple[int, bytes]]:
+def _labelled_contents(file: Path, encoding: Encoding) -> list[tuple[int, bytes]]:
     with _naming(file):
         if file.suffix == ".parquet":
             table = pq.read_table(file, columns=["image", "label"])
             return list(zip(table["label"].to_pylist(), _encoded(table), strict=True))
-        return [(int(sample["cls"]), sample["png"]) for sample in _samples(file)]
+        return [(int(sample["cls"]), sample[encoding.ending[1:]]) for sample in _samples(file)]
 
 
-def _contents(file: Path) -> list[bytes]:
+def _contents(file: Path, encoding: Encoding) -> list[bytes]:
     with _naming(file):
         if file.suffix == ".parquet":
             return _encoded(pq.read_table(file, columns=["image"]))
-        return [sample["png"] for sample in _samples(file)]
+        return [sample[encoding.ending[1:]] for sample in _samples(file)]
 
 
 def _encoded(table: pa.Table) -> list[bytes]:

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,8 @@ from pipeline.storage import link_or_copy, read_json, write_json
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
+EncodingName = Literal["png", "webp", "jpeg", "raw"]
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True)
@@ -24,6 +26,7 @@ class _Image(_Strict):
     height: int
     width: int
     channels: int
+    encoding: EncodingName
 
 
 class _Model(_Strict):
@@ -45,6 +48,10 @@ class _Sample(_Strict):
     seed: int
     batch_size: int
     shard_size: int
+    labels: Literal["balanced"] | dict[str, int]
+    truncation: float | None
+    encoding: EncodingName
+    jpeg_quality: int
 
 
 class _Config(_Strict):

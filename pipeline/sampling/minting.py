@@ -1,17 +1,20 @@
 """Minting the records of a shard: the algorithm, apart from files and workers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pipeline.models.generate import discriminate, generate_pixels
-from pipeline.models.latents import balanced_labels, latents
+from pipeline.models.latents import latents
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.encodings import Encoding, encoding_named
+from pipeline.sampling.labels import label_cycle, labels_of
 from pipeline.sampling.plan import ShardPlan
 
 
@@ -22,6 +25,21 @@ class MintSettings:
     seed: int
     batch_size: int
     precision: str  # fp32 or bf16
+    label_cycle: NDArray[np.int64]  # [K], see `pipeline.sampling.labels`
+    truncation: float | None
+    encoding: Encoding
+
+    @classmethod
+    def of(cls, sample: Mapping[str, Any], classes: Sequence[str], precision: str) -> "MintSettings":
+        """What a config's section `sample` says, also as it stands in a manifest; `classes` are those of the labels."""
+        return cls(
+            seed=sample["seed"],
+            batch_size=sample["batch_size"],
+            precision=precision,
+            label_cycle=label_cycle(None if sample["labels"] == "balanced" else sample["labels"], classes),
+            truncation=sample["truncation"],
+            encoding=encoding_named(sample["encoding"], sample["jpeg_quality"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -83,10 +101,11 @@ def _records(spec: PairSpec, first: int, images: torch.Tensor, labels: torch.Ten
 def _mint_batch(
     pair: TrainedPair, settings: MintSettings, first: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    spec, size = pair.spec, settings.batch_size
-    z = latents(settings.seed, first, size, spec.latent_size, spec.latent_prior)
-    labels = balanced_labels(first, size, spec.classes)
-    images = generate_pixels(pair.generator, spec, z, labels, batch_size=size, precision=settings.precision)
-    # The logit judges the image as it is stored, rounded and cropped, since that is what a consumer holds.
-    logits = discriminate(pair.discriminator, spec, images, labels, batch_size=size, precision=settings.precision)
+    spec, size, precision = pair.spec, settings.batch_size, settings.precision
+    z = latents(settings.seed, first, size, spec.latent_size, spec.latent_prior, settings.truncation)
+    labels = torch.from_numpy(labels_of(settings.label_cycle, first, size))
+    images = generate_pixels(pair.generator, spec, z, labels, batch_size=size, precision=precision)
+    # The logit judges the image as a reader will see it, rounded, cropped and decoded, since that is what he holds.
+    seen = torch.from_numpy(settings.encoding.stored(images.numpy().transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))
+    logits = discriminate(pair.discriminator, spec, seen, labels, batch_size=size, precision=precision)
     return images, labels, logits

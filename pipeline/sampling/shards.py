@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.data.images import encode_png
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.minting import MintSettings, mint
 from pipeline.sampling.plan import ShardPlan
@@ -62,12 +61,13 @@ def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, p
     """Makes one shard in each format and commits it; the commit record is written last."""
     started = time.monotonic()
     records = mint(pair, settings, plan)
-    encoded = [encode_png(image) for image in records.images]
+    encoding = settings.encoding
+    encoded = [encoding.encode(image) for image in records.images]
     files = []
     for kind in sorted(target.formats, key=list(WRITERS).index):
         ending, write = WRITERS[kind]
         path = target.shards / f"{plan.name}{ending}"
-        write(path, records, encoded, target.classes)
+        write(path, records, encoded, target.classes, encoding.ending)
         files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
     commit = {
         "shard": plan.shard,

@@ -43,7 +43,7 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
         for kind in kinds:
             ending, write = WRITERS[kind]
             path = folder / "data" / f"train-{number:06d}{ending}"
-            write(path, records, [encode_png(image) for image in records.images], classes)
+            write(path, records, [encode_png(image) for image in records.images], classes, ".png")
             files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
         shards.append({"shard": number, "rows": ROWS, **files[0], "also": files[1:]})
     return {
@@ -52,7 +52,7 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
         "count": 2 * ROWS,
         "name": "small",
         "classes": list(classes),
-        "image": {"height": 8, "width": 8, "channels": 1},
+        "image": {"height": 8, "width": 8, "channels": 1, "encoding": "png"},
         "model": {"digest": "a" * 64, "uri": "models/small"},
         "source": {"digest": "b" * 64, "name": "Möbel & Co: a source", "licence": "CC-BY-4.0"},
         "software": {"imagemint": "9.9"},

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import kstest
+from scipy.stats import kstest, truncnorm
 
 from pipeline.models.latents import balanced_labels, latents, path_between
 
@@ -47,6 +47,25 @@ def test_the_uniform_prior_fills_minus_one_to_one() -> None:
     for dimension in values.T:
         assert kstest(dimension, "uniform", args=(-1, 2)).statistic < 0.01
     np.testing.assert_allclose(np.corrcoef(values, rowvar=False), np.eye(6), atol=0.02)
+
+
+@given(truncation=st.floats(0.1, 4))
+def test_truncated_normal_latents_are_those_of_a_normal_that_was_drawn_again(truncation: float) -> None:
+    values = latents(0, 0, 4_000, 5, "normal", truncation).double().numpy().ravel()
+    assert np.abs(values).max() <= truncation
+    assert kstest(values, truncnorm(-truncation, truncation).cdf).statistic < 0.015
+
+
+@given(truncation=st.floats(0.1, 4))
+def test_truncated_uniform_latents_fill_what_is_left(truncation: float) -> None:
+    values = latents(0, 0, 4_000, 5, "uniform", truncation).double().numpy().ravel()
+    bound = min(truncation, 1.0)
+    assert kstest(values, "uniform", args=(-bound, 2 * bound)).statistic < 0.015
+
+
+@PRIORS
+def test_a_truncation_beyond_all_latents_changes_none(prior: str) -> None:
+    assert torch.equal(latents(0, 5, 50, 3, prior, 50.0), latents(0, 5, 50, 3, prior))
 
 
 @PRIORS

@@ -11,12 +11,13 @@ from pipeline.report.contact_sheet import UNLABELLED_ROWS, contact_sheet
 from pipeline.sampling.minting import Records
 from pipeline.sampling.writers import WRITERS
 from pipeline.storage import write_json
+from tests.unit.tiny import SAMPLE
 
 CLASSES = ["cat", "dog", "owl"]
 ABOUT = {
     "name": "small",
     "classes": CLASSES,
-    "image": {"height": 8, "width": 8, "channels": 1},
+    "image": {"height": 8, "width": 8, "channels": 1, "encoding": "png"},
     "source": {"digest": "", "name": "", "licence": ""},
     "digest": "",
 }
@@ -28,7 +29,7 @@ SYNTHETIC = {
     "precision": "fp32",
     "model": {"digest": "", "uri": ""},
     "software": {"device": ""},
-    "config": {"sample": {"seed": 0, "batch_size": 1, "shard_size": 9}},
+    "config": {"sample": SAMPLE},
 }
 
 
@@ -49,7 +50,7 @@ def write_shard(path: Path, kind: str, labels: list[int], places: list[int], cla
     known = np.array(labels) if classes else None
     records = Records(images, known, np.arange(count), np.zeros(count, np.float32))
     ending, write = WRITERS[kind]
-    write(path.with_suffix(ending), records, [encode_png(image) for image in images], classes)
+    write(path.with_suffix(ending), records, [encode_png(image) for image in images], classes, ".png")
     return path.with_suffix(ending)
 
 

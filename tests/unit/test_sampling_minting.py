@@ -1,6 +1,7 @@
 """Records: what each depends on, and what not."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +11,18 @@ from hypothesis import strategies as st
 
 from pipeline.models.pair import to_network
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.minting import Records, mint, mint_aligned_batch
+from pipeline.sampling.minting import MintSettings, Records, mint, mint_aligned_batch
 from pipeline.sampling.plan import ShardPlan, plan_shards
-from tests.unit.tiny import CLASSES, SETTINGS, SHARD_SIZE, SPEC
+from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS, SHARD_SIZE, SPEC
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SECOND = ShardPlan(1, SHARD_SIZE, SHARD_SIZE)
+
+
+def settings_with(**changes: Any) -> MintSettings:
+    """The usual settings with changes to the config's section `sample`."""
+    return MintSettings.of(SAMPLE | changes, CLASSES, "fp32")
 
 
 def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> None:
@@ -81,8 +87,29 @@ def test_records_of_an_unconditional_pair_have_no_labels_and_are_made_again_alik
     np.testing.assert_array_equal(records.logits[:6], batch.logits)
 
 
-def test_the_logit_is_that_of_the_image_as_stored(tiny_pair: TrainedPair) -> None:
-    records = mint(tiny_pair, SETTINGS, SECOND)
-    stored = torch.from_numpy(records.images.transpose(0, 3, 1, 2).copy())
+@pytest.mark.parametrize("encoding", ["png", "jpeg"])
+def test_the_logit_is_that_of_the_image_as_stored(tiny_pair: TrainedPair, encoding: str) -> None:
+    how = settings_with(encoding=encoding, jpeg_quality=20)
+    records = mint(tiny_pair, how, SECOND)
+    stored = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2).copy())
     logits = tiny_pair.discriminator(to_network(stored, SPEC.resolution), torch.from_numpy(records.labels))
     np.testing.assert_allclose(records.logits, logits.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_weights_decide_the_labels_and_leave_the_latents_alone(tiny_pair: TrainedPair) -> None:
+    weighted = mint(tiny_pair, settings_with(labels={"dog": 1, "owl": 2}), SECOND)
+    assert np.bincount(weighted.labels, minlength=3).tolist() == [0, 4, 8]
+    balanced = mint(tiny_pair, SETTINGS, SECOND)
+    same = weighted.labels == balanced.labels
+    assert 0 < same.sum() < SHARD_SIZE
+    np.testing.assert_array_equal((weighted.images == balanced.images).all(axis=(1, 2, 3)), same)
+
+
+def test_truncation_makes_images_more_alike(tiny_pair: TrainedPair) -> None:
+    one_class = {"labels": {"dog": 1}}
+    spreads = [
+        mint(tiny_pair, settings_with(**one_class, truncation=truncation), SECOND).images.std(axis=0).mean()
+        for truncation in (0.05, 0.5, None)
+    ]
+    assert spreads == sorted(spreads)
+    assert spreads[0] < spreads[2] / 2

@@ -20,6 +20,7 @@ from tests.unit.tiny import (
     COUNT,
     SETTINGS,
     Minted,
+    mint_dataset,
     save_tiny_pair,
 )
 from tests.unit.verify_cases import copied, recommitted, verify
@@ -35,7 +36,7 @@ def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], 
     records = mint(pair, SETTINGS, minted.plans[1])
     ending, write = WRITERS[kind]
     records, encoded = change((records, [encode_png(image) for image in records.images]))
-    write(minted.target.shards / f"train-000001{ending}", records, encoded, CLASSES)
+    write(minted.target.shards / f"train-000001{ending}", records, encoded, CLASSES, ".png")
     return recommitted(minted, pair)
 
 
@@ -93,6 +94,35 @@ def test_labels_that_are_distributed_otherwise_are_found(minted: Minted) -> None
     assert all("labels are not distributed" in problem for problem in problems)
 
 
+@pytest.mark.parametrize(
+    "sample",
+    [
+        {"encoding": "webp"},
+        {"encoding": "raw"},
+        {"encoding": "jpeg", "jpeg_quality": 60},
+        {"labels": {"owl": 3, "cat": 1}},
+        {"truncation": 0.7},
+    ],
+    ids=str,
+)
+def test_a_dataset_of_any_settings_is_read_back_and_made_again(
+    tmp_path: Path, tiny_pair: TrainedPair, sample: dict[str, Any]
+) -> None:
+    made = mint_dataset(tmp_path, tiny_pair, **sample)
+    findings = verify(made.out, made.manifest, tiny_pair)
+    assert findings.problems == []
+    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
+
+
+@pytest.mark.parametrize("claimed", [{"labels": {"owl": 3, "cat": 1}}, {"truncation": 0.7}, {"seed": 4}], ids=str)
+def test_a_manifest_that_claims_other_settings_is_found(
+    minted: Minted, tiny_pair: TrainedPair, claimed: dict[str, Any]
+) -> None:
+    manifest = copied(minted.manifest)
+    manifest["config"]["sample"] |= claimed
+    assert any("is not what the model makes" in problem for problem in verify(minted.out, manifest, tiny_pair).problems)
+
+
 # Records that cannot be compared -------------------------------------------------------------------------------------
 
 
@@ -137,7 +167,7 @@ def test_labels_in_a_dataset_that_names_no_classes_are_found(
     records = replace(mint(unconditional_pair, SETTINGS, unlabelled.plans[1]), labels=np.zeros(12, np.int64))
     ending, write = WRITERS[kind]
     path = unlabelled.target.shards / f"train-000001{ending}"
-    write(path, records, [encode_png(image) for image in records.images], CLASSES)
+    write(path, records, [encode_png(image) for image in records.images], CLASSES, ".png")
     (problem,) = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair)).problems
     assert problem.startswith(f"data/train-000001{ending}: ")
 
@@ -157,6 +187,6 @@ def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found
     images[4][2, 3] ^= 1
     for ending, write in WRITERS.values():
         path = unlabelled.target.shards / f"train-000001{ending}"
-        write(path, records, [encode_png(image) for image in images], ())
+        write(path, records, [encode_png(image) for image in images], (), ".png")
     problems = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair), unconditional_pair).problems
     assert problems == ["data/train-000001.parquet: record 16 is not what the model makes"]

@@ -32,7 +32,7 @@ def unlabelled(records: Records) -> Records:
 
 def written(write: ShardWriter, path: Path, records: Records) -> Path:
     classes = () if records.labels is None else CLASSES
-    write(path, records, [encode_png(image) for image in records.images], classes)
+    write(path, records, [encode_png(image) for image in records.images], classes, ".png")
     return path
 
 
@@ -63,7 +63,7 @@ def test_every_part_of_a_record_is_in_the_bytes(
 @KINDS
 def test_a_writer_that_fails_leaves_no_file(write: ShardWriter, records: Records, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"zip\(\)"):
-        write(tmp_path / "file", records, [b"one image too few"] * 11, CLASSES)
+        write(tmp_path / "file", records, [b"one image too few"] * 11, CLASSES, ".png")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,5 +114,5 @@ def test_a_writer_of_unlabelled_records_that_fails_leaves_no_file(
     write: ShardWriter, unlabelled: Records, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=r"zip\(\)"):
-        write(tmp_path / "file", unlabelled, [b"one image too few"] * 11, ())
+        write(tmp_path / "file", unlabelled, [b"one image too few"] * 11, (), ".png")
     assert list(tmp_path.iterdir()) == []

@@ -28,8 +28,17 @@ SPEC = PairSpec(
     width=4,
 )
 UNCONDITIONAL = replace(SPEC, classes=0)
-SETTINGS = MintSettings(seed=3, batch_size=6, precision="fp32")
 SHARD_SIZE = 12
+SAMPLE: dict[str, Any] = {
+    "seed": 3,
+    "batch_size": 6,
+    "shard_size": SHARD_SIZE,
+    "labels": "balanced",
+    "truncation": None,
+    "encoding": "png",
+    "jpeg_quality": 95,
+}
+SETTINGS = MintSettings.of(SAMPLE, CLASSES, "fp32")
 COUNT = 30  # two full shards and half of one
 
 
@@ -55,16 +64,21 @@ def label_names(pair: TrainedPair) -> tuple[str, ...]:
     return CLASSES if pair.spec.conditional else ()
 
 
-def about(pair: TrainedPair) -> dict[str, Any]:
+def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE) -> dict[str, Any]:
     """What a manifest says besides shards and identity."""
     spec = pair.spec
     return {
         "name": "tiny",
         "classes": list(label_names(pair)),
-        "image": {"height": spec.image_size, "width": spec.image_size, "channels": spec.channels, "encoding": "png"},
+        "image": {
+            "height": spec.image_size,
+            "width": spec.image_size,
+            "channels": spec.channels,
+            "encoding": sample["encoding"],
+        },
         "model": {"digest": pair.digest, "uri": "models/tiny"},
         "source": {"digest": "0" * 64, "name": "noise", "licence": "CC0-1.0"},
-        "config": {"sample": {"seed": SETTINGS.seed, "batch_size": SETTINGS.batch_size, "shard_size": SHARD_SIZE}},
+        "config": {"sample": sample},
         "precision": SETTINGS.precision,
         "software": {"device": device_name(use_gpu=False)},
     }
@@ -81,15 +95,21 @@ class Minted:
 
 
 def mint_dataset(
-    folder: Path, pair: TrainedPair, count: int = COUNT, formats: Sequence[str] = ("parquet", "webdataset")
+    folder: Path,
+    pair: TrainedPair,
+    count: int = COUNT,
+    formats: Sequence[str] = ("parquet", "webdataset"),
+    **changes: Any,
 ) -> Minted:
-    """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`."""
+    """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
+    sample = SAMPLE | changes
+    settings = MintSettings.of(sample, label_names(pair), "fp32")
     target, plans = (
         target_in(folder / "run", formats=formats, classes=label_names(pair)),
         plan_shards(count, SHARD_SIZE),
     )
-    commits = [make_shard(pair, SETTINGS, target, plan) for plan in plans]
-    manifest = build_manifest(target, commits, about(pair))
+    commits = [make_shard(pair, settings, target, plan) for plan in plans]
+    manifest = build_manifest(target, commits, about(pair, sample))
     publish(target, manifest, folder / "out")
     return Minted(target, plans, folder / "out", manifest)
 

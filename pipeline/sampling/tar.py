@@ -1,0 +1,31 @@
+"""Tar archives of which every byte follows from names and contents: ustar headers without time, owner or host.
+
+Python's `tarfile`, and `webdataset.TarWriter` upon it, take 80 us for the three members of a record, which is more than
+making its image takes.
+"""
+
+from tarfile import BLOCKSIZE, RECORDSIZE
+
+_NAME_BYTES = 100
+_MODE_AND_OWNERS = b"0000644\0" + 2 * b"0000000\0"
+_TIME = b"00000000000\0"
+_PLAIN_FILE = b"0".ljust(101, b"\0")  # type, and no link
+_REST = (_PLAIN_FILE + b"ustar\0" + b"00").ljust(BLOCKSIZE - 156, b"\0")
+_FIXED_SUM = sum(_MODE_AND_OWNERS + _TIME + _REST) + 8 * ord(" ")  # the checksum counts itself as spaces
+
+
+def member(name: str, content: bytes) -> bytes:
+    """A file of the archive: header, content, and zeros up to the next block. `name` has at most 100 ASCII characters."""
+    encoded = name.encode("ascii")
+    if len(encoded) > _NAME_BYTES:
+        raise ValueError(f"a name of {len(encoded)} characters in a tar: {name}")
+    size = b"%011o\0" % len(content)
+    checksum = _FIXED_SUM + sum(encoded) + sum(size)
+    header = encoded.ljust(_NAME_BYTES, b"\0") + _MODE_AND_OWNERS + size + _TIME + b"%06o\0 " % checksum + _REST
+    return header + content + bytes(-len(content) % BLOCKSIZE)
+
+
+def archive(members: list[bytes]) -> bytes:
+    """A whole archive of `members`, with the two empty blocks at its end, padded to a record."""
+    body = b"".join(members) + bytes(2 * BLOCKSIZE)
+    return body + bytes(-len(body) % RECORDSIZE)
