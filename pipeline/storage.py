@@ -52,7 +52,7 @@ def sweep_temporary(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Replaces the file at `path` by `content`, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)

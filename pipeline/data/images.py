@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
-from pipeline.storage import atomic_path
+from pipeline.storage import write_atomically
 
 ROW_GROUP_IMAGES = 500
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -56,27 +56,38 @@ def write_images(
     encoded: Sequence[bytes],
     labels: NDArray[np.int64] | None,
     indices: NDArray[np.int64],
-    extra: dict[str, NDArray[Any]] | None = None,
-    ending: str = ".png",
 ) -> None:
-    """Writes one Parquet file, whole or not at all. Equal input gives equal bytes.
+    """Writes one Parquet file of PNG images, whole or not at all; see `images_as_parquet`."""
+    write_atomically(path, images_as_parquet(schema, encoded, labels, indices, {}, ".png"))
+
+
+def images_as_parquet(
+    schema: pa.Schema,
+    encoded: Sequence[bytes],
+    labels: NDArray[np.int64] | None,
+    indices: NDArray[np.int64],
+    extra: dict[str, NDArray[Any]],
+    ending: str,
+) -> memoryview:
+    """The content of a Parquet file. Equal input gives equal bytes.
 
     `labels` is None where `schema` has no such column; `ending` is that of the images' encoding.
     """
     images = [
         {"bytes": content, "path": f"{index:09d}{ending}"} for content, index in zip(encoded, indices, strict=True)
     ]
-    columns: dict[str, Any] = {"image": images, "label": labels, "index": indices, **(extra or {})}
+    columns: dict[str, Any] = {"image": images, "label": labels, "index": indices, **extra}
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
-    with atomic_path(path) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            row_group_size=ROW_GROUP_IMAGES,
-            compression="none",  # images are compressed already; the other columns are small
-            use_dictionary=False,
-            write_page_index=True,
-        )
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=ROW_GROUP_IMAGES,
+        compression="none",  # images are compressed already; the other columns are small
+        use_dictionary=False,
+        write_page_index=True,
+    )
+    return memoryview(sink.getvalue())
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:

@@ -1,4 +1,4 @@
-"""Reading shards back, in either format: the counterpart of the writers."""
+"""Reading shards back, in either format: the counterpart of `formats`."""
 
 import tarfile
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.images import image_schema
 from pipeline.sampling.encodings import Encoding, encoding_named
-from pipeline.sampling.writers import EXTRA_COLUMNS
+from pipeline.sampling.formats import EXTRA_COLUMNS
 
 Labels = NDArray[np.int64] | None  # `[N]`; None in a dataset without classes
 

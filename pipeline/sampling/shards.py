@@ -1,5 +1,6 @@
 """Making shards: mint, encode, write, commit. What has a valid commit is never made again."""
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.minting import MintSettings, mint
 from pipeline.sampling.plan import ShardPlan
-from pipeline.sampling.writers import WRITERS
-from pipeline.storage import file_sha256, write_json
+from pipeline.storage import file_sha256, write_atomically, write_json
 
 Commit = dict[str, Any]
 
@@ -64,11 +65,12 @@ def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, p
     encoding = settings.encoding
     encoded = [encoding.encode(image) for image in records.images]
     files = []
-    for kind in sorted(target.formats, key=list(WRITERS).index):
-        ending, write = WRITERS[kind]
-        path = target.shards / f"{plan.name}{ending}"
-        write(path, records, encoded, target.classes, encoding.ending)
-        files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
+    for kind in sorted(target.formats, key=list(FORMATS).index):
+        ending, render = FORMATS[kind]
+        content = render(records, encoded, target.classes, encoding.ending)
+        name = f"{plan.name}{ending}"
+        write_atomically(target.shards / name, content)
+        files.append({"file": f"data/{name}", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
     commit = {
         "shard": plan.shard,
         "first_index": plan.first_index,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.images import encode_png
+from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.minting import Records
-from pipeline.sampling.writers import WRITERS
-from pipeline.storage import file_sha256
+from pipeline.storage import file_sha256, write_atomically
 
 CLASSES = ["T-shirt/top", "no", "1e3"]  # YAML would read the last two as something else
 ROWS = 6
@@ -41,9 +41,9 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
         records = Records(images[indices], labels, indices, (indices / 4).astype(np.float32))
         files = []
         for kind in kinds:
-            ending, write = WRITERS[kind]
+            ending, render = FORMATS[kind]
             path = folder / "data" / f"train-{number:06d}{ending}"
-            write(path, records, [encode_png(image) for image in records.images], classes, ".png")
+            write_atomically(path, render(records, [encode_png(image) for image in records.images], classes, ".png"))
             files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
         shards.append({"shard": number, "rows": ROWS, **files[0], "also": files[1:]})
     return {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.data.images import decode_png, encode_png, image_schema, read_images, write_images
+from pipeline.data.images import decode_png, encode_png, image_schema, images_as_parquet, read_images, write_images
 from pipeline.errors import UserError
 
 CLASSES = ["T-shirt/top", "été", "7"]
@@ -38,7 +38,8 @@ def some_images(count: int, channels: int) -> np.ndarray:
 def write(path, images: np.ndarray, extra: dict[str, np.ndarray] | None = None) -> None:
     schema = image_schema(CLASSES, dict.fromkeys(extra or {}, "float32"))
     numbers = np.arange(len(images))
-    write_images(path, schema, [encode_png(image) for image in images], numbers % 3, numbers + 7, extra)
+    encoded = [encode_png(image) for image in images]
+    path.write_bytes(images_as_parquet(schema, encoded, numbers % 3, numbers + 7, extra or {}, ".png"))
 
 
 @given(image=IMAGES)

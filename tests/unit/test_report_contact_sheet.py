@@ -8,9 +8,9 @@ import pytest
 from pipeline.data.images import decode_png, encode_png
 from pipeline.errors import UserError
 from pipeline.report.contact_sheet import UNLABELLED_ROWS, contact_sheet
+from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.minting import Records
-from pipeline.sampling.writers import WRITERS
-from pipeline.storage import write_json
+from pipeline.storage import write_atomically, write_json
 from tests.unit.tiny import SAMPLE
 
 CLASSES = ["cat", "dog", "owl"]
@@ -49,8 +49,10 @@ def write_shard(path: Path, kind: str, labels: list[int], places: list[int], cla
     count = len(labels)
     known = np.array(labels) if classes else None
     records = Records(images, known, np.arange(count), np.zeros(count, np.float32))
-    ending, write = WRITERS[kind]
-    write(path.with_suffix(ending), records, [encode_png(image) for image in images], classes, ".png")
+    ending, render = FORMATS[kind]
+    write_atomically(
+        path.with_suffix(ending), render(records, [encode_png(image) for image in images], classes, ".png")
+    )
     return path.with_suffix(ending)
 
 
@@ -131,9 +133,9 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_damaged_shard_without_labels_is_refused_by_name(tmp_path, kind):
-    shard = synthetic(tmp_path, kind, classes=[]) / "data" / f"train-000000{WRITERS[kind][0]}"
+    shard = synthetic(tmp_path, kind, classes=[]) / "data" / f"train-000000{FORMATS[kind][0]}"
     shard.write_bytes(shard.read_bytes()[:1300])
     with pytest.raises(UserError, match=shard.name):
         contact_sheet(tmp_path, 5)
@@ -141,18 +143,18 @@ def test_damaged_shard_without_labels_is_refused_by_name(tmp_path, kind):
 
 # A tar that begins with zeros is an empty one.
 @pytest.mark.parametrize(
-    ("kind", "how"), [(kind, how) for how in DAMAGES for kind in WRITERS if (kind, how[:5]) != ("webdataset", "first")]
+    ("kind", "how"), [(kind, how) for how in DAMAGES for kind in FORMATS if (kind, how[:5]) != ("webdataset", "first")]
 )
 def test_damaged_shard_is_refused_by_name(tmp_path, kind, how):
-    shard = synthetic(tmp_path, kind) / "data" / f"train-000000{WRITERS[kind][0]}"
+    shard = synthetic(tmp_path, kind) / "data" / f"train-000000{FORMATS[kind][0]}"
     shard.write_bytes(DAMAGES[how](shard.read_bytes()))
     with pytest.raises(UserError, match=shard.name):
         contact_sheet(tmp_path, 5)
 
 
-@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("kind", FORMATS)
 def test_missing_shard_is_refused_by_name(tmp_path, kind):
-    shard = synthetic(tmp_path, kind) / "data" / f"train-000000{WRITERS[kind][0]}"
+    shard = synthetic(tmp_path, kind) / "data" / f"train-000000{FORMATS[kind][0]}"
     shard.unlink()
     with pytest.raises(UserError, match=shard.name):
         contact_sheet(tmp_path, 5)

@@ -12,9 +12,10 @@ import pytest
 
 from pipeline.data.images import encode_png
 from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.minting import mint
 from pipeline.sampling.verify import Findings, read_shards
-from pipeline.sampling.writers import WRITERS
+from pipeline.storage import write_atomically
 from tests.unit.tiny import (
     CLASSES,
     COUNT,
@@ -34,9 +35,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], Any]) -> dict[str, Any]:
     """Writes the second shard anew with changed records or images, and a manifest that fits it."""
     records = mint(pair, SETTINGS, minted.plans[1])
-    ending, write = WRITERS[kind]
+    ending, render = FORMATS[kind]
     records, encoded = change((records, [encode_png(image) for image in records.images]))
-    write(minted.target.shards / f"train-000001{ending}", records, encoded, CLASSES, ".png")
+    write_atomically(minted.target.shards / f"train-000001{ending}", render(records, encoded, CLASSES, ".png"))
     return recommitted(minted, pair)
 
 
@@ -60,11 +61,11 @@ def test_a_record_that_the_model_does_not_make_is_found(minted: Minted, tiny_pai
     assert findings.regenerated.startswith("29 of 30")
 
 
-@pytest.mark.parametrize("kind", list(WRITERS))
+@pytest.mark.parametrize("kind", list(FORMATS))
 def test_an_image_of_another_size_is_found(minted: Minted, tiny_pair: TrainedPair, kind: str) -> None:
     wrong = with_image(4, encode_png(np.zeros((5, 6, 1), np.uint8)))
     problems = verify(minted.out, forge(minted, tiny_pair, kind, wrong)).problems
-    assert problems == [f"data/train-000001{WRITERS[kind][0]}: 1 images are not 6x6x1, the first at row 4"]
+    assert problems == [f"data/train-000001{FORMATS[kind][0]}: 1 images are not 6x6x1, the first at row 4"]
 
 
 @pytest.mark.parametrize(
@@ -160,14 +161,14 @@ def test_a_clean_dataset_without_labels_has_no_problem(unlabelled: Minted, uncon
     assert [shard.labels for shard in read_shards(unlabelled.out, unlabelled.manifest, Findings())] == [None] * 3
 
 
-@pytest.mark.parametrize("kind", list(WRITERS))
+@pytest.mark.parametrize("kind", list(FORMATS))
 def test_labels_in_a_dataset_that_names_no_classes_are_found(
     unlabelled: Minted, unconditional_pair: TrainedPair, kind: str
 ) -> None:
     records = replace(mint(unconditional_pair, SETTINGS, unlabelled.plans[1]), labels=np.zeros(12, np.int64))
-    ending, write = WRITERS[kind]
+    ending, render = FORMATS[kind]
     path = unlabelled.target.shards / f"train-000001{ending}"
-    write(path, records, [encode_png(image) for image in records.images], CLASSES, ".png")
+    write_atomically(path, render(records, [encode_png(image) for image in records.images], CLASSES, ".png"))
     (problem,) = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair)).problems
     assert problem.startswith(f"data/train-000001{ending}: ")
 
@@ -185,8 +186,8 @@ def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found
     records = mint(unconditional_pair, SETTINGS, unlabelled.plans[1])
     images = [image.copy() for image in records.images]
     images[4][2, 3] ^= 1
-    for ending, write in WRITERS.values():
+    for ending, render in FORMATS.values():
         path = unlabelled.target.shards / f"train-000001{ending}"
-        write(path, records, [encode_png(image) for image in images], (), ".png")
+        write_atomically(path, render(records, [encode_png(image) for image in images], (), ".png"))
     problems = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair), unconditional_pair).problems
     assert problems == ["data/train-000001.parquet: record 16 is not what the model makes"]

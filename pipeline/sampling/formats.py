@@ -1,31 +1,27 @@
-"""Shard writers: one function a format, each giving equal bytes for equal records."""
+"""Shard formats: one function each, giving equal bytes for equal records."""
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from pipeline.data.images import image_schema, write_images
+from pipeline.data.images import image_schema, images_as_parquet
 from pipeline.sampling.minting import Records
 from pipeline.sampling.tar import archive, member
-from pipeline.storage import write_atomically
 
 EXTRA_COLUMNS = {"logit": "float32"}
 
-# Path, records, encoded images, class names, and the ending of the images' encoding.
-ShardWriter = Callable[[Path, Records, Sequence[bytes], Sequence[str], str], None]
+# Of records, their encoded images, class names, and the ending of the images' encoding: a file's content.
+ShardFormat = Callable[[Records, Sequence[bytes], Sequence[str], str], bytes | memoryview]
 
 
-def write_parquet(path: Path, records: Records, encoded: Sequence[bytes], classes: Sequence[str], ending: str) -> None:
+def as_parquet(records: Records, encoded: Sequence[bytes], classes: Sequence[str], ending: str) -> memoryview:
     """Columns image, label (where there are classes), index, logit."""
     schema = image_schema(classes, EXTRA_COLUMNS)
-    write_images(path, schema, encoded, records.labels, records.indices, {"logit": records.logits}, ending)
+    return images_as_parquet(schema, encoded, records.labels, records.indices, {"logit": records.logits}, ending)
 
 
-def write_webdataset(
-    path: Path, records: Records, encoded: Sequence[bytes], classes: Sequence[str], ending: str
-) -> None:
-    """Members KEY.cls (where there are classes), KEY.json, KEY.png (or the encoding's ending) of each record, KEY being its index."""
+def as_webdataset(records: Records, encoded: Sequence[bytes], classes: Sequence[str], ending: str) -> bytes:
+    """Members KEY.cls (where there are classes), KEY.json, KEY.png (or what the encoding ends in); KEY is the index."""
     labels = [None] * len(records.indices) if records.labels is None else records.labels.tolist()
     members = []
     for image, label, index, logit in zip(encoded, labels, records.indices, records.logits, strict=True):
@@ -36,11 +32,11 @@ def write_webdataset(
             members.append(member(f"{key}.cls", str(label).encode()))
         members.append(member(f"{key}.json", json.dumps(about).encode()))
         members.append(member(key + ending, image))
-    write_atomically(path, archive(members))
+    return archive(members)
 
 
 # In the order in which a shard's files are named: the first one present is its `file`, others stand under `also`.
-WRITERS: dict[str, tuple[str, ShardWriter]] = {
-    "parquet": (".parquet", write_parquet),
-    "webdataset": (".tar", write_webdataset),
+FORMATS: dict[str, tuple[str, ShardFormat]] = {
+    "parquet": (".parquet", as_parquet),
+    "webdataset": (".tar", as_webdataset),
 }
