@@ -31,6 +31,15 @@ def main() -> None:
     verify.add_argument("--records", type=int, default=20, help="random records to make again")
     verify.set_defaults(work=lambda a: _verify(a.dataset, a.model, a.records))
 
+    record = commands.add_parser(
+        "record", help="make one record again from the model and compare it with the stored one"
+    )
+    record.add_argument("dataset", type=Path)
+    record.add_argument("index", type=int)
+    record.add_argument("--model", type=Path, help="the model it was made with (default: models/NAME)")
+    record.add_argument("--out", type=Path, help="write the stored image there, as it is encoded")
+    record.set_defaults(work=lambda a: _record(a.dataset, a.index, a.model, a.out))
+
     doctor = commands.add_parser("doctor", help="what is installed, what hardware, what would run")
     doctor.set_defaults(work=lambda _: _doctor())
 
@@ -94,6 +103,20 @@ def _verify(dataset: Path, model: Path | None, records: int) -> None:
     print(f"{dataset}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
     print(f"{findings.regenerated}")
     print(f"dataset {manifest['dataset_id']}")
+
+
+def _record(dataset: Path, index: int, model: Path | None, out: Path | None) -> None:
+    from pipeline.models.weights import load_pair
+    from pipeline.sampling.manifest import read_manifest
+    from pipeline.sampling.remaking import compare, stored_record
+
+    manifest = read_manifest(dataset)
+    stored = stored_record(dataset, manifest, index)
+    if out is not None:
+        write_atomically(out, stored.content)
+    label = "" if stored.label is None else f", {manifest['classes'][stored.label]}"
+    print(f"record {index} of {dataset}: row {stored.row} of {stored.file}{label}")
+    print(compare(stored, manifest, load_pair(model or Path(manifest["model"]["uri"]))))
 
 
 def _doctor() -> None:

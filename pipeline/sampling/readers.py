@@ -50,6 +50,8 @@ class ShardReader:
     def read(self, file: str) -> StoredRecords:
         """The records of `file`, as the manifest names it."""
         path = self._dataset / file
+        if not path.is_file():
+            raise DamagedShardError("missing")
         try:
             return self._read_parquet(path) if path.suffix == ".parquet" else self._read_tar(path)
         except KeyError as error:

@@ -1,13 +1,17 @@
 """Making single records of a dataset again from its model."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.minting import MintSettings, mint_aligned_batch, reproducible_numerics
+from pipeline.sampling.readers import DamagedShardError, ShardReader
 
 
 def why_not_comparable(manifest: dict[str, Any], pair: TrainedPair) -> str:
@@ -19,6 +23,27 @@ def why_not_comparable(manifest: dict[str, Any], pair: TrainedPair) -> str:
     return "" if here == made_on else f"not comparable here: made on {made_on!r}, this is {here!r}"
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A record as it lies in the dataset."""
+
+    index: int
+    file: str
+    row: int
+    image: NDArray[np.uint8]  # [H, W, C]
+    content: bytes  # encoded
+    label: int | None
+
+
+@dataclass(frozen=True)
+class Remade:
+    """A record as it is made here and now."""
+
+    image: NDArray[np.uint8]  # [H, W, C], as a reader sees it
+    content: bytes  # encoded
+    label: int | None
+
+
 class Remaker:
     """Makes records of the dataset that a manifest describes."""
 
@@ -28,10 +53,47 @@ class Remaker:
         self._shard_size: int = sample["shard_size"]
         self._settings = MintSettings.of(sample, manifest["classes"], manifest["precision"])
 
-    def record(self, index: int) -> tuple[NDArray[np.uint8], int | None]:
-        """The image of record `index` as a reader sees it, `uint8 [H, W, C]`, and its label."""
+    def record(self, index: int) -> Remade:
+        """The record `index`, from the whole batch that it is made in."""
         with reproducible_numerics():
             batch = mint_aligned_batch(self._pair, self._settings, self._shard_size, index)
-        row = index - int(batch.indices[0])
-        image = self._settings.encoding.stored(batch.images[row : row + 1])[0]
-        return image, None if batch.labels is None else int(batch.labels[row])
+        row, encoding = index - int(batch.indices[0]), self._settings.encoding
+        label = None if batch.labels is None else int(batch.labels[row])
+        return Remade(encoding.stored(batch.images[row : row + 1])[0], encoding.encode(batch.images[row]), label)
+
+
+def stored_record(dataset: Path, manifest: dict[str, Any], index: int) -> Stored:
+    """The record `index` of the dataset in a folder."""
+    if not 0 <= index < manifest["count"]:
+        raise UserError(f"record {index}: {dataset} has the records 0 to {manifest['count'] - 1}.")
+    shard = next(s for s in manifest["shards"] if s["first_index"] <= index < s["first_index"] + s["rows"])
+    file, row, reader = shard["file"], index - shard["first_index"], ShardReader(dataset, manifest)
+    try:
+        records = reader.read(file)
+        if len(records.indices) <= row or records.indices[row] != index:
+            raise DamagedShardError(f"its row {row} is not record {index}")
+        image = reader.decode([records.contents[row]])[0]
+    except DamagedShardError as error:
+        raise UserError(f"{dataset / file}: {error}. `imagemint verify {dataset}` says more.") from None
+    return Stored(index, file, row, image, records.contents[row], records.label(row))
+
+
+def compare(stored: Stored, manifest: dict[str, Any], pair: TrainedPair) -> str:
+    """Makes a stored record again and says what came of it.
+
+    Raises:
+        UserError: the record is not what the model makes.
+    """
+    obstacle = why_not_comparable(manifest, pair)
+    if obstacle:
+        return obstacle
+    made = Remaker(pair, manifest).record(stored.index)
+    if made.label != stored.label or not np.array_equal(made.image, stored.image):
+        different = int((made.image != stored.image).sum())
+        raise UserError(
+            f"record {stored.index} in {stored.file} is not what the model makes: {different} of {made.image.size} values "
+            f"differ, label {stored.label}, made again {made.label}."
+        )
+    if made.content != stored.content:
+        return "made again: the same pixels, encoded otherwise (another version of the encoder)"
+    return "made again: the same bytes"

@@ -114,8 +114,8 @@ def verify_records(
         except (DamagedShardError, IndexError):
             continue  # reported when the shard was read
         for index, image, label in zip(inside, images, labels, strict=True):
-            made_image, made_label = remaker.record(index)
-            if not np.array_equal(made_image, image) or made_label != label:
+            made = remaker.record(index)
+            if not np.array_equal(made.image, image) or made.label != label:
                 different.append(f"{shard['file']}: record {index} is not what the model makes")
     findings.problems += different
     findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"

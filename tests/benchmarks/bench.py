@@ -33,6 +33,7 @@ from tests.benchmarks.training import training_figures
 BATCH = 64
 RECORDS = 5_000
 SPEC = PairSpec("dcgan", 32, 28, 1, 10, 64, "normal", 32)
+CLASSES = tuple("0123456789")
 
 
 def sample_figures() -> dict[str, float | None]:
@@ -40,11 +41,12 @@ def sample_figures() -> dict[str, float | None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pair = TrainedPair(SPEC, build_generator(SPEC).eval(), build_discriminator(SPEC).eval(), "0" * 64, {})
-    settings = MintSettings(0, 500, resolve_precision("auto", "cpu"))
+    sample = load_preset("fashion-mnist").sample.model_dump(mode="json")
+    settings = MintSettings.of(sample, CLASSES, resolve_precision("auto", "cpu"))
     plain_generator = build_generator(SPEC).to(memory_format=torch.contiguous_format).eval()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        target = ShardTarget(folder / "run", "0" * 64, ("webdataset",), tuple("0123456789"))
+        target = ShardTarget(folder / "run", "0" * 64, ("webdataset",), CLASSES)
 
         @torch.no_grad()
         def plain() -> None:

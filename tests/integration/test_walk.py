@@ -111,6 +111,43 @@ def test_verify_makes_records_again_and_says_so(audited: Places) -> None:
     assert "20 of 20 random records equal what the model makes" in said
 
 
+def test_record_is_made_again_and_found_equal_or_not(copied: Places, tmp_path) -> None:
+    command = ["imagemint", "record", str(copied.dataset), "1234", "--model", str(copied.model)]
+    said = succeed(*command, "--out", str(tmp_path / "record.png"))
+    assert "row 234 of data/train-000002.parquet, 4" in said
+    assert "made again: the same bytes" in said
+    assert cv2.imread(str(tmp_path / "record.png"), cv2.IMREAD_GRAYSCALE).shape == (8, 8)
+
+    manifest = copied.dataset / "manifest.json"
+    edited = json.loads(manifest.read_text())
+    edited["config"]["sample"]["seed"] += 1
+    manifest.unlink()  # which may be a hard link
+    manifest.write_text(json.dumps(edited))
+    done = run(*command)
+    assert done.returncode == 1
+    assert "is not what the model makes" in done.stderr
+
+
+def test_weighted_labels_truncated_latents_and_lossy_images_go_all_the_way(sampled: Places, tmp_path) -> None:
+    other = Places(tmp_path)
+    for place in ("data", "model"):
+        shutil.copytree(getattr(sampled, place), getattr(other, place))
+    settings = ["sample.labels={'3': 2, '8': 1}", "sample.truncation=1.5", "sample.encoding=jpeg", "sample.count=1500"]
+    sets = [option for setting in settings for option in ("--set", setting)]
+    other.stage("sample", *sets)
+    manifest = read_manifest(other.dataset)
+    counts = [shard["labels"] for shard in manifest["shards"]]
+    assert sum(count["3"] for count in counts) == 1000
+    assert sum(count["8"] for count in counts) == 500
+    assert "20 of 20" in succeed("imagemint", "verify", str(other.dataset), "--model", str(other.model))
+    other.stage("evaluate")
+    other.stage("audit", *sets)
+    figures = json.loads((other.dataset / "metrics" / "audit.json").read_text())
+    assert figures["records"] == 1500
+    assert figures["class_balance"] == 0
+    assert "to_tuple(\"jpg\"" in (other.dataset / "README.md").read_text()
+
+
 def test_verify_lists_a_missing_shard(copied: Places) -> None:
     (copied.dataset / "data" / "train-000002.tar").unlink()
     done = run("imagemint", "verify", str(copied.dataset))
