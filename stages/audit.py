@@ -142,13 +142,12 @@ def _taught(
 
 
 def _shown(images: torch.Tensor, labels: torch.Tensor | None, classes: list[str]) -> dict[str, NDArray[np.uint8]]:
-    """Images for people, `uint8 [N, H, W, C]` by caption: the first of each class, or of all where there are no labels."""
+    """Images for people, `uint8 [N, H, W, C]` by caption: the first of each class that occurs, or of all where there are no labels."""
     if labels is None:
         chosen = {"The first images": images[:UNLABELLED_SHOWN]}
     else:
-        chosen = {
-            name: images[torch.nonzero(labels == label).flatten()[:COLUMNS]] for label, name in enumerate(classes)
-        }
+        rows = {name: torch.nonzero(labels == label).flatten()[:COLUMNS] for label, name in enumerate(classes)}
+        chosen = {name: images[first] for name, first in rows.items() if len(first)}
     return {caption: part.permute(0, 2, 3, 1).numpy() for caption, part in chosen.items()}
 
 

@@ -51,6 +51,7 @@ def contact_sheet(dataset: Path, columns: int) -> Sheet:
 @dataclass(frozen=True)
 class _Shards:
     classes: list[str]
+    occurring: list[int]  # labels; a dataset may have been asked for some classes only
     channels: int
     files: list[Path]
     encoding: Encoding
@@ -64,7 +65,7 @@ class _Shards:
 
 def _first_of_each_class(shards: _Shards, per_class: int) -> list[Image]:
     classes = shards.classes
-    rows: dict[int, list[Image]] = {label: [] for label in range(len(classes))}
+    rows: dict[int, list[Image]] = {label: [] for label in shards.occurring}
     for file in shards.files:
         for label, content in _labelled_contents(file, shards.encoding):
             if len(rows[label]) < per_class:
@@ -90,11 +91,15 @@ def _describe(dataset: Path) -> _Shards:
         manifest = read_manifest(dataset)
         files = [dataset / shard["file"] for shard in manifest["shards"]]
         image = manifest["image"]
-        return _Shards(manifest["classes"], image["channels"], files, encoding_named(image["encoding"]))
+        classes = manifest["classes"]
+        counts = [shard["labels"] for shard in manifest["shards"]]
+        occurring = [label for label, name in enumerate(classes) if any(count.get(name) != 0 for count in counts)]
+        return _Shards(classes, occurring, image["channels"], files, encoding_named(image["encoding"]))
     if (dataset / DESCRIPTION).is_file():
         described = describe(dataset)
         files = [dataset / described["splits"]["train"]["file"]]
-        return _Shards(described["classes"], described["image"]["channels"], files, encoding_named("png"))
+        classes = described["classes"]
+        return _Shards(classes, [*range(len(classes))], described["image"]["channels"], files, encoding_named("png"))
     raise UserError(
         f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."
     )

@@ -140,12 +140,15 @@ def test_weighted_labels_truncated_latents_and_lossy_images_go_all_the_way(sampl
     assert sum(count["3"] for count in counts) == 1000
     assert sum(count["8"] for count in counts) == 500
     assert "20 of 20" in succeed("imagemint", "verify", str(other.dataset), "--model", str(other.model))
+    sheet = tmp_path / "sheet.png"
+    succeed("imagemint", "show", str(other.dataset), "-n", "4", "--out", str(sheet))
+    assert cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE).shape == (2 * 58, 4 * 58)
     other.stage("evaluate")
     other.stage("audit", *sets)
     figures = json.loads((other.dataset / "metrics" / "audit.json").read_text())
     assert figures["records"] == 1500
     assert figures["class_balance"] == 0
-    assert "to_tuple(\"jpg\"" in (other.dataset / "README.md").read_text()
+    assert 'to_tuple("jpg"' in (other.dataset / "README.md").read_text()
 
 
 def test_verify_lists_a_missing_shard(copied: Places) -> None:

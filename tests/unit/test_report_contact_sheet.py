@@ -1,5 +1,6 @@
 """The contact sheet shows a dataset's first images of each class, whatever its format."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,15 @@ def test_sheet_has_a_row_a_class_with_its_first_images_over_all_shards(tmp_path,
     sheet = contact_sheet(synthetic(tmp_path, kind), per_class)
     assert shown(sheet.png, per_class) == [[grey(label, place) for place in range(per_class)] for label in range(3)]
     assert sheet.about == f"{per_class} images a class, one class a row"
+
+
+def test_a_class_that_was_not_asked_for_has_no_row(tmp_path):
+    folder = synthetic(tmp_path, "parquet", classes=["cat", "dog", "owl", "hen"])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for shard in manifest["shards"]:
+        shard["labels"] = {"cat": 3, "dog": 3, "owl": 3, "hen": 0}
+    write_json(folder / "manifest.json", manifest)
+    assert shown(contact_sheet(folder, 2).png, 2) == [[grey(label, place) for place in range(2)] for label in range(3)]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
