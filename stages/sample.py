@@ -11,7 +11,7 @@ from pipeline.fingerprint import source_digest
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
-from pipeline.sampling.manifest import build_manifest, publish, require_ours
+from pipeline.sampling.manifest import build_manifest, publish, require_ours, require_same_records
 from pipeline.sampling.minting import MintSettings
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.ray_data import make_shards
@@ -48,6 +48,9 @@ def sample(command: Command) -> None:
                 "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
             }
         )
+        about = _about(command, pair, precision, {**software, "device": device_name(use_gpu)})
+        if not command.fresh:
+            require_same_records(command.out, fingerprint, about)
         with command.run(fingerprint) as run:
             target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
             done = committed(target, plans)
@@ -65,9 +68,7 @@ def sample(command: Command) -> None:
                     use_gpu=use_gpu,
                     on_shard=progress.one_more,
                 )
-            commits = list(committed(target, plans).values())
-            device = device_name(use_gpu)
-            manifest = build_manifest(target, commits, _about(command, pair, precision, {**software, "device": device}))
+            manifest = build_manifest(target, list(committed(target, plans).values()), about)
             publish(target, manifest, command.out)
     command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
 

@@ -1,7 +1,7 @@
 """The manifest: the truth about a dataset. It is written last, atomically, and never edited."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -138,6 +138,47 @@ def require_ours(out: Path) -> None:
         foreign += [path for path in (out / "README.md", out / "report") if path.exists()]
     if foreign:
         raise UserError(f"--out {out}: holds {foreign[0]}, which is no part of a dataset; give an empty or new folder.")
+
+
+def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> None:
+    """Refuses to put a dataset where one of other records lies: only a larger or smaller count may take its place.
+
+    `about` is what the new manifest says besides its shards.
+    """
+    try:
+        there = read_manifest(out)
+    except UserError:  # none, or a damaged one, which the new one replaces
+        return
+    if there["fingerprint"] == fingerprint:
+        return
+    changed = [
+        f"{key}: {old!r} there, {new!r} now"
+        for key, old, new in _differences("", _of_records(there), _of_records(about))
+    ]
+    raise UserError(
+        f"--out {out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
+        + "\n".join(f"  {line}" for line in changed or ["the code of imagemint that makes records"])
+        + "\nGive another --out, or --fresh to replace it."
+    )
+
+
+def _of_records(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What a record depends on, of what a manifest says."""
+    sample = {key: value for key, value in manifest["config"]["sample"].items() if key != "count"}
+    return {
+        "sample": sample,
+        **{key: manifest[key] for key in ("classes", "precision")},
+        "model": {"digest": manifest["model"]["digest"]},
+        "software": manifest["software"],
+    }
+
+
+def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(f"{path}.{key}" if path else key, old.get(key), new.get(key))
+    elif old != new:
+        yield path, old, new
 
 
 def _identity(out: Path) -> str | None:

@@ -60,6 +60,14 @@ def test_another_root_and_another_number_of_workers_give_the_same_bytes(sampled:
     assert {name: grown[name] for name in whole} == {name: small[name] for name in whole}
 
 
+def test_other_records_do_not_take_the_place_of_a_dataset_unasked(copied: Places) -> None:
+    before = digests(copied.dataset)
+    done = run(*copied.command("sample", "--set", "sample.seed=5"))
+    assert done.returncode == 1
+    assert "sample.seed: 0 there, 5 now" in done.stderr
+    assert digests(copied.dataset) == before
+
+
 def test_audit_measures_and_accept_agrees(audited: Places) -> None:
     figures = json.loads((audited.dataset / "metrics" / "audit.json").read_text())
     assert figures["records"] == 2200

@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.manifest import MANIFEST, build_manifest, publish, read_manifest
+from pipeline.sampling.manifest import MANIFEST, build_manifest, publish, read_manifest, require_same_records
 from pipeline.sampling.shards import committed
 from pipeline.storage import file_sha256
-from tests.unit.tiny import COUNT, Minted, about, flip_bit, mint_dataset, target_in
+from tests.unit.tiny import COUNT, SAMPLE, Minted, about, flip_bit, mint_dataset, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -182,3 +182,44 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
         publish(minted.target, minted.manifest, out)
     assert (out / foreign).read_text() == "precious"
     assert not (out / "manifest.json").exists()
+
+
+# Not mixed -----------------------------------------------------------------------------------------------------------
+
+
+def test_another_count_of_the_same_records_may_take_the_place(minted: Minted, tiny_pair: TrainedPair) -> None:
+    require_same_records(minted.out, minted.target.fingerprint, about(tiny_pair))
+    require_same_records(minted.out.parent / "new", "0" * 64, about(tiny_pair))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seed": 4}, "sample.seed: 3 there, 4 now"),
+        ({"labels": {"cat": 1}}, "sample.labels: 'balanced' there, {'cat': 1} now"),
+        ({}, "the code of imagemint"),
+    ],
+    ids=str,
+)
+def test_other_records_are_not_mixed_and_what_differs_is_said(
+    minted: Minted, tiny_pair: TrainedPair, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match="--fresh to replace") as caught:
+        require_same_records(minted.out, "0" * 64, about(tiny_pair, SAMPLE | changes))
+    assert said in str(caught.value)
+    assert str(caught.value).count(" there, ") == len(changes)
+
+
+def test_a_damaged_manifest_does_not_keep_a_dataset_from_being_made_again(
+    minted: Minted, tiny_pair: TrainedPair
+) -> None:
+    path = minted.out / MANIFEST
+    path.write_bytes(path.read_bytes()[:100])
+    require_same_records(minted.out, "0" * 64, about(tiny_pair))
+
+
+def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pair: TrainedPair) -> None:
+    with pytest.raises(UserError) as caught:
+        require_same_records(minted.out, "0" * 64, about(unconditional_pair))
+    assert "model.digest: " in str(caught.value)
+    assert "classes: " in str(caught.value)
