@@ -50,6 +50,20 @@ def main() -> None:
     summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
     summary.set_defaults(work=lambda _: _summary())
 
+    plan = commands.add_parser(
+        "plan", help="what a sampling run would take: shards, bytes, time, resources; writes nothing"
+    )
+    plan.add_argument("--preset", help="default: the active one")
+    plan.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
+    plan.add_argument("--model", type=Path, help="default: models/NAME")
+    plan.set_defaults(work=lambda a: _plan(a.preset, a.set, a.model))
+
+    status = commands.add_parser(
+        "status", help="how far the sampling runs of a preset are, read from what they committed"
+    )
+    status.add_argument("--preset", help="default: the active one")
+    status.set_defaults(work=lambda a: _status(a.preset))
+
     schema = commands.add_parser("schema", help="print the JSON schema of a preset, for editors")
     schema.set_defaults(work=lambda _: print(json.dumps(Config.model_json_schema(), indent=2)))
 
@@ -147,6 +161,31 @@ def _summary() -> None:
     print(f"""
 {summary(manifest, figures, files)}
 Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
+
+
+def _plan(preset: str | None, overrides: list[str], model: Path | None) -> None:
+    from pipeline.forecast import forecast
+
+    config = load_preset(preset or active_preset(), overrides)
+    for line in forecast(config, model or Path("models") / config.name):
+        print(line)
+
+
+def _status(preset: str | None) -> None:
+    from pipeline.sampling.status import statuses
+
+    config = load_preset(preset or active_preset())
+    found = statuses(Path(config.root), config.name)
+    if not found:
+        raise UserError(f"No sampling run of the preset {config.name} under {Path(config.root) / 'runs'} yet.")
+    for one in found:
+        rate = "" if one.images_per_s is None else f" | {one.images_per_s:,.0f} images/s"
+        left = "" if not one.seconds_left else f" | {one.seconds_left // 60:.0f}:{one.seconds_left % 60:02.0f} left"
+        at_it = " | a process is working on it" if one.working else ""
+        print(
+            f"{one.run}: {one.done_shards} of {one.shards} shards, {one.done_rows:,} of {one.order.count:,} images"
+            f"{rate}{left}{at_it}"
+        )
 
 
 if __name__ == "__main__":

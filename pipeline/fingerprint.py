@@ -40,3 +40,8 @@ def source_digest(*modules: str) -> str:
 def run_folder(root: str, stage: str, fingerprint: str) -> Path:
     """Working state of one run. It is no output of any stage, so nothing deletes it under a resume."""
     return Path(root) / "runs" / f"{stage}-{fingerprint[:16]}"
+
+
+def lock_of(run: Path) -> Path:
+    """The file that the one process which works on a run holds locked."""
+    return run.with_suffix(".lock")

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.config import Config, load_config, load_preset
 from pipeline.errors import UserError
-from pipeline.fingerprint import canonical_digest, run_folder
+from pipeline.fingerprint import canonical_digest, lock_of, run_folder
 from pipeline.storage import sweep_temporary
 
 
@@ -45,7 +45,7 @@ class Command:
         folder = run_folder(self.config.root, self.stage, fingerprint).absolute()
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            lock = folder.with_suffix(".lock").open("w")
+            lock = lock_of(folder).open("w")
         except OSError as error:
             raise UserError(
                 f"root: {self.config.root!r}: {folder.parent} cannot be written: {error.strerror}."

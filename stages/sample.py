@@ -16,10 +16,16 @@ from pipeline.sampling.minting import MintSettings
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
+from pipeline.sampling.status import Order, write_order
 from pipeline.storage import require_free_space
 from stages.command import Command, main
 
-CODE = ("pipeline.sampling", "pipeline.models", "pipeline.data.images")
+# The code that a record's bytes depend on, and no more: a dataset is not another one because of a better `verify`.
+CODE = (
+    *(f"pipeline.sampling.{name}" for name in ("encodings", "formats", "labels", "minting", "plan", "shards", "tar")),
+    "pipeline.data.images",
+    "pipeline.models",
+)
 SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "numpy", "scipy", "webdataset")
 
 
@@ -35,7 +41,7 @@ def sample(command: Command) -> None:
         workers = sample_workers(config.cluster.sample_workers, resources)
         use_gpu = resources.gpus > 0
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
-        classes = _label_names(pair)
+        classes = pair.label_names
         mint_settings = MintSettings.of(settings.model_dump(mode="json"), classes, precision)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         fingerprint = command.fingerprint(
@@ -53,6 +59,16 @@ def sample(command: Command) -> None:
             require_same_records(command.out, fingerprint, about)
         with command.run(fingerprint) as run:
             target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
+            write_order(
+                run,
+                Order(
+                    name=config.name,
+                    fingerprint=fingerprint,
+                    count=settings.count,
+                    shard_size=settings.shard_size,
+                    started=time.time(),
+                ),
+            )
             done = committed(target, plans)
             missing = [plan for plan in plans if plan.shard not in done]
             if missing:
@@ -73,12 +89,6 @@ def sample(command: Command) -> None:
     command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
 
 
-def _label_names(pair: TrainedPair) -> list[str]:
-    """Names of the labels that records bear: none where the pair is unconditional."""
-    names: list[str] = pair.description["classes"]
-    return names if pair.spec.conditional else []
-
-
 def _about(command: Command, pair: TrainedPair, precision: str, software: dict[str, str]) -> dict[str, Any]:
     spec = pair.spec
     source = pair.description["data"]
@@ -87,7 +97,7 @@ def _about(command: Command, pair: TrainedPair, precision: str, software: dict[s
     )
     return {
         "name": command.config.name,
-        "classes": _label_names(pair),
+        "classes": pair.label_names,
         "image": {
             "height": spec.image_size,
             "width": spec.image_size,

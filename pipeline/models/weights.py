@@ -29,6 +29,12 @@ class TrainedPair:
     digest: str
     description: dict[str, Any]
 
+    @property
+    def label_names(self) -> list[str]:
+        """Names of the labels that its images bear: none where it is unconditional."""
+        names: list[str] = self.description["classes"]
+        return names if self.spec.conditional else []
+
 
 def save_pair(
     folder: Path,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +97,8 @@ def committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> dict[int, Comm
     """The valid commits among those of `plans`, by shard."""
     found = {}
     for plan in plans:
-        commit = _read_commit(target.commit_path(plan.shard))
-        if commit is not None and _is_valid(commit, target, plan):
+        commit = read_commit(target.commit_path(plan.shard))
+        if is_commit_of(commit, target, plan) and _files_are_whole(commit, target):
             found[plan.shard] = commit
     return found
 
@@ -108,7 +108,8 @@ def shard_files(commit: Commit) -> list[dict[str, Any]]:
     return [{key: commit[key] for key in ("file", "bytes", "sha256")}, *commit["also"]]
 
 
-def _read_commit(path: Path) -> Commit | None:
+def read_commit(path: Path) -> Commit | None:
+    """The commit record in a file, None where there is none that can be read."""
     try:
         commit: Commit = json.loads(path.read_text(encoding="utf-8"))
         ShardRecord.model_validate(commit)
@@ -117,13 +118,16 @@ def _read_commit(path: Path) -> Commit | None:
     return commit
 
 
-def _is_valid(commit: Commit, target: ShardTarget, plan: ShardPlan) -> bool:
-    if (commit["fingerprint"], commit["first_index"], commit["rows"]) != (
+def is_commit_of(commit: Commit | None, target: ShardTarget, plan: ShardPlan) -> TypeGuard[Commit]:
+    """Whether the record is one of this shard of this run."""
+    return commit is not None and (commit["fingerprint"], commit["first_index"], commit["rows"]) == (
         target.fingerprint,
         plan.first_index,
         plan.rows,
-    ):
-        return False
+    )
+
+
+def _files_are_whole(commit: Commit, target: ShardTarget) -> bool:
     for file in shard_files(commit):
         path = target.shards / Path(file["file"]).name
         if not path.is_file() or path.stat().st_size != file["bytes"] or file_sha256(path) != file["sha256"]:

@@ -136,6 +136,21 @@ def test_record_is_made_again_and_found_equal_or_not(copied: Places, tmp_path) -
     assert "is not what the model makes" in done.stderr
 
 
+def test_plan_says_what_a_run_would_take_and_writes_nothing(audited: Places, tmp_path) -> None:
+    options = ["--preset", "digits", "--model", str(audited.model), "--set", "sample.count=25000"]
+    said = succeed("imagemint", "plan", *options, "--set", f"root={tmp_path}")
+    assert "25,000 images of 8 px in 25 shard(s) of up to 1,000, png in parquet and webdataset" in said
+    assert "images/s a worker" in said
+    assert "worker(s), each on one CPU; there: " in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_reads_a_run_from_its_commits(sampled: Places) -> None:
+    said = succeed("imagemint", "status", "--preset", "digits", IMAGEMINT_ROOT=str(sampled.root))
+    assert "5 of 5 shards, 2,200 of 2,200 images" in said
+    assert "a process" not in said
+
+
 def test_weighted_labels_truncated_latents_and_lossy_images_go_all_the_way(sampled: Places, tmp_path) -> None:
     other = Places(tmp_path)
     for place in ("data", "model"):

@@ -1,0 +1,76 @@
+"""What `imagemint plan` reports: what a sampling run will take, measured on a few batches. Nothing is written."""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.cluster import connect, sample_workers
+from pipeline.config import Config
+from pipeline.models.precision import resolve_precision
+from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.sampling.formats import FORMATS
+from pipeline.sampling.minting import MintSettings, mint, reproducible_numerics
+from pipeline.sampling.plan import ShardPlan, plan_shards
+
+MEASURED_BATCHES = 2
+
+
+def forecast(config: Config, model: Path) -> Iterator[str]:
+    """The report, line by line. Starts or joins the cluster that the stage would use."""
+    pair, sample = load_pair(model), config.sample
+    classes = pair.label_names
+    shards = len(plan_shards(sample.count, sample.shard_size))
+    yield (
+        f"records    {sample.count:,} images of {pair.spec.image_size} px in {shards} shard(s) of up to "
+        f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
+    )
+    with connect() as resources:
+        workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
+        device = "cuda" if resources.gpus else "cpu"
+        settings = MintSettings.of(
+            sample.model_dump(mode="json"), classes, resolve_precision(config.train.precision, device)
+        )
+        pair.generator.to(device)
+        pair.discriminator.to(device)
+        rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)
+        seconds, sizes = measure(pair, settings, sample.formats, classes, rows)
+    total = sum(sizes.values()) * sample.count
+    each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
+    root = Path(config.root)
+    free = shutil.disk_usage(root).free if root.is_dir() else shutil.disk_usage(Path.cwd()).free
+    yield f"size       about {_bytes(total)}, bytes an image: {each}; {_bytes(free)} free under {root}"
+    yield (
+        f"time       about {_duration(sample.count * seconds / workers)} and the start of Ray; measured on {rows:,} images "
+        f"here: {1 / seconds:,.0f} images/s a worker"
+    )
+    yield (
+        f"resources  {workers} worker(s), each on one {'GPU' if resources.gpus else 'CPU'}; there: {resources.cpus} CPUs, "
+        f"{resources.gpus} GPUs on {resources.nodes} node(s)"
+    )
+
+
+def measure(
+    pair: TrainedPair, settings: MintSettings, formats: Sequence[str], classes: Sequence[str], rows: int
+) -> tuple[float, dict[str, float]]:
+    """Seconds of one worker, and bytes in each format, of one image: the mean over the first `rows` records."""
+    plan = ShardPlan(0, 0, rows)
+    with reproducible_numerics():
+        mint(pair, settings, plan)  # the first time, the library prepares its kernels
+        started = time.perf_counter()
+        records = mint(pair, settings, plan)
+        encoded = [settings.encoding.encode(image) for image in records.images]
+        sizes = {
+            name: len(FORMATS[name][1](records, encoded, classes, settings.encoding.ending)) / rows for name in formats
+        }
+    return (time.perf_counter() - started) / rows, sizes
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,90 @@
+"""How far a run is, read from what it has committed."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.fingerprint import lock_of
+from pipeline.models.weights import TrainedPair
+from pipeline.sampling.plan import plan_shards
+from pipeline.sampling.shards import ShardTarget, make_shard
+from pipeline.sampling.status import Order, Status, statuses, write_order
+from tests.unit.tiny import SETTINGS, SHARD_SIZE, target_in
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+STARTED = 1_000_000.0
+
+
+def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STARTED, digest: str = "a") -> ShardTarget:
+    """A run that has not made anything yet."""
+    target = target_in(root / "runs" / f"sample-{digest * 16}", digest * 64)
+    fingerprint = target.fingerprint
+    write_order(
+        target.run, Order(name=name, fingerprint=fingerprint, count=count, shard_size=SHARD_SIZE, started=started)
+    )
+    return target
+
+
+def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float) -> None:
+    """Makes a shard, whose commit bears a time."""
+    make_shard(pair, SETTINGS, target, plan_shards(30, SHARD_SIZE)[shard])
+    os.utime(target.commit_path(shard), (at, at))
+
+
+def only(root: Path) -> Status:
+    (status,) = statuses(root, "tiny")
+    return status
+
+
+def test_a_run_that_has_just_begun_has_no_rate_yet(tmp_path: Path) -> None:
+    run_in(tmp_path)
+    status = only(tmp_path)
+    assert (status.done_shards, status.shards, status.done_rows) == (0, 3, 0)
+    assert status.images_per_s is None
+    assert status.seconds_left is None
+
+
+def test_rate_and_time_left_are_of_what_was_made_since_the_last_start(tmp_path: Path, tiny_pair: TrainedPair) -> None:
+    target = run_in(tmp_path)
+    commit(target, tiny_pair, 2, at=STARTED - 500)
+    commit(target, tiny_pair, 0, at=STARTED + 4)
+    status = only(tmp_path)
+    assert (status.done_shards, status.done_rows) == (2, 18)
+    assert status.images_per_s == 3
+    assert status.seconds_left == 4
+
+
+def test_a_damaged_commit_and_one_of_another_size_do_not_count(tmp_path: Path, tiny_pair: TrainedPair) -> None:
+    target = run_in(tmp_path, count=36)
+    commit(target, tiny_pair, 1, at=STARTED)
+    commit(target, tiny_pair, 2, at=STARTED)  # partial: the run was asked for fewer then
+    target.commit_path(0).write_text("{")
+    assert only(tmp_path).done_shards == 1
+
+
+def test_runs_of_this_preset_the_last_first(tmp_path: Path) -> None:
+    assert statuses(tmp_path, "tiny") == []
+    first = run_in(tmp_path, digest="b")
+    second = run_in(tmp_path, started=STARTED + 1)
+    run_in(tmp_path, name="other", digest="c")
+    assert [status.run for status in statuses(tmp_path, "tiny")] == [second.run, first.run]
+
+
+def test_an_order_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+    target = run_in(tmp_path)
+    run_in(tmp_path, digest="b")
+    (target.run / "order.json").write_text('{"name": "tiny"}')
+    assert len(statuses(tmp_path, "tiny")) == 1
+
+
+def test_a_run_that_a_process_holds_is_being_worked_on(tmp_path: Path) -> None:
+    target = run_in(tmp_path)
+    assert not only(tmp_path).working
+    with lock_of(target.run).open("w") as lock:
+        assert not only(tmp_path).working
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert only(tmp_path).working
+    assert not only(tmp_path).working
