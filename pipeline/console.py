@@ -91,6 +91,7 @@ def _show(dataset: Path, out: Path | None, columns: int) -> None:
 def _verify(dataset: Path, model: Path | None, records: int) -> None:
     from pipeline.models.weights import load_pair
     from pipeline.sampling.manifest import read_manifest
+    from pipeline.sampling.remaking import require_model_of
     from pipeline.sampling.verify import read_shards, verify_files, verify_records
 
     if records < 0:
@@ -108,8 +109,8 @@ def _verify(dataset: Path, model: Path | None, records: int) -> None:
         # The checkout's model of that name may be of another time; the files can be checked without it.
         findings.regenerated = f"no record made again: {error} (or give the model with --model)"
     else:
-        if model is not None and pair.digest != manifest["model"]["digest"]:
-            raise UserError(f"--model {model}: not the model that {dataset} was made with.")
+        if model is not None:
+            require_model_of(manifest, pair)
         verify_records(dataset, manifest, pair, findings, records)
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)

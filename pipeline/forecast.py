@@ -28,9 +28,7 @@ def forecast(config: Config, model: Path) -> Iterator[str]:
     with connect() as resources:
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
-        settings = MintSettings.of(
-            sample.model_dump(mode="json"), classes, resolve_precision(config.train.precision, device)
-        )
+        settings = MintSettings.of(sample, classes, resolve_precision(config.train.precision, device))
         pair.generator.to(device)
         pair.discriminator.to(device)
         rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)

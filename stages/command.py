@@ -114,5 +114,6 @@ def main(stage: str, about: str, default_out: str, work: Callable[[Command], Non
         print(f"{stage}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print(f"{stage}: interrupted; the same command goes on from here.", file=sys.stderr)
+        again = "the same command without --fresh" if arguments.fresh else "the same command"
+        print(f"{stage}: interrupted; {again} goes on from here.", file=sys.stderr)
         sys.exit(130)

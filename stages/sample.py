@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline import __version__
 from pipeline.cluster import connect, sample_workers
-from pipeline.fingerprint import source_digest
+from pipeline.fingerprint import run_folder, source_digest
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
@@ -26,7 +26,7 @@ CODE = (
     "pipeline.data.images",
     "pipeline.models",
 )
-SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "numpy", "scipy", "webdataset")
+SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "numpy", "scipy")
 
 
 def sample(command: Command) -> None:
@@ -42,7 +42,7 @@ def sample(command: Command) -> None:
         use_gpu = resources.gpus > 0
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
         classes = pair.label_names
-        mint_settings = MintSettings.of(settings.model_dump(mode="json"), classes, precision)
+        mint_settings = MintSettings.of(settings, classes, precision)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         fingerprint = command.fingerprint(
             {
@@ -55,7 +55,7 @@ def sample(command: Command) -> None:
             }
         )
         about = _about(command, pair, precision, {**software, "device": device_name(use_gpu)})
-        if not command.fresh:
+        if not (command.fresh or run_folder(config.root, "sample", fingerprint).is_dir()):  # which was begun already
             require_same_records(command.out, fingerprint, about)
         with command.run(fingerprint) as run:
             target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
@@ -117,8 +117,8 @@ def _about(command: Command, pair: TrainedPair, precision: str, software: dict[s
 
 
 def _bytes_per_image(pair: TrainedPair) -> int:
-    """An upper bound: a PNG of noise, with what a record and a tar header add, in the run and in the output."""
-    return int(1.1 * pair.spec.channels * pair.spec.image_size**2) + 3_500
+    """An upper bound: noise as JPEG of quality 100, with what a record and a tar header add, in the run and in the output."""
+    return int(1.7 * pair.spec.channels * pair.spec.image_size**2) + 3_500
 
 
 class _Progress:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
+DEFAULT_JPEG_QUALITY = 95
+
 # Some figures exist only where labels were asked for, one only where none were.
 GATED_ONLY_WITH = {
     "class": ("label_accuracy", "tstr_accuracy", "tstr_ratio", "class_balance"),
@@ -83,6 +85,15 @@ def broken_rules(c: "Config") -> list[str]:
             f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
         )
     broken += _broken_label_rules(c)
+    if c.sample.encoding != "jpeg" and c.sample.jpeg_quality != DEFAULT_JPEG_QUALITY:
+        broken.append(
+            f"sample.jpeg_quality: {c.sample.jpeg_quality} does nothing with sample.encoding {c.sample.encoding!r}; leave it out, "
+            "or use jpeg"
+        )
+    if c.sample.truncation is not None and c.sample.truncation >= 1 and c.model.latent.prior == "uniform":
+        broken.append(
+            f"sample.truncation: {c.sample.truncation} does nothing with model.latent.prior 'uniform', which ends at 1; use less, or null"
+        )
     broken += _gates_without_figure(c)
     return broken
 
@@ -92,11 +103,18 @@ def _broken_label_rules(c: "Config") -> list[str]:
         return []
     if c.model.conditioning == "none":
         return ["sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"]
-    return [
+    broken = [
         f"sample.labels.{name}: no class of data.classes, which are {', '.join(c.data.classes)}"
         for name in c.sample.labels
         if name not in c.data.classes
     ]
+    left_out = [name for name in c.data.classes if name not in c.sample.labels]
+    broken += [
+        f"gates.{metric}: cannot be met where sample.labels leaves out {left_out[0]}; leave the gate out"
+        for metric in ("tstr_accuracy", "tstr_ratio", "class_balance")
+        if left_out and metric in c.gates and c.gates[metric].min is not None
+    ]
+    return broken
 
 
 def _gates_without_figure(c: "Config") -> list[str]:

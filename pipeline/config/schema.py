@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.known import KNOWN_SOURCES
-from pipeline.config.rules import broken_rules
+from pipeline.config.rules import DEFAULT_JPEG_QUALITY, broken_rules
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
@@ -228,6 +228,7 @@ def _kind_of_labels(labels: object) -> str:
     return "weights" if isinstance(labels, dict) else "name"
 
 
+Encoding = Literal["png", "webp", "jpeg", "raw"]
 LabelWeights = dict[str, Annotated[int, Field(ge=1, le=1000)]]
 Labels = Annotated[
     Annotated[Literal["balanced"], Tag("name")] | Annotated[LabelWeights, Tag("weights")],
@@ -240,15 +241,16 @@ class Sample(Section):
     shard_size: Count = 10_000
     batch_size: Count = Field(500, description="Images of one forward pass; batches are aligned to the shard.")
     formats: Annotated[list[Literal["parquet", "webdataset"]], Field(min_length=1)] = ["parquet"]
-    encoding: Literal["png", "webp", "jpeg", "raw"] = Field(
-        "png", description="webp: lossless; raw: pixels behind a PNM header; only jpeg loses anything."
+    encoding: Encoding = Field(
+        "png",
+        description="webp: lossless, RGB for grey images too; raw: pixels behind a PNM header; only jpeg loses anything.",
     )
-    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = DEFAULT_JPEG_QUALITY
     labels: Labels = Field(
         "balanced",
         description="Or a weight for each class wanted, e.g. {Bag: 3, Trouser: 1}; one class alone: {Bag: 1}.",
     )
-    truncation: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+    truncation: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] | None = Field(
         None, description="The largest number in a latent: less gives more typical images and less variety. null: any."
     )
     seed: Seed = 0
@@ -259,6 +261,8 @@ class Sample(Section):
     def _balanced_or_weights(cls, labels: object) -> object:
         if labels != "balanced" and not (isinstance(labels, dict) and labels):
             raise ValueError("use balanced, or a weight for each class wanted, as in {Bag: 3, Trouser: 1}")
+        if isinstance(labels, dict) and any(not isinstance(name, str) for name in labels):
+            raise ValueError("class names are texts: put quotes around numbers, as in {'3': 1}")
         return labels
 
     @field_validator("formats")

@@ -1,7 +1,6 @@
 """A picture of a dataset, real or synthetic: one row a class, or where there are none its first images."""
 
-import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -14,11 +13,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.data.canonical import DESCRIPTION, describe
-from pipeline.data.images import encode_png
+from pipeline.data.images import decode_png, encode_png
 from pipeline.data.pictures import image_grid
 from pipeline.errors import UserError
-from pipeline.sampling.encodings import Encoding, encoding_named
-from pipeline.sampling.manifest import MANIFEST, read_manifest
+from pipeline.sampling.manifest import MANIFEST, occurring_classes, read_manifest
+from pipeline.sampling.readers import DamagedShardError, ShardReader
 
 UNLABELLED_ROWS = 10
 
@@ -38,75 +37,92 @@ def contact_sheet(dataset: Path, columns: int) -> Sheet:
 
     Without classes: as many rows of that length as there are images for, up to ten.
     """
-    shards = _describe(dataset)
-    if shards.classes:
-        images = _first_of_each_class(shards, columns)
+    pictures = _look_into(dataset)
+    if pictures.classes:
+        images = _first_of_each_class(pictures, columns)
         about = f"{columns} images a class, one class a row"
     else:
-        images = list(islice(_images(shards), UNLABELLED_ROWS * columns))
+        images = list(islice(_images(pictures), UNLABELLED_ROWS * columns))
         about = f"the first {len(images)} images"
     return Sheet(encode_png(image_grid(images, columns)), about)
 
 
 @dataclass(frozen=True)
-class _Shards:
+class _Pictures:
+    """What is in a dataset, file by file: labels (`None` where there are none) and encoded images."""
+
     classes: list[str]
     occurring: list[int]  # labels; a dataset may have been asked for some classes only
-    channels: int
-    files: list[Path]
-    encoding: Encoding
-
-    def decode(self, content: bytes, file: Path) -> Image:
-        try:
-            return self.encoding.decode(content, self.channels)
-        except ValueError as error:
-            raise UserError(_damaged(file, error)) from None
+    files: list[str]
+    read: Callable[[str], tuple[list[int] | None, list[bytes]]]
+    decode: Callable[[str, bytes], Image]
 
 
-def _first_of_each_class(shards: _Shards, per_class: int) -> list[Image]:
-    classes = shards.classes
-    rows: dict[int, list[Image]] = {label: [] for label in shards.occurring}
-    for file in shards.files:
-        for label, content in _labelled_contents(file, shards.encoding):
+def _first_of_each_class(pictures: _Pictures, per_class: int) -> list[Image]:
+    rows: dict[int, list[Image]] = {label: [] for label in pictures.occurring}
+    for file in pictures.files:
+        labels, contents = pictures.read(file)
+        for label, content in zip(labels or (), contents, strict=True):
+            if label not in rows:
+                raise UserError(f"{file} holds a record of the label {label}, of which there should be none.")
             if len(rows[label]) < per_class:
-                rows[label].append(shards.decode(content, file))
+                rows[label].append(pictures.decode(file, content))
         if all(len(row) == per_class for row in rows.values()):
             break
-    if any(len(row) != per_class for row in rows.values()):
-        fewest = min(rows, key=lambda label: len(rows[label]))
+    fewest = min(rows, key=lambda label: len(rows[label]))
+    if len(rows[fewest]) < per_class:
         raise UserError(
-            f"-n: {per_class} images a class, but {classes[fewest]!r} has {len(rows[fewest])}; use at most that many."
+            f"-n: {per_class} images a class, but {pictures.classes[fewest]!r} has {len(rows[fewest])}; use at most that many."
         )
     return [image for row in rows.values() for image in row]
 
 
-def _images(shards: _Shards) -> Iterator[Image]:
-    for file in shards.files:
-        for content in _contents(file, shards.encoding):
-            yield shards.decode(content, file)
+def _images(pictures: _Pictures) -> Iterator[Image]:
+    for file in pictures.files:
+        for content in pictures.read(file)[1]:
+            yield pictures.decode(file, content)
 
 
-def _describe(dataset: Path) -> _Shards:
+def _look_into(dataset: Path) -> _Pictures:
     if (dataset / MANIFEST).is_file():
-        manifest = read_manifest(dataset)
-        files = [dataset / shard["file"] for shard in manifest["shards"]]
-        image = manifest["image"]
-        classes = manifest["classes"]
-        counts = [shard["labels"] for shard in manifest["shards"]]
-        occurring = [label for label, name in enumerate(classes) if any(count.get(name) != 0 for count in counts)]
-        return _Shards(classes, occurring, image["channels"], files, encoding_named(image["encoding"]))
+        return _synthetic(dataset, read_manifest(dataset))
     if (dataset / DESCRIPTION).is_file():
-        described = describe(dataset)
-        files = [dataset / described["splits"]["train"]["file"]]
-        classes = described["classes"]
-        return _Shards(classes, [*range(len(classes))], described["image"]["channels"], files, encoding_named("png"))
+        return _real(dataset, describe(dataset))
     raise UserError(
         f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."
     )
 
 
-def _damaged(file: Path, error: Exception) -> str:
-    return f"{file} cannot be read: {error}. `imagemint verify {file.parent.parent}` says more."
+def _synthetic(dataset: Path, manifest: dict[str, Any]) -> _Pictures:
+    reader, classes = ShardReader(dataset, manifest), manifest["classes"]
+    occurring = [classes.index(name) for name in occurring_classes(manifest)]
+
+    def read(file: str) -> tuple[list[int] | None, list[bytes]]:
+        with _naming(dataset / file):
+            stored = reader.read(file)
+        return None if stored.labels is None else stored.labels.tolist(), stored.contents
+
+    def decode(file: str, content: bytes) -> Image:
+        with _naming(dataset / file):
+            images = reader.decode([content])
+        return np.asarray(images[0])
+
+    return _Pictures(classes, occurring, [shard["file"] for shard in manifest["shards"]], read, decode)
+
+
+def _real(dataset: Path, described: dict[str, Any]) -> _Pictures:
+    classes, channels = described["classes"], described["image"]["channels"]
+
+    def read(file: str) -> tuple[list[int] | None, list[bytes]]:
+        with _naming(dataset / file):
+            table = pq.read_table(dataset / file, columns=["image", "label"])
+            return table["label"].to_pylist(), table["image"].combine_chunks().field("bytes").to_pylist()
+
+    def decode(file: str, content: bytes) -> Image:
+        with _naming(dataset / file):
+            return decode_png(content, channels)
+
+    return _Pictures(classes, [*range(len(classes))], [described["splits"]["train"]["file"]], read, decode)
 
 
 @contextmanager
@@ -114,32 +130,5 @@ def _naming(file: Path) -> Iterator[None]:
     """Whatever a reader says of a damaged file, the user is told which it is."""
     try:
         yield
-    except (OSError, pa.ArrowException, tarfile.TarError, KeyError) as error:
-        raise UserError(_damaged(file, error)) from None
-
-
-def _labelled_contents(file: Path, encoding: Encoding) -> list[tuple[int, bytes]]:
-    with _naming(file):
-        if file.suffix == ".parquet":
-            table = pq.read_table(file, columns=["image", "label"])
-            return list(zip(table["label"].to_pylist(), _encoded(table), strict=True))
-        return [(int(sample["cls"]), sample[encoding.ending[1:]]) for sample in _samples(file)]
-
-
-def _contents(file: Path, encoding: Encoding) -> list[bytes]:
-    with _naming(file):
-        if file.suffix == ".parquet":
-            return _encoded(pq.read_table(file, columns=["image"]))
-        return [sample[encoding.ending[1:]] for sample in _samples(file)]
-
-
-def _encoded(table: pa.Table) -> list[bytes]:
-    contents: list[bytes] = table["image"].combine_chunks().field("bytes").to_pylist()
-    return contents
-
-
-def _samples(file: Path) -> Iterable[dict[str, Any]]:
-    from webdataset import WebDataset
-
-    samples: Iterable[dict[str, Any]] = WebDataset(str(file), shardshuffle=False)
-    return samples
+    except (OSError, ValueError, pa.ArrowException, KeyError, DamagedShardError) as error:
+        raise UserError(f"{file} cannot be read: {error}. Run the stage that makes it again.") from None

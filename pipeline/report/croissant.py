@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report.card import has_parquet
+from pipeline.sampling.manifest import occurring_classes
 from pipeline.sampling.shards import shard_files
 from pipeline.storage import write_json
 
@@ -59,7 +60,7 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
         }
         for file in files
     ]
-    classes = manifest["classes"]
+    classes = occurring_classes(manifest)
     labelled = f" in {len(classes)} classes ({', '.join(classes)})" if classes else ", no labels"
     record_sets = []
     if has_parquet(manifest):

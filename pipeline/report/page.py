@@ -38,7 +38,8 @@ def write_report(
         real: by the same captions, real holdout images of the same shape.
         training: content of `training.csv`; empty when it is not at hand.
     """
-    sheets = [{"name": name, "fake": _data_url(images), "real": _data_url(real[name])} for name, images in fake.items()]
+    shown = [(name, images) for name, images in fake.items() if name in real]
+    sheets = [{"name": name, "fake": _data_url(images), "real": _data_url(real[name])} for name, images in shown]
     curves = curves_svg(training) if training else ""
     page = render("page.html.j2", manifest=manifest, metrics=metrics, verdicts=verdicts, sheets=sheets, curves=curves)
     write_atomically(path, page.encode())

@@ -22,7 +22,7 @@ OPENCV_WEBP_LOSSLESS = 101  # a quality above 100
 
 @dataclass(frozen=True)
 class Encoding:
-    """`decode` is told the number of channels; it raises ValueError for what is damaged or of another kind."""
+    """`decode` is told the number of channels; it raises ValueError for what is damaged, too large or of another kind."""
 
     ending: str  # of file names
     encode: Callable[[Pixels], bytes]
@@ -69,9 +69,11 @@ def _decoder(kind: str) -> Callable[[bytes, int], Pixels]:
     def decode(content: bytes, channels: int) -> Pixels:
         try:
             with Image.open(io.BytesIO(content), formats=(kind,)) as opened:
-                width, height = opened.size
+                (width, height), mode = opened.size, opened.mode
         except (OSError, ValueError, Image.DecompressionBombError):
             raise ValueError("not a readable image") from None
+        if mode not in (("RGB",) if channels == 3 else ("L", "RGB") if kind == "WEBP" else ("L",)):  # WebP has no grey
+            raise ValueError(f"an image of another kind ({mode})")
         if width * height > LARGEST_IMAGE:
             raise ValueError(f"an image of {width}x{height} px, larger than {LARGEST_IMAGE:,} px in all: refused")
         flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR

@@ -6,6 +6,8 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
+
 
 def label_cycle(weights: Mapping[str, int] | None, classes: Sequence[str]) -> NDArray[np.int64]:
     """The labels of the records 0 to K - 1, after which they begin again: `int64 [K]`.
@@ -14,9 +16,17 @@ def label_cycle(weights: Mapping[str, int] | None, classes: Sequence[str]) -> ND
     class has its share rounded up or down (the quota method: Balinski & Young 1975, "The quota method of
     apportionment"). None: all classes alike. Without classes the cycle is one label, which an unconditional pair
     ignores.
+
+    Raises:
+        UserError: a weight is of no class.
     """
     if weights is None:
         return np.arange(max(len(classes), 1))
+    unknown = sorted(weights.keys() - set(classes))
+    if unknown:
+        raise UserError(
+            f"sample.labels.{unknown[0]}: the model has no such class; its classes: {', '.join(classes) or 'none'}."
+        )
     divisor = gcd(*weights.values())
     shares = np.array([weights.get(name, 0) // divisor for name in classes])
     length = int(shares.sum())

@@ -1,5 +1,6 @@
 """The manifest: the truth about a dataset. It is written last, atomically, and never edited."""
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.config.schema import Encoding, Sample
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
 from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget, shard_files
@@ -15,18 +17,22 @@ from pipeline.storage import link_or_copy, read_json, write_json
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
-EncodingName = Literal["png", "webp", "jpeg", "raw"]
+Size = Annotated[int, Field(ge=1)]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
+class _Version(_Strict):
+    format_version: int
+
+
 class _Image(_Strict):
-    height: int
-    width: int
-    channels: int
-    encoding: EncodingName
+    height: Size
+    width: Size
+    channels: Literal[1, 3]
+    encoding: Encoding
 
 
 class _Model(_Strict):
@@ -44,31 +50,20 @@ class _Software(_Strict):
     device: str
 
 
-class _Sample(_Strict):
-    seed: int
-    batch_size: int
-    shard_size: int
-    labels: Literal["balanced"] | dict[str, int]
-    truncation: float | None
-    encoding: EncodingName
-    jpeg_quality: int
-
-
 class _Config(_Strict):
-    sample: _Sample
+    sample: Sample
 
 
 class _Manifest(_Strict):
     """What readers rely on; a file that lacks it is no manifest. Further keys are for people."""
 
-    format_version: int
     dataset_id: str
     name: str
     fingerprint: str
-    count: int
+    count: Size
     classes: list[str]
     image: _Image
-    precision: str
+    precision: Literal["fp32", "bf16"]
     model: _Model
     source: _Source
     software: _Software
@@ -146,15 +141,18 @@ def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> 
     `about` is what the new manifest says besides its shards.
     """
     try:
-        there = read_manifest(out)
-    except UserError:  # none, or a damaged one, which the new one replaces
+        json.loads((out / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or a damaged one, which the new one replaces
         return
+    there = read_manifest(out)
     if there["fingerprint"] == fingerprint:
         return
     changed = [
         f"{key}: {old!r} there, {new!r} now"
         for key, old, new in _differences("", _of_records(there), _of_records(about))
     ]
+    if changed == [] and there["config"]["sample"]["formats"] != about["config"]["sample"]["formats"]:
+        return  # the same records in other files
     raise UserError(
         f"--out {out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
         + "\n".join(f"  {line}" for line in changed or ["the code of imagemint that makes records"])
@@ -164,12 +162,15 @@ def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> 
 
 def _of_records(manifest: dict[str, Any]) -> dict[str, Any]:
     """What a record depends on, of what a manifest says."""
-    sample = {key: value for key, value in manifest["config"]["sample"].items() if key != "count"}
+
+    def without(section: dict[str, Any], *keys: str) -> dict[str, Any]:
+        return {key: value for key, value in section.items() if key not in keys}
+
     return {
-        "sample": sample,
+        "sample": without(manifest["config"]["sample"], "count", "formats"),
         **{key: manifest[key] for key in ("classes", "precision")},
         "model": {"digest": manifest["model"]["digest"]},
-        "software": manifest["software"],
+        "software": without(manifest["software"], "imagemint", "ray"),
     }
 
 
@@ -179,6 +180,12 @@ def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]
             yield from _differences(f"{path}.{key}" if path else key, old.get(key), new.get(key))
     elif old != new:
         yield path, old, new
+
+
+def occurring_classes(manifest: dict[str, Any]) -> list[str]:
+    """Names of the classes that have records: a dataset may have been asked for some only."""
+    counts = [shard["labels"] for shard in manifest["shards"]]
+    return [name for name in manifest["classes"] if any(count.get(name) != 0 for count in counts)]
 
 
 def _identity(out: Path) -> str | None:
@@ -195,7 +202,9 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
         raise UserError(f"No {MANIFEST} in {dataset}: not a finished dataset. Run `python -m stages.sample` again.")
     manifest: dict[str, Any] = read_json(dataset / MANIFEST, "manifest")
     try:
-        version = _Manifest.model_validate(manifest).format_version
+        version = _Version.model_validate(manifest).format_version
+        if version == FORMAT_VERSION:
+            _Manifest.model_validate(manifest)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(step) for step in first["loc"]) or "the file"

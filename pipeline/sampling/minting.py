@@ -1,14 +1,14 @@
 """Minting the records of a shard: the algorithm, apart from files and workers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.config.schema import Sample
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import latents
 from pipeline.models.spec import PairSpec
@@ -30,15 +30,19 @@ class MintSettings:
     encoding: Encoding
 
     @classmethod
-    def of(cls, sample: Mapping[str, Any], classes: Sequence[str], precision: str) -> "MintSettings":
-        """What a config's section `sample` says, also as it stands in a manifest; `classes` are those of the labels."""
+    def of(cls, sample: Sample, classes: Sequence[str], precision: str) -> "MintSettings":
+        """What a config says, for labels of the names `classes`.
+
+        Raises:
+            UserError: a weight is of none of them.
+        """
         return cls(
-            seed=sample["seed"],
-            batch_size=sample["batch_size"],
+            seed=sample.seed,
+            batch_size=sample.batch_size,
             precision=precision,
-            label_cycle=label_cycle(None if sample["labels"] == "balanced" else sample["labels"], classes),
-            truncation=sample["truncation"],
-            encoding=encoding_named(sample["encoding"], sample["jpeg_quality"]),
+            label_cycle=label_cycle(None if sample.labels == "balanced" else sample.labels, classes),
+            truncation=sample.truncation,
+            encoding=encoding_named(sample.encoding, sample.jpeg_quality),
         )
 
 

@@ -1,5 +1,7 @@
 """Reading shards back, in either format: the counterpart of `formats`."""
 
+import json
+import re
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from pipeline.data.images import image_schema
 from pipeline.sampling.encodings import Encoding, encoding_named
 from pipeline.sampling.formats import EXTRA_COLUMNS
 
+INDEX = re.compile(r"[0-9]{9,18}")
 Labels = NDArray[np.int64] | None  # `[N]`; None in a dataset without classes
 
 
@@ -23,11 +26,12 @@ class DamagedShardError(Exception):
 
 @dataclass(frozen=True)
 class StoredRecords:
-    """A shard's file as it is: encoded images, labels, indices `int64 [N]`."""
+    """A shard's file as it is: encoded images, labels, indices `int64 [N]`, logits `float32 [N]`."""
 
     contents: list[bytes]
     labels: Labels
     indices: NDArray[np.int64]
+    logits: NDArray[np.float32]
 
     def label(self, row: int) -> int | None:
         """The label in a row, where there are labels."""
@@ -56,8 +60,10 @@ class ShardReader:
             return self._read_parquet(path) if path.suffix == ".parquet" else self._read_tar(path)
         except KeyError as error:
             raise DamagedShardError(f"a sample lacks {error}") from None
-        except (ValueError, OSError, pa.ArrowException, tarfile.TarError) as error:
+        except (ValueError, TypeError, OverflowError, OSError, pa.ArrowException, tarfile.TarError) as error:
             raise DamagedShardError(str(error)) from None
+        except RecursionError:
+            raise DamagedShardError("its members refer to one another without end") from None
 
     def decode(self, contents: list[bytes]) -> NDArray[np.uint8]:
         """The images, `uint8 [N, H, W, C]`, of the size that the manifest gives."""
@@ -75,28 +81,55 @@ class ShardReader:
         return np.stack(decoded) if decoded else np.empty((0, *expected), np.uint8)
 
     def _read_parquet(self, path: Path) -> StoredRecords:
+        _require_plain(pq.read_metadata(path), path.stat().st_size)
         table = pq.read_table(path)
         if not table.schema.equals(image_schema(self._classes, EXTRA_COLUMNS), check_metadata=True):
             raise ValueError("its schema is not that of the dataset format")
-        contents = table["image"].combine_chunks().field("bytes").to_pylist()
-        return StoredRecords(contents, table["label"].to_numpy() if self._classes else None, table["index"].to_numpy())
+        images = table["image"].combine_chunks().field("bytes")
+        if images.null_count or any(column.null_count for column in table.columns):
+            raise ValueError("it holds records of which a part is null")
+        labels = table["label"].to_numpy() if self._classes else None
+        return StoredRecords(images.to_pylist(), labels, table["index"].to_numpy(), table["logit"].to_numpy())
 
     def _read_tar(self, path: Path) -> StoredRecords:
-        members: dict[str, dict[str, bytes]] = {}
-        with tarfile.open(path, "r:") as tar:  # never compressed: nothing that unpacks to more than it is
+        samples: dict[int, dict[str, bytes]] = {}
+        endings = {".json", self.encoding.ending, *([".cls"] if self._classes else [])}
+        with tarfile.open(path, "r:") as tar:  # never compressed
             for member in tar:
-                key, _, ending = member.name.partition(".")
-                file = tar.extractfile(member)
-                if file is None or not key.isdigit():
+                key, dot, ending = member.name.partition(".")
+                # A sparse file would unpack to more than it is.
+                plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+                file = tar.extractfile(member) if plain else None
+                if file is None or not INDEX.fullmatch(key) or dot + ending not in endings:
                     raise ValueError(f"unexpected member {member.name!r}")
-                members.setdefault(key, {})[f".{ending}"] = file.read()
-        samples = list(members.values())
-        indices = np.array([int(key) for key in members], dtype=np.int64)
-        return StoredRecords([parts[self.encoding.ending] for parts in samples], self._tar_labels(samples), indices)
+                sample = samples.setdefault(int(key), {})
+                if dot + ending in sample:
+                    raise ValueError(f"member {member.name!r} is there twice")
+                sample[dot + ending] = file.read()
+        about = [self._about(index, sample) for index, sample in samples.items()]
+        return StoredRecords(
+            contents=[sample[self.encoding.ending] for sample in samples.values()],
+            labels=np.array([label for label, _ in about], dtype=np.int64) if self._classes else None,
+            indices=np.array([*samples], dtype=np.int64),
+            logits=np.array([logit for _, logit in about], dtype=np.float32),
+        )
 
-    def _tar_labels(self, samples: list[dict[str, bytes]]) -> Labels:
-        if self._classes:
-            return np.array([int(parts[".cls"]) for parts in samples], dtype=np.int64)
-        if any(".cls" in parts for parts in samples):
-            raise ValueError("it holds labels, but the manifest names no classes")
-        return None
+    def _about(self, index: int, sample: dict[str, bytes]) -> tuple[int | None, float]:
+        """Label and logit of a sample of a tar, whose two descriptions of it must agree."""
+        about = json.loads(sample[".json"])
+        label = int(sample[".cls"]) if self._classes else None
+        if label is not None and not 0 <= label < len(self._classes):
+            raise ValueError(f"the label {label} of record {index} is outside the classes")
+        named = {} if label is None else {"label": label, "class": self._classes[label]}
+        if not isinstance(about, dict) or about != {"index": index, **named, "logit": about.get("logit")}:
+            raise ValueError(f"the JSON of record {index} is not about it")
+        return label, float(about["logit"])
+
+
+def _require_plain(metadata: pq.FileMetaData, size: int) -> None:
+    """Refuses a file that would unpack to much more than its `size` in bytes: ours are as large in memory as on disk."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    columns = [group.column(number) for group in groups for number in range(group.num_columns)]
+    compressed = any(column.compression != "UNCOMPRESSED" or column.has_dictionary_page for column in columns)
+    if compressed or metadata.num_rows > size:
+        raise ValueError("it is compressed, which no shard is")

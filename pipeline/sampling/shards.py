@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Annotated, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.formats import FORMATS
@@ -24,17 +24,17 @@ Commit = dict[str, Any]
 class _File(BaseModel):
     model_config = ConfigDict(strict=True)
 
-    file: str
-    bytes: int
+    file: Annotated[str, Field(pattern=r"^data/train-\d{6,}\.(parquet|tar)$")]
+    bytes: Annotated[int, Field(ge=0)]
     sha256: str
 
 
 class ShardRecord(_File):
     """What is known of a shard, in its commit record and in the manifest."""
 
-    shard: int
-    first_index: int
-    rows: int
+    shard: Annotated[int, Field(ge=0)]
+    first_index: Annotated[int, Field(ge=0)]
+    rows: Annotated[int, Field(ge=1)]
     candidates: int
     also: list[_File]
     labels: dict[str, int]

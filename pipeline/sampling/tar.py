@@ -27,5 +27,6 @@ def member(name: str, content: bytes) -> bytes:
 
 def archive(members: list[bytes]) -> bytes:
     """A whole archive of `members`, with the two empty blocks at its end, padded to a record."""
-    body = b"".join(members) + bytes(2 * BLOCKSIZE)
-    return body + bytes(-len(body) % RECORDSIZE)
+    end = 2 * BLOCKSIZE
+    end += -(sum(map(len, members)) + end) % RECORDSIZE
+    return b"".join([*members, bytes(end)])

@@ -41,8 +41,7 @@ def sample_figures() -> dict[str, float | None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     pair = TrainedPair(SPEC, build_generator(SPEC).eval(), build_discriminator(SPEC).eval(), "0" * 64, {})
-    sample = load_preset("fashion-mnist").sample.model_dump(mode="json")
-    settings = MintSettings.of(sample, CLASSES, resolve_precision("auto", "cpu"))
+    settings = MintSettings.of(load_preset("fashion-mnist").sample, CLASSES, resolve_precision("auto", "cpu"))
     plain_generator = build_generator(SPEC).to(memory_format=torch.contiguous_format).eval()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -45,7 +45,7 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
             path = folder / "data" / f"train-{number:06d}{ending}"
             write_atomically(path, render(records, [encode_png(image) for image in records.images], classes, ".png"))
             files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
-        shards.append({"shard": number, "rows": ROWS, **files[0], "also": files[1:]})
+        shards.append({"shard": number, "rows": ROWS, "labels": dict.fromkeys(classes, ROWS // 3), **files[0], "also": files[1:]})
     return {
         "dataset_id": "d" * 64,
         "fingerprint": "f" * 64,

@@ -1,6 +1,7 @@
 """The manifest and the publishing of a dataset."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -120,7 +121,8 @@ def without(manifest: dict[str, Any], *path: Any) -> dict[str, Any]:
     inner: Any = manifest
     for step in path[:-1]:
         inner = inner[step]
-    del inner[path[-1]]
+    if path:
+        del inner[path[-1]]
     return manifest
 
 
@@ -171,6 +173,36 @@ def test_what_verify_relies_on_is_required(minted: Minted, path: tuple[str, str]
         read_manifest(minted.out)
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("shards", 0, "file"), "pipe:touch PWNED"),
+        (("shards", 0, "file"), "data/../../run/shards/train-000000.parquet"),
+        (("shards", 0, "also", 0, "file"), "/etc/passwd"),
+        (("shards", 0, "rows"), 0),
+        (("count",), 0),
+        (("precision",), "fp8"),
+        (("image", "channels"), 2),
+        (("config", "sample", "batch_size"), 0),
+        (("config", "sample", "shard_size"), 0),
+        (("config", "sample", "labels"), {}),
+        (("config", "sample", "labels"), {"cat": 10**11}),
+        (("config", "sample", "truncation"), -1.0),
+        (("config", "sample", "jpeg_quality"), 10**12),
+    ],
+    ids=str,
+)
+def test_a_value_that_no_manifest_has_is_refused_and_named(minted: Minted, path: tuple[Any, ...], value: Any) -> None:
+    manifest = without(minted.manifest)
+    inner: Any = manifest
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    write(minted, manifest)
+    with pytest.raises(UserError, match=re.escape(".".join(map(str, path)))):
+        read_manifest(minted.out)
+
+
 @pytest.mark.parametrize("foreign", ["README.md", "data/holiday.jpg", "data/mine/dataset.json", "report/thesis.html"])
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
     minted: Minted, tmp_path: Path, foreign: str
@@ -216,6 +248,16 @@ def test_a_damaged_manifest_does_not_keep_a_dataset_from_being_made_again(
     path = minted.out / MANIFEST
     path.write_bytes(path.read_bytes()[:100])
     require_same_records(minted.out, "0" * 64, about(tiny_pair))
+
+
+def test_the_same_records_in_another_format_may_take_the_place(minted: Minted, tiny_pair: TrainedPair) -> None:
+    require_same_records(minted.out, "0" * 64, about(tiny_pair, SAMPLE | {"formats": ["parquet"]}))
+
+
+def test_a_dataset_of_another_format_version_is_not_replaced_unasked(minted: Minted, tiny_pair: TrainedPair) -> None:
+    write(minted, {**minted.manifest, "format_version": 2})
+    with pytest.raises(UserError, match="format version 2"):
+        require_same_records(minted.out, minted.target.fingerprint, about(tiny_pair))
 
 
 def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pair: TrainedPair) -> None:

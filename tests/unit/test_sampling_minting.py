@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.config.schema import Sample
 from pipeline.models.pair import to_network
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.minting import MintSettings, Records, mint, mint_aligned_batch
@@ -22,7 +23,7 @@ SECOND = ShardPlan(1, SHARD_SIZE, SHARD_SIZE)
 
 def settings_with(**changes: Any) -> MintSettings:
     """The usual settings with changes to the config's section `sample`."""
-    return MintSettings.of(SAMPLE | changes, CLASSES, "fp32")
+    return MintSettings.of(Sample(**(SAMPLE | changes)), CLASSES, "fp32")
 
 
 def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
@@ -39,7 +40,10 @@ def test_what_keeps_records_from_being_compared_is_said(
     assert "another model" in why_not_comparable(minted.manifest, unconditional_pair)
     elsewhere = copied(minted.manifest)
     elsewhere["software"]["device"] = "cuda NVIDIA H200"
-    assert "made on 'cuda NVIDIA H200'" in why_not_comparable(elsewhere, tiny_pair)
+    assert "made with device cuda NVIDIA H200" in why_not_comparable(elsewhere, tiny_pair)
+    other_library = copied(minted.manifest)
+    other_library["software"]["torch"] = "1.0"
+    assert f"made with torch 1.0; this is {torch.__version__}" in why_not_comparable(other_library, tiny_pair)
 
 
 def test_a_stored_record_is_found_and_is_what_the_model_makes(minted: Minted, tiny_pair: TrainedPair) -> None:
@@ -79,5 +83,19 @@ def test_a_record_of_another_label_is_an_error(minted: Minted, tiny_pair: Traine
         compare(replace(stored, label=2), minted.manifest, tiny_pair)
 
 
-def test_a_record_of_another_model_is_not_compared(minted: Minted, unconditional_pair: TrainedPair) -> None:
-    assert "not compared" in compare(stored_record(minted.out, minted.manifest, 7), minted.manifest, unconditional_pair)
+def test_another_model_is_refused(minted: Minted, unconditional_pair: TrainedPair) -> None:
+    with pytest.raises(UserError, match=r"another model.* --model"):
+        compare(stored_record(minted.out, minted.manifest, 7), minted.manifest, unconditional_pair)
+
+
+def test_a_record_that_no_shard_has_is_refused(minted: Minted) -> None:
+    manifest = copied(minted.manifest)
+    del manifest["shards"][1]
+    with pytest.raises(UserError, match="record 15: no shard"):
+        stored_record(minted.out, manifest, 15)
+
+
+def test_another_logit_is_an_error(minted: Minted, tiny_pair: TrainedPair) -> None:
+    stored = stored_record(minted.out, minted.manifest, 7)
+    with pytest.raises(UserError, match=r"0 of 36 values differ; .* logit 99"):
+        compare(replace(stored, logit=99.0), minted.manifest, tiny_pair)

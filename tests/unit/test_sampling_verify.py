@@ -162,12 +162,6 @@ def test_shards_said_to_be_empty_are_found(minted: Minted) -> None:
     assert verify_files(minted.out, manifest).problems
 
 
-def test_a_file_outside_the_dataset_is_refused(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    manifest["shards"][0]["file"] = "data/../../run/shards/train-000000.parquet"
-    assert any("lies outside data/" in problem for problem in verify_files(minted.out, manifest).problems)
-
-
 def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     grown, at_once = mint_dataset(tmp_path / "grown", tiny_pair, count=17), mint_dataset(tmp_path / "once", tiny_pair)
     target: ShardTarget = target_in(grown.target.run, formats=grown.target.formats)

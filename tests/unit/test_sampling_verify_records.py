@@ -139,7 +139,7 @@ def test_records_made_on_other_hardware_are_not_called_corrupt(minted: Minted, t
     manifest["software"]["device"] = "cuda NVIDIA H200"
     findings = verify(minted.out, manifest, tiny_pair)
     assert findings.problems == []
-    assert "not comparable here: made on 'cuda NVIDIA H200'" in findings.regenerated
+    assert "not comparable here: made with device cuda NVIDIA H200" in findings.regenerated
 
 
 def test_a_shard_that_cannot_be_read_does_not_stop_the_look_at_the_others(

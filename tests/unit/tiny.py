@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from pipeline.config.schema import Sample
 from pipeline.models.hardware import device_name
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
@@ -29,7 +30,10 @@ SPEC = PairSpec(
 )
 UNCONDITIONAL = replace(SPEC, classes=0)
 SHARD_SIZE = 12
+COUNT = 30  # two full shards and half of one
 SAMPLE: dict[str, Any] = {
+    "count": COUNT,
+    "formats": ["parquet", "webdataset"],
     "seed": 3,
     "batch_size": 6,
     "shard_size": SHARD_SIZE,
@@ -38,8 +42,7 @@ SAMPLE: dict[str, Any] = {
     "encoding": "png",
     "jpeg_quality": 95,
 }
-SETTINGS = MintSettings.of(SAMPLE, CLASSES, "fp32")
-COUNT = 30  # two full shards and half of one
+SETTINGS = MintSettings.of(Sample(**SAMPLE), CLASSES, "fp32")
 
 
 def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
@@ -103,7 +106,7 @@ def mint_dataset(
 ) -> Minted:
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
     sample = SAMPLE | changes
-    settings = MintSettings.of(sample, label_names(pair), "fp32")
+    settings = MintSettings.of(Sample(**sample), label_names(pair), "fp32")
     target, plans = (
         target_in(folder / "run", formats=formats, classes=label_names(pair)),
         plan_shards(count, SHARD_SIZE),
