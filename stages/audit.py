@@ -17,6 +17,7 @@ from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, write_report
+from pipeline.sampling.encodings import encoding_named
 from pipeline.sampling.manifest import read_manifest
 from pipeline.sampling.verify import read_shards, verify_files, verify_records
 from pipeline.storage import read_json, write_json
@@ -51,6 +52,7 @@ def audit(command: Command) -> None:
         train_images,
         len(classes),
         keep=config.audit.total_images if classes else UNLABELLED_SHOWN,
+        stored=encoding_named(image["encoding"], manifest["config"]["sample"].get("jpeg_quality", 95)).stored,
     )
     verify_records(command.out, manifest, load_pair(command.model), findings, REGENERATED)
     if findings.problems:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from pipeline.data.canonical import describe, load_split, require_shape
@@ -12,9 +13,11 @@ from pipeline.evaluation.distances import frechet_distance
 from pipeline.evaluation.model_quality import model_quality, predicted_shares
 from pipeline.evaluation.neighbours import coverage
 from pipeline.models.generate import generate_pixels
-from pipeline.models.latents import balanced_labels, latents
+from pipeline.models.latents import latents
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
+from pipeline.sampling.labels import labels_of
+from pipeline.sampling.minting import MintSettings
 from pipeline.storage import write_json
 from stages.command import Command, main
 
@@ -32,11 +35,13 @@ def evaluate(command: Command) -> None:
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     count, seed = config.evaluate.images, config.evaluate.seed
     real, real_labels = load_split(command.data, "holdout")
-    z = latents(seed, 0, count, spec.latent_size, spec.latent_prior)
-    labels = balanced_labels(0, count, spec.classes)
-    precision = resolve_precision(config.train.precision, "cpu")
+    # As `sample` will draw them: the figures stand on the dataset's card.
+    how = MintSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
+    z = latents(seed, 0, count, spec.latent_size, spec.latent_prior, how.truncation)
+    labels = torch.from_numpy(labels_of(how.label_cycle, 0, count))
     command.say(f"generating {count:,} images")
-    fake = generate_pixels(pair.generator, spec, z, labels, batch_size=BATCH, precision=precision)
+    generated = generate_pixels(pair.generator, spec, z, labels, batch_size=BATCH, precision=how.precision)
+    fake = torch.from_numpy(how.encoding.stored(generated.numpy().transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))
     fake_features, real_features = embedder.features(fake), embedder.features(real)
     asked = labels if spec.conditional else None
     quality = model_quality(embedder, fake_features, asked, real_features, real_labels, len(names))

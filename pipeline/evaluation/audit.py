@@ -1,6 +1,6 @@
 """The audit: what the shards on disk hold, judged from their bytes alone."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,13 +28,19 @@ class Content:
 
 
 def survey(
-    shards: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64] | None]], train_images: Tensor, classes: int, keep: int
+    shards: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64] | None]],
+    train_images: Tensor,
+    classes: int,
+    keep: int,
+    stored: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] = lambda images: images,
 ) -> Content:
     """One pass over `(images uint8 [N, H, W, C], labels int64 [N])` of every shard; without `classes`, labels are None.
 
+    `stored` is what the dataset's encoding makes of images: a copy of a training image is one after it, too.
     Memory: 32 bytes a record for duplicates, and the first `keep` images.
     """
-    train = set(pixel_digests(train_images.permute(0, 2, 3, 1).numpy()))
+    real = train_images.permute(0, 2, 3, 1).numpy()
+    train = {*pixel_digests(real), *pixel_digests(stored(real))}
     seen: set[bytes] = set()
     copies = records = 0
     counts = np.zeros(classes, dtype=np.int64)

@@ -34,7 +34,7 @@ def model_quality(
 
     Returns `fd_domain`, `coverage` and, within each class, the fakes' diversity as a share of the reals': `diversity`, its least
     value `diversity_min` and its mean `diversity_mean`. A class of fewer than two reals has none to compare with: it is None
-    there and left out of the two; one of fewer than two fakes has 0. With labels asked for, classes are those, and
+    there and left out of the two, as is a label that no fake has; one of fewer than two fakes has 0. With labels asked for, classes are those, and
     `label_accuracy` is the share of fakes that the classifier confirms. Without, classes are those that the classifier predicts,
     and `class_share_min` says how often it predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if
     one was dropped.
@@ -44,6 +44,7 @@ def model_quality(
     if fake_labels is not None:
         class_figure = {"label_accuracy": float((predicted == fake_labels).float().mean())}
         diversity = _diversity(fake_features, fake_labels, real_features, real_labels, classes)
+        diversity[np.bincount(fake_labels.numpy(), minlength=classes) == 0] = np.nan  # not asked for
     else:
         class_figure = {"class_share_min": float(_shares(predicted, classes).min())}
         real_predicted = embedder.labels(real_embedded)

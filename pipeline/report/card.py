@@ -8,6 +8,7 @@ import yaml
 
 from pipeline.report.templates import render
 from pipeline.sampling.encodings import encoding_named
+from pipeline.sampling.manifest import about_records
 from pipeline.storage import write_atomically
 
 SIZE_BOUNDS = [10**power for power in range(3, 13)]
@@ -19,7 +20,14 @@ def write_card(path: Path, manifest: dict[str, Any], metrics: dict[str, Any]) ->
     """Writes the card of the dataset that `manifest` describes, with its measured quality."""
     matter = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
     ending = encoding_named(manifest["image"]["encoding"]).ending[1:]
-    body = render("card.md.j2", manifest=manifest, metrics=metrics, parquet=has_parquet(manifest), ending=ending)
+    body = render(
+        "card.md.j2",
+        manifest=manifest,
+        metrics=metrics,
+        parquet=has_parquet(manifest),
+        ending=ending,
+        **about_records(manifest),
+    )
     write_atomically(path, f"---\n{matter}---\n{body}".encode())
 
 

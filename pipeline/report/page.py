@@ -12,6 +12,7 @@ from pipeline.data.pictures import image_grid
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.curves import curves_svg
 from pipeline.report.templates import render
+from pipeline.sampling.manifest import about_records
 from pipeline.storage import write_atomically
 
 COLUMNS = 12
@@ -41,7 +42,15 @@ def write_report(
     shown = [(name, images) for name, images in fake.items() if name in real]
     sheets = [{"name": name, "fake": _data_url(images), "real": _data_url(real[name])} for name, images in shown]
     curves = curves_svg(training) if training else ""
-    page = render("page.html.j2", manifest=manifest, metrics=metrics, verdicts=verdicts, sheets=sheets, curves=curves)
+    page = render(
+        "page.html.j2",
+        manifest=manifest,
+        metrics=metrics,
+        verdicts=verdicts,
+        sheets=sheets,
+        curves=curves,
+        **about_records(manifest),
+    )
     write_atomically(path, page.encode())
 
 

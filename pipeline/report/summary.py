@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pipeline.sampling.manifest import occurring_classes
+
 
 def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, str]) -> str:
     """Some lines of text.
@@ -24,7 +26,7 @@ def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, 
 
 
 def _made(manifest: dict[str, Any], figures: dict[str, Any]) -> str:
-    classes = len(manifest["classes"])
+    classes = len(occurring_classes(manifest))
     shards = sum(1 + len(shard["also"]) for shard in manifest["shards"])
     return (
         f"{manifest['count']:,} synthetic images{f' in {classes} classes' if classes else ', no labels'}, {shards} files, "

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.training.shared_memory import average_in_shared_memory, shared_gradients
+from pipeline.training.averaging import Exchange, communication_hook, shared_memory
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,6 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
     if place.workers == 1:
         return network
     on_gpu = place.device.type == "cuda"
-    size = sum(parameter.numel() for parameter in network.parameters())
-    shared = None if on_gpu else shared_gradients(size, place.memory)
     with warnings.catch_warnings():
         # torch 2.13 has a new name for `broadcast_buffers`, which the versions before do not know.
         warnings.simplefilter("ignore", FutureWarning)
@@ -42,12 +40,12 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
             device_ids=[place.device] if on_gpu else None,
             gradient_as_bucket_view=True,
             broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
-            # Else DDP sorts its buckets anew after a process's first step: behind a restart, a ring would add three terms in
-            # another order. Two terms have one order, as have all of them in shared memory.
-            find_unused_parameters=place.workers > 2 and not on_gpu and shared is None,
         )
-    if shared is not None:
-        replica.register_comm_hook(shared, average_in_shared_memory)
+    if not on_gpu:
+        # Gloo's own ring adds each part in another order, and DDP sorts its buckets anew after a process's first step:
+        # a restart would change the last bits of sums over three workers.
+        size = sum(parameter.numel() for parameter in network.parameters())
+        replica.register_comm_hook(shared_memory(size, place.memory) or Exchange(), communication_hook)
     return replica
 
 

@@ -156,7 +156,8 @@ def test_weighted_labels_truncated_latents_and_lossy_images_go_all_the_way(sampl
     for place in ("data", "model"):
         shutil.copytree(getattr(sampled, place), getattr(other, place))
     settings = ["sample.labels={'3': 2, '8': 1}", "sample.truncation=1.5", "sample.encoding=jpeg", "sample.count=1500"]
-    sets = [option for setting in settings for option in ("--set", setting)]
+    gates = "gates={unique_share: {min: 0.99}, train_copies: {max: 0}, diversity_min: {min: 0.05}}"
+    sets = [option for setting in (*settings, gates) for option in ("--set", setting)]
     other.stage("sample", *sets)
     manifest = read_manifest(other.dataset)
     counts = [shard["labels"] for shard in manifest["shards"]]
@@ -166,11 +167,14 @@ def test_weighted_labels_truncated_latents_and_lossy_images_go_all_the_way(sampl
     sheet = tmp_path / "sheet.png"
     succeed("imagemint", "show", str(other.dataset), "-n", "4", "--out", str(sheet))
     assert cv2.imread(str(sheet), cv2.IMREAD_GRAYSCALE).shape == (2 * 58, 4 * 58)
-    other.stage("evaluate")
+    other.stage("evaluate", *sets)
     other.stage("audit", *sets)
+    other.stage("accept", *sets)
     figures = json.loads((other.dataset / "metrics" / "audit.json").read_text())
     assert figures["records"] == 1500
     assert figures["class_balance"] == 0
+    diversity = json.loads((other.dataset / "metrics" / "evaluate.json").read_text())["diversity"]
+    assert [name for name, share in diversity.items() if share is not None] == ["3", "8"]
     assert 'to_tuple("jpg"' in (other.dataset / "README.md").read_text()
 
 

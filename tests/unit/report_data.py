@@ -10,6 +10,7 @@ from pipeline.data.images import encode_png
 from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.minting import Records
 from pipeline.storage import file_sha256, write_atomically
+from tests.unit.tiny import SAMPLE
 
 CLASSES = ["T-shirt/top", "no", "1e3"]  # YAML would read the last two as something else
 ROWS = 6
@@ -45,7 +46,9 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
             path = folder / "data" / f"train-{number:06d}{ending}"
             write_atomically(path, render(records, [encode_png(image) for image in records.images], classes, ".png"))
             files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
-        shards.append({"shard": number, "rows": ROWS, "labels": dict.fromkeys(classes, ROWS // 3), **files[0], "also": files[1:]})
+        shards.append(
+            {"shard": number, "rows": ROWS, "labels": dict.fromkeys(classes, ROWS // 3), **files[0], "also": files[1:]}
+        )
     return {
         "dataset_id": "d" * 64,
         "fingerprint": "f" * 64,
@@ -56,5 +59,6 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
         "model": {"digest": "a" * 64, "uri": "models/small"},
         "source": {"digest": "b" * 64, "name": "Möbel & Co: a source", "licence": "CC-BY-4.0"},
         "software": {"imagemint": "9.9"},
+        "config": {"sample": SAMPLE},
         "shards": shards,
     }

@@ -41,6 +41,16 @@ def test_every_copy_of_a_training_image_counts() -> None:
     assert surveyed().train_copies == 3
 
 
+def test_a_copy_is_one_also_after_an_encoding_that_loses_something() -> None:
+    def coarse(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return images // 16 * 16
+
+    images, labels = shard([9, 3, 100], [0, 1, 2])
+    lossy = (coarse(images), labels)
+    assert survey([lossy], train(9, 3, 50), classes=3, keep=5).train_copies == 0
+    assert survey([lossy], train(9, 3, 50), classes=3, keep=5, stored=coarse).train_copies == 2
+
+
 def test_classes_are_counted_also_those_that_are_missing() -> None:
     assert surveyed().class_counts.tolist() == [3, 3, 1, 0]
 

@@ -96,6 +96,31 @@ def test_card_shows_how_to_load_each_format_that_is_there(tmp_path, kinds, shown
     assert ("load_dataset(" in text, "train-000000.tar" in text) == shown
 
 
+def test_card_says_what_was_asked_for_besides_the_usual(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet")
+    usual, unusual = tmp_path / "usual.md", tmp_path / "unusual.md"
+    write_card(usual, manifest, METRICS)
+    assert "Asked for" not in usual.read_text(encoding="utf-8")
+    first = manifest["classes"][0]
+    settings = {"labels": {first: 2}, "truncation": 0.7, "encoding": "jpeg", "jpeg_quality": 60}
+    manifest["config"] = {"sample": manifest["config"]["sample"] | settings}
+    write_card(unusual, manifest, METRICS)
+    text = unusual.read_text(encoding="utf-8")
+    assert f"Asked for: classes by weight ({first} 2)." in text
+    assert "Asked for: latents truncated at 0.7" in text
+    assert "Asked for: images kept as JPEG of quality 60" in text
+
+
+def test_card_counts_the_classes_that_occur(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet")
+    absent = manifest["classes"][-1]
+    for shard in manifest["shards"]:
+        shard["labels"][absent] = 0
+    write_card(tmp_path / "README.md", manifest, METRICS)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert f"in\n{len(manifest['classes']) - 1} classes" in text
+
+
 def test_figure_that_is_missing_is_an_error_and_leaves_no_card(tmp_path):
     metrics = {name: value for name, value in METRICS.items() if name != "tstr_accuracy"}
     with pytest.raises(Exception, match="tstr_accuracy"):

@@ -123,8 +123,6 @@ def _worker(rank: int, folder: str) -> None:
             }
             for name, case in CASES.items()
         }
-        results["sockets"] = WIDE.finished(replace(place, memory=NO_MEMORY))
-        results["shared memory"] = WIDE.finished(place)
         results["elastic"] = _elastic(place, Path(folder, "elastic"))
         results["drift"] = _drift(place)
         results["stop"] = _ends_badly(place, "stop")
@@ -251,18 +249,14 @@ def test_a_restart_of_both_changes_no_bit(two_workers: list[dict[str, Any]], nam
     assert_equal_states(whole, restarted)
 
 
-def test_two_workers_learn_the_same_bits_through_sockets(two_workers: list[dict[str, Any]]) -> None:
-    for worker in two_workers:
-        assert_equal_bits(worker["sockets"]["networks"], worker["shared memory"]["networks"])
-
-
-def test_a_restart_of_three_changes_no_bit(tmp_path: Path) -> None:
+def test_three_learn_the_same_bits_in_shared_memory_and_through_sockets_and_after_a_restart(tmp_path: Path) -> None:
     mp.spawn(_one_of_three, args=(str(tmp_path),), nprocs=3)
     for rank in range(3):
         results = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        assert results.keys() == {"shared memory", "sockets"}
-        for runs in results.values():
-            assert_equal_bits(runs["whole"]["networks"], runs["restarted"]["networks"])
+        first = results["shared memory"]["whole"]["networks"]
+        for way in ("shared memory", "sockets"):
+            assert_equal_bits(first, results[way]["whole"]["networks"])
+            assert_equal_bits(first, results[way]["restarted"]["networks"])
 
 
 def test_a_run_may_lose_a_worker_and_get_it_back(two_workers: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Means that workers of one machine take in memory that they share."""
+"""The workers' mean, in memory that they share and through sockets."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from pipeline.training.shared_memory import shared_gradients
+from pipeline.training.averaging import Exchange, shared_memory
 
 WORKERS = 3
 ROUNDS = 200
@@ -27,17 +27,19 @@ def _worker(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORKERS)
     memory, apart = Path(folder, "memory"), Path(folder, f"memory-{rank}")
     apart.mkdir()
-    shared = shared_gradients(SIZE, memory)
+    shared = shared_memory(SIZE, memory)
     assert shared is not None
-    means = [gradients(rank, turn) for turn in range(ROUNDS)]
-    for mean in means:
-        shared.average(mean)
+    means: dict[str, list[torch.Tensor]] = {}
+    for name, way in (("shared memory", shared), ("sockets", Exchange())):
+        means[name] = [gradients(rank, turn) for turn in range(ROUNDS)]
+        for mean in means[name]:
+            way.average(mean)
     results: dict[str, Any] = {
-        "means": means,
+        **means,
         "left behind": [file.name for file in memory.iterdir()],
-        "elsewhere": shared_gradients(SIZE, apart) is None,
-        "too large": shared_gradients(1 << 50, memory) is None,
-        "nowhere": shared_gradients(SIZE, Path(folder, "nowhere")) is None,
+        "elsewhere": shared_memory(SIZE, apart) is None,
+        "too large": shared_memory(1 << 50, memory) is None,
+        "nowhere": shared_memory(SIZE, Path(folder, "nowhere")) is None,
         "left behind in the end": [file.name for file in memory.iterdir()],
     }
     torch.save(results, f"{folder}/{rank}.pt")
@@ -53,11 +55,12 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(WORKERS)]
 
 
-def test_every_worker_has_the_mean_of_all_in_the_order_of_ranks(workers: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("way", ["shared memory", "sockets"])
+def test_every_worker_has_the_mean_of_all_in_the_order_of_ranks(workers: list[dict[str, Any]], way: str) -> None:
     for turn in range(ROUNDS):
         first, second, third = (gradients(rank, turn) / WORKERS for rank in range(WORKERS))
         for worker in workers:
-            assert torch.equal(worker["means"][turn], (first + second) + third)
+            assert torch.equal(worker[way][turn], (first + second) + third)
 
 
 def test_workers_that_do_not_see_one_memory_or_too_little_of_it_do_without(workers: list[dict[str, Any]]) -> None:
