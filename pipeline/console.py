@@ -184,7 +184,7 @@ def _status(preset: str | None) -> None:
         left = "" if not one.seconds_left else f" | {one.seconds_left // 60:.0f}:{one.seconds_left % 60:02.0f} left"
         at_it = " | a process is working on it" if one.working else ""
         print(
-            f"{one.run}: {one.done_shards} of {one.shards} shards, {one.done_rows:,} of {one.order.count:,} images"
+            f"{one.run}: {one.done_shards} of {one.shards} shards, {one.done_rows:,} of {one.request.count:,} images"
             f"{rate}{left}{at_it}"
         )
 

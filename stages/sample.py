@@ -16,7 +16,7 @@ from pipeline.sampling.minting import MintSettings
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
-from pipeline.sampling.status import Order, write_order
+from pipeline.sampling.status import Request, write_request
 from pipeline.storage import require_free_space
 from stages.command import Command, main
 
@@ -59,9 +59,9 @@ def sample(command: Command) -> None:
             require_same_records(command.out, fingerprint, about)
         with command.run(fingerprint) as run:
             target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
-            write_order(
+            write_request(
                 run,
-                Order(
+                Request(
                     name=config.name,
                     fingerprint=fingerprint,
                     count=settings.count,

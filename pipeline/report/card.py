@@ -6,9 +6,9 @@ from typing import Any
 
 import yaml
 
+from pipeline.report.records import about_records
 from pipeline.report.templates import render
 from pipeline.sampling.encodings import encoding_named
-from pipeline.sampling.manifest import about_records
 from pipeline.storage import write_atomically
 
 SIZE_BOUNDS = [10**power for power in range(3, 13)]

@@ -16,7 +16,8 @@ from pipeline.data.canonical import DESCRIPTION, describe
 from pipeline.data.images import decode_png, encode_png
 from pipeline.data.pictures import image_grid
 from pipeline.errors import UserError
-from pipeline.sampling.manifest import MANIFEST, occurring_classes, read_manifest
+from pipeline.report.records import occurring_classes
+from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.sampling.readers import DamagedShardError, ShardReader
 
 UNLABELLED_ROWS = 10

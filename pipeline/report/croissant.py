@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.report.card import has_parquet
-from pipeline.sampling.manifest import occurring_classes
+from pipeline.report.records import occurring_classes
 from pipeline.sampling.shards import shard_files
 from pipeline.storage import write_json
 

@@ -11,8 +11,8 @@ from pipeline.data.images import encode_png
 from pipeline.data.pictures import image_grid
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.curves import curves_svg
+from pipeline.report.records import about_records
 from pipeline.report.templates import render
-from pipeline.sampling.manifest import about_records
 from pipeline.storage import write_atomically
 
 COLUMNS = 12

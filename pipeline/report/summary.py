@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.sampling.manifest import occurring_classes
+from pipeline.report.records import occurring_classes
 
 
 def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, str]) -> str:

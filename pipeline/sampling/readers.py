@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.data.images import image_schema
-from pipeline.sampling.encodings import Encoding, encoding_named
+from pipeline.sampling.encodings import encoding_named
 from pipeline.sampling.formats import EXTRA_COLUMNS
 
 INDEX = re.compile(r"[0-9]{9,18}")
@@ -45,11 +45,7 @@ class ShardReader:
         self._dataset = dataset
         self._classes: list[str] = manifest["classes"]
         self._image = manifest["image"]
-
-    @property
-    def encoding(self) -> Encoding:
-        """How the images are encoded."""
-        return encoding_named(self._image["encoding"])
+        self._encoding = encoding_named(self._image["encoding"])
 
     def read(self, file: str) -> StoredRecords:
         """The records of `file`, as the manifest names it."""
@@ -67,7 +63,7 @@ class ShardReader:
 
     def decode(self, contents: list[bytes]) -> NDArray[np.uint8]:
         """The images, `uint8 [N, H, W, C]`, of the size that the manifest gives."""
-        image, decode = self._image, self.encoding.decode
+        image, decode = self._image, self._encoding.decode
         expected = (image["height"], image["width"], image["channels"])
         try:
             decoded = [decode(content, image["channels"]) for content in contents]
@@ -93,7 +89,7 @@ class ShardReader:
 
     def _read_tar(self, path: Path) -> StoredRecords:
         samples: dict[int, dict[str, bytes]] = {}
-        endings = {".json", self.encoding.ending, *([".cls"] if self._classes else [])}
+        endings = {".json", self._encoding.ending, *([".cls"] if self._classes else [])}
         with tarfile.open(path, "r:") as tar:  # never compressed
             for member in tar:
                 key, dot, ending = member.name.partition(".")
@@ -108,7 +104,7 @@ class ShardReader:
                 sample[dot + ending] = file.read()
         about = [self._about(index, sample) for index, sample in samples.items()]
         return StoredRecords(
-            contents=[sample[self.encoding.ending] for sample in samples.values()],
+            contents=[sample[self._encoding.ending] for sample in samples.values()],
             labels=np.array([label for label, _ in about], dtype=np.int64) if self._classes else None,
             indices=np.array([*samples], dtype=np.int64),
             logits=np.array([logit for _, logit in about], dtype=np.float32),

@@ -11,10 +11,10 @@ from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.shards import ShardTarget, is_commit_of, read_commit
 from pipeline.storage import write_json
 
-ORDER = "order.json"
+REQUEST = "request.json"
 
 
-class Order(BaseModel):
+class Request(BaseModel):
     """What a run was last asked for; in its folder."""
 
     model_config = ConfigDict(strict=True)
@@ -26,9 +26,9 @@ class Order(BaseModel):
     started: float  # seconds since the epoch
 
 
-def write_order(run: Path, order: Order) -> None:
+def write_request(run: Path, request: Request) -> None:
     """Leaves word of what is being made."""
-    write_json(run / ORDER, order.model_dump())
+    write_json(run / REQUEST, request.model_dump())
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Status:
     """Of one run."""
 
     run: Path
-    order: Order
+    request: Request
     shards: int
     done_shards: int
     done_rows: int
@@ -46,34 +46,34 @@ class Status:
     @property
     def seconds_left(self) -> float | None:
         """At the rate so far."""
-        return None if not self.images_per_s else (self.order.count - self.done_rows) / self.images_per_s
+        return None if not self.images_per_s else (self.request.count - self.done_rows) / self.images_per_s
 
 
 def statuses(root: Path, name: str) -> list[Status]:
     """The sampling runs of a preset below `root`, the one started last first."""
-    orders = [(path.parent, _read_order(path)) for path in (root / "runs").glob(f"sample-*/{ORDER}")]
-    found = [_status(run, order) for run, order in orders if order is not None and order.name == name]
-    return sorted(found, key=lambda one: -one.order.started)
+    requests = [(path.parent, _read_request(path)) for path in (root / "runs").glob(f"sample-*/{REQUEST}")]
+    found = [_status(run, request) for run, request in requests if request is not None and request.name == name]
+    return sorted(found, key=lambda one: -one.request.started)
 
 
-def _read_order(path: Path) -> Order | None:
+def _read_request(path: Path) -> Request | None:
     """What cannot be read, or was written by another version, is passed over."""
     try:
-        return Order.model_validate_json(path.read_bytes())
+        return Request.model_validate_json(path.read_bytes())
     except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
         return None
 
 
-def _status(run: Path, order: Order) -> Status:
-    target = ShardTarget(run, order.fingerprint, formats=(), classes=())
-    plans = plan_shards(order.count, order.shard_size)
+def _status(run: Path, request: Request) -> Status:
+    target = ShardTarget(run, request.fingerprint, formats=(), classes=())
+    plans = plan_shards(request.count, request.shard_size)
     done = [plan for plan in plans if is_commit_of(read_commit(target.commit_path(plan.shard)), target, plan)]
     times = {plan: target.commit_path(plan.shard).stat().st_mtime for plan in done}
-    new = [plan for plan in done if times[plan] >= order.started]
-    elapsed = max((times[plan] for plan in new), default=order.started) - order.started
+    new = [plan for plan in done if times[plan] >= request.started]
+    elapsed = max((times[plan] for plan in new), default=request.started) - request.started
     return Status(
         run=run,
-        order=order,
+        request=request,
         shards=len(plans),
         done_shards=len(done),
         done_rows=sum(plan.rows for plan in done),

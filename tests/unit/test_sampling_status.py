@@ -10,7 +10,7 @@ from pipeline.fingerprint import lock_of
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.shards import ShardTarget, make_shard
-from pipeline.sampling.status import Order, Status, statuses, write_order
+from pipeline.sampling.status import Request, Status, statuses, write_request
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -22,8 +22,8 @@ def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STA
     """A run that has not made anything yet."""
     target = target_in(root / "runs" / f"sample-{digest * 16}", digest * 64)
     fingerprint = target.fingerprint
-    write_order(
-        target.run, Order(name=name, fingerprint=fingerprint, count=count, shard_size=SHARD_SIZE, started=started)
+    write_request(
+        target.run, Request(name=name, fingerprint=fingerprint, count=count, shard_size=SHARD_SIZE, started=started)
     )
     return target
 
@@ -73,10 +73,10 @@ def test_runs_of_this_preset_the_last_first(tmp_path: Path) -> None:
     assert [status.run for status in statuses(tmp_path, "tiny")] == [second.run, first.run]
 
 
-def test_an_order_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
+def test_a_request_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     target = run_in(tmp_path)
     run_in(tmp_path, digest="b")
-    (target.run / "order.json").write_text('{"name": "tiny"}')
+    (target.run / "request.json").write_text('{"name": "tiny"}')
     assert len(statuses(tmp_path, "tiny")) == 1
 
 
