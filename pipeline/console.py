@@ -123,15 +123,20 @@ def _verify(dataset: Path, model: Path | None, records: int) -> None:
 def _record(dataset: Path, index: int, model: Path | None, out: Path | None) -> None:
     from pipeline.models.weights import load_pair
     from pipeline.sampling.manifest import read_manifest
-    from pipeline.sampling.remaking import compare, stored_record
+    from pipeline.sampling.readers import DamagedShardError, ShardReader
+    from pipeline.sampling.remaking import compare, shard_of, stored_records
 
     manifest = read_manifest(dataset)
-    stored = stored_record(dataset, manifest, index)
+    shard = shard_of(dataset, manifest, index)
+    try:
+        (stored,) = stored_records(ShardReader(dataset, manifest), shard, [index])
+    except DamagedShardError as error:
+        raise UserError(f"{dataset / shard['file']}: {error}. `imagemint verify {dataset}` says more.") from None
     if out is not None:
         write_atomically(out, stored.content)
     label = "" if stored.label is None else f", {manifest['classes'][stored.label]}"
-    print(f"record {index} of {dataset}: row {stored.row} of {stored.file}{label}")
-    print(compare(stored, manifest, load_pair(model or Path(manifest["model"]["uri"]))))
+    print(f"record {index} of {dataset}: row {index - shard['first_index']} of {shard['file']}{label}")
+    print(compare(index, stored, manifest, load_pair(model or Path(manifest["model"]["uri"]))))
 
 
 def _doctor() -> None:

@@ -1,5 +1,6 @@
 """Making single records of a dataset again from its model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,30 +34,18 @@ def why_not_comparable(manifest: dict[str, Any], pair: TrainedPair) -> str:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A record as it lies in the dataset."""
-
-    index: int
-    file: str
-    row: int
-    image: NDArray[np.uint8]  # [H, W, C]
-    content: bytes  # encoded
-    label: int | None
-    logit: float
-
-
-@dataclass(frozen=True)
-class Remade:
-    """A record as it is made here and now."""
+class Record:
+    """One record, as it is stored or as it is made here and now."""
 
     image: NDArray[np.uint8]  # [H, W, C], as a reader sees it
     content: bytes  # encoded
     label: int | None
     logit: float
 
-    def equals(self, image: NDArray[np.uint8], label: int | None, logit: float) -> bool:
-        """Whether a stored record is this one; of the logit, JSON keeps six decimals."""
-        return np.array_equal(self.image, image) and self.label == label and round(self.logit, 6) == round(logit, 6)
+    def equals(self, other: "Record") -> bool:
+        """Whether a reader sees the same; of the logit, JSON keeps six decimals."""
+        logits = round(self.logit, 6), round(other.logit, 6)
+        return self.label == other.label and logits[0] == logits[1] and np.array_equal(self.image, other.image)
 
 
 def require_model_of(manifest: dict[str, Any], pair: TrainedPair) -> None:
@@ -77,51 +66,60 @@ class Remaker:
         self._shard_size = sample.shard_size
         self._settings = MintSettings.of(sample, manifest["classes"], manifest["precision"])
 
-    def record(self, index: int) -> Remade:
+    def record(self, index: int) -> Record:
         """The record `index`, from the whole batch that it is made in."""
         with reproducible_numerics():
             batch = mint_aligned_batch(self._pair, self._settings, self._shard_size, index)
         row, encoding = index - int(batch.indices[0]), self._settings.encoding
         label = None if batch.labels is None else int(batch.labels[row])
         image = encoding.stored(batch.images[row : row + 1])[0]
-        return Remade(image, encoding.encode(batch.images[row]), label, float(batch.logits[row]))
+        return Record(image, encoding.encode(batch.images[row]), label, float(batch.logits[row]))
 
 
-def stored_record(dataset: Path, manifest: dict[str, Any], index: int) -> Stored:
-    """The record `index` of the dataset in a folder."""
-    if not 0 <= index < manifest["count"]:
-        raise UserError(f"record {index}: {dataset} has the records 0 to {manifest['count'] - 1}.")
-    shards = [s for s in manifest["shards"] if s["first_index"] <= index < s["first_index"] + s["rows"]]
-    if not shards:
-        raise UserError(f"record {index}: no shard of {dataset} has it. `imagemint verify {dataset}` says more.")
-    shard = shards[0]
-    file, row, reader = shard["file"], index - shard["first_index"], ShardReader(dataset, manifest)
-    try:
-        records = reader.read(file)
-        if len(records.indices) <= row or records.indices[row] != index:
-            raise DamagedShardError(f"its row {row} is not record {index}")
-        image = reader.decode([records.contents[row]])[0]
-    except DamagedShardError as error:
-        raise UserError(f"{dataset / file}: {error}. `imagemint verify {dataset}` says more.") from None
-    return Stored(index, file, row, image, records.contents[row], records.label(row), float(records.logits[row]))
-
-
-def compare(stored: Stored, manifest: dict[str, Any], pair: TrainedPair) -> str:
-    """Makes a stored record again and says what came of it.
+def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence[int]) -> list[Record]:
+    """Some records of a shard, as the manifest describes it.
 
     Raises:
-        UserError: the record is not what the model makes, or the model is another one.
+        DamagedShardError: they cannot be read, or are not where they should be.
+    """
+    stored = reader.read(shard["file"])
+    rows = [index - shard["first_index"] for index in indices]
+    for row, index in zip(rows, indices, strict=True):
+        if not (0 <= row < len(stored.indices) and stored.indices[row] == index):
+            raise DamagedShardError(f"its row {row} is not record {index}")
+    images = reader.decode([stored.contents[row] for row in rows])
+    return [
+        Record(image, stored.contents[row], stored.label(row), float(stored.logits[row]))
+        for image, row in zip(images, rows, strict=True)
+    ]
+
+
+def shard_of(dataset: Path, manifest: dict[str, Any], index: int) -> dict[str, Any]:
+    """The shard that holds record `index`."""
+    if not 0 <= index < manifest["count"]:
+        raise UserError(f"record {index}: {dataset} has the records 0 to {manifest['count'] - 1}.")
+    for shard in manifest["shards"]:
+        if shard["first_index"] <= index < shard["first_index"] + shard["rows"]:
+            return dict(shard)
+    raise UserError(f"record {index}: no shard of {dataset} has it. `imagemint verify {dataset}` says more.")
+
+
+def compare(index: int, stored: Record, manifest: dict[str, Any], pair: TrainedPair) -> str:
+    """Makes record `index` again and says how it compares with the stored one.
+
+    Raises:
+        UserError: it is not what the model makes, or the model is another one.
     """
     require_model_of(manifest, pair)
     obstacle = why_not_comparable(manifest, pair)
     if obstacle:
         return obstacle
-    made = Remaker(pair, manifest).record(stored.index)
-    if not made.equals(stored.image, stored.label, stored.logit):
+    made = Remaker(pair, manifest).record(index)
+    if not made.equals(stored):
         different = int((made.image != stored.image).sum())
         raise UserError(
-            f"record {stored.index} in {stored.file} is not what the model makes: {different} of {made.image.size} values "
-            f"differ; label {stored.label}, made again {made.label}; logit {stored.logit:.6f}, made again {made.logit:.6f}."
+            f"record {index} is not what the model makes: {different} of {made.image.size} values differ; label "
+            f"{stored.label}, made again {made.label}; logit {stored.logit:.6f}, made again {made.logit:.6f}."
         )
     if made.content != stored.content:
         return "made again: the same pixels, encoded otherwise"

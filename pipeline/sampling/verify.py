@@ -13,7 +13,7 @@ from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import dataset_id
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.readers import DamagedShardError, Labels, ShardReader
-from pipeline.sampling.remaking import Remaker, why_not_comparable
+from pipeline.sampling.remaking import Remaker, stored_records, why_not_comparable
 from pipeline.sampling.shards import label_counts, shard_files
 from pipeline.storage import file_sha256
 
@@ -105,15 +105,14 @@ def verify_records(
         if not inside:
             continue
         try:
-            stored = reader.read(shard["file"])
-            rows = [index - shard["first_index"] for index in inside]
-            images = reader.decode([stored.contents[row] for row in rows])
-            described = [(stored.label(row), float(stored.logits[row])) for row in rows]
-        except (DamagedShardError, IndexError):
+            stored = stored_records(reader, shard, inside)
+        except DamagedShardError:
             continue  # reported when the shard was read
-        for index, image, (label, logit) in zip(inside, images, described, strict=True):
-            if not remaker.record(index).equals(image, label, logit):
-                different.append(f"{shard['file']}: record {index} is not what the model makes")
+        different += [
+            f"{shard['file']}: record {index} is not what the model makes"
+            for index, record in zip(inside, stored, strict=True)
+            if not remaker.record(index).equals(record)
+        ]
     findings.problems += different
     findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"
 

@@ -1,6 +1,7 @@
 """Single records, made again."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ import torch
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import read_manifest
-from pipeline.sampling.readers import ShardReader
-from pipeline.sampling.remaking import Remaker, compare, stored_record, why_not_comparable
+from pipeline.sampling.readers import DamagedShardError, ShardReader
+from pipeline.sampling.remaking import Record, Remaker, compare, shard_of, stored_records, why_not_comparable
 from tests.unit.tiny import COUNT, SHARD_SIZE, Minted
 from tests.unit.verify_cases import copied
 
@@ -46,56 +47,63 @@ def test_what_keeps_records_from_being_compared_is_said(
     assert f"made with torch 1.0; this is {torch.__version__}" in why_not_comparable(other_library, tiny_pair)
 
 
+def stored(minted: Minted, index: int, manifest: dict[str, Any] | None = None) -> Record:
+    manifest = manifest or minted.manifest
+    shard = shard_of(minted.out, manifest, index)
+    return stored_records(ShardReader(minted.out, manifest), shard, [index])[0]
+
+
 def test_a_stored_record_is_found_and_is_what_the_model_makes(minted: Minted, tiny_pair: TrainedPair) -> None:
-    stored = stored_record(minted.out, minted.manifest, 29)
-    assert (stored.file, stored.row, stored.label) == ("data/train-000002.parquet", 5, 2)
-    assert compare(stored, minted.manifest, tiny_pair) == "made again: the same bytes"
+    assert shard_of(minted.out, minted.manifest, 29)["file"] == "data/train-000002.parquet"
+    assert compare(29, stored(minted, 29), minted.manifest, tiny_pair) == "made again: the same bytes"
 
 
 @pytest.mark.parametrize("index", [-1, COUNT])
 def test_an_index_that_is_not_there_is_refused(minted: Minted, index: int) -> None:
     with pytest.raises(UserError, match=f"record {index}: .* 0 to {COUNT - 1}"):
-        stored_record(minted.out, minted.manifest, index)
-
-
-def test_a_shard_that_is_not_what_the_manifest_says_is_refused_by_name(minted: Minted) -> None:
-    data = minted.out / "data"
-    (data / "train-000001.parquet").replace(data / "train-000000.parquet")
-    with pytest.raises(UserError, match=r"train-000000.parquet: its row 3 is not record 3"):
-        stored_record(minted.out, minted.manifest, 3)
-    with pytest.raises(UserError, match=r"train-000001.parquet: missing"):
-        stored_record(minted.out, minted.manifest, 15)
-
-
-def test_a_changed_pixel_is_an_error_and_another_encoding_is_not(minted: Minted, tiny_pair: TrainedPair) -> None:
-    stored = stored_record(minted.out, minted.manifest, 7)
-    changed = stored.image.copy()
-    changed[0, 0] ^= 1
-    with pytest.raises(UserError, match="1 of 36 values differ"):
-        compare(replace(stored, image=changed), minted.manifest, tiny_pair)
-    again = compare(replace(stored, content=stored.content + b" "), minted.manifest, tiny_pair)
-    assert "same pixels" in again
-
-
-def test_a_record_of_another_label_is_an_error(minted: Minted, tiny_pair: TrainedPair) -> None:
-    stored = stored_record(minted.out, minted.manifest, 7)
-    with pytest.raises(UserError, match="label 2, made again 1"):
-        compare(replace(stored, label=2), minted.manifest, tiny_pair)
-
-
-def test_another_model_is_refused(minted: Minted, unconditional_pair: TrainedPair) -> None:
-    with pytest.raises(UserError, match=r"another model.* --model"):
-        compare(stored_record(minted.out, minted.manifest, 7), minted.manifest, unconditional_pair)
+        shard_of(minted.out, minted.manifest, index)
 
 
 def test_a_record_that_no_shard_has_is_refused(minted: Minted) -> None:
     manifest = copied(minted.manifest)
     del manifest["shards"][1]
     with pytest.raises(UserError, match="record 15: no shard"):
-        stored_record(minted.out, manifest, 15)
+        shard_of(minted.out, manifest, 15)
 
 
-def test_another_logit_is_an_error(minted: Minted, tiny_pair: TrainedPair) -> None:
-    stored = stored_record(minted.out, minted.manifest, 7)
-    with pytest.raises(UserError, match=r"0 of 36 values differ; .* logit 99"):
-        compare(replace(stored, logit=99.0), minted.manifest, tiny_pair)
+def test_a_shard_that_is_not_what_the_manifest_says_is_damaged(minted: Minted) -> None:
+    data = minted.out / "data"
+    (data / "train-000002.parquet").replace(data / "train-000000.parquet")
+    with pytest.raises(DamagedShardError, match="its row 3 is not record 3"):
+        stored(minted, 3)
+    with pytest.raises(DamagedShardError, match="its row 11 is not record 11"):
+        stored(minted, 11)  # the partial shard has fewer rows
+    with pytest.raises(DamagedShardError, match="missing"):
+        stored(minted, 25)
+
+
+def test_a_changed_pixel_is_an_error_and_another_encoding_is_not(minted: Minted, tiny_pair: TrainedPair) -> None:
+    record = stored(minted, 7)
+    changed = record.image.copy()
+    changed[0, 0] ^= 1
+    with pytest.raises(UserError, match="1 of 36 values differ"):
+        compare(7, replace(record, image=changed), minted.manifest, tiny_pair)
+    again = compare(7, replace(record, content=record.content + b" "), minted.manifest, tiny_pair)
+    assert "same pixels" in again
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"label": 2}, "label 2, made again 1"), ({"logit": 99.0}, r"0 of 36 values differ; .* logit 99\.000000")],
+    ids=str,
+)
+def test_another_label_or_logit_is_an_error(
+    minted: Minted, tiny_pair: TrainedPair, change: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        compare(7, replace(stored(minted, 7), **change), minted.manifest, tiny_pair)
+
+
+def test_another_model_is_refused(minted: Minted, unconditional_pair: TrainedPair) -> None:
+    with pytest.raises(UserError, match=r"another model.* --model"):
+        compare(7, stored(minted, 7), minted.manifest, unconditional_pair)
