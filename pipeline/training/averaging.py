@@ -1,6 +1,7 @@
 """How workers on CPUs average their gradients: in memory that they share, or through sockets; to the same bits.
 
-On one machine, Gloo's sockets cost as much as a tenth to a quarter of a small network's step.
+Measured on two cores beside Gloo's ring, memory saves two workers 1 to 3 % of a step with batches of 256 and a million parameters,
+7 % with batches of 128, 10 % and more with a small network.
 """
 
 import os

@@ -41,11 +41,13 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
             gradient_as_bucket_view=True,
             broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
         )
-    if not on_gpu:
+    if on_gpu:
+        return replica
+    mean = shared_memory(sum(parameter.numel() for parameter in network.parameters()), place.memory)
+    if mean is not None or place.workers > 2:
         # Gloo's own ring adds each part in another order, and DDP sorts its buckets anew after a process's first step:
-        # a restart would change the last bits of sums over three workers.
-        size = sum(parameter.numel() for parameter in network.parameters())
-        replica.register_comm_hook(shared_memory(size, place.memory) or Exchange(), communication_hook)
+        # a restart would change the last bits of sums over three workers. Two terms have one order.
+        replica.register_comm_hook(mean or Exchange(), communication_hook)
     return replica
 
 

@@ -123,6 +123,8 @@ def _worker(rank: int, folder: str) -> None:
             }
             for name, case in CASES.items()
         }
+        results["sockets"] = WIDE.finished(replace(place, memory=NO_MEMORY))
+        results["shared memory"] = WIDE.finished(place)
         results["elastic"] = _elastic(place, Path(folder, "elastic"))
         results["drift"] = _drift(place)
         results["stop"] = _ends_badly(place, "stop")
@@ -247,6 +249,11 @@ def test_a_restart_of_both_changes_no_bit(two_workers: list[dict[str, Any]], nam
     whole, restarted = (two_workers[0][name][run]["history"] for run in ("whole", "restarted"))
     assert len(whole) == 2
     assert_equal_states(whole, restarted)
+
+
+def test_two_learn_the_same_bits_in_shared_memory_and_through_sockets(two_workers: list[dict[str, Any]]) -> None:
+    for worker in two_workers:
+        assert_equal_bits(worker["sockets"]["networks"], worker["shared memory"]["networks"])
 
 
 def test_three_learn_the_same_bits_in_shared_memory_and_through_sockets_and_after_a_restart(tmp_path: Path) -> None:
