@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.config.schema import Sample
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.errors import UserError
 from pipeline.evaluation.audit import content_metrics, survey
@@ -46,13 +47,14 @@ def audit(command: Command) -> None:
     shape = {"size": image["height"], "channels": image["channels"], "classes": len(known_classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
+    asked = Sample.model_validate(manifest["config"]["sample"])
     findings = verify_files(command.out, manifest)
     content = survey(
         ((shard.images, shard.labels) for shard in read_shards(command.out, manifest, findings)),
         train_images,
         len(classes),
         keep=config.audit.total_images if classes else UNLABELLED_SHOWN,
-        stored=encoding_named(image["encoding"], manifest["config"]["sample"].get("jpeg_quality", 95)).stored,
+        stored=encoding_named(image["encoding"], asked.jpeg_quality).stored,
     )
     verify_records(command.out, manifest, load_pair(command.model), findings, REGENERATED)
     if findings.problems:

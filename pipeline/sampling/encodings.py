@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.config.rules import DEFAULT_JPEG_QUALITY
 from pipeline.data.images import LARGEST_IMAGE, decode_png, encode_png
 
 Pixels = NDArray[np.uint8]  # [H, W, C], C = 1 (grey) or 3 (RGB)
@@ -36,7 +37,7 @@ class Encoding:
         return np.stack([self.decode(self.encode(image), image.shape[2]) for image in images])
 
 
-def encoding_named(name: str, jpeg_quality: int = 95) -> Encoding:
+def encoding_named(name: str, jpeg_quality: int = DEFAULT_JPEG_QUALITY) -> Encoding:
     """The encoding that a config calls png, webp, jpeg or raw; only encoding as JPEG depends on the quality."""
     match name:
         case "png":
