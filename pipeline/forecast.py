@@ -9,9 +9,9 @@ from pipeline.cluster import connect, sample_workers
 from pipeline.config import Config
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
-from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.minting import MintSettings, mint, reproducible_numerics
 from pipeline.sampling.plan import ShardPlan, plan_shards
+from pipeline.sampling.shards import render_shard
 
 MEASURED_BATCHES = 2
 
@@ -56,12 +56,9 @@ def measure(
     with reproducible_numerics():
         mint(pair, settings, plan)  # the first time, the library prepares its kernels
         started = time.perf_counter()
-        records = mint(pair, settings, plan)
-        encoded = [settings.encoding.encode(image) for image in records.images]
-        sizes = {
-            name: len(FORMATS[name][1](records, encoded, classes, settings.encoding.ending)) / rows for name in formats
-        }
-    return (time.perf_counter() - started) / rows, sizes
+        _, contents = render_shard(pair, settings, formats, classes, plan)
+        seconds = time.perf_counter() - started
+    return seconds / rows, {name: len(content) / rows for name, content in contents.items()}
 
 
 def _bytes(count: float) -> str:

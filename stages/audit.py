@@ -47,14 +47,14 @@ def audit(command: Command) -> None:
     shape = {"size": image["height"], "channels": image["channels"], "classes": len(known_classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
-    asked = Sample.model_validate(manifest["config"]["sample"])
+    encoding = encoding_named(image["encoding"], Sample.model_validate(manifest["config"]["sample"]).jpeg_quality)
     findings = verify_files(command.out, manifest)
     content = survey(
         ((shard.images, shard.labels) for shard in read_shards(command.out, manifest, findings)),
         train_images,
         len(classes),
         keep=config.audit.total_images if classes else UNLABELLED_SHOWN,
-        stored=encoding_named(image["encoding"], asked.jpeg_quality).stored,
+        stored=None if encoding.lossless else encoding.stored,
     )
     verify_records(command.out, manifest, load_pair(command.model), findings, REGENERATED)
     if findings.problems:

@@ -92,9 +92,14 @@ def images_as_parquet(
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """PNG of `uint8 [H, W, C]`, C = 1 (grey) or 3 (RGB). Lossless; equal pixels give equal bytes."""
-    done, content = cv2.imencode(".png", image if image.shape[2] == 1 else image[..., ::-1])
+    return encode_pixels(image, ".png")
+
+
+def encode_pixels(image: NDArray[np.uint8], ending: str, *options: int) -> bytes:
+    """`uint8 [H, W, C]` in the encoding that OpenCV knows by a file name's ending, with OpenCV's options for it."""
+    done, content = cv2.imencode(ending, image if image.shape[2] == 1 else image[..., ::-1], options)
     if not done:
-        raise RuntimeError(f"PNG encoding failed for an image of shape {image.shape}")
+        raise RuntimeError(f"encoding as {ending} failed for an image of shape {image.shape}")
     return content.tobytes()
 
 
@@ -102,7 +107,11 @@ def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
     """`uint8 [H, W, channels]` of a PNG; ValueError when it is damaged, of another kind, or absurdly large."""
     if len(content) < PNG_HEADER or not content.startswith(PNG_SIGNATURE):
         raise ValueError("not a readable image")
-    width, height = struct.unpack(">II", content[16:PNG_HEADER])
+    return decode_pixels(content, channels, *struct.unpack(">II", content[16:PNG_HEADER]))
+
+
+def decode_pixels(content: bytes, channels: int, width: int, height: int) -> NDArray[np.uint8]:
+    """`uint8 [H, W, channels]` of what claims to be `width` by `height` px: not decoded at all where that is absurdly large."""
     if width * height > LARGEST_IMAGE:
         raise ValueError(f"an image of {width}x{height} px, larger than {LARGEST_IMAGE:,} px in all: refused")
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.config.rules import DEFAULT_JPEG_QUALITY
-from pipeline.data.images import LARGEST_IMAGE, decode_png, encode_png
+from pipeline.data.images import decode_pixels, decode_png, encode_pixels, encode_png
 
 Pixels = NDArray[np.uint8]  # [H, W, C], C = 1 (grey) or 3 (RGB)
 
@@ -43,25 +43,16 @@ def encoding_named(name: str, jpeg_quality: int = DEFAULT_JPEG_QUALITY) -> Encod
         case "png":
             return Encoding(".png", encode_png, decode_png)
         case "webp":
-            return Encoding(
-                ".webp", _encoder(".webp", cv2.IMWRITE_WEBP_QUALITY, OPENCV_WEBP_LOSSLESS), _decoder("WEBP")
-            )
+            options = (cv2.IMWRITE_WEBP_QUALITY, OPENCV_WEBP_LOSSLESS)
+            return Encoding(".webp", lambda image: encode_pixels(image, ".webp", *options), _decoder("WEBP"))
         case "jpeg":
-            encode = _encoder(".jpg", cv2.IMWRITE_JPEG_QUALITY, jpeg_quality)
-            return Encoding(".jpg", encode, _decoder("JPEG"), lossless=False)
+            options = (cv2.IMWRITE_JPEG_QUALITY, jpeg_quality)
+            return Encoding(
+                ".jpg", lambda image: encode_pixels(image, ".jpg", *options), _decoder("JPEG"), lossless=False
+            )
         case "raw":
-            return Encoding(".pnm", _encoder(".pnm"), _decoder("PPM"))
+            return Encoding(".pnm", lambda image: encode_pixels(image, ".pnm"), _decoder("PPM"))
     raise ValueError(name)
-
-
-def _encoder(ending: str, *options: int) -> Callable[[Pixels], bytes]:
-    def encode(image: Pixels) -> bytes:
-        done, content = cv2.imencode(ending, image if image.shape[2] == 1 else image[..., ::-1], options)
-        if not done:
-            raise RuntimeError(f"encoding as {ending} failed for an image of shape {image.shape}")
-        return content.tobytes()
-
-    return encode
 
 
 def _decoder(kind: str) -> Callable[[bytes, int], Pixels]:
@@ -75,12 +66,6 @@ def _decoder(kind: str) -> Callable[[bytes, int], Pixels]:
             raise ValueError("not a readable image") from None
         if mode not in (("RGB",) if channels == 3 else ("L", "RGB") if kind == "WEBP" else ("L",)):  # WebP has no grey
             raise ValueError(f"an image of another kind ({mode})")
-        if width * height > LARGEST_IMAGE:
-            raise ValueError(f"an image of {width}x{height} px, larger than {LARGEST_IMAGE:,} px in all: refused")
-        flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-        if image is None:
-            raise ValueError("not a readable image")
-        return np.asarray(image[..., None] if channels == 1 else image[..., ::-1], dtype=np.uint8)
+        return decode_pixels(content, channels, width, height)
 
     return decode

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.formats import FORMATS
-from pipeline.sampling.minting import MintSettings, mint
+from pipeline.sampling.minting import MintSettings, Records, mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.storage import file_sha256, write_atomically, write_json
 
@@ -58,17 +58,28 @@ class ShardTarget:
         return self.run / "commits" / f"{shard:06d}.json"
 
 
-def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, plan: ShardPlan) -> Commit:
-    """Makes one shard in each format and commits it; the commit record is written last."""
-    started = time.monotonic()
+def render_shard(
+    pair: TrainedPair, settings: MintSettings, formats: Sequence[str], classes: Sequence[str], plan: ShardPlan
+) -> tuple[Records, dict[str, bytes | memoryview]]:
+    """The records of a shard, and the content of its file in each format, in the order of `FORMATS`."""
     records = mint(pair, settings, plan)
     encoding = settings.encoding
     encoded = [encoding.encode(image) for image in records.images]
+    contents = {
+        kind: render(records, encoded, classes, encoding.ending)
+        for kind, (_, render) in FORMATS.items()
+        if kind in formats
+    }
+    return records, contents
+
+
+def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, plan: ShardPlan) -> Commit:
+    """Makes one shard in each format and commits it; the commit record is written last."""
+    started = time.monotonic()
+    records, contents = render_shard(pair, settings, target.formats, target.classes, plan)
     files = []
-    for kind in sorted(target.formats, key=list(FORMATS).index):
-        ending, render = FORMATS[kind]
-        content = render(records, encoded, target.classes, encoding.ending)
-        name = f"{plan.name}{ending}"
+    for kind, content in contents.items():
+        name = f"{plan.name}{FORMATS[kind][0]}"
         write_atomically(target.shards / name, content)
         files.append({"file": f"data/{name}", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
     commit = {

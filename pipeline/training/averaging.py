@@ -70,7 +70,7 @@ def _sum_of_rows(rows: Tensor, out: Tensor) -> None:
 
 def communication_hook(
     mean: Mean,
-    bucket: dist.GradBucket,  # type: ignore[name-defined]  # public, but not in its module's `__all__`
+    bucket: dist.GradBucket,  # type: ignore[name-defined]  # its documented name, which torch imports without exporting it
 ) -> Future[Tensor]:
     """DDP's, with `mean` as its state."""
     mean.average(bucket.buffer())

@@ -58,7 +58,7 @@ def refusal_of_tar(minted: Minted, change: Callable[[tarfile.TarInfo, bytes], tu
     """What is said of the second shard's tar after every member went through `change`."""
     path = minted.out / "data" / "train-000001.tar"
     with tarfile.open(path) as tar:
-        members = [(member, tar.extractfile(member).read()) for member in tar]  # type: ignore[union-attr]
+        members = [(member, tar.extractfile(member).read()) for member in tar]
     path.unlink()
     with tarfile.open(path, "w") as tar:
         for member, content in (change(*given) for given in members):

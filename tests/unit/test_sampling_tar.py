@@ -18,7 +18,7 @@ NAMES = st.text(st.characters(codec="ascii", exclude_characters="\0/"), min_size
 def test_members_are_read_back_in_order(files: dict[str, bytes]) -> None:
     content = archive([member(name, content) for name, content in files.items()])
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:", errorlevel=2) as tar:
-        found = [(entry.name, tar.extractfile(entry).read()) for entry in tar]  # type: ignore[union-attr]
+        found = [(entry.name, tar.extractfile(entry).read()) for entry in tar]
     # `tarfile` takes a slash at the end for a folder's; other characters stand for themselves.
     assert found == list(files.items())
     assert len(content) % tarfile.RECORDSIZE == 0
