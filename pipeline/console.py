@@ -56,7 +56,8 @@ def main() -> None:
     plan.add_argument("--preset", help="default: the active one")
     plan.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
     plan.add_argument("--model", type=Path, help="default: models/NAME")
-    plan.set_defaults(work=lambda a: _plan(a.preset, a.set, a.model))
+    plan.add_argument("--data", type=Path, help="default: data/NAME; read by the filter near_copy alone")
+    plan.set_defaults(work=lambda a: _plan(a.preset, a.set, a.model, a.data))
 
     status = commands.add_parser(
         "status", help="how far the sampling runs of a preset are, read from what they committed"
@@ -129,14 +130,14 @@ def _record(dataset: Path, index: int, model: Path | None, out: Path | None) -> 
     manifest = read_manifest(dataset)
     shard = shard_of(dataset, manifest, index)
     try:
-        (stored,) = stored_records(ShardReader(dataset, manifest), shard, [index])
+        (stored,), attempts = stored_records(ShardReader(dataset, manifest), shard, [index])
     except DamagedShardError as error:
         raise UserError(f"{dataset / shard['file']}: {error}. `imagemint verify {dataset}` says more.") from None
     if out is not None:
         write_atomically(out, stored.content)
     label = "" if stored.label is None else f", {manifest['classes'][stored.label]}"
     print(f"record {index} of {dataset}: row {index - shard['first_index']} of {shard['file']}{label}")
-    print(compare(index, stored, manifest, load_pair(model or Path(manifest["model"]["uri"]))))
+    print(compare(index, stored, attempts, manifest, load_pair(model or Path(manifest["model"]["uri"]))))
 
 
 def _doctor() -> None:
@@ -169,11 +170,11 @@ def _summary() -> None:
 Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
 
 
-def _plan(preset: str | None, overrides: list[str], model: Path | None) -> None:
+def _plan(preset: str | None, overrides: list[str], model: Path | None, data: Path | None) -> None:
     from pipeline.forecast import forecast
 
     config = load_preset(preset or active_preset(), overrides)
-    for line in forecast(config, model or Path("models") / config.name):
+    for line in forecast(config, model or Path("models") / config.name, data or Path("data") / config.name):
         print(line)
 
 

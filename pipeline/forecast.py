@@ -9,15 +9,18 @@ from pipeline.cluster import connect, sample_workers
 from pipeline.config import Config
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
-from pipeline.sampling.minting import MintSettings, mint, reproducible_numerics
+from pipeline.sampling.drawing import MintSettings, reproducible_numerics
+from pipeline.sampling.filters import Filter
+from pipeline.sampling.fitting import fit_filters
+from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.shards import render_shard
 
 MEASURED_BATCHES = 2
 
 
-def forecast(config: Config, model: Path) -> Iterator[str]:
-    """The report, line by line. Starts or joins the cluster that the stage would use."""
+def forecast(config: Config, model: Path, data: Path) -> Iterator[str]:
+    """The report, line by line, for a model and its training data. Starts or joins the cluster that the stage would use."""
     pair, sample = load_pair(model), config.sample
     classes = pair.label_names
     shards = len(plan_shards(sample.count, sample.shard_size))
@@ -29,10 +32,11 @@ def forecast(config: Config, model: Path) -> Iterator[str]:
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
         settings = MintSettings.of(sample, classes, resolve_precision(config.train.precision, device))
+        filters = fit_filters(sample.filters, pair, settings, model, data)
         pair.generator.to(device)
         pair.discriminator.to(device)
         rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)
-        seconds, sizes = measure(pair, settings, sample.formats, classes, rows)
+        seconds, sizes = measure(pair, settings, filters, sample.formats, classes, rows)
     total = sum(sizes.values()) * sample.count
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
     root = Path(config.root)
@@ -49,14 +53,19 @@ def forecast(config: Config, model: Path) -> Iterator[str]:
 
 
 def measure(
-    pair: TrainedPair, settings: MintSettings, formats: Sequence[str], classes: Sequence[str], rows: int
+    pair: TrainedPair,
+    settings: MintSettings,
+    filters: Sequence[Filter],
+    formats: Sequence[str],
+    classes: Sequence[str],
+    rows: int,
 ) -> tuple[float, dict[str, float]]:
     """Seconds of one worker, and bytes in each format, of one image: the mean over the first `rows` records."""
     plan = ShardPlan(0, 0, rows)
     with reproducible_numerics():
-        mint(pair, settings, plan)  # the first time, the library prepares its kernels
+        mint(pair, settings, plan, filters)  # the first time, the library prepares its kernels
         started = time.perf_counter()
-        _, contents = render_shard(pair, settings, formats, classes, plan)
+        _, contents = render_shard(pair, settings, filters, formats, classes, plan)
         seconds = time.perf_counter() - started
     return seconds / rows, {name: len(content) / rows for name, content in contents.items()}
 

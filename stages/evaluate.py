@@ -1,5 +1,6 @@
 """Model and holdout in, its quality out: `metrics/<name>/evaluate.json`."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,15 @@ from pipeline.embedding.classifier import accuracy
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.evaluation.distances import frechet_distance
 from pipeline.evaluation.model_quality import model_quality, predicted_shares
-from pipeline.evaluation.neighbours import coverage
-from pipeline.models.generate import generate_pixels
-from pipeline.models.latents import latents
+from pipeline.evaluation.neighbours import coverage, precision
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
-from pipeline.sampling.labels import labels_of
-from pipeline.sampling.minting import MintSettings
+from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.fitting import fit_filters
+from pipeline.sampling.minting import mint
+from pipeline.sampling.plan import ShardPlan
 from pipeline.storage import write_json
 from stages.command import Command, main
-
-BATCH = 500
 
 
 def evaluate(command: Command) -> None:
@@ -37,13 +36,12 @@ def evaluate(command: Command) -> None:
     real, real_labels = load_split(command.data, "holdout")
     # As `sample` will draw them: the figures stand on the dataset's card.
     how = MintSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
-    z = latents(seed, 0, count, spec.latent_size, spec.latent_prior, how.truncation)
-    labels = torch.from_numpy(labels_of(how.label_cycle, 0, count))
+    filters = fit_filters(config.sample.filters, pair, how, command.model, command.data)
     command.say(f"generating {count:,} images")
-    generated = generate_pixels(pair.generator, spec, z, labels, batch_size=BATCH, precision=how.precision)
-    fake = torch.from_numpy(how.encoding.stored(generated.numpy().transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2))
+    minted = mint(pair, replace(how, seed=seed), ShardPlan(0, 0, count), filters)
+    fake = torch.from_numpy(how.encoding.stored(minted.records.images).transpose(0, 3, 1, 2))
     fake_features, real_features = embedder.features(fake), embedder.features(real)
-    asked = labels if spec.conditional else None
+    asked = None if minted.records.labels is None else torch.from_numpy(minted.records.labels)
     quality = model_quality(embedder, fake_features, asked, real_features, real_labels, len(names))
 
     train_images, _ = load_split(command.data, "train")
@@ -61,6 +59,8 @@ def evaluate(command: Command) -> None:
         "fd_domain_ratio": round(quality["fd_domain"] / floor, 4),
         "coverage": round(quality["coverage"], 4),
         "coverage_real": round(coverage(floor_features, real_features), 4),
+        "precision": round(precision(fake_features, real_features), 4),
+        "precision_real": round(precision(floor_features, real_features), 4),
         **class_figures,
         "diversity_min": round(quality["diversity_min"], 4),
         "diversity": _by_class(quality["diversity"], names),

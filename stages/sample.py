@@ -11,8 +11,9 @@ from pipeline.fingerprint import run_folder, source_digest
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest, publish, require_ours, require_same_records
-from pipeline.sampling.minting import MintSettings
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
@@ -22,8 +23,24 @@ from stages.command import Command, main
 
 # The code that a record's bytes depend on, and no more: a dataset is not another one because of a better `verify`.
 CODE = (
-    *(f"pipeline.sampling.{name}" for name in ("encodings", "formats", "labels", "minting", "plan", "shards", "tar")),
+    *(
+        f"pipeline.sampling.{name}"
+        for name in (
+            "choosing",
+            "drawing",
+            "encodings",
+            "filters",
+            "fitting",
+            "formats",
+            "labels",
+            "minting",
+            "plan",
+            "shards",
+            "tar",
+        )
+    ),
     "pipeline.data.images",
+    "pipeline.embedding",
     "pipeline.models",
 )
 SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "numpy", "scipy")
@@ -43,10 +60,12 @@ def sample(command: Command) -> None:
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
         classes = pair.label_names
         mint_settings = MintSettings.of(settings, classes, precision)
+        filters = fit_filters(settings.filters, pair, mint_settings, command.model, command.data)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         fingerprint = command.fingerprint(
             {
                 "sample": settings.model_dump(mode="json", exclude={"count"}),
+                "filters": [each.about for each in filters],
                 "model": pair.digest,
                 "classes": classes,
                 "code": source_digest(*CODE),
@@ -54,7 +73,10 @@ def sample(command: Command) -> None:
                 "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
             }
         )
-        about = _about(command, pair, precision, {**software, "device": device_name(use_gpu)})
+        about = {
+            **_about(command, pair, precision, {**software, "device": device_name(use_gpu)}),
+            "filters": [each.about for each in filters],
+        }
         if not (command.fresh or run_folder(config.root, "sample", fingerprint).is_dir()):  # which was begun already
             require_same_records(command.out, fingerprint, about)
         with command.run(fingerprint) as run:
@@ -77,6 +99,7 @@ def sample(command: Command) -> None:
                 make_shards(
                     command.model.absolute(),
                     mint_settings,
+                    filters,
                     target,
                     missing,
                     workers=workers,
@@ -86,7 +109,9 @@ def sample(command: Command) -> None:
                 )
             manifest = build_manifest(target, list(committed(target, plans).values()), about)
             publish(target, manifest, command.out)
-    command.say(f"{manifest['count']:,} images, dataset {manifest['dataset_id'][:16]} -> {command.out}")
+    kept = manifest["count"] / sum(shard["candidates"] for shard in manifest["shards"])
+    filtered = f" ({kept:.1%} of the candidates)" if filters else ""
+    command.say(f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {command.out}")
 
 
 def _about(command: Command, pair: TrainedPair, precision: str, software: dict[str, str]) -> dict[str, Any]:

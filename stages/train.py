@@ -31,6 +31,7 @@ CODE = (
     "pipeline.cpu",
     "pipeline.data",
     "pipeline.embedding",
+    "pipeline.evaluation.calibration",
     "pipeline.evaluation.distances",
     "pipeline.evaluation.judge",
     "pipeline.evaluation.model_quality",

@@ -94,6 +94,11 @@ def broken_rules(c: "Config") -> list[str]:
         broken.append(
             f"sample.truncation: {c.sample.truncation} does nothing with model.latent.prior 'uniform', which ends at 1; use less, or null"
         )
+    if c.sample.filters and c.model.minibatch_deviation:
+        broken.append(
+            "sample.filters: the discriminator of model.minibatch_deviation judges images in groups, and a record's group would "
+            "hold candidates that are not kept; use [] or train without it"
+        )
     broken += _gates_without_figure(c)
     return broken
 

@@ -236,6 +236,27 @@ Labels = Annotated[
 ]
 
 
+class DensityRatioFilter(Section):
+    """Keeps images in proportion to how much more frequent they are among real ones (Azadi et al. 2019, arXiv:1810.06758)."""
+
+    kind: Literal["density_ratio"]
+    acceptance: Annotated[float, Field(ge=0.05, le=0.95)] = Field(
+        0.7, description="Share of the candidates kept, in each class: less is stricter, and takes longer."
+    )
+
+
+class NearCopyFilter(Section):
+    """Refuses images that lie as near to a training image as only the nearest of the validation images do."""
+
+    kind: Literal["near_copy"]
+    share: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        0.01, description="Share of the validation images, in each class, that would be refused themselves."
+    )
+
+
+Filter = Annotated[DensityRatioFilter | NearCopyFilter, Field(discriminator="kind")]
+
+
 class Sample(Section):
     count: Count
     shard_size: Count = 10_000
@@ -254,7 +275,9 @@ class Sample(Section):
         None, description="The largest number in a latent: less gives more typical images and less variety. null: any."
     )
     seed: Seed = 0
-    filters: Annotated[list[str], Field(max_length=0)] = Field([], description="No filter is available yet.")
+    filters: list[Filter] = Field(
+        [], description="What a candidate has to pass, in this order; each kind at most once."
+    )
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -264,6 +287,13 @@ class Sample(Section):
         if isinstance(labels, dict) and any(not isinstance(name, str) for name in labels):
             raise ValueError("class names are texts: put quotes around numbers, as in {'3': 1}")
         return labels
+
+    @field_validator("filters")
+    @classmethod
+    def _one_of_a_kind(cls, filters: list[Filter]) -> list[Filter]:
+        if len({each.kind for each in filters}) < len(filters):
+            raise ValueError("each kind of filter at most once")
+        return filters
 
     @field_validator("formats")
     @classmethod

@@ -21,11 +21,11 @@ PNG_HEADER = 24  # bytes up to the end of width and height
 LARGEST_IMAGE = 1 << 26  # px; decoding a small file that claims more would fill the memory
 
 # The names of `pa.types` that a Hugging Face feature of the same name stands for.
-_EXTRA_TYPES = {"float32": pa.float32()}
+_EXTRA_TYPES = {"float32": pa.float32(), "int64": pa.int64()}
 
 
 def image_schema(classes: Sequence[str], extra: dict[str, str] | None = None) -> pa.Schema:
-    """Columns `image`, `label` (only where there are classes), `index` and `extra` (name -> "float32").
+    """Columns `image`, `label` (only where there are classes), `index` and `extra` (name -> "float32" or "int64").
 
     The reader matches this exactly and in silence: `path` before `bytes`, a non-null column or a label of
     another width would give it raw structs in place of pictures.

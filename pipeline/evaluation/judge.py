@@ -9,14 +9,17 @@ from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.data.pictures import write_grid
 from pipeline.embedding.embedder import load_embedder
+from pipeline.embedding.nearest import nearest_distances
+from pipeline.evaluation.calibration import calibrate
 from pipeline.evaluation.model_quality import model_quality
-from pipeline.evaluation.neighbours import nearest_distances
+from pipeline.models.calibration import Calibration
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents, path_between
 from pipeline.models.layers import DEVIATION_GROUP
 from pipeline.models.spec import PairSpec
 
 JUDGED_IMAGES = 5_000
+CALIBRATED_IMAGES = 10_000  # fakes that the discriminator is calibrated with
 COMPARED_IMAGES = 500  # fakes, held-out reals and training images in the figures of memorisation
 JUDGE_SEED = 2**32 - 1
 GRID_ROWS, GRID_COLUMNS = 10, 10
@@ -37,15 +40,15 @@ class ValidationJudge:
 
     def __init__(self, embedder: Path, data: Path, spec: PairSpec, precision: str) -> None:
         self.embedder = load_embedder(embedder)
-        real, self._real_labels = load_split(data, "validation")
-        self._real_features = self.embedder.features(real)
+        self._real, self._real_labels = load_split(data, "validation")
+        self._real_features = self.embedder.features(self._real)
         self.classes = self.embedder.shape["classes"]
         self.spec = spec
         self.precision = precision
         # Files may be sorted by class: a random choice, and as many training images of each class.
-        order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))
-        chosen = _whole_groups(order[:COMPARED_IMAGES])
-        self._compared, self._compared_labels = real[chosen], self._real_labels[chosen]
+        self._shuffled = _whole_groups(torch.randperm(len(self._real), generator=torch.Generator().manual_seed(0)))
+        chosen = _whole_groups(self._shuffled[:COMPARED_IMAGES])
+        self._compared, self._compared_labels = self._real[chosen], self._real_labels[chosen]
         self._train_features, self._compared_train, self._train_labels = self._look_at_train(
             ParquetBlocks(data, "train")
         )
@@ -103,6 +106,23 @@ class ValidationJudge:
             )
         )
         return {"discriminator_overfit": float((train - real) / (train - fake))} if train != fake else {}
+
+    def calibrate(self, generator: nn.Module, discriminator: nn.Module) -> tuple[Calibration, float]:
+        """The calibration of a finished pair, and how surely its discriminator tells held-out reals from fakes (0.5 to 1)."""
+        of_fakes = balanced_labels(0, CALIBRATED_IMAGES, self.spec.classes)
+        fakes = self._generate(generator, self._latents(CALIBRATED_IMAGES), of_fakes)
+        of_reals = self._real_labels[self._shuffled] if self.spec.conditional else torch.zeros_like(self._shuffled)
+        real_logits, fake_logits = (
+            discriminate(discriminator, self.spec, images, labels, batch_size=BATCH, precision=self.precision)
+            for images, labels in ((self._real[self._shuffled], of_reals), (fakes, of_fakes))
+        )
+        return calibrate(
+            real_logits.double().numpy(),
+            of_reals.numpy(),
+            fake_logits.double().numpy(),
+            of_fakes.numpy(),
+            self.spec.classes,
+        )
 
     def grid(self, generator: nn.Module, path: Path) -> None:
         """Writes a PNG with a row for each of the first classes."""

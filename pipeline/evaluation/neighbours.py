@@ -1,25 +1,11 @@
-"""Nearest neighbours among features, in pieces that fit into memory."""
+"""How two sets of images lie to each other, by nearest neighbours among features."""
 
 import torch
 from torch import Tensor
 
-CHUNK = 4_096  # rows of a distance matrix at a time
+from pipeline.embedding.nearest import CHUNK, nearest_distances
+
 NEIGHBOURS = 5
-
-
-def nearest_distances(points: Tensor, references: Tensor, neighbour: int = 1) -> Tensor:
-    """Euclidean distance of each point to its nearest reference, or to its second nearest with `neighbour` 2, ...
-
-    `float [N, features]`, `float [M, features]` -> `float [N]`.
-    """
-    found = []
-    for chunk in points.split(CHUNK):
-        nearest = torch.full((len(chunk), neighbour), torch.inf)
-        for others in references.split(CHUNK):
-            candidates = torch.cat([nearest, torch.cdist(chunk, others)], dim=1)
-            nearest = candidates.topk(neighbour, dim=1, largest=False, sorted=True).values
-        found.append(nearest[:, -1])
-    return torch.cat(found)
 
 
 def coverage(fake: Tensor, real: Tensor) -> float:
@@ -34,6 +20,19 @@ def coverage(fake: Tensor, real: Tensor) -> float:
     # The nearest real point is the point itself.
     radii = nearest_distances(real, real, NEIGHBOURS + 1)
     return float((nearest_distances(real, fake) < radii).float().mean())
+
+
+def precision(fake: Tensor, real: Tensor) -> float:
+    """Share of the fake points that lie nearer to some real one than that one's own fifth real neighbour.
+
+    Kynkäänniemi et al. 2019 (arXiv:1904.06991), eq. 2 and 3, of equally many points of both, as in `coverage`.
+    `float [N, features]`, `float [M, features]`.
+    """
+    count = min(len(fake), len(real))
+    fake, real = _some(fake, count), _some(real, count)
+    radii = nearest_distances(real, real, NEIGHBOURS + 1)
+    inside = [(torch.cdist(chunk, real) < radii).any(dim=1) for chunk in fake.split(CHUNK)]
+    return float(torch.cat(inside).float().mean())
 
 
 def _some(points: Tensor, count: int) -> Tensor:

@@ -9,31 +9,46 @@ import math
 import numpy as np
 import torch
 from numpy.random import Philox
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from torch import Tensor
 
 WORDS_PER_COUNTER = 4
-LATENT_STREAM = 0x6C6174656E74  # the second half of the key; another use of the same seed takes another
+# The second half of the key: each use of a seed has its own.
+LATENT_STREAM = 0x6C6174656E74
+CHANCE_STREAM = 0x6368616E6365
 
 
-def latents(seed: int, first: int, count: int, size: int, prior: str, truncation: float | None = None) -> Tensor:
+def latents(
+    seed: int, first: int, count: int, size: int, prior: str, truncation: float | None = None, attempt: int = 0
+) -> Tensor:
     """Latents of the records `first .. first + count - 1`: `float [count, size]`.
 
     `normal`: standard normal, by inversion, so that each number costs exactly one word. `uniform`: on [-1, 1].
     With a truncation no number is beyond it, as if those that were had been drawn again (Brock et al. 2019,
-    arXiv:1809.11096, the truncation trick): more typical images, less variety.
+    arXiv:1809.11096, the truncation trick): more typical images, less variety. Each `attempt` at a record draws anew.
     """
-    counters = math.ceil(size / WORDS_PER_COUNTER)
-    position = first * counters
-    stream = Philox(key=[seed, LATENT_STREAM], counter=[position % 2**64, position >> 64, 0, 0])
-    words = stream.random_raw(count * counters * WORDS_PER_COUNTER).reshape(count, -1)[:, :size]
-    uniform = ((words >> 12) + 0.5) * 2.0**-52  # exact, and never 0 or 1
+    uniform = _uniform(LATENT_STREAM, seed, first, count, size, attempt)
     if prior == "normal":
         share_below = 0.0 if truncation is None else ndtr(-truncation)
         values = ndtri(share_below + uniform * (1 - 2 * share_below))
     else:
         values = (2 * uniform - 1) * (1.0 if truncation is None else min(truncation, 1.0))
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def chances(seed: int, first: int, count: int, attempt: int) -> NDArray[np.float64]:
+    """A number from 0 to 1 for an attempt at each of the records `first .. first + count - 1`: `float [count]`."""
+    return _uniform(CHANCE_STREAM, seed, first, count, 1, attempt)[:, 0]
+
+
+def _uniform(stream: int, seed: int, first: int, count: int, size: int, attempt: int) -> NDArray[np.float64]:
+    """`float [count, size]`, above 0 and below 1."""
+    counters = math.ceil(size / WORDS_PER_COUNTER)
+    position = first * counters
+    philox = Philox(key=[seed, stream], counter=[position % 2**64, position >> 64, attempt, 0])
+    words = philox.random_raw(count * counters * WORDS_PER_COUNTER).reshape(count, -1)[:, :size]
+    return np.asarray(((words >> 12) + 0.5) * 2.0**-52)  # exact
 
 
 def balanced_labels(first: int, count: int, classes: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
+from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.storage import file_sha256, read_json, write_atomically, write_json
@@ -21,11 +22,12 @@ DESCRIPTION = "model.json"
 
 @dataclass(frozen=True)
 class TrainedPair:
-    """A trained pair, ready to use; `digest` names its weights and shape."""
+    """A trained pair, ready to use; `digest` names its weights, shape and calibration."""
 
     spec: PairSpec
     generator: nn.Module
     discriminator: nn.Module
+    calibration: Calibration
     digest: str
     description: dict[str, Any]
 
@@ -41,15 +43,17 @@ def save_pair(
     spec: PairSpec,
     generator: dict[str, Tensor],
     discriminator: dict[str, Tensor],
+    calibration: Calibration,
     description: dict[str, Any],
 ) -> None:
     """Writes both networks' state, then `model.json`, whose presence says that the model is whole."""
     files = {GENERATOR: generator, DISCRIMINATOR: discriminator}
     for name, state in files.items():
         write_atomically(folder / name, save({key: tensor.contiguous() for key, tensor in state.items()}))
+    digests = {name: file_sha256(folder / name) for name in files}
     write_json(
         folder / DESCRIPTION,
-        {**description, "pair": asdict(spec), "sha256": {name: file_sha256(folder / name) for name in files}},
+        {**description, "pair": asdict(spec), "calibration": asdict(calibration), "sha256": digests},
     )
 
 
@@ -60,7 +64,7 @@ def load_pair(folder: Path) -> TrainedPair:
     description = read_json(folder / DESCRIPTION, "model description")
     try:
         expected = {name: description["sha256"][name] for name in (GENERATOR, DISCRIMINATOR)}
-        spec = PairSpec(**description["pair"])
+        spec, calibration = PairSpec(**description["pair"]), Calibration(**description["calibration"])
         generator, discriminator = build_generator(spec), build_discriminator(spec)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(
@@ -78,5 +82,5 @@ def load_pair(folder: Path) -> TrainedPair:
         raise UserError(f"{folder}: the weights do not fit {DESCRIPTION}: {error}") from None
     for network in (generator, discriminator):
         network.requires_grad_(False).eval()
-    digest = canonical_digest({"pair": asdict(spec), "sha256": expected})
-    return TrainedPair(spec, generator, discriminator, digest, description)
+    digest = canonical_digest({"pair": asdict(spec), "calibration": asdict(calibration), "sha256": expected})
+    return TrainedPair(spec, generator, discriminator, calibration, digest, description)

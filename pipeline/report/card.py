@@ -9,6 +9,7 @@ import yaml
 from pipeline.report.records import about_records
 from pipeline.report.templates import render
 from pipeline.sampling.encodings import encoding_named
+from pipeline.sampling.formats import extra_columns
 from pipeline.storage import write_atomically
 
 SIZE_BOUNDS = [10**power for power in range(3, 13)]
@@ -50,7 +51,7 @@ def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
                 {"name": "image", "dtype": "image"},
                 *label,
                 {"name": "index", "dtype": "int64"},
-                {"name": "logit", "dtype": "float32"},
+                *({"name": name, "dtype": dtype} for name, dtype in extra_columns(manifest["filters"]).items()),
             ],
             "splits": [
                 {

@@ -5,9 +5,11 @@ from typing import Any
 
 from pipeline.report.card import has_parquet
 from pipeline.report.records import occurring_classes
+from pipeline.sampling.formats import extra_columns
 from pipeline.sampling.shards import shard_files
 from pipeline.storage import write_json
 
+TYPES = {"float32": "sc:Float", "int64": "sc:Integer"}
 CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -77,7 +79,7 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
             _field("image", "sc:ImageObject", transform={"jsonPath": "bytes"}),
             *([_field("label", "sc:Integer")] if classes else []),
             _field("index", "sc:Integer"),
-            _field("logit", "sc:Float"),
+            *(_field(name, TYPES[dtype]) for name, dtype in extra_columns(manifest["filters"]).items()),
         ]
         record_sets.append({"@type": "cr:RecordSet", "@id": "default", "name": "default", "field": fields})
     return {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.config.schema import Sample
+from pipeline.config.schema import DensityRatioFilter, Filter, Sample
 
 
 def occurring_classes(manifest: dict[str, Any]) -> list[str]:
@@ -22,9 +22,25 @@ def unusual_settings(manifest: dict[str, Any]) -> list[str]:
         said.append(f"latents truncated at {sample.truncation}: more typical images, less variety")
     if sample.encoding == "jpeg":
         said.append(f"images kept as JPEG of quality {sample.jpeg_quality}, which loses some detail")
+    said += [_filter(manifest, each) for each in sample.filters]
     return said
 
 
-def about_records(manifest: dict[str, Any]) -> dict[str, list[str]]:
-    """What card and report say of the records: `classes` that occur, and `asked`, the unusual settings."""
-    return {"classes": occurring_classes(manifest), "asked": unusual_settings(manifest)}
+def _filter(manifest: dict[str, Any], wanted: Filter) -> str:
+    refused = sum(shard["refused"][wanted.kind] for shard in manifest["shards"])
+    candidates = sum(shard["candidates"] for shard in manifest["shards"])
+    why = (
+        "what the discriminator finds more frequent among real images is kept more often, which changes how often each kind of image occurs"
+        if isinstance(wanted, DensityRatioFilter)
+        else "what lies as near to a training image as few held-out images do is refused"
+    )
+    return f"candidates filtered by {wanted.kind}, which refused {refused:,} of {candidates:,}: {why}"
+
+
+def about_records(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What card and report say of the records: `classes` that occur, `asked`, the unusual settings, and whether near copies are refused."""
+    return {
+        "classes": occurring_classes(manifest),
+        "asked": unusual_settings(manifest),
+        "near_copies_refused": any(each["kind"] == "near_copy" for each in manifest["filters"]),
+    }

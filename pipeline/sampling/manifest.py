@@ -68,13 +68,16 @@ class _Manifest(_Strict):
     source: _Source
     software: _Software
     config: _Config
+    filters: list[dict[str, Any]]
     shards: Annotated[list[ShardRecord], Field(min_length=1)]
 
 
 def build_manifest(target: ShardTarget, commits: Sequence[Commit], about: dict[str, Any]) -> dict[str, Any]:
     """`about` (name, classes, image, model, source, config, software) with the shards and the dataset's identity."""
-    kept = ("shard", "first_index", "rows", "candidates", "file", "bytes", "sha256", "also", "labels", "fingerprint")
-    shards = [{key: commit[key] for key in kept} for commit in sorted(commits, key=lambda commit: int(commit["shard"]))]
+    shards = [
+        {key: value for key, value in commit.items() if key in ShardRecord.model_fields}
+        for commit in sorted(commits, key=lambda commit: int(commit["shard"]))
+    ]
     count = sum(shard["rows"] for shard in shards)
     identity = dataset_id(target.fingerprint, count, shards)
     return {
@@ -168,7 +171,7 @@ def _of_records(manifest: dict[str, Any]) -> dict[str, Any]:
 
     return {
         "sample": without(manifest["config"]["sample"], "count", "formats"),
-        **{key: manifest[key] for key in ("classes", "precision")},
+        **{key: manifest[key] for key in ("classes", "precision", "filters")},
         "model": {"digest": manifest["model"]["digest"]},
         "software": without(manifest["software"], "imagemint", "ray"),
     }

@@ -12,7 +12,8 @@ from ray.data import ActorPoolStrategy, DataContext
 from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
-from pipeline.sampling.minting import MintSettings, reproducible_numerics
+from pipeline.sampling.drawing import MintSettings, reproducible_numerics
+from pipeline.sampling.filters import Filter
 from pipeline.sampling.plan import ShardPlan
 from pipeline.sampling.shards import ShardTarget, make_shard
 
@@ -22,10 +23,13 @@ NO_PROGRESS_TIMEOUT_S = 900
 class ShardMaker:
     """An actor that holds the model and makes the shards it is handed."""
 
-    def __init__(self, model: Path, settings: MintSettings, target: ShardTarget, use_gpu: bool) -> None:
+    def __init__(
+        self, model: Path, settings: MintSettings, filters: Sequence[Filter], target: ShardTarget, use_gpu: bool
+    ) -> None:
         keep_freed_memory()
         self.pair = load_pair(model)
         self.settings = settings
+        self.filters = filters
         self.target = target
         self.message = ""  # once set, the shards that are left are passed over
         if use_gpu:
@@ -41,7 +45,7 @@ class ShardMaker:
         try:
             if not self.message:
                 with reproducible_numerics():
-                    make_shard(self.pair, self.settings, self.target, plan)
+                    make_shard(self.pair, self.settings, self.filters, self.target, plan)
         except UserError as error:
             self.message = str(error)
         return {"shard": np.array([plan.shard]), "message": np.array([self.message])}
@@ -50,6 +54,7 @@ class ShardMaker:
 def make_shards(
     model: Path,
     settings: MintSettings,
+    filters: Sequence[Filter],
     target: ShardTarget,
     plans: Sequence[ShardPlan],
     *,
@@ -74,7 +79,13 @@ def make_shards(
         ShardMaker,
         batch_size=1,
         compute=ActorPoolStrategy(size=workers),
-        fn_constructor_kwargs={"model": model, "settings": settings, "target": target, "use_gpu": use_gpu},
+        fn_constructor_kwargs={
+            "model": model,
+            "settings": settings,
+            "filters": filters,
+            "target": target,
+            "use_gpu": use_gpu,
+        },
         num_cpus=None if use_gpu else cpu_share,
         num_gpus=1 if use_gpu else None,
     )

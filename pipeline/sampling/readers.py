@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline.data.images import image_schema
 from pipeline.sampling.encodings import encoding_named
-from pipeline.sampling.formats import EXTRA_COLUMNS
+from pipeline.sampling.formats import about_record, extra_columns
 
 INDEX = re.compile(r"[0-9]{9,18}")
 Labels = NDArray[np.int64] | None  # `[N]`; None in a dataset without classes
+Attempts = NDArray[np.int64] | None  # `[N]`; None in a dataset without filters
 
 
 class DamagedShardError(Exception):
@@ -26,12 +27,13 @@ class DamagedShardError(Exception):
 
 @dataclass(frozen=True)
 class StoredRecords:
-    """A shard's file as it is: encoded images, labels, indices `int64 [N]`, logits `float32 [N]`."""
+    """A shard's file as it is: encoded images, labels, indices `int64 [N]`, logits `float32 [N]`, attempts `int64 [N]`."""
 
     contents: list[bytes]
     labels: Labels
     indices: NDArray[np.int64]
     logits: NDArray[np.float32]
+    attempts: Attempts
 
     def label(self, row: int) -> int | None:
         """The label in a row, where there are labels."""
@@ -46,6 +48,7 @@ class ShardReader:
         self._classes: list[str] = manifest["classes"]
         self._image = manifest["image"]
         self._encoding = encoding_named(self._image["encoding"])
+        self._filters = manifest["filters"]
 
     def read(self, file: str) -> StoredRecords:
         """The records of `file`, as the manifest names it."""
@@ -53,7 +56,10 @@ class ShardReader:
         if not path.is_file():
             raise DamagedShardError("missing")
         try:
-            return self._read_parquet(path) if path.suffix == ".parquet" else self._read_tar(path)
+            stored = self._read_parquet(path) if path.suffix == ".parquet" else self._read_tar(path)
+            if stored.attempts is not None and (stored.attempts < 0).any():
+                raise ValueError("an attempt is below 0")
+            return stored
         except KeyError as error:
             raise DamagedShardError(f"a sample lacks {error}") from None
         except (ValueError, TypeError, OverflowError, OSError, pa.ArrowException, tarfile.TarError) as error:
@@ -79,13 +85,14 @@ class ShardReader:
     def _read_parquet(self, path: Path) -> StoredRecords:
         _require_plain(pq.read_metadata(path), path.stat().st_size)
         table = pq.read_table(path)
-        if not table.schema.equals(image_schema(self._classes, EXTRA_COLUMNS), check_metadata=True):
+        if not table.schema.equals(image_schema(self._classes, extra_columns(self._filters)), check_metadata=True):
             raise ValueError("its schema is not that of the dataset format")
         images = table["image"].combine_chunks().field("bytes")
         if images.null_count or any(column.null_count for column in table.columns):
             raise ValueError("it holds records of which a part is null")
         labels = table["label"].to_numpy() if self._classes else None
-        return StoredRecords(images.to_pylist(), labels, table["index"].to_numpy(), table["logit"].to_numpy())
+        attempts = table["attempt"].to_numpy() if self._filters else None
+        return StoredRecords(images.to_pylist(), labels, table["index"].to_numpy(), table["logit"].to_numpy(), attempts)
 
     def _read_tar(self, path: Path) -> StoredRecords:
         samples: dict[int, dict[str, bytes]] = {}
@@ -105,21 +112,27 @@ class ShardReader:
         about = [self._about(index, sample) for index, sample in samples.items()]
         return StoredRecords(
             contents=[sample[self._encoding.ending] for sample in samples.values()],
-            labels=np.array([label for label, _ in about], dtype=np.int64) if self._classes else None,
+            labels=np.array([each["label"] for each in about], dtype=np.int64) if self._classes else None,
             indices=np.array([*samples], dtype=np.int64),
-            logits=np.array([logit for _, logit in about], dtype=np.float32),
+            logits=np.array([each["logit"] for each in about], dtype=np.float32),
+            attempts=np.array([each["attempt"] for each in about], dtype=np.int64) if self._filters else None,
         )
 
-    def _about(self, index: int, sample: dict[str, bytes]) -> tuple[int | None, float]:
-        """Label and logit of a sample of a tar, whose two descriptions of it must agree."""
+    def _about(self, index: int, sample: dict[str, bytes]) -> dict[str, Any]:
+        """What the JSON of a sample of a tar says, which must agree with what else does."""
         about = json.loads(sample[".json"])
         label = int(sample[".cls"]) if self._classes else None
         if label is not None and not 0 <= label < len(self._classes):
             raise ValueError(f"the label {label} of record {index} is outside the classes")
-        named = {} if label is None else {"label": label, "class": self._classes[label]}
-        if not isinstance(about, dict) or about != {"index": index, **named, "logit": about.get("logit")}:
+        found = about if isinstance(about, dict) else {}
+        logit, attempt = found.get("logit"), found.get("attempt")
+        if (
+            not isinstance(logit, float)
+            or isinstance(attempt, int) != bool(self._filters)
+            or found != about_record(index, label, self._classes, logit, attempt)
+        ):
             raise ValueError(f"the JSON of record {index} is not about it")
-        return label, float(about["logit"])
+        return found
 
 
 def _require_plain(metadata: pq.FileMetaData, size: int) -> None:

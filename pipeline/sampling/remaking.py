@@ -13,8 +13,9 @@ from pipeline.config.schema import Sample
 from pipeline.errors import UserError
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.minting import MintSettings, mint_aligned_batch, reproducible_numerics
-from pipeline.sampling.readers import DamagedShardError, ShardReader
+from pipeline.sampling.drawing import MintSettings, reproducible_numerics
+from pipeline.sampling.minting import mint_batch
+from pipeline.sampling.readers import Attempts, DamagedShardError, ShardReader
 
 # What the last bits of a record depend on; other versions of it may round otherwise.
 SOFTWARE = ("torch", "numpy", "scipy", "opencv-python-headless")
@@ -66,18 +67,25 @@ class Remaker:
         self._shard_size = sample.shard_size
         self._settings = MintSettings.of(sample, manifest["classes"], manifest["precision"])
 
-    def record(self, index: int) -> Record:
-        """The record `index`, from the whole batch that it is made in."""
+    def record(self, index: int, attempts: Attempts) -> Record:
+        """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""
+        row_in_shard = index % self._shard_size
+        row = row_in_shard % self._settings.batch_size
+        of_batch = None
+        if attempts is not None:
+            stored = attempts[row_in_shard - row :][: self._settings.batch_size]
+            # A record's bytes depend on its row of the batch, not on what is in the others.
+            of_batch = np.concatenate([stored, np.zeros(self._settings.batch_size - len(stored), np.int64)])
         with reproducible_numerics():
-            batch = mint_aligned_batch(self._pair, self._settings, self._shard_size, index)
-        row, encoding = index - int(batch.indices[0]), self._settings.encoding
+            batch = mint_batch(self._pair, self._settings, index - row, of_batch)
+        encoding = self._settings.encoding
         label = None if batch.labels is None else int(batch.labels[row])
         image = encoding.stored(batch.images[row : row + 1])[0]
         return Record(image, encoding.encode(batch.images[row]), label, float(batch.logits[row]))
 
 
-def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence[int]) -> list[Record]:
-    """Some records of a shard, as the manifest describes it.
+def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence[int]) -> tuple[list[Record], Attempts]:
+    """Some records of a shard, as the manifest describes it, and the attempts of all its records.
 
     Raises:
         DamagedShardError: they cannot be read, or are not where they should be.
@@ -88,10 +96,11 @@ def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence
         if not (0 <= row < len(stored.indices) and stored.indices[row] == index):
             raise DamagedShardError(f"its row {row} is not record {index}")
     images = reader.decode([stored.contents[row] for row in rows])
-    return [
+    records = [
         Record(image, stored.contents[row], stored.label(row), float(stored.logits[row]))
         for image, row in zip(images, rows, strict=True)
     ]
+    return records, stored.attempts
 
 
 def shard_of(dataset: Path, manifest: dict[str, Any], index: int) -> dict[str, Any]:
@@ -104,8 +113,8 @@ def shard_of(dataset: Path, manifest: dict[str, Any], index: int) -> dict[str, A
     raise UserError(f"record {index}: no shard of {dataset} has it. `imagemint verify {dataset}` says more.")
 
 
-def compare(index: int, stored: Record, manifest: dict[str, Any], pair: TrainedPair) -> str:
-    """Makes record `index` again and says how it compares with the stored one.
+def compare(index: int, stored: Record, attempts: Attempts, manifest: dict[str, Any], pair: TrainedPair) -> str:
+    """Makes record `index` again and says how it compares with the stored one, of a shard with these attempts.
 
     Raises:
         UserError: it is not what the model makes, or the model is another one.
@@ -114,7 +123,7 @@ def compare(index: int, stored: Record, manifest: dict[str, Any], pair: TrainedP
     obstacle = why_not_comparable(manifest, pair)
     if obstacle:
         return obstacle
-    made = Remaker(pair, manifest).record(index)
+    made = Remaker(pair, manifest).record(index, attempts)
     if not made.equals(stored):
         different = int((made.image != stored.image).sum())
         raise UserError(

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.filters import Filter
 from pipeline.sampling.formats import FORMATS
-from pipeline.sampling.minting import MintSettings, Records, mint
+from pipeline.sampling.minting import MintedShard, mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.storage import file_sha256, write_atomically, write_json
 
@@ -35,7 +37,8 @@ class ShardRecord(_File):
     shard: Annotated[int, Field(ge=0)]
     first_index: Annotated[int, Field(ge=0)]
     rows: Annotated[int, Field(ge=1)]
-    candidates: int
+    candidates: int  # drawn until every record had one that passed the filters
+    refused: dict[str, int]  # of them by each filter, by its kind
     also: list[_File]
     labels: dict[str, int]
     fingerprint: str
@@ -59,24 +62,31 @@ class ShardTarget:
 
 
 def render_shard(
-    pair: TrainedPair, settings: MintSettings, formats: Sequence[str], classes: Sequence[str], plan: ShardPlan
-) -> tuple[Records, dict[str, bytes | memoryview]]:
-    """The records of a shard, and the content of its file in each format, in the order of `FORMATS`."""
-    records = mint(pair, settings, plan)
-    encoding = settings.encoding
+    pair: TrainedPair,
+    settings: MintSettings,
+    filters: Sequence[Filter],
+    formats: Sequence[str],
+    classes: Sequence[str],
+    plan: ShardPlan,
+) -> tuple[MintedShard, dict[str, bytes | memoryview]]:
+    """What is in a shard, and the content of its file in each format, in the order of `FORMATS`."""
+    minted = mint(pair, settings, plan, filters)
+    records, encoding = minted.records, settings.encoding
     encoded = [encoding.encode(image) for image in records.images]
     contents = {
         kind: render(records, encoded, classes, encoding.ending)
         for kind, (_, render) in FORMATS.items()
         if kind in formats
     }
-    return records, contents
+    return minted, contents
 
 
-def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, plan: ShardPlan) -> Commit:
+def make_shard(
+    pair: TrainedPair, settings: MintSettings, filters: Sequence[Filter], target: ShardTarget, plan: ShardPlan
+) -> Commit:
     """Makes one shard in each format and commits it; the commit record is written last."""
     started = time.monotonic()
-    records, contents = render_shard(pair, settings, target.formats, target.classes, plan)
+    minted, contents = render_shard(pair, settings, filters, target.formats, target.classes, plan)
     files = []
     for kind, content in contents.items():
         name = f"{plan.name}{FORMATS[kind][0]}"
@@ -86,10 +96,11 @@ def make_shard(pair: TrainedPair, settings: MintSettings, target: ShardTarget, p
         "shard": plan.shard,
         "first_index": plan.first_index,
         "rows": plan.rows,
-        "candidates": plan.rows,  # no filter rejects any yet
+        "candidates": plan.rows + sum(minted.refused.values()),
+        "refused": minted.refused,
         **files[0],
         "also": files[1:],
-        "labels": label_counts(records.labels, target.classes),
+        "labels": label_counts(minted.records.labels, target.classes),
         "fingerprint": target.fingerprint,
         "seconds": round(time.monotonic() - started, 3),
     }

@@ -105,13 +105,13 @@ def verify_records(
         if not inside:
             continue
         try:
-            stored = stored_records(reader, shard, inside)
+            stored, attempts = stored_records(reader, shard, inside)
         except DamagedShardError:
             continue  # reported when the shard was read
         different += [
             f"{shard['file']}: record {index} is not what the model makes"
             for index, record in zip(inside, stored, strict=True)
-            if not remaker.record(index).equals(record)
+            if not remaker.record(index, attempts).equals(record)
         ]
     findings.problems += different
     findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"

@@ -22,6 +22,8 @@ from pipeline.cpu import use_cpu
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
+from pipeline.models.calibration import Calibration
+from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import save_pair
 from pipeline.storage import read_json, write_atomically, write_json
@@ -51,6 +53,10 @@ class PicturingJudge(Judge, Protocol):
 
     def interpolation(self, generator: nn.Module, path: Path) -> None:
         """Writes a PNG whose rows go from one latent to another."""
+        ...
+
+    def calibrate(self, generator: nn.Module, discriminator: nn.Module) -> tuple[Calibration, float]:
+        """The calibration of a finished pair, and how surely its discriminator tells reals from fakes (0.5 to 1)."""
         ...
 
 
@@ -209,8 +215,8 @@ def _train(job: TrainingJob, progress: Queue) -> None:
             ray.train.report(evaluation.metrics)
 
         trainer.run(on_checkpoint)
-    if place.rank == 0:
-        _export(job, trainer)
+    if judge is not None:
+        _export(job, trainer, judge)
 
 
 def _real_images(job: TrainingJob, place: Place, workers_here: int) -> RealImages:
@@ -238,9 +244,13 @@ def _draw(folder: Path, trainer: Trainer, judge: PicturingJudge) -> None:
     judge.interpolation(average, folder / "interpolation.png")
 
 
-def _export(job: TrainingJob, trainer: Trainer) -> None:
+def _export(job: TrainingJob, trainer: Trainer, judge: PicturingJudge) -> None:
     best = trainer.best
     assert best.metrics is not None  # the last step always ends in an evaluation
+    generator, discriminator = build_generator(job.spec), build_discriminator(job.spec)
+    generator.load_state_dict(best.parts["average"])
+    discriminator.load_state_dict(best.parts["discriminator"])
+    calibration, told_apart = judge.calibrate(generator.eval(), discriminator.eval())
     write_json(job.run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
     description = {
         **job.provenance,
@@ -248,9 +258,17 @@ def _export(job: TrainingJob, trainer: Trainer) -> None:
         "workers": job.workers,
         "images_seen": best.images_seen,
         "metrics": _without_nan(best.metrics),
+        "discriminator_auc": round(told_apart, 4),
         "findings": [asdict(finding) for finding in trainer.findings],
     }
-    save_pair(job.run / "model", job.spec, best.parts["average"], best.parts["discriminator"], description)
+    save_pair(
+        job.run / "model",
+        job.spec,
+        best.parts["average"],
+        best.parts["discriminator"],
+        calibration,
+        description,
+    )
 
 
 def _without_nan(metrics: Metrics) -> dict[str, float | None]:

@@ -20,11 +20,13 @@ from pipeline.config import load_preset
 from pipeline.data.canonical import write_canonical
 from pipeline.data.images import encode_png
 from pipeline.data.sources import LabelledImages, RawSource
+from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.minting import MintSettings, mint
+from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.sampling.shards import ShardTarget, make_shard
 from tests.benchmarks.timing import ROUNDS, paired, rate
@@ -40,7 +42,8 @@ def sample_figures() -> dict[str, float | None]:
     """One actor's work on one core beside a plain script: torch in fp32, Pillow, `webdataset.ShardWriter`."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    pair = TrainedPair(SPEC, build_generator(SPEC).eval(), build_discriminator(SPEC).eval(), "0" * 64, {})
+    calibration = Calibration.none(SPEC.classes)
+    pair = TrainedPair(SPEC, build_generator(SPEC).eval(), build_discriminator(SPEC).eval(), calibration, "0" * 64, {})
     settings = MintSettings.of(load_preset("fashion-mnist").sample, CLASSES, resolve_precision("auto", "cpu"))
     plain_generator = build_generator(SPEC).to(memory_format=torch.contiguous_format).eval()
     with tempfile.TemporaryDirectory() as temporary:
@@ -62,9 +65,9 @@ def sample_figures() -> dict[str, float | None]:
                         )
 
         ours, plain_rate, ratio = paired(
-            lambda: make_shard(pair, settings, target, ShardPlan(0, 0, RECORDS)), plain, RECORDS
+            lambda: make_shard(pair, settings, (), target, ShardPlan(0, 0, RECORDS)), plain, RECORDS
         )
-        records = mint(pair, settings, ShardPlan(0, 0, RECORDS))
+        records = mint(pair, settings, ShardPlan(0, 0, RECORDS)).records
         mint_rate = statistics.median(
             rate(lambda: mint(pair, settings, ShardPlan(0, 0, RECORDS)), RECORDS) for _ in range(ROUNDS)
         )

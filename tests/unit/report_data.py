@@ -60,5 +60,6 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
         "source": {"digest": "b" * 64, "name": "Möbel & Co: a source", "licence": "CC-BY-4.0"},
         "software": {"imagemint": "9.9"},
         "config": {"sample": SAMPLE},
+        "filters": [],
         "shards": shards,
     }

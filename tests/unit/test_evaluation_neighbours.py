@@ -1,4 +1,4 @@
-"""Nearest neighbours and coverage, against the whole distance matrix at once."""
+"""Coverage and precision, against the whole distance matrix at once."""
 
 import pytest
 import torch
@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from pipeline.evaluation import neighbours
-from pipeline.evaluation.neighbours import NEIGHBOURS, coverage, nearest_distances
+from pipeline.evaluation.neighbours import NEIGHBOURS, coverage, precision
 
 SEEDS = st.integers(0, 2**32)
 
@@ -31,22 +30,6 @@ def by_hand(fake: Tensor, real: Tensor) -> float:
 def test_coverage_is_the_paper_s(seed: int, count: int, apart: float) -> None:
     fake, real = apart + points(seed, count), points(seed + 1, count)
     assert coverage(fake, real) == pytest.approx(by_hand(fake, real))
-
-
-@given(seed=SEEDS, count=st.integers(1, 40), references=st.integers(3, 60), neighbour=st.integers(1, 3))
-def test_distances_are_those_of_the_whole_matrix(seed: int, count: int, references: int, neighbour: int) -> None:
-    a, b = points(seed, count), points(seed + 1, references)
-    expected = torch.from_numpy(cdist(a, b)).sort(dim=1).values[:, neighbour - 1].float()
-    torch.testing.assert_close(nearest_distances(a, b, neighbour), expected, atol=1e-3, rtol=1e-3)
-
-
-@pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_the_size_of_the_pieces_does_not_matter(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    a, b = points(0, 50), points(1, 80)
-    whole = [nearest_distances(a, b, 3), torch.tensor(coverage(a, b))]
-    monkeypatch.setattr(neighbours, "CHUNK", chunk)
-    for found, expected in zip([nearest_distances(a, b, 3), torch.tensor(coverage(a, b))], whole, strict=True):
-        torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_equal_sets_cover_each_other() -> None:
@@ -74,7 +57,27 @@ def test_more_points_of_one_side_change_nothing(fakes: int, reals: int) -> None:
     assert coverage(points(0, fakes), points(1, reals)) == pytest.approx(0.97, abs=0.03)
 
 
-def test_copies_lie_at_no_distance() -> None:
-    images = points(0, 100, features=64)
-    assert nearest_distances(images[:10], images).max() < 0.01
-    assert nearest_distances(images[:10], images[10:]).min() > 1
+# Precision -----------------------------------------------------------------------------------------------------------
+
+
+def precision_by_hand(fake: Tensor, real: Tensor) -> float:
+    radii = []
+    for row, distances in enumerate(cdist(real, real)):
+        others = sorted(distance for column, distance in enumerate(distances) if column != row)
+        radii.append(others[NEIGHBOURS - 1])
+    inside = [any(d < radius for d, radius in zip(row, radii, strict=True)) for row in cdist(fake, real)]
+    return sum(inside) / len(inside)
+
+
+@given(seed=SEEDS, count=st.integers(NEIGHBOURS + 1, 60), apart=st.floats(0, 4))
+@settings(derandomize=True)
+def test_precision_is_the_paper_s(seed: int, count: int, apart: float) -> None:
+    fake, real = apart + points(seed, count), points(seed + 1, count)
+    assert precision(fake, real) == pytest.approx(precision_by_hand(fake, real))
+
+
+def test_fakes_of_one_kind_are_precise_and_far_ones_are_not() -> None:
+    real = points(0, 600)
+    real[::2] += 20
+    assert precision(points(1, 600), real) == pytest.approx(1, abs=0.1)
+    assert precision(points(1, 600) - 20, real) == 0

@@ -30,6 +30,7 @@ SYNTHETIC = {
     "precision": "fp32",
     "model": {"digest": "", "uri": ""},
     "software": {"device": ""},
+    "filters": [],
     "config": {"sample": SAMPLE},
 }
 
@@ -71,6 +72,7 @@ def synthetic(folder: Path, kind: str, classes: list[str] = CLASSES) -> Path:
             "also": [],
             "labels": {},
             "candidates": 0,
+            "refused": {},
             "fingerprint": "",
         }
         shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})

@@ -22,7 +22,7 @@ KINDS = pytest.mark.parametrize("render", [render for _, render in FORMATS.value
 
 @pytest.fixture(scope="module")
 def records(tiny_pair: TrainedPair) -> Records:
-    return mint(tiny_pair, SETTINGS, ShardPlan(1, 12, 12))
+    return mint(tiny_pair, SETTINGS, ShardPlan(1, 12, 12)).records
 
 
 @pytest.fixture(scope="module")

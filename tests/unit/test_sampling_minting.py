@@ -1,6 +1,6 @@
 """Records: what each depends on, and what not."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,20 @@ from hypothesis import strategies as st
 from pipeline.config.schema import Sample
 from pipeline.models.pair import to_network
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.minting import MintSettings, Records, mint, mint_aligned_batch
+from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.minting import Records, mint_batch
+from pipeline.sampling.minting import mint as mint_shard
 from pipeline.sampling.plan import ShardPlan, plan_shards
-from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS, SHARD_SIZE, SPEC
+from tests.unit.tiny import CALIBRATION, CLASSES, SAMPLE, SETTINGS, SHARD_SIZE, SPEC
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SECOND = ShardPlan(1, SHARD_SIZE, SHARD_SIZE)
+
+
+def mint(pair: TrainedPair, how: MintSettings, plan: ShardPlan) -> Records:
+    """Records that no filter had to let pass."""
+    return mint_shard(pair, how, plan).records
 
 
 def settings_with(**changes: Any) -> MintSettings:
@@ -28,8 +35,8 @@ def settings_with(**changes: Any) -> MintSettings:
 
 def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> None:
     """`first` is the part `rows` of `second`, bit for bit."""
-    for field in fields(Records):
-        np.testing.assert_array_equal(getattr(first, field.name), getattr(second, field.name)[rows])
+    for name in ("images", "labels", "indices", "logits"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name)[rows])
 
 
 def test_a_shard_holds_its_records_in_order(tiny_pair: TrainedPair) -> None:
@@ -65,9 +72,8 @@ def test_a_partial_shard_holds_the_first_records_of_the_whole_one(
 def test_any_record_is_made_again_from_its_aligned_batch(tiny_pair: TrainedPair, index: int) -> None:
     shard = index // SHARD_SIZE
     records = mint(tiny_pair, SETTINGS, ShardPlan(shard, shard * SHARD_SIZE, SHARD_SIZE))
-    batch = mint_aligned_batch(tiny_pair, SETTINGS, SHARD_SIZE, index)
-    assert index in batch.indices
-    start = int(batch.indices[0]) - shard * SHARD_SIZE
+    start = index % SHARD_SIZE - index % SHARD_SIZE % SETTINGS.batch_size
+    batch = mint_batch(tiny_pair, SETTINGS, shard * SHARD_SIZE + start)
     assert_equal(batch, records, slice(start, start + SETTINGS.batch_size))
 
 
@@ -81,7 +87,7 @@ def test_records_of_an_unconditional_pair_have_no_labels_and_are_made_again_alik
     unconditional_pair: TrainedPair,
 ) -> None:
     records = mint(unconditional_pair, SETTINGS, SECOND)
-    batch = mint_aligned_batch(unconditional_pair, SETTINGS, SHARD_SIZE, 17)
+    batch = mint_batch(unconditional_pair, SETTINGS, SHARD_SIZE)
     assert records.labels is batch.labels is None
     assert len(np.unique(records.images.reshape(SHARD_SIZE, -1), axis=0)) == SHARD_SIZE
     np.testing.assert_array_equal(records.images[:6], batch.images)
@@ -89,12 +95,14 @@ def test_records_of_an_unconditional_pair_have_no_labels_and_are_made_again_alik
 
 
 @pytest.mark.parametrize("encoding", ["png", "jpeg"])
-def test_the_logit_is_that_of_the_image_as_stored(tiny_pair: TrainedPair, encoding: str) -> None:
+def test_the_logit_is_that_of_the_image_as_stored_calibrated(tiny_pair: TrainedPair, encoding: str) -> None:
     how = settings_with(encoding=encoding, jpeg_quality=20)
     records = mint(tiny_pair, how, SECOND)
     stored = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2).copy())
-    logits = tiny_pair.discriminator(to_network(stored, SPEC.resolution), torch.from_numpy(records.labels))
-    np.testing.assert_allclose(records.logits, logits.numpy(), rtol=1e-4, atol=1e-5)
+    labels = torch.from_numpy(records.labels)
+    raw = tiny_pair.discriminator(to_network(stored, SPEC.resolution), labels)
+    slopes, offsets = (torch.tensor(of_labels)[labels] for of_labels in (CALIBRATION.slopes, CALIBRATION.offsets))
+    np.testing.assert_allclose(records.logits, (slopes * raw + offsets).numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_weights_decide_the_labels_and_leave_the_latents_alone(tiny_pair: TrainedPair) -> None:

@@ -1,6 +1,7 @@
 """Single records, made again."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import read_manifest
 from pipeline.sampling.readers import DamagedShardError, ShardReader
 from pipeline.sampling.remaking import Record, Remaker, compare, shard_of, stored_records, why_not_comparable
-from tests.unit.tiny import COUNT, SHARD_SIZE, Minted
+from tests.unit.tiny import COUNT, SHARD_SIZE, Minted, mint_dataset
 from tests.unit.verify_cases import copied
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -24,14 +25,33 @@ def test_every_record_is_made_again_as_it_is_stored(minted: Minted, tiny_pair: T
     for index in range(COUNT):
         stored = reader.read(f"data/train-{index // SHARD_SIZE:06d}.parquet")
         row = index % SHARD_SIZE
-        made = remaker.record(index)
+        made = remaker.record(index, None)
         np.testing.assert_array_equal(made.image, reader.decode(stored.contents[row : row + 1])[0])
         assert made.content == stored.contents[row]
         assert made.label == stored.label(row)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+def test_filtered_records_are_made_again_without_their_filters(
+    tiny_pair: TrainedPair, tmp_path: Path, kind: str
+) -> None:
+    filters = [{"kind": "density_ratio", "acceptance": 0.4}]
+    minted = mint_dataset(tmp_path, tiny_pair, formats=[kind], filters=filters)
+    manifest = read_manifest(minted.out)
+    reader, remaker = ShardReader(minted.out, manifest), Remaker(tiny_pair, manifest)
+    retried = 0
+    for index in range(COUNT):
+        shard = shard_of(minted.out, manifest, index)
+        (record,), attempts = stored_records(reader, shard, [index])
+        assert attempts is not None
+        assert remaker.record(index, attempts).content == record.content
+        assert compare(index, record, attempts, manifest, tiny_pair) == "made again: the same bytes"
+        retried += attempts[index % SHARD_SIZE] > 0
+    assert retried > COUNT / 4
+
+
 def test_records_without_labels_are_made_again_without_one(unlabelled: Minted, unconditional_pair: TrainedPair) -> None:
-    assert Remaker(unconditional_pair, unlabelled.manifest).record(17).label is None
+    assert Remaker(unconditional_pair, unlabelled.manifest).record(17, None).label is None
 
 
 def test_what_keeps_records_from_being_compared_is_said(
@@ -50,12 +70,12 @@ def test_what_keeps_records_from_being_compared_is_said(
 def stored(minted: Minted, index: int, manifest: dict[str, Any] | None = None) -> Record:
     manifest = manifest or minted.manifest
     shard = shard_of(minted.out, manifest, index)
-    return stored_records(ShardReader(minted.out, manifest), shard, [index])[0]
+    return stored_records(ShardReader(minted.out, manifest), shard, [index])[0][0]
 
 
 def test_a_stored_record_is_found_and_is_what_the_model_makes(minted: Minted, tiny_pair: TrainedPair) -> None:
     assert shard_of(minted.out, minted.manifest, 29)["file"] == "data/train-000002.parquet"
-    assert compare(29, stored(minted, 29), minted.manifest, tiny_pair) == "made again: the same bytes"
+    assert compare(29, stored(minted, 29), None, minted.manifest, tiny_pair) == "made again: the same bytes"
 
 
 @pytest.mark.parametrize("index", [-1, COUNT])
@@ -87,8 +107,8 @@ def test_a_changed_pixel_is_an_error_and_another_encoding_is_not(minted: Minted,
     changed = record.image.copy()
     changed[0, 0] ^= 1
     with pytest.raises(UserError, match="1 of 36 values differ"):
-        compare(7, replace(record, image=changed), minted.manifest, tiny_pair)
-    again = compare(7, replace(record, content=record.content + b" "), minted.manifest, tiny_pair)
+        compare(7, replace(record, image=changed), None, minted.manifest, tiny_pair)
+    again = compare(7, replace(record, content=record.content + b" "), None, minted.manifest, tiny_pair)
     assert "same pixels" in again
 
 
@@ -101,9 +121,9 @@ def test_another_label_or_logit_is_an_error(
     minted: Minted, tiny_pair: TrainedPair, change: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UserError, match=said):
-        compare(7, replace(stored(minted, 7), **change), minted.manifest, tiny_pair)
+        compare(7, replace(stored(minted, 7), **change), None, minted.manifest, tiny_pair)
 
 
 def test_another_model_is_refused(minted: Minted, unconditional_pair: TrainedPair) -> None:
     with pytest.raises(UserError, match=r"another model.* --model"):
-        compare(7, stored(minted, 7), minted.manifest, unconditional_pair)
+        compare(7, stored(minted, 7), None, minted.manifest, unconditional_pair)

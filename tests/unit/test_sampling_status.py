@@ -30,7 +30,7 @@ def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STA
 
 def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float) -> None:
     """Makes a shard, whose commit bears a time."""
-    make_shard(pair, SETTINGS, target, plan_shards(30, SHARD_SIZE)[shard])
+    make_shard(pair, SETTINGS, (), target, plan_shards(30, SHARD_SIZE)[shard])
     os.utime(target.commit_path(shard), (at, at))
 
 

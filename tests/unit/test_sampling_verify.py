@@ -40,7 +40,7 @@ def test_a_clean_dataset_has_no_problem(tiny_pair: TrainedPair, tmp_path: Path, 
 
 def test_reading_back_gives_the_records_once_and_in_order(minted: Minted, tiny_pair: TrainedPair) -> None:
     shards = list(read_shards(minted.out, minted.manifest, Findings()))
-    made = [mint(tiny_pair, SETTINGS, plan) for plan in minted.plans]
+    made = [mint(tiny_pair, SETTINGS, plan).records for plan in minted.plans]
     for found, expected in zip(shards, made, strict=True):
         np.testing.assert_array_equal(found.images, expected.images)
         np.testing.assert_array_equal(found.labels, expected.labels)
@@ -167,7 +167,7 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
     target: ShardTarget = target_in(grown.target.run, formats=grown.target.formats)
     for plan in at_once.plans:
         if plan.shard not in committed(target, [plan]):
-            make_shard(tiny_pair, SETTINGS, target, plan)
+            make_shard(tiny_pair, SETTINGS, (), target, plan)
     manifest = build_manifest(target, list(committed(target, at_once.plans).values()), about(tiny_pair))
     publish(target, manifest, grown.out)
     assert manifest == at_once.manifest

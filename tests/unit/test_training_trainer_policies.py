@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline.embedding.nearest import nearest_distances
 from pipeline.evaluation.distances import frechet_distance, within_class_diversity
-from pipeline.evaluation.neighbours import nearest_distances
 from pipeline.models.pair import to_pixels
 from pipeline.models.spec import PairSpec
 from pipeline.training.batches import RealImages, ResidentImages

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 
 from pipeline.config.schema import Sample
+from pipeline.models.calibration import Calibration
 from pipeline.models.hardware import device_name
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
+from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest, publish
-from pipeline.sampling.minting import MintSettings
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.shards import ShardTarget, make_shard
 
@@ -28,6 +30,7 @@ SPEC = PairSpec(
     latent_prior="normal",
     width=4,
 )
+CALIBRATION = Calibration([2.0, 0.5, 1.0], [0.0, 0.25, -1.0])
 UNCONDITIONAL = replace(SPEC, classes=0)
 SHARD_SIZE = 12
 COUNT = 30  # two full shards and half of one
@@ -50,9 +53,10 @@ def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator, discriminator = build_generator(spec), build_discriminator(spec)
+    calibration = CALIBRATION if spec.classes else Calibration([2.0], [0.5])
     with torch.no_grad():
         generator.last.weight.mul_(10)
-    save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), {"name": "tiny"})
+    save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), calibration, {"name": "tiny"})
 
 
 def target_in(
@@ -84,6 +88,7 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE) -> dict[str, Any]:
         "config": {"sample": sample},
         "precision": SETTINGS.precision,
         "software": {"device": device_name(use_gpu=False)},
+        "filters": [],
     }
 
 
@@ -107,12 +112,13 @@ def mint_dataset(
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
     sample = SAMPLE | changes
     settings = MintSettings.of(Sample(**sample), label_names(pair), "fp32")
+    filters = fit_filters(Sample(**sample).filters, pair, settings, folder, folder)
     target, plans = (
         target_in(folder / "run", formats=formats, classes=label_names(pair)),
         plan_shards(count, SHARD_SIZE),
     )
-    commits = [make_shard(pair, settings, target, plan) for plan in plans]
-    manifest = build_manifest(target, commits, about(pair, sample))
+    commits = [make_shard(pair, settings, filters, target, plan) for plan in plans]
+    manifest = build_manifest(target, commits, {**about(pair, sample), "filters": [each.about for each in filters]})
     publish(target, manifest, folder / "out")
     return Minted(target, plans, folder / "out", manifest)
 
