@@ -26,7 +26,7 @@ def main() -> None:
     show.set_defaults(work=lambda a: _show(a.dataset, a.out, a.n))
 
     verify = commands.add_parser("verify", help="check a dataset against its manifest, byte by byte")
-    verify.add_argument("dataset", type=Path)
+    verify.add_argument("dataset", help="a folder, or s3://BUCKET/PREFIX")
     verify.add_argument("--model", type=Path, help="model to make records again with (default: models/NAME, if there)")
     verify.add_argument("--records", type=int, default=20, help="random records to make again")
     verify.set_defaults(work=lambda a: _verify(a.dataset, a.model, a.records))
@@ -34,7 +34,7 @@ def main() -> None:
     record = commands.add_parser(
         "record", help="make one record again from the model and compare it with the stored one"
     )
-    record.add_argument("dataset", type=Path)
+    record.add_argument("dataset", help="a folder, or s3://BUCKET/PREFIX")
     record.add_argument("index", type=int)
     record.add_argument("--model", type=Path, help="the model it was made with (default: models/NAME)")
     record.add_argument("--out", type=Path, help="write the stored image there, as it is encoded")
@@ -63,7 +63,8 @@ def main() -> None:
         "status", help="how far the sampling runs of a preset are, read from what they committed"
     )
     status.add_argument("--preset", help="default: the active one")
-    status.set_defaults(work=lambda a: _status(a.preset))
+    status.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
+    status.set_defaults(work=lambda a: _status(a.preset, a.set))
 
     schema = commands.add_parser("schema", help="print the JSON schema of a preset, for editors")
     schema.set_defaults(work=lambda _: print(json.dumps(Config.model_json_schema(), indent=2)))
@@ -89,15 +90,15 @@ def _show(dataset: Path, out: Path | None, columns: int) -> None:
     print(f"{target}: {sheet.about}")
 
 
-def _verify(dataset: Path, model: Path | None, records: int) -> None:
+def _verify(place: str, model: Path | None, records: int) -> None:
     from pipeline.models.weights import load_pair
-    from pipeline.sampling.manifest import read_manifest
+    from pipeline.sampling.manifest import open_dataset
     from pipeline.sampling.remaking import require_model_of
     from pipeline.sampling.verify import read_shards, verify_files, verify_records
 
     if records < 0:
         raise UserError(f"--records: {records}; at least 0.")
-    manifest = read_manifest(dataset)
+    dataset, manifest = open_dataset(place)
     findings = verify_files(dataset, manifest)
     for _ in read_shards(dataset, manifest, findings):
         pass
@@ -115,28 +116,28 @@ def _verify(dataset: Path, model: Path | None, records: int) -> None:
         verify_records(dataset, manifest, pair, findings, records)
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
-        raise UserError(f"{dataset}: {len(findings.problems)} problems\n{listed}")
-    print(f"{dataset}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
+        raise UserError(f"{place}: {len(findings.problems)} problems\n{listed}")
+    print(f"{place}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
     print(f"{findings.regenerated}")
     print(f"dataset {manifest['dataset_id']}")
 
 
-def _record(dataset: Path, index: int, model: Path | None, out: Path | None) -> None:
+def _record(place: str, index: int, model: Path | None, out: Path | None) -> None:
     from pipeline.models.weights import load_pair
-    from pipeline.sampling.manifest import read_manifest
+    from pipeline.sampling.manifest import open_dataset
     from pipeline.sampling.readers import DamagedShardError, ShardReader
     from pipeline.sampling.remaking import compare, shard_of, stored_records
 
-    manifest = read_manifest(dataset)
+    dataset, manifest = open_dataset(place)
     shard = shard_of(dataset, manifest, index)
     try:
         (stored,), attempts = stored_records(ShardReader(dataset, manifest), shard, [index])
     except DamagedShardError as error:
-        raise UserError(f"{dataset / shard['file']}: {error}. `imagemint verify {dataset}` says more.") from None
+        raise UserError(f"{dataset}/{shard['file']}: {error}. `imagemint verify {place}` says more.") from None
     if out is not None:
         write_atomically(out, stored.content)
     label = "" if stored.label is None else f", {manifest['classes'][stored.label]}"
-    print(f"record {index} of {dataset}: row {index - shard['first_index']} of {shard['file']}{label}")
+    print(f"record {index} of {place}: row {index - shard['first_index']} of {shard['file']}{label}")
     print(compare(index, stored, attempts, manifest, load_pair(model or Path(manifest["model"]["uri"]))))
 
 
@@ -178,13 +179,13 @@ def _plan(preset: str | None, overrides: list[str], model: Path | None, data: Pa
         print(line)
 
 
-def _status(preset: str | None) -> None:
+def _status(preset: str | None, overrides: list[str]) -> None:
     from pipeline.sampling.status import statuses
 
-    config = load_preset(preset or active_preset())
-    found = statuses(Path(config.root), config.name)
+    config = load_preset(preset or active_preset(), overrides)
+    found = statuses(config.root, config.name)
     if not found:
-        raise UserError(f"No sampling run of the preset {config.name} under {Path(config.root) / 'runs'} yet.")
+        raise UserError(f"No sampling run of the preset {config.name} under {config.root}/runs yet.")
     for one in found:
         rate = "" if one.images_per_s is None else f" | {one.images_per_s:,.0f} images/s"
         left = "" if not one.seconds_left else f" | {one.seconds_left // 60:.0f}:{one.seconds_left % 60:02.0f} left"

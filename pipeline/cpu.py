@@ -2,8 +2,6 @@
 
 import ctypes
 
-import torch
-
 # glibc's mallopt (malloc.h)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 2**30
@@ -11,6 +9,8 @@ KEPT_BYTES = 2**30
 
 def use_cpu(threads: int) -> None:
     """Sets this process up for training on `threads` threads."""
+    import torch  # seconds, which a process that only keeps its memory need not spend
+
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # dying activations would slow the CPU down many times
     keep_freed_memory()

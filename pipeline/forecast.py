@@ -65,7 +65,7 @@ def measure(
     with reproducible_numerics():
         mint(pair, settings, plan, filters)  # the first time, the library prepares its kernels
         started = time.perf_counter()
-        _, contents = render_shard(pair, settings, filters, formats, classes, plan)
+        contents = render_shard(mint(pair, settings, plan, filters), settings.encoding, formats, classes)
         seconds = time.perf_counter() - started
     return seconds / rows, {name: len(content) / rows for name, content in contents.items()}
 

@@ -19,7 +19,7 @@ from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, write_report
 from pipeline.sampling.encodings import encoding_named
-from pipeline.sampling.manifest import read_manifest
+from pipeline.sampling.manifest import open_dataset
 from pipeline.sampling.verify import read_shards, verify_files, verify_records
 from pipeline.storage import read_json, write_json
 from stages.command import Command, main
@@ -31,7 +31,7 @@ UNLABELLED_SHOWN = 5 * COLUMNS
 
 def audit(command: Command) -> None:
     """Reads every byte back, measures, writes the report; a damaged dataset is refused."""
-    config, manifest = command.config, read_manifest(command.out)
+    config, (dataset, manifest) = command.config, open_dataset(command.out)
     evaluation = read_json(command.metrics / "evaluate.json", "evaluation (made by the stage evaluate)")
     if evaluation.get("model") != manifest["model"]["digest"]:
         raise UserError(
@@ -48,15 +48,15 @@ def audit(command: Command) -> None:
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
     encoding = encoding_named(image["encoding"], Sample.model_validate(manifest["config"]["sample"]).jpeg_quality)
-    findings = verify_files(command.out, manifest)
+    findings = verify_files(dataset, manifest)
     content = survey(
-        ((shard.images, shard.labels) for shard in read_shards(command.out, manifest, findings)),
+        ((shard.images, shard.labels) for shard in read_shards(dataset, manifest, findings)),
         train_images,
         len(classes),
         keep=config.audit.total_images if classes else UNLABELLED_SHOWN,
         stored=None if encoding.lossless else encoding.stored,
     )
-    verify_records(command.out, manifest, load_pair(command.model), findings, REGENERATED)
+    verify_records(dataset, manifest, load_pair(command.model), findings, REGENERATED)
     if findings.problems:
         raise UserError(
             f"{command.out} is not what its manifest says:\n"

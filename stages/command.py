@@ -15,6 +15,8 @@ from typing import Any
 from pipeline.config import Config, load_config, load_preset
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest, lock_of, run_folder
+from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
+from pipeline.lease import LEASE, lease
 from pipeline.storage import sweep_temporary
 
 
@@ -42,6 +44,11 @@ class Command:
     @contextmanager
     def run(self, fingerprint: str) -> Iterator[Path]:
         """The run's folder, locked against a second process; empty at first with `--fresh`."""
+        if is_remote(self.config.root):
+            raise UserError(
+                f"root: {self.config.root!r}: so far only sampling works in an object store; give {self.stage} a folder of this "
+                "machine."
+            )
         folder = run_folder(self.config.root, self.stage, fingerprint).absolute()
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +73,24 @@ class Command:
                 raise UserError(f"root: {self.config.root!r}: {folder} cannot be written: {error.strerror}.") from None
             sweep_temporary(folder)
             yield folder
+
+    def place_of_run(self, fingerprint: str) -> Folder:
+        """Where a run that may be in an object store keeps its files."""
+        if is_remote(self.config.root):
+            return Bucket(self.config.root) / f"runs/{self.stage}-{fingerprint[:16]}"
+        return LocalFolder(run_folder(self.config.root, self.stage, fingerprint).absolute())
+
+    @contextmanager
+    def working_in(self, place: Folder, fingerprint: str) -> Iterator[None]:
+        """Keeps other processes from that place; it is empty at first with `--fresh`."""
+        if isinstance(place, Bucket):
+            with lease(place, self.stage):
+                if self.fresh:
+                    place.remove([name for name in place.names("") if name != LEASE])
+                yield
+        else:
+            with self.run(fingerprint):
+                yield
 
 
 def is_whole(load: Callable[[Path], object], folder: Path) -> bool:

@@ -7,17 +7,18 @@ from typing import Any
 
 from pipeline import __version__
 from pipeline.cluster import connect, sample_workers
-from pipeline.fingerprint import run_folder, source_digest
+from pipeline.fingerprint import source_digest
+from pipeline.folders import Bucket, is_remote
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
-from pipeline.sampling.manifest import build_manifest, publish, require_ours, require_same_records
+from pipeline.sampling.manifest import build_manifest, publish, publish_in_store, require_ours, require_same_records
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
-from pipeline.sampling.status import Request, write_request
+from pipeline.sampling.status import REQUEST, Request, write_request
 from pipeline.storage import require_free_space
 from stages.command import Command, main
 
@@ -51,7 +52,7 @@ def sample(command: Command) -> None:
     config, pair = command.config, load_pair(command.model)
     settings = config.sample
     require_ours(command.out)
-    for folder in (Path(config.root), command.out):
+    for folder in (command.out,) if is_remote(config.root) else (Path(config.root), command.out):
         require_free_space(folder, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
     plans = plan_shards(settings.count, settings.shard_size)
     with connect() as resources:
@@ -77,9 +78,10 @@ def sample(command: Command) -> None:
             **_about(command, pair, precision, {**software, "device": device_name(use_gpu)}),
             "filters": [each.about for each in filters],
         }
-        if not (command.fresh or run_folder(config.root, "sample", fingerprint).is_dir()):  # which was begun already
+        run = command.place_of_run(fingerprint)
+        if not (command.fresh or run.entry(REQUEST)):  # which was begun already
             require_same_records(command.out, fingerprint, about)
-        with command.run(fingerprint) as run:
+        with command.working_in(run, fingerprint):
             target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
             write_request(
                 run,
@@ -94,7 +96,9 @@ def sample(command: Command) -> None:
             done = committed(target, plans)
             missing = [plan for plan in plans if plan.shard not in done]
             if missing:
-                command.say(f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {run.name}")
+                command.say(
+                    f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {str(run).rpartition('/')[2]}"
+                )
                 progress = _Progress(command, len(plans), len(missing), settings.shard_size)
                 make_shards(
                     command.model.absolute(),
@@ -103,15 +107,19 @@ def sample(command: Command) -> None:
                     target,
                     missing,
                     workers=workers,
-                    cpus=resources.cpus,
+                    grow=config.cluster.sample_workers == "auto",
                     use_gpu=use_gpu,
                     on_shard=progress.one_more,
                 )
             manifest = build_manifest(target, list(committed(target, plans).values()), about)
-            publish(target, manifest, command.out)
+            where: object = command.out
+            if is_remote(config.root):
+                where = publish_in_store(target, manifest, Bucket(config.root), command.out)
+            else:
+                publish(target, manifest, command.out)
     kept = manifest["count"] / sum(shard["candidates"] for shard in manifest["shards"])
     filtered = f" ({kept:.1%} of the candidates)" if filters else ""
-    command.say(f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {command.out}")
+    command.say(f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {where}")
 
 
 def _about(command: Command, pair: TrainedPair, precision: str, software: dict[str, str]) -> dict[str, Any]:

@@ -1,16 +1,17 @@
-"""The small digits pipeline, walked once for all tests that look at what it makes, and a small disk."""
+"""The small digits pipeline, walked once for all tests that look at what it makes, a small disk, and an S3."""
 
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.project import ROOT, Places
+from tests.s3 import S3Server, missing_programs
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +74,13 @@ def run_on_tmpfs(tmp_path: Path) -> Callable[[str, str], Any]:
         return json.loads(done.stdout)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A real S3 on the loopback, one for all tests: each makes a bucket of its own."""
+    missing = missing_programs()
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed: infra/local/s3/README.md says how")
+    with S3Server() as server:
+        yield server

@@ -17,8 +17,8 @@ GATED_ONLY_WITH = {
 def broken_rules(c: "Config") -> list[str]:
     """Each line: key path, value found, what is allowed, what to do."""
     broken = []
-    if "://" in c.root:
-        broken.append(f"root: {c.root!r} is an object store; only folders of this machine work so far")
+    if "://" in c.root and not c.root.startswith(("s3://", "gs://")):
+        broken.append(f"root: {c.root!r}; use a folder of this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
     if c.model.resolution < c.data.size:
         broken.append(
             f"model.resolution: {c.model.resolution} is below data.size {c.data.size}: images are padded up to it, never cut; "

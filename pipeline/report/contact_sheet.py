@@ -16,8 +16,9 @@ from pipeline.data.canonical import DESCRIPTION, describe
 from pipeline.data.images import decode_png, encode_png
 from pipeline.data.pictures import image_grid
 from pipeline.errors import UserError
+from pipeline.folders import Folder
 from pipeline.report.records import occurring_classes
-from pipeline.sampling.manifest import MANIFEST, read_manifest
+from pipeline.sampling.manifest import MANIFEST, open_dataset
 from pipeline.sampling.readers import DamagedShardError, ShardReader
 
 UNLABELLED_ROWS = 10
@@ -86,7 +87,7 @@ def _images(pictures: _Pictures) -> Iterator[Image]:
 
 def _look_into(dataset: Path) -> _Pictures:
     if (dataset / MANIFEST).is_file():
-        return _synthetic(dataset, read_manifest(dataset))
+        return _synthetic(dataset, *open_dataset(dataset))
     if (dataset / DESCRIPTION).is_file():
         return _real(dataset, describe(dataset))
     raise UserError(
@@ -94,8 +95,8 @@ def _look_into(dataset: Path) -> _Pictures:
     )
 
 
-def _synthetic(dataset: Path, manifest: dict[str, Any]) -> _Pictures:
-    reader, classes = ShardReader(dataset, manifest), manifest["classes"]
+def _synthetic(dataset: Path, files: Folder, manifest: dict[str, Any]) -> _Pictures:
+    reader, classes = ShardReader(files, manifest), manifest["classes"]
     occurring = [classes.index(name) for name in occurring_classes(manifest)]
 
     def read(file: str) -> tuple[list[int] | None, list[bytes]]:

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from pipeline.data.images import image_schema, images_as_parquet
-from pipeline.sampling.minting import Records
+from pipeline.sampling.records import Records
 from pipeline.sampling.tar import archive, member
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.config.schema import Encoding, Sample
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
-from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget, shard_files
+from pipeline.folders import Bucket, Folder, LocalFolder, is_remote, write_document
+from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget, name_in_run, shard_files
 from pipeline.storage import link_or_copy, read_json, write_json
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+LOCATION = "location.json"  # in `data`, where the shards are in an object store
 
 Size = Annotated[int, Field(ge=1)]
 
@@ -107,6 +110,33 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
 
     What an audit wrote about another dataset in the same place is removed.
     """
+    assert isinstance(target.run, LocalFolder)
+    wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
+    with _replacing(out, manifest, wanted) as data:
+        for name in sorted(wanted):
+            link_or_copy(target.run.path / name_in_run(name), data / name)
+
+
+def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket, out: Path) -> Bucket:
+    """Puts the shards of a run in an object store into a prefix there that is named by the dataset's identity, its manifest last.
+
+    `out` holds the manifest, too, and in `data` nothing but the prefix's name. What is in the prefix is never changed.
+    """
+    assert isinstance(target.run, Bucket)
+    dataset = root / f"datasets/{manifest['name']}/{manifest['dataset_id'][:16]}"
+    with _replacing(out, manifest, {LOCATION}) as data:
+        if dataset.entry(MANIFEST) is None:
+            for shard in manifest["shards"]:
+                for file in shard_files(shard):
+                    dataset.copy_from(target.run, name_in_run(file["file"]), file["file"])
+            write_document(dataset, MANIFEST, manifest)
+        write_json(data / LOCATION, {"url": str(dataset)})
+    return dataset
+
+
+@contextmanager
+def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterator[Path]:
+    """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last."""
     require_ours(out)
     if _identity(out) != manifest["dataset_id"]:
         # They describe another dataset.
@@ -114,7 +144,6 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
         (out / "croissant.json").unlink(missing_ok=True)
         shutil.rmtree(out / "report", ignore_errors=True)
     (out / MANIFEST).unlink(missing_ok=True)
-    wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
     data = out / "data"
     if data.is_dir():
         for stale in sorted(data.iterdir()):
@@ -122,15 +151,16 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
                 shutil.rmtree(stale)
             elif stale.name not in wanted:
                 stale.unlink()
-    for name in sorted(wanted):
-        link_or_copy(target.shards / name, data / name)
+    yield data
     write_json(out / MANIFEST, manifest)
 
 
 def require_ours(out: Path) -> None:
     """Refuses a folder whose content no earlier publish can have made: publishing would delete it."""
     data = out / "data"
-    foreign = [path for path in data.glob("*") if path.is_dir() or not path.name.lstrip(".").startswith("train-")]
+    foreign = [
+        path for path in data.glob("*") if path.is_dir() or not path.name.lstrip(".").startswith(("train-", LOCATION))
+    ]
     audited = (out / "croissant.json").exists() or (out / "report" / "index.html").exists()
     if not (out / MANIFEST).is_file() and not audited:  # DVC removes manifest and data before it runs the stage
         foreign += [path for path in (out / "README.md", out / "report") if path.exists()]
@@ -193,11 +223,39 @@ def _identity(out: Path) -> str | None:
         return None
 
 
+def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
+    """Where a dataset's files are, and its manifest; `place` is a folder, or a prefix of an object store by its URL."""
+    if is_remote(place):
+        return Bucket(str(place)), _manifest_in(Bucket(str(place)))
+    folder = Path(place)
+    manifest = read_manifest(folder)
+    location = folder / "data" / LOCATION
+    if not location.is_file():
+        return LocalFolder(folder), manifest
+    where = read_json(location, "location of the shards")
+    if not (isinstance(where, dict) and isinstance(where.get("url"), str) and is_remote(where["url"])):
+        raise UserError(f"{location}: names no prefix of an object store. Run `python -m stages.sample` again.")
+    there = Bucket(where["url"])
+    if _manifest_in(there) != manifest:
+        raise UserError(f"{there}: its manifest is not that of {folder}. Run `python -m stages.sample` again.")
+    return there, manifest
+
+
 def read_manifest(dataset: Path) -> dict[str, Any]:
     """The manifest of the dataset in a folder."""
-    if not (dataset / MANIFEST).is_file():
-        raise UserError(f"No {MANIFEST} in {dataset}: not a finished dataset. Run `python -m stages.sample` again.")
-    manifest: dict[str, Any] = read_json(dataset / MANIFEST, "manifest")
+    return _manifest_in(LocalFolder(dataset))
+
+
+def _manifest_in(dataset: Folder) -> dict[str, Any]:
+    place = f"{dataset}/{MANIFEST}"
+    try:
+        manifest: dict[str, Any] = json.loads(dataset.read(MANIFEST))
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(
+            f"No {MANIFEST} in {dataset}: not a finished dataset. Run `python -m stages.sample` again."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"manifest {place} is damaged: {error}.") from None
     try:
         version = _Version.model_validate(manifest).format_version
         if version == FORMAT_VERSION:
@@ -205,7 +263,7 @@ def read_manifest(dataset: Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise UserError(f"{dataset / MANIFEST}: not a manifest: {key}: {first['msg']}.") from None
+        raise UserError(f"{place}: not a manifest: {key}: {first['msg']}.") from None
     if version != FORMAT_VERSION:
-        raise UserError(f"{dataset / MANIFEST}: format version {version}, this imagemint reads {FORMAT_VERSION}.")
+        raise UserError(f"{place}: format version {version}, this imagemint reads {FORMAT_VERSION}.")
     return manifest

@@ -1,7 +1,7 @@
 """Minting the records of a shard: the algorithm, apart from files and workers."""
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,7 @@ from pipeline.sampling.choosing import choose_attempts
 from pipeline.sampling.drawing import MintSettings, draw_batch
 from pipeline.sampling.filters import Filter
 from pipeline.sampling.plan import ShardPlan
-
-
-@dataclass(frozen=True)
-class Records:
-    """`images: uint8 [N, H, W, C]`, `labels, indices, attempts: int64 [N]`, `logits: float32 [N]`.
-
-    `labels` is None where the pair is unconditional: nothing was asked for, so nothing is known. `attempts` says which
-    candidate of each record passed the filters; None where there are none, and the first is taken.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64] | None
-    indices: NDArray[np.int64]
-    logits: NDArray[np.float32]  # calibrated: estimates of log p_data / p_model
-    attempts: NDArray[np.int64] | None = None
-
-
-@dataclass(frozen=True)
-class MintedShard:
-    """The records of a shard, and how many candidates each filter refused on the way to them, by its kind."""
-
-    records: Records
-    refused: dict[str, int]
+from pipeline.sampling.records import MintedShard, Records
 
 
 def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan, filters: Sequence[Filter] = ()) -> MintedShard:
@@ -43,6 +21,7 @@ def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan, filters: Se
     Every batch of records is whole and aligned to the shard, also where the shard ends within it: a batch of another size
     would give other last bits, and a partial shard could not be completed later.
     """
+    started = time.monotonic()
     batches, refused = [], []
     for first in range(plan.first_index, plan.first_index + plan.rows, settings.batch_size):
         attempts = None
@@ -58,7 +37,8 @@ def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan, filters: Se
         attempts=_joined([batch.attempts for batch in batches], plan.rows) if filters else None,
     )
     counts = np.concatenate(refused, axis=1)[:, : plan.rows].sum(axis=1).tolist() if filters else []
-    return MintedShard(records, {each.kind: count for each, count in zip(filters, counts, strict=True)})
+    refusals = {each.kind: count for each, count in zip(filters, counts, strict=True)}
+    return MintedShard(records, refusals, time.monotonic() - started)
 
 
 def mint_batch(

@@ -1,9 +1,9 @@
-"""The one file that binds sampling to Ray Data: a pool of actors, each making whole shards."""
+"""The one file that binds sampling to Ray Data: generator actors, and tasks that encode and write what they make."""
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import ray
@@ -14,41 +14,43 @@ from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
 from pipeline.sampling.filters import Filter
+from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
-from pipeline.sampling.shards import ShardTarget, make_shard
+from pipeline.sampling.shards import Row, ShardTarget, plan_of, write_row
 
 NO_PROGRESS_TIMEOUT_S = 900
+# Without GPUs a generator has a CPU nearly to itself, and the same CPU's writer what is left: however far the pool grows,
+# each CPU bears one of both. A pool of actors that takes every CPU leaves none for the tasks after it, and hangs.
+GENERATOR_CPUS = 0.999
+WRITER_CPUS = 0.001
 
 
-class ShardMaker:
-    """An actor that holds the model and makes the shards it is handed."""
+class ShardMinter:
+    """An actor that holds the model and mints the records of the shards it is handed."""
 
-    def __init__(
-        self, model: Path, settings: MintSettings, filters: Sequence[Filter], target: ShardTarget, use_gpu: bool
-    ) -> None:
+    def __init__(self, model: Path, settings: MintSettings, filters: Sequence[Filter], use_gpu: bool) -> None:
         keep_freed_memory()
         self.pair = load_pair(model)
         self.settings = settings
         self.filters = filters
-        self.target = target
         self.message = ""  # once set, the shards that are left are passed over
         if use_gpu:
             self.pair.generator.cuda()
             self.pair.discriminator.cuda()
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Makes one shard; returns its number, and a message for the user where one is due.
+    def __call__(self, row: Row) -> Row:
+        """The records of one shard beside its plan, or a message for the user where one is due.
 
         It is returned, not raised: Ray Data would report it with a page of its own stack.
         """
-        plan = ShardPlan(*(int(batch[name][0]) for name in ("shard", "first_index", "rows")))
-        try:
-            if not self.message:
+        if not self.message:
+            try:
                 with reproducible_numerics():
-                    make_shard(self.pair, self.settings, self.filters, self.target, plan)
-        except UserError as error:
-            self.message = str(error)
-        return {"shard": np.array([plan.shard]), "message": np.array([self.message])}
+                    minted = mint(self.pair, self.settings, plan_of(row), self.filters)
+                return {**row, **minted.columns(), "message": np.array([""])}
+            except UserError as error:
+                self.message = str(error)
+        return {**row, "message": np.array([self.message])}
 
 
 def make_shards(
@@ -59,35 +61,36 @@ def make_shards(
     plans: Sequence[ShardPlan],
     *,
     workers: int,
-    cpus: int,
+    grow: bool,
     use_gpu: bool,
     on_shard: Callable[[int], None],
 ) -> None:
     """Makes the shards of `plans`, in any order; `on_shard` is told each number once it is committed.
 
-    Execution is at-least-once; a shard that is made twice is the same bytes twice.
+    Execution is at-least-once; a shard that is made twice is the same bytes twice. With `grow` the pool takes more than
+    `workers` actors as soon as the cluster has room for them.
     """
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = min(workers, len(plans))
-    # A pool that takes every CPU leaves none for the rest of the pipeline, and hangs.
-    cpu_share = min(1.0, max(cpus - 1, 0.5) / workers)
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
-    made = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-        ShardMaker,
-        batch_size=1,
-        compute=ActorPoolStrategy(size=workers),
-        fn_constructor_kwargs={
-            "model": model,
-            "settings": settings,
-            "filters": filters,
-            "target": target,
-            "use_gpu": use_gpu,
-        },
-        num_cpus=None if use_gpu else cpu_share,
-        num_gpus=1 if use_gpu else None,
+    made = (
+        ray.data.from_items(items, override_num_blocks=len(items))
+        .map_batches(
+            ShardMinter,
+            batch_size=1,
+            compute=ActorPoolStrategy(min_size=workers, max_size=len(plans) if grow else workers),
+            fn_constructor_kwargs={"model": model, "settings": settings, "filters": filters, "use_gpu": use_gpu},
+            num_cpus=None if use_gpu else GENERATOR_CPUS,
+            num_gpus=1 if use_gpu else None,
+        )
+        .map_batches(
+            partial(write_row, encoding=settings.encoding, target=target),
+            batch_size=1,
+            num_cpus=1 if use_gpu else WRITER_CPUS,
+        )
     )
     messages = []
     for row in made.iter_rows():

@@ -1,10 +1,10 @@
 """Reading shards back, in either format: the counterpart of `formats`."""
 
+import io
 import json
 import re
 import tarfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.data.images import image_schema
+from pipeline.folders import Folder
 from pipeline.sampling.encodings import encoding_named
 from pipeline.sampling.formats import about_record, extra_columns
 
@@ -43,7 +44,7 @@ class StoredRecords:
 class ShardReader:
     """Reads the shards of the dataset in a folder that a manifest describes; a `DamagedShardError` says what is wrong."""
 
-    def __init__(self, dataset: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, dataset: Folder, manifest: dict[str, Any]) -> None:
         self._dataset = dataset
         self._classes: list[str] = manifest["classes"]
         self._image = manifest["image"]
@@ -52,11 +53,14 @@ class ShardReader:
 
     def read(self, file: str) -> StoredRecords:
         """The records of `file`, as the manifest names it."""
-        path = self._dataset / file
-        if not path.is_file():
-            raise DamagedShardError("missing")
         try:
-            stored = self._read_parquet(path) if path.suffix == ".parquet" else self._read_tar(path)
+            content = self._dataset.read(file)
+        except FileNotFoundError:
+            raise DamagedShardError("missing") from None
+        except OSError as error:
+            raise DamagedShardError(error.strerror or str(error)) from None
+        try:
+            stored = self._read_parquet(content) if file.endswith(".parquet") else self._read_tar(content)
             if stored.attempts is not None and (stored.attempts < 0).any():
                 raise ValueError("an attempt is below 0")
             return stored
@@ -82,9 +86,9 @@ class ShardReader:
             )
         return np.stack(decoded) if decoded else np.empty((0, *expected), np.uint8)
 
-    def _read_parquet(self, path: Path) -> StoredRecords:
-        _require_plain(pq.read_metadata(path), path.stat().st_size)
-        table = pq.read_table(path)
+    def _read_parquet(self, content: bytes) -> StoredRecords:
+        _require_plain(pq.read_metadata(pa.BufferReader(content)), len(content))
+        table = pq.read_table(pa.BufferReader(content))
         if not table.schema.equals(image_schema(self._classes, extra_columns(self._filters)), check_metadata=True):
             raise ValueError("its schema is not that of the dataset format")
         images = table["image"].combine_chunks().field("bytes")
@@ -94,10 +98,10 @@ class ShardReader:
         attempts = table["attempt"].to_numpy() if self._filters else None
         return StoredRecords(images.to_pylist(), labels, table["index"].to_numpy(), table["logit"].to_numpy(), attempts)
 
-    def _read_tar(self, path: Path) -> StoredRecords:
+    def _read_tar(self, content: bytes) -> StoredRecords:
         samples: dict[int, dict[str, bytes]] = {}
         endings = {".json", self._encoding.ending, *([".cls"] if self._classes else [])}
-        with tarfile.open(path, "r:") as tar:  # never compressed
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:  # never compressed
             for member in tar:
                 key, dot, ending = member.name.partition(".")
                 # A sparse file would unpack to more than it is.

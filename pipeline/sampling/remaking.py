@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import Sample
 from pipeline.errors import UserError
+from pipeline.folders import Folder
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
@@ -103,7 +103,7 @@ def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence
     return records, stored.attempts
 
 
-def shard_of(dataset: Path, manifest: dict[str, Any], index: int) -> dict[str, Any]:
+def shard_of(dataset: Folder, manifest: dict[str, Any], index: int) -> dict[str, Any]:
     """The shard that holds record `index`."""
     if not 0 <= index < manifest["count"]:
         raise UserError(f"record {index}: {dataset} has the records 0 to {manifest['count'] - 1}.")

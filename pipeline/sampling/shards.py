@@ -1,26 +1,26 @@
-"""Making shards: mint, encode, write, commit. What has a valid commit is never made again."""
+"""Writing shards: encode, write, commit. What has a valid commit is never made again."""
 
 import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.models.weights import TrainedPair
-from pipeline.sampling.drawing import MintSettings
-from pipeline.sampling.filters import Filter
+from pipeline.cpu import keep_freed_memory
+from pipeline.errors import UserError
+from pipeline.folders import Folder, write_document
+from pipeline.sampling.encodings import Encoding
 from pipeline.sampling.formats import FORMATS
-from pipeline.sampling.minting import MintedShard, mint
 from pipeline.sampling.plan import ShardPlan
-from pipeline.storage import file_sha256, write_atomically, write_json
+from pipeline.sampling.records import MintedShard
 
 Commit = dict[str, Any]
+Row = dict[str, Any]  # name -> array of one element
 
 
 class _File(BaseModel):
@@ -48,50 +48,43 @@ class ShardRecord(_File):
 class ShardTarget:
     """Where shards go and what they are called by."""
 
-    run: Path
+    run: Folder
     fingerprint: str
     formats: tuple[str, ...]
     classes: tuple[str, ...]  # none: the records have no labels
 
-    @property
-    def shards(self) -> Path:
-        return self.run / "shards"
 
-    def commit_path(self, shard: int) -> Path:
-        return self.run / "commits" / f"{shard:06d}.json"
+def commit_name(shard: int) -> str:
+    """A commit record's name within the run."""
+    return f"commits/{shard:06d}.json"
+
+
+def name_in_run(file: str) -> str:
+    """A shard's name within the run, by its name within the dataset."""
+    return f"shards/{file.removeprefix('data/')}"
 
 
 def render_shard(
-    pair: TrainedPair,
-    settings: MintSettings,
-    filters: Sequence[Filter],
-    formats: Sequence[str],
-    classes: Sequence[str],
-    plan: ShardPlan,
-) -> tuple[MintedShard, dict[str, bytes | memoryview]]:
-    """What is in a shard, and the content of its file in each format, in the order of `FORMATS`."""
-    minted = mint(pair, settings, plan, filters)
-    records, encoding = minted.records, settings.encoding
-    encoded = [encoding.encode(image) for image in records.images]
-    contents = {
-        kind: render(records, encoded, classes, encoding.ending)
+    minted: MintedShard, encoding: Encoding, formats: Sequence[str], classes: Sequence[str]
+) -> dict[str, bytes | memoryview]:
+    """The content of a shard's file in each format, in the order of `FORMATS`."""
+    encoded = [encoding.encode(image) for image in minted.records.images]
+    return {
+        kind: render(minted.records, encoded, classes, encoding.ending)
         for kind, (_, render) in FORMATS.items()
         if kind in formats
     }
-    return minted, contents
 
 
-def make_shard(
-    pair: TrainedPair, settings: MintSettings, filters: Sequence[Filter], target: ShardTarget, plan: ShardPlan
-) -> Commit:
-    """Makes one shard in each format and commits it; the commit record is written last."""
+def write_shard(minted: MintedShard, encoding: Encoding, target: ShardTarget, plan: ShardPlan) -> Commit:
+    """Writes one shard in each format and commits it, the commit record last."""
     started = time.monotonic()
-    minted, contents = render_shard(pair, settings, filters, target.formats, target.classes, plan)
     files = []
-    for kind, content in contents.items():
+    for kind, content in render_shard(minted, encoding, target.formats, target.classes).items():
         name = f"{plan.name}{FORMATS[kind][0]}"
-        write_atomically(target.shards / name, content)
-        files.append({"file": f"data/{name}", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
+        file = f"data/{name}"
+        target.run.write(name_in_run(file), content)
+        files.append({"file": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
     commit = {
         "shard": plan.shard,
         "first_index": plan.first_index,
@@ -102,10 +95,30 @@ def make_shard(
         "also": files[1:],
         "labels": label_counts(minted.records.labels, target.classes),
         "fingerprint": target.fingerprint,
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": round(minted.seconds + time.monotonic() - started, 3),
     }
-    write_json(target.commit_path(plan.shard), commit)
+    write_document(target.run, commit_name(plan.shard), commit)
     return commit
+
+
+def write_row(row: Row, encoding: Encoding, target: ShardTarget) -> Row:
+    """As `write_shard`, of a plan's numbers and a minted shard's columns, unless they bear a message; passes number and message on.
+
+    A message is returned, not raised, as the one who asked is in another process.
+    """
+    keep_freed_memory()
+    message = str(row["message"][0])
+    if not message:
+        try:
+            write_shard(MintedShard.of_columns(row), encoding, target, plan_of(row))
+        except UserError as error:
+            message = str(error)
+    return {"shard": row["shard"], "message": np.array([message])}
+
+
+def plan_of(row: Row) -> ShardPlan:
+    """The plan whose numbers a row has."""
+    return ShardPlan(*(int(row[field.name][0]) for field in fields(ShardPlan)))
 
 
 def label_counts(labels: NDArray[np.int64] | None, classes: Sequence[str]) -> dict[str, int]:
@@ -119,7 +132,7 @@ def committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> dict[int, Comm
     """The valid commits among those of `plans`, by shard."""
     found = {}
     for plan in plans:
-        commit = read_commit(target.commit_path(plan.shard))
+        commit = read_commit(target, plan.shard)
         if is_commit_of(commit, target, plan) and _files_are_whole(commit, target):
             found[plan.shard] = commit
     return found
@@ -130,10 +143,10 @@ def shard_files(commit: Commit) -> list[dict[str, Any]]:
     return [{key: commit[key] for key in ("file", "bytes", "sha256")}, *commit["also"]]
 
 
-def read_commit(path: Path) -> Commit | None:
-    """The commit record in a file, None where there is none that can be read."""
+def read_commit(target: ShardTarget, shard: int) -> Commit | None:
+    """A shard's commit record, None where there is none that can be read."""
     try:
-        commit: Commit = json.loads(path.read_text(encoding="utf-8"))
+        commit: Commit = json.loads(target.run.read(commit_name(shard)))
         ShardRecord.model_validate(commit)
     except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
         return None
@@ -150,8 +163,12 @@ def is_commit_of(commit: Commit | None, target: ShardTarget, plan: ShardPlan) ->
 
 
 def _files_are_whole(commit: Commit, target: ShardTarget) -> bool:
-    for file in shard_files(commit):
-        path = target.shards / Path(file["file"]).name
-        if not path.is_file() or path.stat().st_size != file["bytes"] or file_sha256(path) != file["sha256"]:
-            return False
-    return True
+    return all(_is_whole(target.run, file) for file in shard_files(commit))
+
+
+def _is_whole(run: Folder, file: dict[str, Any]) -> bool:
+    name = name_in_run(file["file"])
+    entry = run.entry(name)
+    return (
+        entry is not None and entry.size == file["bytes"] and (run.guards_content or run.sha256(name) == file["sha256"])
+    )

@@ -7,9 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.fingerprint import lock_of
+from pipeline.folders import Bucket, Folder, LocalFolder, is_remote, write_document
+from pipeline.lease import holder
 from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.shards import ShardTarget, is_commit_of, read_commit
-from pipeline.storage import write_json
+from pipeline.sampling.shards import ShardTarget, commit_name, is_commit_of, read_commit
 
 REQUEST = "request.json"
 
@@ -26,16 +27,16 @@ class Request(BaseModel):
     started: float  # seconds since the epoch
 
 
-def write_request(run: Path, request: Request) -> None:
+def write_request(run: Folder, request: Request) -> None:
     """Leaves word of what is being made."""
-    write_json(run / REQUEST, request.model_dump())
+    write_document(run, REQUEST, request.model_dump())
 
 
 @dataclass(frozen=True)
 class Status:
     """Of one run."""
 
-    run: Path
+    run: Folder
     request: Request
     shards: int
     done_shards: int
@@ -49,27 +50,34 @@ class Status:
         return None if not self.images_per_s else (self.request.count - self.done_rows) / self.images_per_s
 
 
-def statuses(root: Path, name: str) -> list[Status]:
+def statuses(root: str, name: str) -> list[Status]:
     """The sampling runs of a preset below `root`, the one started last first."""
-    requests = [(path.parent, _read_request(path)) for path in (root / "runs").glob(f"sample-*/{REQUEST}")]
+    runs: list[Folder]
+    if is_remote(root):
+        below = Bucket(root) / "runs"
+        runs = [below / run for run in below.folders() if run.startswith("sample-")]
+    else:
+        runs = [LocalFolder(path) for path in Path(root).glob("runs/sample-*") if path.is_dir()]
+    requests = [(run, _read_request(run)) for run in runs]
     found = [_status(run, request) for run, request in requests if request is not None and request.name == name]
     return sorted(found, key=lambda one: -one.request.started)
 
 
-def _read_request(path: Path) -> Request | None:
+def _read_request(run: Folder) -> Request | None:
     """What cannot be read, or was written by another version, is passed over."""
     try:
-        return Request.model_validate_json(path.read_bytes())
+        return Request.model_validate_json(run.read(REQUEST))
     except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
         return None
 
 
-def _status(run: Path, request: Request) -> Status:
+def _status(run: Folder, request: Request) -> Status:
     target = ShardTarget(run, request.fingerprint, formats=(), classes=())
     plans = plan_shards(request.count, request.shard_size)
-    done = [plan for plan in plans if is_commit_of(read_commit(target.commit_path(plan.shard)), target, plan)]
-    times = {plan: target.commit_path(plan.shard).stat().st_mtime for plan in done}
-    new = [plan for plan in done if times[plan] >= request.started]
+    done = [plan for plan in plans if is_commit_of(read_commit(target, plan.shard), target, plan)]
+    entries = {plan: run.entry(commit_name(plan.shard)) for plan in done}
+    times = {plan: entry.modified for plan, entry in entries.items() if entry is not None}
+    new = [plan for plan in times if times[plan] >= request.started]
     elapsed = max((times[plan] for plan in new), default=request.started) - request.started
     return Status(
         run=run,
@@ -78,8 +86,14 @@ def _status(run: Path, request: Request) -> Status:
         done_shards=len(done),
         done_rows=sum(plan.rows for plan in done),
         images_per_s=sum(plan.rows for plan in new) / elapsed if elapsed > 0 else None,
-        working=_is_locked(lock_of(run)),
+        working=_is_worked_on(run),
     )
+
+
+def _is_worked_on(run: Folder) -> bool:
+    if isinstance(run, LocalFolder):
+        return _is_locked(lock_of(run.path))
+    return isinstance(run, Bucket) and holder(run) is not None
 
 
 def _is_locked(lock: Path) -> bool:

@@ -1,21 +1,24 @@
 """Verifying a dataset against its manifest: every byte, every record, and a few records made again."""
 
+import os
 import random
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.folders import Folder
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import dataset_id
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.readers import DamagedShardError, Labels, ShardReader
 from pipeline.sampling.remaking import Remaker, stored_records, why_not_comparable
 from pipeline.sampling.shards import label_counts, shard_files
-from pipeline.storage import file_sha256
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Findings:
     regenerated: str = "not asked for"
 
 
-def verify_files(dataset: Path, manifest: dict[str, Any]) -> Findings:
+def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
     """Checks identity, completeness and digests; reads every byte and decodes nothing."""
     findings = Findings()
     problems, shards = findings.problems, manifest["shards"]
@@ -50,47 +53,78 @@ def verify_files(dataset: Path, manifest: dict[str, Any]) -> Findings:
     if [(shard["shard"], shard["first_index"], shard["rows"]) for shard in shards] != planned:
         problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest['count'] - 1} once each")
     listed = [file for shard in shards for file in shard_files(shard)]
-    for file in listed:
-        findings.files += 1
-        path = dataset / file["file"]
-        if not path.is_file():
-            problems.append(f"{file['file']}: missing")
-        elif path.stat().st_size != file["bytes"]:
-            problems.append(f"{file['file']}: {path.stat().st_size} bytes, the manifest says {file['bytes']}")
-        elif file_sha256(path) != file["sha256"]:
-            problems.append(f"{file['file']}: its SHA-256 differs from the manifest's")
-    present = {f"data/{path.name}" for path in (dataset / "data").glob("*")}
-    problems += [f"{extra}: not in the manifest" for extra in sorted(present - {file["file"] for file in listed})]
+    findings.files = len(listed)
+    # Digests and reading leave Python's lock.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
+        problems += [problem for problem in threads.map(partial(_damage, dataset), listed) if problem]
+    extra = sorted(set(dataset.names("data")) - {file["file"] for file in listed})
+    problems += [f"{name}: not in the manifest" for name in extra]
     return findings
 
 
-def read_shards(dataset: Path, manifest: dict[str, Any], findings: Findings) -> Iterator[Shard]:
-    """Reads every shard back, one at a time, decoding every image; what is wrong goes into `findings`, not on."""
+def _damage(dataset: Folder, file: dict[str, Any]) -> str:
+    """What is wrong with a file, by its size and digest; empty where nothing is."""
+    entry = dataset.entry(file["file"])
+    if entry is None:
+        return f"{file['file']}: missing"
+    if entry.size != file["bytes"]:
+        return f"{file['file']}: {entry.size} bytes, the manifest says {file['bytes']}"
+    if dataset.sha256(file["file"]) != file["sha256"]:
+        return f"{file['file']}: its SHA-256 differs from the manifest's"
+    return ""
+
+
+def read_shards(dataset: Folder, manifest: dict[str, Any], findings: Findings) -> Iterator[Shard]:
+    """Reads every shard back, decoding every image; what is wrong goes into `findings`, not on.
+
+    As many shards as there are processors are read at once, in order, and no more are held.
+    """
     reader = ShardReader(dataset, manifest)
-    for shard in manifest["shards"]:
-        first: Shard | None = None
-        for file in shard_files(shard):
-            try:
-                stored = reader.read(file["file"])
-                images = reader.decode(stored.contents)
-            except DamagedShardError as error:
-                findings.problems.append(f"{file['file']}: {error}")
-                continue
-            found = Shard(shard["first_index"], images, stored.labels, stored.indices)
-            findings.records += len(stored.indices)
-            mismatches = list(_mismatches(found, shard, manifest))
-            if first is not None and not np.array_equal(images, first.images):
-                mismatches.append(f"its images are not those of {shard['file']}")
-            if first is not None and not _same_labels(stored.labels, first.labels):
-                mismatches.append(f"its labels are not those of {shard['file']}")
-            findings.problems += [f"{file['file']}: {mismatch}" for mismatch in mismatches]
-            if file["file"] == shard["file"] and not mismatches:
-                first = found
-                yield found
+    at_once = os.cpu_count() or 1
+    with ThreadPoolExecutor(max_workers=at_once) as threads:
+        waiting: deque[Future[tuple[Shard | None, Findings]]] = deque()
+        for shard in manifest["shards"]:
+            waiting.append(threads.submit(_read_shard, reader, shard, manifest))
+            if len(waiting) == at_once:
+                yield from _taken(waiting.popleft(), findings)
+        while waiting:
+            yield from _taken(waiting.popleft(), findings)
+
+
+def _taken(read: "Future[tuple[Shard | None, Findings]]", findings: Findings) -> Iterator[Shard]:
+    shard, found = read.result()
+    findings.problems += found.problems
+    findings.records += found.records
+    if shard is not None:
+        yield shard
+
+
+def _read_shard(reader: ShardReader, shard: dict[str, Any], manifest: dict[str, Any]) -> tuple[Shard | None, Findings]:
+    """A shard whose first file is as it should be, and what is wrong with any of its files."""
+    findings = Findings()
+    first: Shard | None = None
+    for file in shard_files(shard):
+        try:
+            stored = reader.read(file["file"])
+            images = reader.decode(stored.contents)
+        except DamagedShardError as error:
+            findings.problems.append(f"{file['file']}: {error}")
+            continue
+        found = Shard(shard["first_index"], images, stored.labels, stored.indices)
+        findings.records += len(stored.indices)
+        mismatches = list(_mismatches(found, shard, manifest))
+        if first is not None and not np.array_equal(images, first.images):
+            mismatches.append(f"its images are not those of {shard['file']}")
+        if first is not None and not _same_labels(stored.labels, first.labels):
+            mismatches.append(f"its labels are not those of {shard['file']}")
+        findings.problems += [f"{file['file']}: {mismatch}" for mismatch in mismatches]
+        if file["file"] == shard["file"] and not mismatches:
+            first = found
+    return first, findings
 
 
 def verify_records(
-    dataset: Path, manifest: dict[str, Any], pair: TrainedPair, findings: Findings, count: int, seed: int = 0
+    dataset: Folder, manifest: dict[str, Any], pair: TrainedPair, findings: Findings, count: int, seed: int = 0
 ) -> None:
     """Makes `count` random records again from the model and compares the pixels with the stored ones."""
     obstacle = why_not_comparable(manifest, pair)

@@ -20,6 +20,7 @@ from pipeline.config import load_preset
 from pipeline.data.canonical import write_canonical
 from pipeline.data.images import encode_png
 from pipeline.data.sources import LabelledImages, RawSource
+from pipeline.folders import LocalFolder
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.precision import resolve_precision
@@ -28,7 +29,7 @@ from pipeline.models.weights import TrainedPair
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
-from pipeline.sampling.shards import ShardTarget, make_shard
+from pipeline.sampling.shards import ShardTarget, write_shard
 from tests.benchmarks.timing import ROUNDS, paired, rate
 from tests.benchmarks.training import training_figures
 
@@ -48,7 +49,11 @@ def sample_figures() -> dict[str, float | None]:
     plain_generator = build_generator(SPEC).to(memory_format=torch.contiguous_format).eval()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        target = ShardTarget(folder / "run", "0" * 64, ("webdataset",), CLASSES)
+        target = ShardTarget(LocalFolder(folder / "run"), "0" * 64, ("webdataset",), CLASSES)
+
+        def one_shard() -> None:
+            plan = ShardPlan(0, 0, RECORDS)
+            write_shard(mint(pair, settings, plan), settings.encoding, target, plan)
 
         @torch.no_grad()
         def plain() -> None:
@@ -64,9 +69,7 @@ def sample_figures() -> dict[str, float | None]:
                             {"__key__": f"{first + number:09d}", "cls": int(y[number]), "png": buffer.getvalue()}
                         )
 
-        ours, plain_rate, ratio = paired(
-            lambda: make_shard(pair, settings, (), target, ShardPlan(0, 0, RECORDS)), plain, RECORDS
-        )
+        ours, plain_rate, ratio = paired(one_shard, plain, RECORDS)
         records = mint(pair, settings, ShardPlan(0, 0, RECORDS)).records
         mint_rate = statistics.median(
             rate(lambda: mint(pair, settings, ShardPlan(0, 0, RECORDS)), RECORDS) for _ in range(ROUNDS)

@@ -11,6 +11,8 @@ from datasets import load_dataset
 from pipeline.sampling.manifest import read_manifest
 from tests.project import SMALL, Places, digests, run, succeed
 
+pytestmark = pytest.mark.slow
+
 FILTERS = "sample.filters=[{kind: density_ratio, acceptance: 0.5}, {kind: near_copy, share: 0.05}]"
 SETTINGS = (*SMALL, FILTERS, "sample.count=1300")
 

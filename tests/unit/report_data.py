@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.data.images import encode_png
 from pipeline.sampling.formats import FORMATS
-from pipeline.sampling.minting import Records
+from pipeline.sampling.records import Records
 from pipeline.storage import file_sha256, write_atomically
 from tests.unit.tiny import SAMPLE
 

@@ -16,6 +16,8 @@ FLOORS = [
     {"report"},
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster"},
+    {"lease"},
+    {"folders"},
     {"storage", "fingerprint", "config"},
     {"errors", "cpu"},
 ]

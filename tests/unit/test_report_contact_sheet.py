@@ -10,7 +10,7 @@ from pipeline.data.images import decode_png, encode_png
 from pipeline.errors import UserError
 from pipeline.report.contact_sheet import UNLABELLED_ROWS, contact_sheet
 from pipeline.sampling.formats import FORMATS
-from pipeline.sampling.minting import Records
+from pipeline.sampling.records import Records
 from pipeline.storage import write_atomically, write_json
 from tests.unit.tiny import SAMPLE
 

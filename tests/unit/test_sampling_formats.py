@@ -13,8 +13,9 @@ import webdataset
 from pipeline.data.images import decode_png, encode_png
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.formats import FORMATS, ShardFormat, as_parquet, as_webdataset
-from pipeline.sampling.minting import Records, mint
+from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
+from pipeline.sampling.records import Records
 from tests.unit.tiny import CLASSES, SETTINGS
 
 KINDS = pytest.mark.parametrize("render", [render for _, render in FORMATS.values()], ids=list(FORMATS))

@@ -76,7 +76,7 @@ def test_the_identity_follows_the_content(
 
 def test_the_identity_follows_the_fingerprint(minted: Minted, tiny_pair: TrainedPair) -> None:
     commits = list(committed(minted.target, minted.plans).values())
-    other = build_manifest(target_in(minted.target.run, fingerprint="e" * 64), commits, about(tiny_pair))
+    other = build_manifest(target_in(minted.target.run.path, fingerprint="e" * 64), commits, about(tiny_pair))
     assert other["dataset_id"] != minted.manifest["dataset_id"]
 
 
@@ -103,7 +103,7 @@ def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Mi
 
 
 def test_a_publication_that_fails_half_way_leaves_no_manifest(minted: Minted) -> None:
-    (minted.target.shards / "train-000002.parquet").unlink()
+    (minted.target.run.path / "shards" / "train-000002.parquet").unlink()
     with pytest.raises((OSError, UserError)):
         publish(minted.target, minted.manifest, minted.out)
     assert not (minted.out / MANIFEST).exists()

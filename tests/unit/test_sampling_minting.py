@@ -13,9 +13,10 @@ from pipeline.config.schema import Sample
 from pipeline.models.pair import to_network
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.drawing import MintSettings
-from pipeline.sampling.minting import Records, mint_batch
 from pipeline.sampling.minting import mint as mint_shard
+from pipeline.sampling.minting import mint_batch
 from pipeline.sampling.plan import ShardPlan, plan_shards
+from pipeline.sampling.records import Records
 from tests.unit.tiny import CALIBRATION, CLASSES, SAMPLE, SETTINGS, SHARD_SIZE, SPEC
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.folders import LocalFolder
 from pipeline.sampling.readers import DamagedShardError, ShardReader
 from tests.unit.tiny import SHARD_SIZE, Minted
 
@@ -20,13 +21,13 @@ FILES = pytest.mark.parametrize("ending", [".parquet", ".tar"])
 
 @FILES
 def test_records_are_read_in_order(minted: Minted, ending: str) -> None:
-    stored = ShardReader(minted.out, minted.manifest).read(f"data/train-000001{ending}")
+    stored = ShardReader(LocalFolder(minted.out), minted.manifest).read(f"data/train-000001{ending}")
     assert stored.indices.tolist() == list(range(12, 24))
     assert [stored.label(row) for row in range(SHARD_SIZE)] == [index % 3 for index in range(12, 24)]
 
 
 def test_both_formats_hold_the_same_images(minted: Minted) -> None:
-    reader = ShardReader(minted.out, minted.manifest)
+    reader = ShardReader(LocalFolder(minted.out), minted.manifest)
     first, second = (
         reader.decode(reader.read(f"data/train-000002{ending}").contents) for ending in (".parquet", ".tar")
     )
@@ -43,12 +44,12 @@ def test_a_damaged_file_is_an_error_that_says_why(minted: Minted, ending: str, d
     if damage != "missing":
         path.write_bytes({"empty": b"", "cut": whole[: len(whole) // 3 + 100], "noise": b"\x07" * 3000}[damage])
     with pytest.raises(DamagedShardError) as caught:
-        ShardReader(minted.out, minted.manifest).read(f"data/{path.name}")
+        ShardReader(LocalFolder(minted.out), minted.manifest).read(f"data/{path.name}")
     assert str(caught.value)
 
 
 def test_no_image_is_decoded_to_an_empty_array(minted: Minted) -> None:
-    assert ShardReader(minted.out, minted.manifest).decode([]).shape == (0, 6, 6, 1)
+    assert ShardReader(LocalFolder(minted.out), minted.manifest).decode([]).shape == (0, 6, 6, 1)
 
 
 # Hostile files -------------------------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ def refusal_of_tar(minted: Minted, change: Callable[[tarfile.TarInfo, bytes], tu
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     with pytest.raises(DamagedShardError) as caught:
-        ShardReader(minted.out, minted.manifest).read("data/train-000001.tar")
+        ShardReader(LocalFolder(minted.out), minted.manifest).read("data/train-000001.tar")
     return str(caught.value)
 
 
@@ -111,7 +112,7 @@ def test_a_sparse_member_is_refused_before_it_is_unpacked(minted: Minted, tmp_pa
     subprocess.run(["tar", "--sparse", "-C", tmp_path, "-cf", path, sparse.name], check=True)
     assert path.stat().st_size < 100_000
     with pytest.raises(DamagedShardError, match="unexpected member"):
-        ShardReader(minted.out, minted.manifest).read("data/train-000001.tar")
+        ShardReader(LocalFolder(minted.out), minted.manifest).read("data/train-000001.tar")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def rewritten(minted: Minted, change: Callable[[pa.Table], pa.Table], **options:
     path.unlink()
     pq.write_table(table, path, **{"compression": "none", "use_dictionary": False, **options})
     with pytest.raises(DamagedShardError) as caught:
-        ShardReader(minted.out, minted.manifest).read("data/train-000001.parquet")
+        ShardReader(LocalFolder(minted.out), minted.manifest).read("data/train-000001.parquet")
     return str(caught.value)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
+from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import read_manifest
 from pipeline.sampling.readers import DamagedShardError, ShardReader
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def test_every_record_is_made_again_as_it_is_stored(minted: Minted, tiny_pair: TrainedPair) -> None:
     manifest = read_manifest(minted.out)
-    reader, remaker = ShardReader(minted.out, manifest), Remaker(tiny_pair, manifest)
+    reader, remaker = ShardReader(LocalFolder(minted.out), manifest), Remaker(tiny_pair, manifest)
     for index in range(COUNT):
         stored = reader.read(f"data/train-{index // SHARD_SIZE:06d}.parquet")
         row = index % SHARD_SIZE
@@ -38,10 +39,10 @@ def test_filtered_records_are_made_again_without_their_filters(
     filters = [{"kind": "density_ratio", "acceptance": 0.4}]
     minted = mint_dataset(tmp_path, tiny_pair, formats=[kind], filters=filters)
     manifest = read_manifest(minted.out)
-    reader, remaker = ShardReader(minted.out, manifest), Remaker(tiny_pair, manifest)
+    reader, remaker = ShardReader(LocalFolder(minted.out), manifest), Remaker(tiny_pair, manifest)
     retried = 0
     for index in range(COUNT):
-        shard = shard_of(minted.out, manifest, index)
+        shard = shard_of(LocalFolder(minted.out), manifest, index)
         (record,), attempts = stored_records(reader, shard, [index])
         assert attempts is not None
         assert remaker.record(index, attempts).content == record.content
@@ -69,26 +70,26 @@ def test_what_keeps_records_from_being_compared_is_said(
 
 def stored(minted: Minted, index: int, manifest: dict[str, Any] | None = None) -> Record:
     manifest = manifest or minted.manifest
-    shard = shard_of(minted.out, manifest, index)
-    return stored_records(ShardReader(minted.out, manifest), shard, [index])[0][0]
+    shard = shard_of(LocalFolder(minted.out), manifest, index)
+    return stored_records(ShardReader(LocalFolder(minted.out), manifest), shard, [index])[0][0]
 
 
 def test_a_stored_record_is_found_and_is_what_the_model_makes(minted: Minted, tiny_pair: TrainedPair) -> None:
-    assert shard_of(minted.out, minted.manifest, 29)["file"] == "data/train-000002.parquet"
+    assert shard_of(LocalFolder(minted.out), minted.manifest, 29)["file"] == "data/train-000002.parquet"
     assert compare(29, stored(minted, 29), None, minted.manifest, tiny_pair) == "made again: the same bytes"
 
 
 @pytest.mark.parametrize("index", [-1, COUNT])
 def test_an_index_that_is_not_there_is_refused(minted: Minted, index: int) -> None:
     with pytest.raises(UserError, match=f"record {index}: .* 0 to {COUNT - 1}"):
-        shard_of(minted.out, minted.manifest, index)
+        shard_of(LocalFolder(minted.out), minted.manifest, index)
 
 
 def test_a_record_that_no_shard_has_is_refused(minted: Minted) -> None:
     manifest = copied(minted.manifest)
     del manifest["shards"][1]
     with pytest.raises(UserError, match="record 15: no shard"):
-        shard_of(minted.out, manifest, 15)
+        shard_of(LocalFolder(minted.out), manifest, 15)
 
 
 def test_a_shard_that_is_not_what_the_manifest_says_is_damaged(minted: Minted) -> None:

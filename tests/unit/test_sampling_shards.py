@@ -11,9 +11,9 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.plan import ShardPlan, plan_shards
-from pipeline.sampling.shards import Commit, ShardTarget, committed, make_shard, shard_files
+from pipeline.sampling.shards import Commit, ShardTarget, commit_name, committed, shard_files
 from pipeline.storage import file_sha256
-from tests.unit.tiny import SETTINGS, SHARD_SIZE, flip_bit, target_in
+from tests.unit.tiny import SETTINGS, SHARD_SIZE, flip_bit, make_shard, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,12 +40,12 @@ def test_a_commit_describes_each_file_parquet_first(target: ShardTarget) -> None
     files = shard_files(committed(target, PLANS)[1])
     assert [file["file"] for file in files] == ["data/train-000001.parquet", "data/train-000001.tar"]
     for file in files:
-        path = target.shards / Path(file["file"]).name
+        path = target.run.path / "shards" / Path(file["file"]).name
         assert (file["bytes"], file["sha256"]) == (path.stat().st_size, file_sha256(path))
 
 
 def edit_commit(target: ShardTarget, **changes: Any) -> None:
-    path = target.commit_path(1)
+    path = target.run.path / commit_name(1)
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
@@ -54,18 +54,18 @@ def truncate(path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[ShardTarget], Any]] = {
-    "no commit": lambda target: target.commit_path(1).unlink(),
-    "half a commit": lambda target: truncate(target.commit_path(1)),
+    "no commit": lambda target: (target.run.path / commit_name(1)).unlink(),
+    "half a commit": lambda target: truncate(target.run.path / commit_name(1)),
     "other rows": lambda target: edit_commit(target, rows=SHARD_SIZE - 1),
     "other records": lambda target: edit_commit(target, first_index=0),
     "other fingerprint": lambda target: edit_commit(target, fingerprint="e" * 64),
-    "missing file": lambda target: (target.shards / "train-000001.parquet").unlink(),
-    "missing second file": lambda target: (target.shards / "train-000001.tar").unlink(),
-    "truncated file": lambda target: truncate(target.shards / "train-000001.parquet"),
-    "truncated second file": lambda target: truncate(target.shards / "train-000001.tar"),
-    "flipped bit": lambda target: flip_bit(target.shards / "train-000001.parquet"),
-    "file of another shard": lambda target: (target.shards / "train-000000.tar").replace(
-        target.shards / "train-000001.tar"
+    "missing file": lambda target: (target.run.path / "shards" / "train-000001.parquet").unlink(),
+    "missing second file": lambda target: (target.run.path / "shards" / "train-000001.tar").unlink(),
+    "truncated file": lambda target: truncate(target.run.path / "shards" / "train-000001.parquet"),
+    "truncated second file": lambda target: truncate(target.run.path / "shards" / "train-000001.tar"),
+    "flipped bit": lambda target: flip_bit(target.run.path / "shards" / "train-000001.parquet"),
+    "file of another shard": lambda target: (target.run.path / "shards" / "train-000000.tar").replace(
+        target.run.path / "shards" / "train-000001.tar"
     ),
 }
 
@@ -83,12 +83,12 @@ def test_a_shard_whose_commit_does_not_hold_counts_as_not_made(
 
 @pytest.mark.parametrize("content", ["{}", "[]"])
 def test_a_commit_without_its_keys_counts_as_none(target: ShardTarget, content: str) -> None:
-    target.commit_path(1).write_text(content)
+    (target.run.path / commit_name(1)).write_text(content)
     assert sorted(committed(target, PLANS)) == [0]
 
 
 def test_damage_to_one_shard_leaves_the_others_committed(target: ShardTarget) -> None:
-    flip_bit(target.shards / "train-000001.parquet")
+    flip_bit(target.run.path / "shards" / "train-000001.parquet")
     assert sorted(committed(target, PLANS)) == [0]
 
 
@@ -98,7 +98,7 @@ def identity(commit: Commit) -> Commit:
 
 def test_a_shard_made_again_is_the_same_bytes(target: ShardTarget, tiny_pair: TrainedPair) -> None:
     before = committed(target, PLANS)[1]
-    flip_bit(target.shards / "train-000001.parquet")
+    flip_bit(target.run.path / "shards" / "train-000001.parquet")
     again = make_shard(tiny_pair, SETTINGS, (), target, PLANS[1])
     assert identity(again) == identity(before)
     assert sorted(committed(target, PLANS)) == [0, 1]
@@ -116,7 +116,7 @@ def test_a_partial_last_shard_is_completed_when_the_dataset_grows(target: ShardT
 
 def test_a_shard_that_could_not_be_written_is_not_committed(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     target = target_in(tmp_path / "run")
-    (target.shards / "train-000000.parquet").mkdir(parents=True)
+    (target.run.path / "shards" / "train-000000.parquet").mkdir(parents=True)
     with pytest.raises((OSError, UserError), match="directory"):
         make_shard(tiny_pair, SETTINGS, (), target, PLANS[0])
     assert committed(target, PLANS) == {}

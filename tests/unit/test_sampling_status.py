@@ -9,9 +9,9 @@ import pytest
 from pipeline.fingerprint import lock_of
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.shards import ShardTarget, make_shard
+from pipeline.sampling.shards import ShardTarget, commit_name
 from pipeline.sampling.status import Request, Status, statuses, write_request
-from tests.unit.tiny import SETTINGS, SHARD_SIZE, target_in
+from tests.unit.tiny import SETTINGS, SHARD_SIZE, make_shard, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,7 +31,7 @@ def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STA
 def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float) -> None:
     """Makes a shard, whose commit bears a time."""
     make_shard(pair, SETTINGS, (), target, plan_shards(30, SHARD_SIZE)[shard])
-    os.utime(target.commit_path(shard), (at, at))
+    os.utime((target.run.path / commit_name(shard)), (at, at))
 
 
 def only(root: Path) -> Status:
@@ -61,7 +61,7 @@ def test_a_damaged_commit_and_one_of_another_size_do_not_count(tmp_path: Path, t
     target = run_in(tmp_path, count=36)
     commit(target, tiny_pair, 1, at=STARTED)
     commit(target, tiny_pair, 2, at=STARTED)  # partial: the run was asked for fewer then
-    target.commit_path(0).write_text("{")
+    (target.run.path / commit_name(0)).write_text("{")
     assert only(tmp_path).done_shards == 1
 
 
@@ -76,14 +76,14 @@ def test_runs_of_this_preset_the_last_first(tmp_path: Path) -> None:
 def test_a_request_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
     target = run_in(tmp_path)
     run_in(tmp_path, digest="b")
-    (target.run / "request.json").write_text('{"name": "tiny"}')
+    (target.run.path / "request.json").write_text('{"name": "tiny"}')
     assert len(statuses(tmp_path, "tiny")) == 1
 
 
 def test_a_run_that_a_process_holds_is_being_worked_on(tmp_path: Path) -> None:
     target = run_in(tmp_path)
     assert not only(tmp_path).working
-    with lock_of(target.run).open("w") as lock:
+    with lock_of(target.run.path).open("w") as lock:
         assert not only(tmp_path).working
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert only(tmp_path).working

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import build_manifest, publish
 from pipeline.sampling.minting import mint
-from pipeline.sampling.shards import ShardTarget, committed, make_shard
+from pipeline.sampling.shards import ShardTarget, committed
 from pipeline.sampling.verify import Findings, read_shards, verify_files
 from tests.unit.tiny import (
     COUNT,
@@ -20,6 +21,7 @@ from tests.unit.tiny import (
     Minted,
     about,
     flip_bit,
+    make_shard,
     mint_dataset,
     target_in,
 )
@@ -39,7 +41,7 @@ def test_a_clean_dataset_has_no_problem(tiny_pair: TrainedPair, tmp_path: Path, 
 
 
 def test_reading_back_gives_the_records_once_and_in_order(minted: Minted, tiny_pair: TrainedPair) -> None:
-    shards = list(read_shards(minted.out, minted.manifest, Findings()))
+    shards = list(read_shards(LocalFolder(minted.out), minted.manifest, Findings()))
     made = [mint(tiny_pair, SETTINGS, plan).records for plan in minted.plans]
     for found, expected in zip(shards, made, strict=True):
         np.testing.assert_array_equal(found.images, expected.images)
@@ -54,20 +56,20 @@ def test_reading_back_gives_the_records_once_and_in_order(minted: Minted, tiny_p
 @pytest.mark.parametrize("position", [0, 700, -1])
 def test_a_flipped_bit_is_found(minted: Minted, name: str, position: int) -> None:
     flip_bit(minted.out / "data" / name, position)
-    assert verify_files(minted.out, minted.manifest).problems == [
+    assert verify_files(LocalFolder(minted.out), minted.manifest).problems == [
         f"data/{name}: its SHA-256 differs from the manifest's"
     ]
 
 
 def test_a_missing_file_is_found(minted: Minted) -> None:
     (minted.out / "data" / "train-000001.tar").unlink()
-    assert verify_files(minted.out, minted.manifest).problems == ["data/train-000001.tar: missing"]
+    assert verify_files(LocalFolder(minted.out), minted.manifest).problems == ["data/train-000001.tar: missing"]
 
 
 @pytest.mark.parametrize("name", ["train-000003.parquet", ".hidden"])
 def test_an_extra_file_is_found(minted: Minted, name: str) -> None:
     (minted.out / "data" / name).write_bytes(b"extra")
-    assert verify_files(minted.out, minted.manifest).problems == [f"data/{name}: not in the manifest"]
+    assert verify_files(LocalFolder(minted.out), minted.manifest).problems == [f"data/{name}: not in the manifest"]
 
 
 def test_two_swapped_shards_are_both_found(minted: Minted) -> None:
@@ -97,7 +99,7 @@ def test_a_tar_cut_at_a_member_boundary_is_found(minted: Minted) -> None:
 
 
 def test_a_cut_tar_is_found_by_its_count_even_under_a_digest_of_its_own(minted: Minted, tiny_pair: TrainedPair) -> None:
-    drop_last_sample(minted.target.shards / "train-000001.tar")
+    drop_last_sample(minted.target.run.path / "shards" / "train-000001.tar")
     problems = verify(minted.out, recommitted(minted, tiny_pair)).problems
     assert "data/train-000001.tar: 11 records, the manifest says 12" in problems
 
@@ -130,13 +132,17 @@ def give_another_digest(manifest: dict[str, Any]) -> None:
 def test_an_edited_manifest_is_found(minted: Minted, edit: Callable[[dict[str, Any]], None]) -> None:
     manifest = copied(minted.manifest)
     edit(manifest)
-    assert any("the manifest was edited" in problem for problem in verify_files(minted.out, manifest).problems)
+    assert any(
+        "the manifest was edited" in problem for problem in verify_files(LocalFolder(minted.out), manifest).problems
+    )
 
 
 def test_shards_listed_in_another_order_are_found(minted: Minted) -> None:
     manifest = copied(minted.manifest)
     manifest["shards"].reverse()
-    assert any("do not cover the records" in problem for problem in verify_files(minted.out, manifest).problems)
+    assert any(
+        "do not cover the records" in problem for problem in verify_files(LocalFolder(minted.out), manifest).problems
+    )
 
 
 def test_a_shard_left_out_of_the_manifest_is_found(minted: Minted) -> None:
@@ -159,12 +165,12 @@ def test_shards_said_to_be_empty_are_found(minted: Minted) -> None:
     manifest = copied(minted.manifest)
     for shard in manifest["shards"]:
         shard["rows"] = 0
-    assert verify_files(minted.out, manifest).problems
+    assert verify_files(LocalFolder(minted.out), manifest).problems
 
 
 def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     grown, at_once = mint_dataset(tmp_path / "grown", tiny_pair, count=17), mint_dataset(tmp_path / "once", tiny_pair)
-    target: ShardTarget = target_in(grown.target.run, formats=grown.target.formats)
+    target: ShardTarget = target_in(grown.target.run.path, formats=grown.target.formats)
     for plan in at_once.plans:
         if plan.shard not in committed(target, [plan]):
             make_shard(tiny_pair, SETTINGS, (), target, plan)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.images import encode_png
+from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.minting import mint
@@ -37,7 +38,9 @@ def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], 
     records = mint(pair, SETTINGS, minted.plans[1]).records
     ending, render = FORMATS[kind]
     records, encoded = change((records, [encode_png(image) for image in records.images]))
-    write_atomically(minted.target.shards / f"train-000001{ending}", render(records, encoded, CLASSES, ".png"))
+    write_atomically(
+        minted.target.run.path / "shards" / f"train-000001{ending}", render(records, encoded, CLASSES, ".png")
+    )
     return recommitted(minted, pair)
 
 
@@ -81,7 +84,7 @@ def test_an_image_that_cannot_be_read_is_found(minted: Minted, tiny_pair: Traine
 
 
 def test_a_tar_with_a_strange_member_is_found(minted: Minted, tiny_pair: TrainedPair) -> None:
-    with tarfile.open(minted.target.shards / "train-000001.tar", "a") as tar:
+    with tarfile.open(minted.target.run.path / "shards" / "train-000001.tar", "a") as tar:
         tar.addfile(tarfile.TarInfo("notes.txt"), io.BytesIO())
     problems = verify(minted.out, recommitted(minted, tiny_pair)).problems
     assert problems == ["data/train-000001.tar: unexpected member 'notes.txt'"]
@@ -158,7 +161,9 @@ def test_a_clean_dataset_without_labels_has_no_problem(unlabelled: Minted, uncon
     assert findings.problems == []
     assert findings.records == 2 * COUNT
     assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
-    assert [shard.labels for shard in read_shards(unlabelled.out, unlabelled.manifest, Findings())] == [None] * 3
+    assert [shard.labels for shard in read_shards(LocalFolder(unlabelled.out), unlabelled.manifest, Findings())] == [
+        None
+    ] * 3
 
 
 @pytest.mark.parametrize("kind", list(FORMATS))
@@ -167,7 +172,7 @@ def test_labels_in_a_dataset_that_names_no_classes_are_found(
 ) -> None:
     records = replace(mint(unconditional_pair, SETTINGS, unlabelled.plans[1]).records, labels=np.zeros(12, np.int64))
     ending, render = FORMATS[kind]
-    path = unlabelled.target.shards / f"train-000001{ending}"
+    path = unlabelled.target.run.path / "shards" / f"train-000001{ending}"
     write_atomically(path, render(records, [encode_png(image) for image in records.images], CLASSES, ".png"))
     (problem,) = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair)).problems
     assert problem.startswith(f"data/train-000001{ending}: ")
@@ -187,7 +192,7 @@ def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found
     images = [image.copy() for image in records.images]
     images[4][2, 3] ^= 1
     for ending, render in FORMATS.values():
-        path = unlabelled.target.shards / f"train-000001{ending}"
+        path = unlabelled.target.run.path / "shards" / f"train-000001{ending}"
         write_atomically(path, render(records, [encode_png(image) for image in images], (), ".png"))
     problems = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair), unconditional_pair).problems
     assert problems == ["data/train-000001.parquet: record 16 is not what the model makes"]

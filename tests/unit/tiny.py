@@ -8,16 +8,19 @@ from typing import Any
 import torch
 
 from pipeline.config.schema import Sample
+from pipeline.folders import LocalFolder
 from pipeline.models.calibration import Calibration
 from pipeline.models.hardware import device_name
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
 from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.filters import Filter
 from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest, publish
+from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
-from pipeline.sampling.shards import ShardTarget, make_shard
+from pipeline.sampling.shards import Commit, ShardTarget, write_shard
 
 CLASSES = ("cat", "dog", "owl")
 SPEC = PairSpec(
@@ -59,11 +62,18 @@ def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
     save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), calibration, {"name": "tiny"})
 
 
+def make_shard(
+    pair: TrainedPair, settings: MintSettings, filters: Sequence[Filter], target: ShardTarget, plan: ShardPlan
+) -> Commit:
+    """Mints, writes and commits a shard, as the two halves of the pipeline do."""
+    return write_shard(mint(pair, settings, plan, filters), settings.encoding, target, plan)
+
+
 def target_in(
     run: Path, fingerprint: str = "f" * 64, formats: Sequence[str] = ("parquet",), classes: Sequence[str] = CLASSES
 ) -> ShardTarget:
     """Where a run's shards go."""
-    return ShardTarget(run, fingerprint, tuple(formats), tuple(classes))
+    return ShardTarget(LocalFolder(run), fingerprint, tuple(formats), tuple(classes))
 
 
 def label_names(pair: TrainedPair) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import build_manifest, publish
+from pipeline.sampling.shards import commit_name
 from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
 from pipeline.storage import file_sha256
 from tests.unit.tiny import (
@@ -18,11 +20,12 @@ from tests.unit.tiny import (
 
 def verify(dataset: Path, manifest: dict[str, Any], pair: TrainedPair | None = None) -> Findings:
     """All three looks, as the audit and `imagemint verify` take them."""
-    findings = verify_files(dataset, manifest)
-    for _ in read_shards(dataset, manifest, findings):
+    files = LocalFolder(dataset)
+    findings = verify_files(files, manifest)
+    for _ in read_shards(files, manifest, findings):
         pass
     if pair is not None:
-        verify_records(dataset, manifest, pair, findings, count=COUNT)
+        verify_records(files, manifest, pair, findings, count=COUNT)
     return findings
 
 
@@ -35,9 +38,9 @@ def recommitted(minted: Minted, pair: TrainedPair) -> dict[str, Any]:
     """A manifest that says of the run's files what they are now, as a careful forger would write it."""
     commits = []
     for plan in minted.plans:
-        commit = json.loads(minted.target.commit_path(plan.shard).read_text())
+        commit = json.loads((minted.target.run.path / commit_name(plan.shard)).read_text())
         for file in [commit, *commit["also"]]:
-            path = minted.target.shards / Path(file["file"]).name
+            path = minted.target.run.path / "shards" / Path(file["file"]).name
             file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
         commits.append(commit)
     manifest = build_manifest(minted.target, commits, about(pair))

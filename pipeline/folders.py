@@ -1,0 +1,258 @@
+"""Where files are kept that several processes make and read: a folder of this machine, or a prefix of an object store.
+
+Either way a file is whole or not there, and whoever reads a name gets the last content that was written to it whole.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError
+from obstore.store import GCSStore, S3Store, from_url
+
+from pipeline.errors import UserError
+from pipeline.storage import file_sha256, write_atomically
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+SCHEMES = ("s3://", "gs://")
+# A gateway that is started again within this time is waited for, with ever longer pauses.
+RETRY_FOR = timedelta(minutes=3)
+MOST_RETRIES = 30
+PATIENCE = timedelta(seconds=60)  # for an answer; a shard has to go through in it
+CONNECT = timedelta(seconds=5)
+
+
+def is_remote(place: str | Path) -> bool:
+    """Whether a place is in an object store."""
+    return str(place).startswith(SCHEMES)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a file without reading it; `modified` is in seconds since the epoch."""
+
+    size: int
+    modified: float
+
+
+class Folder(Protocol):
+    """A folder; names within it are relative and have forward slashes. It can be sent to other processes."""
+
+    @property
+    def guards_content(self) -> bool:
+        """Whether what is kept here stays as it was written, as object stores see to; reading a run back from one takes hours."""
+        ...
+
+    def __str__(self) -> str:
+        """As a user would name it."""
+        ...
+
+    def write(self, name: str, content: bytes | memoryview) -> None:
+        """Replaces a file, whole or not at all."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; FileNotFoundError where there is none."""
+        ...
+
+    def entry(self, name: str) -> Entry | None:
+        """What is known of a file, None where there is none."""
+        ...
+
+    def names(self, below: str) -> Sequence[str]:
+        """Names of all files below a folder of that name, in order."""
+        ...
+
+    def sha256(self, name: str) -> str:
+        """Digest of a file's content, hexadecimal; FileNotFoundError where there is none."""
+        ...
+
+
+def write_document(folder: Folder, name: str, value: Any) -> None:
+    """Replaces a file by `value` as indented JSON (NaN and infinities are refused)."""
+    folder.write(name, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    """A folder of this machine."""
+
+    path: Path
+    guards_content = False
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def write(self, name: str, content: bytes | memoryview) -> None:
+        """See `Folder`; a full disk is a UserError."""
+        write_atomically(self.path / name, content)
+
+    def read(self, name: str) -> bytes:
+        """See `Folder`."""
+        return (self.path / name).read_bytes()
+
+    def entry(self, name: str) -> Entry | None:
+        """See `Folder`; what is no plain file is none."""
+        path = self.path / name
+        if not path.is_file():
+            return None
+        found = path.stat()
+        return Entry(found.st_size, found.st_mtime)
+
+    def names(self, below: str) -> Sequence[str]:
+        """See `Folder`."""
+        files = (path for path in (self.path / below).rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.path).as_posix() for path in files)
+
+    def sha256(self, name: str) -> str:
+        """See `Folder`."""
+        return file_sha256(self.path / name)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A prefix of an object store, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.
+
+    Credentials and endpoint come from the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, ...).
+    A file is one PUT: nothing of it is visible before it is whole, and a writer that dies leaves nothing behind.
+    """
+
+    url: str
+    guards_content = True
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __truediv__(self, name: str) -> "Bucket":
+        return Bucket(f"{self.url.rstrip('/')}/{name}")
+
+    def write(self, name: str, content: bytes | memoryview) -> None:
+        """See `Folder`."""
+        with self._errors(writing=True):
+            obstore.put(self._store, name, bytes(content), use_multipart=False)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Writes a file that is not there yet; of many who try at once one succeeds."""
+        try:
+            with self._errors(writing=True):
+                obstore.put(self._store, name, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return self.read(name) == content  # an answer that was lost on its way makes us try twice
+        return True
+
+    def read(self, name: str) -> bytes:
+        """See `Folder`."""
+        with self._errors():
+            return bytes(obstore.get(self._store, name).bytes())
+
+    def entry(self, name: str) -> Entry | None:
+        """See `Folder`."""
+        try:
+            with self._errors():
+                found = obstore.head(self._store, name)
+        except FileNotFoundError:
+            return None
+        return Entry(found["size"], found["last_modified"].timestamp())
+
+    def names(self, below: str) -> Sequence[str]:
+        """See `Folder`."""
+        with self._errors():
+            return sorted(found["path"] for batch in obstore.list(self._store, below or None) for found in batch)
+
+    def sha256(self, name: str) -> str:
+        """See `Folder`."""
+        digest = hashlib.sha256()
+        with self._errors():
+            for part in obstore.get(self._store, name).stream():
+                digest.update(part)
+        return digest.hexdigest()
+
+    def folders(self) -> Sequence[str]:
+        """Names of the prefixes right below this one."""
+        with self._errors():
+            found = obstore.list_with_delimiter(self._store)["common_prefixes"]
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+
+    def copy_from(self, source: "Bucket", name: str, new_name: str) -> None:
+        """Copies a file of another prefix of the same bucket, within the store."""
+        ours, theirs = self._within_bucket, source._within_bucket
+        with self._errors(writing=True):
+            obstore.copy(self._whole_bucket, f"{theirs}{name}", f"{ours}{new_name}")
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Removes files; those that are not there are no error."""
+        with self._errors(writing=True):
+            for name in names:
+                try:
+                    obstore.delete(self._store, name)
+                except FileNotFoundError:
+                    continue
+
+    @cached_property
+    def _store(self) -> S3Store | GCSStore:
+        return _store(self.url)
+
+    @property
+    def _within_bucket(self) -> str:
+        _, _, prefix = self.url.split("://", 1)[1].partition("/")
+        return f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    @cached_property
+    def _whole_bucket(self) -> S3Store | GCSStore:
+        scheme, rest = self.url.split("://", 1)
+        return _store(f"{scheme}://{rest.partition('/')[0]}")
+
+    def __getstate__(self) -> dict[str, str]:
+        """Without the connection, which each process makes from its own environment."""
+        return {"url": self.url}
+
+    @contextmanager
+    def _errors(self, *, writing: bool = False) -> Iterator[None]:
+        """Turns what the store answers into a message; a missing file stays a FileNotFoundError, unless it was written."""
+        try:
+            yield
+        except AlreadyExistsError:
+            raise
+        except FileNotFoundError:
+            if writing:
+                raise UserError(f"{self.url}: there is no such bucket; make it, or name another.") from None
+            raise
+        except PermissionDeniedError as error:
+            raise UserError(
+                f"{self.url}: access refused ({_first_line(error)}). Check the credentials in the environment."
+            ) from None
+        except BaseError as error:
+            raise UserError(
+                f"{self.url}: {_first_line(error)}. Check the name, the endpoint and the network, then run the same command "
+                "again; what is finished is kept."
+            ) from None
+
+
+def _store(url: str) -> S3Store | GCSStore:
+    client: ClientConfig = {"timeout": PATIENCE, "connect_timeout": CONNECT}
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        client["allow_http"] = True  # asked for by name
+    retries: RetryConfig = {"max_retries": MOST_RETRIES, "retry_timeout": RETRY_FOR}
+    try:
+        store = from_url(url, client_options=client, retry_config=retries)
+    except BaseError as error:
+        raise UserError(
+            f"{url}: not a place in an object store ({_first_line(error)}); use s3://BUCKET/PREFIX."
+        ) from None
+    assert isinstance(store, S3Store | GCSStore)
+    return store
+
+
+def _first_line(error: Exception) -> str:
+    """What the store said, without the library's debugging output and the XML around it."""
+    return str(error).split("\n", 1)[0].split("<?xml", 1)[0].strip().rstrip(":.")

@@ -1,0 +1,47 @@
+"""Records on their way from the generator to a file: arrays, and nothing of torch, which writers need not load."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+REFUSED = "refused_"
+
+
+@dataclass(frozen=True)
+class Records:
+    """`images: uint8 [N, H, W, C]`, `labels, indices, attempts: int64 [N]`, `logits: float32 [N]`.
+
+    `labels` is None where the pair is unconditional: nothing was asked for, so nothing is known. `attempts` says which
+    candidate of each record passed the filters; None where there are none, and the first is taken.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    indices: NDArray[np.int64]
+    logits: NDArray[np.float32]  # calibrated: estimates of log p_data / p_model
+    attempts: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class MintedShard:
+    """The records of a shard, how many candidates each filter refused on the way to them, by its kind, and the time it took."""
+
+    records: Records
+    refused: dict[str, int]
+    seconds: float
+
+    def columns(self) -> dict[str, Any]:
+        """As one row of a table: arrays travel between processes without being copied. What is None stays away."""
+        arrays = {name: array[None] for name, array in vars(self.records).items() if array is not None}
+        counts = {f"{REFUSED}{kind}": np.array([count]) for kind, count in self.refused.items()}
+        return {**arrays, **counts, "seconds": np.array([self.seconds])}
+
+    @classmethod
+    def of_columns(cls, row: dict[str, Any]) -> "MintedShard":
+        """The counterpart of `columns`."""
+        labels, attempts = (row[name][0] if name in row else None for name in ("labels", "attempts"))
+        records = Records(row["images"][0], labels, row["indices"][0], row["logits"][0], attempts)
+        refused = {name.removeprefix(REFUSED): int(row[name][0]) for name in row if name.startswith(REFUSED)}
+        return cls(records, refused, float(row["seconds"][0]))
