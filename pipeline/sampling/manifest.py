@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote, write_document
 from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget, name_in_run, shard_files
+from pipeline.sampling.wids import WIDS, wids_index
 from pipeline.storage import link_or_copy, read_json, write_json
 
 FORMAT_VERSION = 1
@@ -112,9 +113,12 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
     """
     assert isinstance(target.run, LocalFolder)
     wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
+    index = wids_index(manifest)
     with _replacing(out, manifest, wanted) as data:
         for name in sorted(wanted):
             link_or_copy(target.run.path / name_in_run(name), data / name)
+        if index is not None:
+            write_json(out / WIDS, index)
 
 
 def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket, out: Path) -> Bucket:
@@ -129,6 +133,9 @@ def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket
             for shard in manifest["shards"]:
                 for file in shard_files(shard):
                     dataset.copy_from(target.run, name_in_run(file["file"]), file["file"])
+            index = wids_index(manifest)
+            if index is not None:
+                write_document(dataset, WIDS, index)
             write_document(dataset, MANIFEST, manifest)
         write_json(data / LOCATION, {"url": str(dataset)})
     return dataset
@@ -159,7 +166,9 @@ def require_ours(out: Path) -> None:
     """Refuses a folder whose content no earlier publish can have made: publishing would delete it."""
     data = out / "data"
     foreign = [
-        path for path in data.glob("*") if path.is_dir() or not path.name.lstrip(".").startswith(("train-", LOCATION))
+        path
+        for path in data.glob("*")
+        if path.is_dir() or not path.name.lstrip(".").startswith(("train-", LOCATION, Path(WIDS).name))
     ]
     audited = (out / "croissant.json").exists() or (out / "report" / "index.html").exists()
     if not (out / MANIFEST).is_file() and not audited:  # DVC removes manifest and data before it runs the stage

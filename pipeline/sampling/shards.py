@@ -29,6 +29,7 @@ class _File(BaseModel):
     file: Annotated[str, Field(pattern=r"^data/train-\d{6,}\.(parquet|tar)$")]
     bytes: Annotated[int, Field(ge=0)]
     sha256: str
+    md5: str | None = None  # of tars, for `pipeline.sampling.wids`
 
 
 class ShardRecord(_File):
@@ -84,7 +85,10 @@ def write_shard(minted: MintedShard, encoding: Encoding, target: ShardTarget, pl
         name = f"{plan.name}{FORMATS[kind][0]}"
         file = f"data/{name}"
         target.run.write(name_in_run(file), content)
-        files.append({"file": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
+        about = {"file": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        if kind == "webdataset":
+            about["md5"] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        files.append(about)
     commit = {
         "shard": plan.shard,
         "first_index": plan.first_index,

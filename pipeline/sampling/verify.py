@@ -1,5 +1,6 @@
 """Verifying a dataset against its manifest: every byte, every record, and a few records made again."""
 
+import json
 import os
 import random
 from collections import deque
@@ -19,6 +20,7 @@ from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.readers import DamagedShardError, Labels, ShardReader
 from pipeline.sampling.remaking import Remaker, stored_records, why_not_comparable
 from pipeline.sampling.shards import label_counts, shard_files
+from pipeline.sampling.wids import WIDS, wids_index
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,20 @@ def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
     # Digests and reading leave Python's lock.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
         problems += [problem for problem in threads.map(partial(_damage, dataset), listed) if problem]
-    extra = sorted(set(dataset.names("data")) - {file["file"] for file in listed})
+    index = wids_index(manifest)
+    extra = sorted(set(dataset.names("data")) - {file["file"] for file in listed} - ({WIDS} if index else set()))
+    if index is not None and not _holds(dataset, WIDS, index):
+        problems.append(f"{WIDS}: is not the index that follows from the manifest")
     problems += [f"{name}: not in the manifest" for name in extra]
     return findings
+
+
+def _holds(dataset: Folder, name: str, value: Any) -> bool:
+    """Whether a file is the JSON of `value`."""
+    try:
+        return bool(json.loads(dataset.read(name)) == value)
+    except (OSError, ValueError):
+        return False
 
 
 def _damage(dataset: Folder, file: dict[str, Any]) -> str:

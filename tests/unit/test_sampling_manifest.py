@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import MANIFEST, build_manifest, publish, read_manifest, require_same_records
 from pipeline.sampling.shards import committed
+from pipeline.sampling.wids import WIDS
 from pipeline.storage import file_sha256
 from tests.unit.tiny import COUNT, SAMPLE, Minted, about, flip_bit, mint_dataset, target_in
 
@@ -30,7 +31,7 @@ def test_a_published_dataset_is_its_manifest_and_the_files_it_lists(minted: Mint
     manifest = read_manifest(minted.out)
     assert manifest == minted.manifest
     assert manifest["count"] == COUNT == sum(shard["rows"] for shard in manifest["shards"])
-    assert names(minted) == [*SIX_FILES, MANIFEST]
+    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
     for shard in manifest["shards"]:
         for file in [shard, *shard["also"]]:
             assert file_sha256(minted.out / file["file"]) == file["sha256"]
@@ -86,12 +87,12 @@ def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None
     for stale in ("train-000000.tar", "train-000003.parquet", ".train-000001.tar.77.tmp"):
         (minted.out / "data" / stale).write_bytes(b"stale")
     publish(minted.target, minted.manifest, minted.out)
-    assert names(minted) == [*SIX_FILES, MANIFEST]
+    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
 
 
 def test_publishing_twice_is_publishing_once(minted: Minted) -> None:
     publish(minted.target, minted.manifest, minted.out)
-    assert names(minted) == [*SIX_FILES, MANIFEST]
+    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
 
 
 def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Minted) -> None:

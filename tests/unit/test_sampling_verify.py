@@ -178,3 +178,12 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
     publish(target, manifest, grown.out)
     assert manifest == at_once.manifest
     assert verify(grown.out, manifest, tiny_pair).problems == []
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.unlink(), lambda path: path.write_text("{}"), flip_bit], ids=["gone", "empty", "bit"]
+)
+def test_an_index_that_is_not_that_of_the_tars_is_found(minted: Minted, damage: Callable[[Path], None]) -> None:
+    damage(minted.out / "data" / "wids.json")
+    problems = verify_files(LocalFolder(minted.out), minted.manifest).problems
+    assert problems == ["data/wids.json: is not the index that follows from the manifest"]

@@ -1,0 +1,24 @@
+"""The index by which `wids` reads the records of tars in any order (format wids-shard-index-v1)."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+WIDS = "data/wids.json"
+
+
+def wids_index(manifest: dict[str, Any]) -> dict[str, Any] | None:
+    """The index of a dataset's tars, which follows from its manifest; None where there are none."""
+    tars = [
+        {
+            "url": PurePosixPath(file["file"]).name,
+            "md5sum": file["md5"],
+            "nsamples": shard["rows"],
+            "filesize": file["bytes"],
+        }
+        for shard in manifest["shards"]
+        for file in (shard, *shard["also"])
+        if file["file"].endswith(".tar")
+    ]
+    if not tars:
+        return None
+    return {"__kind__": "wids-shard-index-v1", "wids_version": 1, "name": manifest["name"], "shardlist": tars}
