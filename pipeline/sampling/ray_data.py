@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import ray
-from ray.data import ActorPoolStrategy, DataContext
+from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
@@ -89,6 +89,8 @@ def make_shards(
         .map_batches(
             partial(write_row, encoding=settings.encoding, target=target),
             batch_size=1,
+            # Without this bound, a writer for each shard that waits would start as soon as the generators' CPUs are free.
+            compute=TaskPoolStrategy(size=None if use_gpu else workers),
             num_cpus=1 if use_gpu else WRITER_CPUS,
         )
     )
