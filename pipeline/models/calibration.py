@@ -18,6 +18,13 @@ class Calibration:
     slopes: list[float]
     offsets: list[float]
 
+    def fits(self, classes: int) -> bool:
+        """Whether it is one for so many classes."""
+        return all(
+            isinstance(values, list) and len(values) == max(classes, 1) and all(isinstance(v, float) for v in values)
+            for values in (self.slopes, self.offsets)
+        )
+
     @classmethod
     def none(cls, classes: int) -> "Calibration":
         """Leaves logits as they are."""

@@ -66,6 +66,8 @@ def load_pair(folder: Path) -> TrainedPair:
         expected = {name: description["sha256"][name] for name in (GENERATOR, DISCRIMINATOR)}
         spec, calibration = PairSpec(**description["pair"]), Calibration(**description["calibration"])
         generator, discriminator = build_generator(spec), build_discriminator(spec)
+        if not calibration.fits(spec.classes):
+            raise ValueError("its calibration is not one for its classes")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(
             f"{folder / DESCRIPTION} is no model description ({error}): train or fetch the model again."

@@ -16,6 +16,7 @@ from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder
 from pipeline.evaluation import judge
 from pipeline.evaluation.judge import GRID_COLUMNS, ValidationJudge
+from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_generator, to_network
 from pipeline.models.spec import PairSpec
 from tests.unit.conftest import Labelled
@@ -188,3 +189,40 @@ def test_a_row_of_the_interpolation_goes_from_one_image_to_another_in_small_step
     steps = (rows[:, 1:] - rows[:, :-1]).norm(dim=2)
     assert (steps.amax(dim=1) < 0.6 * ends).all()
     assert (ends > 0).all()
+
+
+# Calibration ---------------------------------------------------------------------------------------------------------
+
+
+def calibrated(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, generator: nn.Module, spec: PairSpec = SPEC
+) -> tuple[Calibration, float]:
+    monkeypatch.setattr(judge, "CALIBRATED_IMAGES", 1000)
+    return judge_in(folders, spec).calibrate(generator, Verdict(lambda images: 100 * mean_brightness(images)))
+
+
+def test_of_images_like_the_reals_the_discriminator_says_next_to_nothing(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibration, told_apart = calibrated(folders, monkeypatch, Gallery(*held_out(folders)))
+    assert told_apart == pytest.approx(0.5, abs=0.1)
+    images, labels = held_out(folders)
+    logits = 100 * mean_brightness(to_network(images, SPEC.resolution))
+    assert calibration.log_ratios(logits, labels).abs().mean() < 0.4
+
+
+def test_of_darker_images_it_says_that_they_are_rarer_among_the_reals(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = held_out(folders)
+    calibration, told_apart = calibrated(folders, monkeypatch, Gallery(images // 2, labels))
+    assert told_apart > 0.9
+    for pixels, sign in ((images, 1), (images // 2, -1)):
+        ratios = calibration.log_ratios(100 * mean_brightness(to_network(pixels, SPEC.resolution)), labels)
+        assert (sign * ratios > 0).float().mean() > 0.8
+
+
+def test_an_unconditional_pair_gets_one_line(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = Gallery(*held_out(folders))
+    calibration, _ = calibrated(folders, monkeypatch, generator, replace(SPEC, classes=0))
+    assert len(calibration.slopes) == len(calibration.offsets) == 1

@@ -73,6 +73,31 @@ def test_weights_of_another_shape_are_refused(model: Path) -> None:
         load_pair(model)
 
 
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        {},
+        {"slopes": [1.0], "offsets": [0.0]},
+        {"slopes": [1.0] * 3, "offsets": ["0"] * 3},
+        {"slopes": 1.0, "offsets": 0.0},
+    ],
+    ids=str,
+)
+def test_a_calibration_of_other_classes_is_refused(model: Path, calibration: dict[str, object]) -> None:
+    description = json.loads((model / DESCRIPTION).read_text())
+    (model / DESCRIPTION).write_text(json.dumps({**description, "calibration": calibration}))
+    with pytest.raises(UserError, match="no model description"):
+        load_pair(model)
+
+
+def test_the_digest_follows_the_calibration(model: Path) -> None:
+    before = load_pair(model).digest
+    description = json.loads((model / DESCRIPTION).read_text())
+    description["calibration"]["offsets"][1] += 1
+    (model / DESCRIPTION).write_text(json.dumps(description))
+    assert load_pair(model).digest != before
+
+
 def test_a_cut_description_is_refused(model: Path) -> None:
     text = (model / DESCRIPTION).read_text()
     (model / DESCRIPTION).write_text(text[: len(text) // 2])
