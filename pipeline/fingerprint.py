@@ -22,6 +22,11 @@ def canonical_digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def six_digits(value: float) -> float:
+    """A fitted number as it goes into an identity: the last bits of a fit are no one's business."""
+    return float(f"{value:.6g}")
+
+
 def source_digest(*modules: str) -> str:
     """Digest of the Python source of packages or modules: code that determines the bytes of a result."""
     digest = hashlib.sha256()

@@ -14,6 +14,13 @@ from tests.project import ROOT, Places
 from tests.s3 import S3Server, missing_programs
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side (`make test`), all but the unit tests share one process, and with it what they make once."""
+    for item in items:
+        if ROOT / "tests" / "unit" not in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("commands"))
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Places:
     """Ingested, embedded and trained."""

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from pipeline.fingerprint import six_digits
 from pipeline.models.calibration import Calibration
 
 Logits = NDArray[np.float64]
@@ -38,12 +39,7 @@ def calibrate(
     if slope <= 0:
         return Calibration([0.0] * len(means), [0.0] * len(means)), 0.5
     lines = Calibration(
-        [_rounded(slope / spread) for spread in spreads],
-        [_rounded(offset - slope * mean / spread) for mean, spread in zip(means, spreads, strict=True)],
+        [six_digits(slope / spread) for spread in spreads],
+        [six_digits(offset - slope * mean / spread) for mean, spread in zip(means, spreads, strict=True)],
     )
     return lines, float(roc_auc_score(is_real, scaled))
-
-
-def _rounded(value: float) -> float:
-    """To six digits: the last bits of a fit are no one's business."""
-    return float(f"{value:.6g}")

@@ -17,6 +17,7 @@ from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
 from pipeline.errors import UserError
+from pipeline.fingerprint import six_digits
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.drawing import MintSettings, draw_batch, reproducible_numerics
 from pipeline.sampling.filters import DensityRatio, Filter, NearCopy
@@ -71,7 +72,7 @@ def _log_bound(log_ratios: NDArray[np.float64], acceptance: float) -> float:
         return float(np.exp(np.minimum(0, log_ratios - log_bound)).mean()) - acceptance
 
     # All pass at the least ratio; this far above the greatest, fewer than the share.
-    return _rounded(brentq(surplus, log_ratios.min(), log_ratios.max() - np.log(acceptance) + 1))
+    return six_digits(brentq(surplus, log_ratios.min(), log_ratios.max() - np.log(acceptance) + 1))
 
 
 def _near_copy(wanted: NearCopyFilter, pair: TrainedPair, embedder: Embedder, data: Path) -> NearCopy:
@@ -88,7 +89,7 @@ def _near_copy(wanted: NearCopyFilter, pair: TrainedPair, embedder: Embedder, da
     distances = nearest_distances(held_out, references)
     groups = [distances[labels == label] for label in range(pair.spec.classes)] or [distances]
     # A class that validation has no image of is measured by all.
-    allowed = [_rounded(float((group if len(group) else distances).quantile(wanted.share))) for group in groups]
+    allowed = [six_digits(float((group if len(group) else distances).quantile(wanted.share))) for group in groups]
     return NearCopy(embedder, references, allowed, digest)
 
 
@@ -101,8 +102,3 @@ def _features(embedder: Embedder, data: Path, split: str) -> tuple[Tensor, Tenso
         features.append(embedder.features(images))
         labels.append(of_class)
     return torch.cat(features), torch.cat(labels)
-
-
-def _rounded(value: float) -> float:
-    """To six digits: the last bits of a fit are no one's business."""
-    return float(f"{value:.6g}")

@@ -6,17 +6,44 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.project import Places, digests, environment, succeed
+from tests.project import ROOT, SMALL, Places, digests, environment, succeed
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A head node on the loopback with token authentication; gives the environment that leads to it."""
-    token = tmp_path_factory.mktemp("token") / "token"
+def start_node(temporary: Path, environment_: dict[str, str], *options: str) -> subprocess.Popen[str]:
+    """A Ray node on the loopback, as soon as it runs."""
+    node = subprocess.Popen(
+        [shutil.which("ray", path=environment()["PATH"]) or "ray", "start", "--block", "--node-ip-address=127.0.0.1",
+         *options],
+        env=environment(**{**environment_, "RAY_ADDRESS": ""}),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=temporary,
+    )  # fmt: skip
+    assert node.stdout is not None
+    said = []
+    for line in node.stdout:
+        said.append(line)
+        if "Ray runtime started" in line:
+            return node
+    pytest.fail("the node did not start:\n" + "".join(said))
+
+
+def end_node(node: subprocess.Popen[str]) -> None:
+    """At once: an orderly end would wait half a minute for work that nobody wants any more."""
+    processes = [psutil.Process(node.pid), *psutil.Process(node.pid).children(recursive=True)]
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    node.communicate()
+
+
+@contextmanager
+def cluster_of(cpus: int, token: Path) -> Iterator[tuple[dict[str, str], Path]]:
+    """A head node with token authentication; gives the environment that leads to it, and its temporary folder."""
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
     temporary = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # sockets want a short path
@@ -24,24 +51,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = {"RAY_ADDRESS": f"127.0.0.1:{port}", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-    head = subprocess.Popen(
-        [shutil.which("ray", path=environment()["PATH"]) or "ray", "start", "--head", "--block", f"--port={port}",
-         "--node-ip-address=127.0.0.1", "--num-cpus=2", "--include-dashboard=false", f"--temp-dir={temporary}"],
-        env=environment(**{**address, "RAY_ADDRESS": ""}),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert head.stdout is not None
-    said = []
-    for line in head.stdout:
-        said.append(line)
-        if "Ray runtime started" in line:
-            break
-    else:
-        pytest.fail("the head node did not start:\n" + "".join(said))
-    yield address
-    head.terminate()  # it ends the processes that it started
-    head.wait(timeout=60)
-    shutil.rmtree(temporary, ignore_errors=True)
+    options = ["--head", f"--port={port}", f"--num-cpus={cpus}", "--include-dashboard=false", f"--temp-dir={temporary}"]
+    head = start_node(temporary, address, *options)
+    try:
+        yield address, temporary
+    finally:
+        end_node(head)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment that leads to a cluster of two CPUs."""
+    with cluster_of(2, tmp_path_factory.mktemp("token") / "token") as (address, _):
+        yield address
 
 
 def test_sampling_on_a_running_cluster_gives_the_bytes_of_the_embedded_one(
@@ -55,3 +78,34 @@ def test_sampling_on_a_running_cluster_gives_the_bytes_of_the_embedded_one(
 
 def test_doctor_names_the_cluster(cluster: dict[str, str]) -> None:
     assert f"cluster at {cluster['RAY_ADDRESS']}" in succeed("imagemint", "doctor", **cluster)
+
+
+@pytest.mark.slow
+def test_the_pool_grows_with_the_cluster_and_the_bytes_do_not_change(sampled: Places, tmp_path: Path) -> None:
+    """One CPU at first, on which one generator works; a node that joins gets one, too."""
+    settings = (*SMALL, "sample.count=1000000", "sample.formats=[webdataset]")
+    there = Places(tmp_path / "there")
+    with cluster_of(1, tmp_path / "token") as (address, temporary):
+        command = there.command("sample", "--model", str(sampled.model), settings=settings)
+        driver = subprocess.Popen(command, env=environment(**address), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert driver.stdout is not None
+        for line in driver.stdout:
+            if "committed, 1 of" in line:
+                break
+        node = start_node(temporary, address, f"--address={address['RAY_ADDRESS']}", "--num-cpus=1")
+        try:
+            for _ in driver.stdout:  # a line a shard: the run is far longer than a generator takes to start
+                if any(each.name().startswith("ray::MapWorker") for each in psutil.Process(node.pid).children(True)):
+                    break
+            else:
+                pytest.fail("no generator on the node that joined")
+        finally:
+            driver.kill()
+            driver.communicate()
+            end_node(node)
+    # What both made is what one process makes.
+    made = digests(there.root / "runs")
+    shards = {Path(name).name: content for name, content in made.items() if name.endswith(".tar")}
+    assert len(shards) > 3
+    expected = digests(sampled.dataset / "data")
+    assert shards["train-000000.tar"] == expected["train-000000.tar"]
