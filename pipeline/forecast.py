@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.cluster import connect, sample_workers
 from pipeline.config import Config
+from pipeline.folders import is_remote
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
@@ -39,9 +40,7 @@ def forecast(config: Config, model: Path, data: Path) -> Iterator[str]:
         seconds, sizes = measure(pair, settings, filters, sample.formats, classes, rows)
     total = sum(sizes.values()) * sample.count
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
-    root = Path(config.root)
-    free = shutil.disk_usage(root).free if root.is_dir() else shutil.disk_usage(Path.cwd()).free
-    yield f"size       about {_bytes(total)}, bytes an image: {each}; {_bytes(free)} free under {root}"
+    yield f"size       about {_bytes(total)}, bytes an image: {each}; {_room(config.root)}"
     yield (
         f"time       about {_duration(sample.count * seconds / workers)} and the start of Ray; measured on {rows:,} images "
         f"here: {1 / seconds:,.0f} images/s a worker"
@@ -68,6 +67,13 @@ def measure(
         contents = render_shard(mint(pair, settings, plan, filters), settings.encoding, formats, classes)
         seconds = time.perf_counter() - started
     return seconds / rows, {name: len(content) / rows for name, content in contents.items()}
+
+
+def _room(root: str) -> str:
+    if is_remote(root):
+        return f"to be kept in {root}"
+    folder = Path(root) if Path(root).is_dir() else Path.cwd()
+    return f"{_bytes(shutil.disk_usage(folder).free)} free under {root}"
 
 
 def _bytes(count: float) -> str:
