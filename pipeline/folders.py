@@ -18,6 +18,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError
 from obstore.store import GCSStore, S3Store, from_url
 
+from pipeline.config.rules import OBJECT_STORE
 from pipeline.errors import UserError
 from pipeline.storage import file_sha256, write_atomically
 
@@ -239,6 +240,11 @@ class Bucket:
 
 
 def _store(url: str) -> S3Store | GCSStore:
+    if not OBJECT_STORE.fullmatch(url):
+        # Not repeated: it may hold a password.
+        raise UserError(
+            f"{url[:5]}...: not a place in an object store; use s3://BUCKET/PREFIX, of letters, digits and ._=-."
+        )
     client: ClientConfig = {"timeout": PATIENCE, "connect_timeout": CONNECT}
     if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         client["allow_http"] = True  # asked for by name

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from pydantic import BaseModel, ConfigDict
+
 from pipeline.errors import UserError
 from pipeline.folders import Bucket
 
@@ -36,7 +38,8 @@ def lease(
     def beat() -> None:
         while not stop.wait(heartbeat_s):
             with suppress(UserError):  # the next beat may get through
-                run.write(LEASE, _now(me))
+                if _owner(run) == me["owner"]:  # while this process slept, another may have taken it
+                    run.write(LEASE, _now(me))
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -46,17 +49,38 @@ def lease(
         stop.set()
         thread.join()
         with suppress(UserError):
-            run.remove([LEASE])
+            if _owner(run) == me["owner"]:
+                run.remove([LEASE])
 
 
 def holder(run: Bucket, free_after_s: float = FREE_AFTER_S) -> str | None:
     """Who works on a run, None where nobody does."""
-    try:
-        found = json.loads(run.read(LEASE))
-        silent = time.time() - found["beat"]
-        return f"{found['host']}, process {found['pid']}" if silent < free_after_s else None
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    found = _read(run)
+    if found is None or abs(time.time() - found.beat) >= free_after_s:
         return None
+    return f"{found.host}, process {found.pid}"
+
+
+class _Lease(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    owner: str
+    host: str
+    pid: int
+    beat: float  # seconds since the epoch, by its owner's clock
+
+
+def _read(run: Bucket) -> _Lease | None:
+    """The lease of a run; None where there is none, or rubbish."""
+    try:
+        return _Lease.model_validate_json(run.read(LEASE))
+    except (FileNotFoundError, ValueError):  # pydantic's ValidationError is a ValueError
+        return None
+
+
+def _owner(run: Bucket) -> str | None:
+    found = _read(run)
+    return None if found is None else found.owner
 
 
 def _take(run: Bucket, me: dict[str, object], what: str, free_after_s: float) -> None:
@@ -65,7 +89,7 @@ def _take(run: Bucket, me: dict[str, object], what: str, free_after_s: float) ->
     other = holder(run, free_after_s)
     if other is None:
         run.write(LEASE, _now(me))  # the owner died; of several who find that out at once, the last one stays
-        other = None if json.loads(run.read(LEASE))["owner"] == me["owner"] else holder(run, free_after_s)
+        other = None if _owner(run) == me["owner"] else holder(run, free_after_s)
     if other is not None:
         raise UserError(
             f"Another process is working on this {what} run ({run}): {other}. Wait for it, or end it first; it counts as "

@@ -122,6 +122,12 @@ def main(stage: str, about: str, default_out: str, work: Callable[[Command], Non
             if arguments.config is not None
             else load_preset(arguments.preset, arguments.set)
         )
+        for option in ("data", "model", "out"):
+            given = str(getattr(arguments, option) or "")
+            if given.startswith(("s3:/", "gs:/")):  # pathlib has made one slash of two
+                raise UserError(
+                    f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
+                )
         out = arguments.out or Path(default_out) / config.name
         metrics_beside_out = out if default_out == "metrics" else out / "metrics"
         command = Command(

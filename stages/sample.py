@@ -18,7 +18,7 @@ from pipeline.sampling.manifest import build_manifest, publish, publish_in_store
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
-from pipeline.sampling.status import REQUEST, Request, write_request
+from pipeline.sampling.status import Request, read_request, write_request
 from pipeline.storage import require_free_space
 from stages.command import Command, main
 
@@ -52,7 +52,7 @@ def sample(command: Command) -> None:
     config, pair = command.config, load_pair(command.model)
     settings = config.sample
     require_ours(command.out)
-    for folder in (command.out,) if is_remote(config.root) else (Path(config.root), command.out):
+    for folder in () if is_remote(config.root) else (Path(config.root), command.out):
         require_free_space(folder, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
     plans = plan_shards(settings.count, settings.shard_size)
     with connect() as resources:
@@ -79,7 +79,8 @@ def sample(command: Command) -> None:
             "filters": [each.about for each in filters],
         }
         run = command.place_of_run(fingerprint)
-        if not (command.fresh or run.entry(REQUEST)):  # which was begun already
+        begun = read_request(run)  # by the same command, which may have been told --fresh
+        if not command.fresh and (begun is None or begun.out != str(command.out.absolute())):
             require_same_records(command.out, fingerprint, about)
         with command.working_in(run, fingerprint):
             target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
@@ -87,6 +88,7 @@ def sample(command: Command) -> None:
                 run,
                 Request(
                     name=config.name,
+                    out=str(command.out.absolute()),
                     fingerprint=fingerprint,
                     count=settings.count,
                     shard_size=settings.shard_size,

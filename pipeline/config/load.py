@@ -17,6 +17,7 @@ CONF = Path("conf")
 ACTIVE = CONF / "active.yaml"
 ROOT_VARIABLE = "IMAGEMINT_ROOT"
 SOURCE_KINDS = ("idx", "digits")
+FILTER_KINDS = ("density_ratio", "near_copy")
 
 
 class _Loader(yaml.SafeLoader):
@@ -174,7 +175,8 @@ def _found(item: ErrorDetails) -> str:
 
 def _allowed(item: ErrorDetails) -> str:
     if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return "a section whose key kind is " + ", ".join(repr(tag) for tag in SOURCE_KINDS)
+        kinds = FILTER_KINDS if item["loc"][:2] == ("sample", "filters") else SOURCE_KINDS
+        return "a section whose key kind is " + ", ".join(repr(tag) for tag in kinds)
     if item["type"] in ("model_type", "model_attributes_type"):
         return f"a section with the keys {', '.join(_keys_at(item['loc']))}"
     if item["type"] in ("tuple_type", "list_type"):
@@ -190,6 +192,8 @@ def _allowed(item: ErrorDetails) -> str:
 
 
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
+    if location[:2] == ("sample", "filters"):
+        return position == 3 and location[3] in FILTER_KINDS
     return position == 2 and (
         (location[:2] == ("data", "source") and location[2] in SOURCE_KINDS)
         or location[:2] == ("sample", "labels")
@@ -205,7 +209,8 @@ def _keys_at(steps: tuple[int | str, ...]) -> list[str]:
         if fields:
             models = [model for field in fields for model in _models_in(field.annotation)]
         elif any("kind" in model.model_fields for model in models):  # the tag of a union
-            models = [model for model in models if step in get_args(model.model_fields["kind"].annotation)]
+            # Else the place in a list, all of whose sections may be of each kind.
+            models = [m for m in models if step in get_args(m.model_fields["kind"].annotation)] or models
         # Else the key of a dict, all of whose values are alike.
     return sorted({name for model in models for name in model.model_fields})
 

@@ -1,11 +1,14 @@
 """The rules that span several keys: each of them refuses in a second what would otherwise fail an hour later."""
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
 DEFAULT_JPEG_QUALITY = 95
+# Other characters would be decoded on the way to the store, or carry a password into a manifest.
+OBJECT_STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.\.?(/|$))[A-Za-z0-9._=-]+)*/?")
 
 # Some figures exist only where labels were asked for, one only where none were.
 GATED_ONLY_WITH = {
@@ -17,8 +20,11 @@ GATED_ONLY_WITH = {
 def broken_rules(c: "Config") -> list[str]:
     """Each line: key path, value found, what is allowed, what to do."""
     broken = []
-    if "://" in c.root and not c.root.startswith(("s3://", "gs://")):
-        broken.append(f"root: {c.root!r}; use a folder of this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX")
+    if "://" in c.root and not OBJECT_STORE.fullmatch(c.root):
+        broken.append(
+            f"root: {c.root!r}; use a folder of this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, of letters, digits and ._=- "
+            "(credentials stand in the environment)"
+        )
     if c.model.resolution < c.data.size:
         broken.append(
             f"model.resolution: {c.model.resolution} is below data.size {c.data.size}: images are padded up to it, never cut; "

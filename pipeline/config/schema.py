@@ -237,7 +237,7 @@ Labels = Annotated[
 
 
 class DensityRatioFilter(Section):
-    """Keeps images in proportion to how much more frequent they are among real ones (Azadi et al. 2019, arXiv:1810.06758)."""
+    """Keeps images in proportion to how much more frequent they are among real ones (after Azadi et al. 2019, arXiv:1810.06758)."""
 
     kind: Literal["density_ratio"]
     acceptance: Annotated[float, Field(ge=0.05, le=0.95)] = Field(
@@ -260,7 +260,9 @@ Filter = Annotated[DensityRatioFilter | NearCopyFilter, Field(discriminator="kin
 class Sample(Section):
     count: Count
     shard_size: Count = 10_000
-    batch_size: Count = Field(500, description="Images of one forward pass; batches are aligned to the shard.")
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(
+        500, description="Images of one forward pass; batches are aligned to the shard."
+    )
     formats: Annotated[list[Literal["parquet", "webdataset"]], Field(min_length=1)] = ["parquet"]
     encoding: Encoding = Field(
         "png",

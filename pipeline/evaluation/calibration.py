@@ -18,7 +18,7 @@ def calibrate(
     """`float [N], int64 [N]` of reals that the discriminator was not trained on, and of fakes.
 
     Each class is brought to its fakes' mean and spread, in which one line is fitted to all classes: one class alone may
-    have a handful of held-out reals. Returns also how surely the calibrated logit tells reals from fakes (the area under
+    have a handful of held-out reals. The reals of a class count as much as its fakes, however many there are. Returns also how surely the calibrated logit tells reals from fakes (the area under
     the ROC curve: 0.5 not at all, 1 always). A discriminator that tells them apart the wrong way round says nothing:
     slope 0.
     """
@@ -33,8 +33,10 @@ def calibrate(
         ]
     )
     is_real = np.repeat([1, 0], [len(real_logits), len(fake_logits)])
-    # Balanced: as many reals as fakes, so that the logit is the ratio of densities and nothing of counts.
-    fitted = LogisticRegression(class_weight="balanced").fit(scaled[:, None], is_real)
+    # As many reals as fakes of each class, so that the logit is the ratio of densities and nothing of counts.
+    fakes_of, reals_of = (np.bincount(labels, minlength=len(means)) for labels in (fake_labels, real_labels))
+    weights = np.concatenate([(fakes_of / np.maximum(reals_of, 1))[real_labels], np.ones(len(fake_labels))])
+    fitted = LogisticRegression().fit(scaled[:, None], is_real, sample_weight=weights)
     slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if slope <= 0:
         return Calibration([0.0] * len(means), [0.0] * len(means)), 0.5
@@ -42,4 +44,4 @@ def calibrate(
         [six_digits(slope / spread) for spread in spreads],
         [six_digits(offset - slope * mean / spread) for mean, spread in zip(means, spreads, strict=True)],
     )
-    return lines, float(roc_auc_score(is_real, scaled))
+    return lines, float(roc_auc_score(is_real, scaled, sample_weight=weights))

@@ -5,6 +5,7 @@ One that was trained with another loss, or against a generator that moved on, ha
 (Platt scaling: Platt 1999).
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,9 @@ class Calibration:
     def fits(self, classes: int) -> bool:
         """Whether it is one for so many classes."""
         return all(
-            isinstance(values, list) and len(values) == max(classes, 1) and all(isinstance(v, float) for v in values)
+            isinstance(values, list)
+            and len(values) == max(classes, 1)
+            and all(isinstance(v, float) and math.isfinite(v) for v in values)
             for values in (self.slopes, self.offsets)
         )
 

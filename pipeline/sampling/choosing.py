@@ -9,10 +9,7 @@ from pipeline.errors import UserError
 from pipeline.models.latents import chances
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.drawing import MintSettings, draw_candidates
-from pipeline.sampling.filters import Candidates, Filter, first_refusals
-
-# At the strictest acceptance that a config allows, 0.05, one record in five million finds none.
-ATTEMPTS = 300
+from pipeline.sampling.filters import ATTEMPTS, Candidates, Filter, first_refusals
 
 
 def choose_attempts(

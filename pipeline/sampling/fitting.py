@@ -23,7 +23,7 @@ from pipeline.sampling.drawing import MintSettings, draw_batch, reproducible_num
 from pipeline.sampling.filters import DensityRatio, Filter, NearCopy
 
 FITTED_IMAGES = 1_000  # generated of each label
-FIT_SEED = 2**32 - 2  # images of their own, whatever the dataset's seed
+FIT_SEED = 2**32  # above all seeds of datasets
 
 
 def fit_filters(
@@ -39,8 +39,13 @@ def fit_filters(
         data: folder of the canonical dataset, read only where a filter compares with training images.
 
     Raises:
-        UserError: the data are not those that the model was trained on.
+        UserError: the model or the data do not allow them.
     """
+    if wanted and pair.spec.minibatch_deviation:
+        raise UserError(
+            "sample.filters: the discriminator of this model judges images in groups (model.minibatch_deviation), and a record's group "
+            "would hold candidates that are not kept; use [] or a model that was trained without it."
+        )
     with reproducible_numerics():
         return [
             _density_ratio(each, pair, settings)
@@ -52,6 +57,11 @@ def fit_filters(
 
 def _density_ratio(wanted: DensityRatioFilter, pair: TrainedPair, settings: MintSettings) -> DensityRatio:
     """Of the images of each label that the generator makes, the wanted share passes."""
+    if min(pair.calibration.slopes) <= 0:
+        raise UserError(
+            "sample.filters: density_ratio goes by the discriminator, but this model's tells real images from fakes no better than a "
+            "coin (discriminator_auc in its model.json); leave the filter out, or train longer."
+        )
     occurring = np.unique(settings.label_cycle)
     how = replace(settings, seed=FIT_SEED, label_cycle=occurring)
     first = np.zeros(how.batch_size, np.int64)  # attempts

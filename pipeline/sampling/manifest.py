@@ -1,6 +1,7 @@
 """The manifest: the truth about a dataset. It is written last, atomically, and never edited."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,12 @@ from pipeline.storage import link_or_copy, read_json, write_json
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 LOCATION = "location.json"  # in `data`, where the shards are in an object store
+OURS = re.compile(
+    r"\.?(train-.*|location\.json|wids\.json)(\.\d+\.tmp)?"
+)  # names in `data`, while they are written, too
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=10**12)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Strict(BaseModel):
@@ -40,12 +45,12 @@ class _Image(_Strict):
 
 
 class _Model(_Strict):
-    digest: str
-    uri: str
+    digest: Digest
+    uri: Annotated[str, Field(max_length=1000)]
 
 
 class _Source(_Strict):
-    digest: str
+    digest: Digest
     name: str
     licence: str
 
@@ -58,12 +63,16 @@ class _Config(_Strict):
     sample: Sample
 
 
+class _Filter(_Strict):
+    kind: Literal["density_ratio", "near_copy"]
+
+
 class _Manifest(_Strict):
     """What readers rely on; a file that lacks it is no manifest. Further keys are for people."""
 
-    dataset_id: str
+    dataset_id: Digest
     name: str
-    fingerprint: str
+    fingerprint: Digest
     count: Size
     classes: list[str]
     image: _Image
@@ -72,7 +81,7 @@ class _Manifest(_Strict):
     source: _Source
     software: _Software
     config: _Config
-    filters: list[dict[str, Any]]
+    filters: list[_Filter]
     shards: Annotated[list[ShardRecord], Field(min_length=1)]
 
 
@@ -128,17 +137,35 @@ def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket
     """
     assert isinstance(target.run, Bucket)
     dataset = root / f"datasets/{manifest['name']}/{manifest['dataset_id'][:16]}"
-    with _replacing(out, manifest, {LOCATION}) as data:
-        if dataset.entry(MANIFEST) is None:
-            for shard in manifest["shards"]:
-                for file in shard_files(shard):
-                    dataset.copy_from(target.run, name_in_run(file["file"]), file["file"])
-            index = wids_index(manifest)
-            if index is not None:
-                write_document(dataset, WIDS, index)
-            write_document(dataset, MANIFEST, manifest)
+    there = _published(dataset, manifest["dataset_id"])
+    for shard in manifest["shards"]:
+        for file in shard_files(shard):
+            # What an earlier publish has put there may be damaged; without its manifest, a file is at best half of a dataset's.
+            if there is None or not _holds(dataset, file):
+                dataset.copy_from(target.run, name_in_run(file["file"]), file["file"])
+    index = wids_index(manifest)
+    if index is not None:
+        write_document(dataset, WIDS, index)
+    if there is None:
+        write_document(dataset, MANIFEST, manifest)
+    # The manifest that was there first stays: the same records may have been asked for with another config around them.
+    with _replacing(out, there or manifest, {LOCATION}) as data:
         write_json(data / LOCATION, {"url": str(dataset)})
     return dataset
+
+
+def _published(dataset: Bucket, identity: str) -> dict[str, Any] | None:
+    """The manifest of the dataset of that identity, where it can be read."""
+    try:
+        manifest = _manifest_in(dataset)
+    except UserError:  # there is none, or it is damaged
+        return None
+    return manifest if manifest["dataset_id"] == identity else None
+
+
+def _holds(dataset: Bucket, file: dict[str, Any]) -> bool:
+    entry = dataset.entry(file["file"])
+    return entry is not None and entry.size == file["bytes"] and dataset.sha256(file["file"]) == file["sha256"]
 
 
 @contextmanager
@@ -165,11 +192,7 @@ def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterato
 def require_ours(out: Path) -> None:
     """Refuses a folder whose content no earlier publish can have made: publishing would delete it."""
     data = out / "data"
-    foreign = [
-        path
-        for path in data.glob("*")
-        if path.is_dir() or not path.name.lstrip(".").startswith(("train-", LOCATION, Path(WIDS).name))
-    ]
+    foreign = [path for path in data.glob("*") if path.is_dir() or not OURS.fullmatch(path.name)]
     audited = (out / "croissant.json").exists() or (out / "report" / "index.html").exists()
     if not (out / MANIFEST).is_file() and not audited:  # DVC removes manifest and data before it runs the stage
         foreign += [path for path in (out / "README.md", out / "report") if path.exists()]
@@ -263,7 +286,7 @@ def _manifest_in(dataset: Folder) -> dict[str, Any]:
         raise UserError(
             f"No {MANIFEST} in {dataset}: not a finished dataset. Run `python -m stages.sample` again."
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"manifest {place} is damaged: {error}.") from None
     try:
         version = _Version.model_validate(manifest).format_version

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.data.images import image_schema
 from pipeline.folders import Folder
 from pipeline.sampling.encodings import encoding_named
+from pipeline.sampling.filters import ATTEMPTS
 from pipeline.sampling.formats import about_record, extra_columns
 
 INDEX = re.compile(r"[0-9]{9,18}")
@@ -61,8 +62,8 @@ class ShardReader:
             raise DamagedShardError(error.strerror or str(error)) from None
         try:
             stored = self._read_parquet(content) if file.endswith(".parquet") else self._read_tar(content)
-            if stored.attempts is not None and (stored.attempts < 0).any():
-                raise ValueError("an attempt is below 0")
+            if stored.attempts is not None and not ((stored.attempts >= 0) & (stored.attempts < ATTEMPTS)).all():
+                raise ValueError(f"an attempt is outside 0 to {ATTEMPTS - 1}")
             return stored
         except KeyError as error:
             raise DamagedShardError(f"a sample lacks {error}") from None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
@@ -31,15 +31,21 @@ class _File(BaseModel):
     sha256: str
     md5: str | None = None  # of tars, for `pipeline.sampling.wids`
 
+    @model_validator(mode="after")
+    def _tars_have_md5(self) -> "_File":
+        if self.file.endswith(".tar") and self.md5 is None:
+            raise ValueError(f"{self.file} has no md5")
+        return self
+
 
 class ShardRecord(_File):
     """What is known of a shard, in its commit record and in the manifest."""
 
     shard: Annotated[int, Field(ge=0)]
     first_index: Annotated[int, Field(ge=0)]
-    rows: Annotated[int, Field(ge=1)]
-    candidates: int  # drawn until every record had one that passed the filters
-    refused: dict[str, int]  # of them by each filter, by its kind
+    rows: Annotated[int, Field(ge=1, le=10**9)]
+    candidates: Annotated[int, Field(ge=1)]  # drawn until every record had one that passed the filters
+    refused: dict[str, Annotated[int, Field(ge=0)]]  # of them by each filter, by its kind
     also: list[_File]
     labels: dict[str, int]
     fingerprint: str

@@ -21,6 +21,7 @@ class Request(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: str
+    out: str  # the output, where it was published or will be
     fingerprint: str
     count: int
     shard_size: int
@@ -58,13 +59,13 @@ def statuses(root: str, name: str) -> list[Status]:
         runs = [below / run for run in below.folders() if run.startswith("sample-")]
     else:
         runs = [LocalFolder(path) for path in Path(root).glob("runs/sample-*") if path.is_dir()]
-    requests = [(run, _read_request(run)) for run in runs]
+    requests = [(run, read_request(run)) for run in runs]
     found = [_status(run, request) for run, request in requests if request is not None and request.name == name]
     return sorted(found, key=lambda one: -one.request.started)
 
 
-def _read_request(run: Folder) -> Request | None:
-    """What cannot be read, or was written by another version, is passed over."""
+def read_request(run: Folder) -> Request | None:
+    """What a run was last asked for; None where it was never begun, or by another version."""
     try:
         return Request.model_validate_json(run.read(REQUEST))
     except (OSError, ValueError):  # pydantic's ValidationError is a ValueError

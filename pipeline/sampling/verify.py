@@ -17,7 +17,7 @@ from pipeline.folders import Folder
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import dataset_id
 from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.readers import DamagedShardError, Labels, ShardReader
+from pipeline.sampling.readers import Attempts, DamagedShardError, Labels, ShardReader
 from pipeline.sampling.remaking import Remaker, stored_records, why_not_comparable
 from pipeline.sampling.shards import label_counts, shard_files
 from pipeline.sampling.wids import WIDS, wids_index
@@ -51,7 +51,10 @@ def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
     if expected != manifest["dataset_id"]:
         problems.append("manifest.json: dataset_id does not follow from the shards it lists: the manifest was edited")
     size = max([1, *(shard["rows"] for shard in shards)])
-    planned = [(plan.shard, plan.first_index, plan.rows) for plan in plan_shards(manifest["count"], size)]
+    whole = sum(shard["rows"] for shard in shards) == manifest["count"]  # else the plan may have any length
+    planned = (
+        [(plan.shard, plan.first_index, plan.rows) for plan in plan_shards(manifest["count"], size)] if whole else []
+    )
     if [(shard["shard"], shard["first_index"], shard["rows"]) for shard in shards] != planned:
         problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest['count'] - 1} once each")
     listed = [file for shard in shards for file in shard_files(shard)]
@@ -125,7 +128,7 @@ def _read_shard(reader: ShardReader, shard: dict[str, Any], manifest: dict[str, 
             continue
         found = Shard(shard["first_index"], images, stored.labels, stored.indices)
         findings.records += len(stored.indices)
-        mismatches = list(_mismatches(found, shard, manifest))
+        mismatches = [*_mismatches(found, shard, manifest), *_miscounts(stored.attempts, shard, manifest)]
         if first is not None and not np.array_equal(images, first.images):
             mismatches.append(f"its images are not those of {shard['file']}")
         if first is not None and not _same_labels(stored.labels, first.labels):
@@ -166,6 +169,15 @@ def verify_records(
 
 def _same_labels(a: Labels, b: Labels) -> bool:
     return b is None if a is None else b is not None and np.array_equal(a, b)
+
+
+def _miscounts(attempts: Attempts, shard: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
+    """Each candidate but a record's last was refused by a filter."""
+    refused = sum(shard["refused"].values())
+    tried = 0 if attempts is None else int(attempts.sum())
+    kinds = [each["kind"] for each in manifest["filters"]]
+    if refused != tried or shard["candidates"] != shard["rows"] + refused or [*shard["refused"]] != kinds:
+        yield "its candidates are not counted as its records say"
 
 
 def _mismatches(found: Shard, shard: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pipeline.config import load_preset
 from pipeline.cpu import keep_freed_memory
 from pipeline.folders import LocalFolder
 from pipeline.models.calibration import Calibration
-from pipeline.models.generate import generate_pixels
+from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.precision import resolve_precision
@@ -43,8 +43,8 @@ def sample_figures() -> dict[str, float]:
     """Of tars of PNG images, the default preset's generator:
 
     `images_per_s` is Ray Data's from its first shard to its last, `with_start_images_per_s` from its start. The limit is what
-    all cores together would make if each forward pass, encoding and writing took what it takes alone: no discriminator, no
-    digest, no transfer between processes.
+    all cores together would make if the forward passes (of generator and discriminator), encoding and writing took what they take
+    alone: no latents, no digest, no transfer between processes.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -101,9 +101,12 @@ def seconds_alone(folder: Path, settings: MintSettings) -> dict[str, float]:
     with reproducible_numerics():
         records = mint(pair, settings, ShardPlan(0, 0, SHARD)).records
         size, precision = settings.batch_size, settings.precision
-        forward = rate(
-            lambda: generate_pixels(pair.generator, SPEC, z, labels, batch_size=size, precision=precision), SHARD
-        )
+
+        def both_networks() -> None:
+            images = generate_pixels(pair.generator, SPEC, z, labels, batch_size=size, precision=precision)
+            discriminate(pair.discriminator, SPEC, images, labels, batch_size=size, precision=precision)
+
+        forward = rate(both_networks, SHARD)
         encoded = [settings.encoding.encode(image) for image in records.images]
         encode = rate(lambda: [settings.encoding.encode(image) for image in records.images], SHARD)
         path = folder / "alone.tar"

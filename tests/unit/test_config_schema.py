@@ -59,6 +59,8 @@ def test_worker_number_that_does_not_fit_is_one_error_under_its_own_key(preset, 
     ("overrides", "key", "advice"),
     [
         (["root=ftp://host/x"], "root", "s3://BUCKET/PREFIX"),
+        (["root=s3://key:secret@bucket/x"], "root", "credentials stand in the environment"),
+        (["root=s3://bucket/../x"], "root", "s3://BUCKET/PREFIX"),
         (["model.resolution=8", IDX, "data.holdout_share=null", "data.size=28"], "model.resolution", "at least 28"),
         (["data.size=16", "model.resolution=16"], "data.size", "whose images are 8 px"),
         (["data.holdout_share=null"], "data.holdout_share", "use e.g. 0.2"),

@@ -15,20 +15,21 @@ from pipeline.storage import write_atomically, write_json
 from tests.unit.tiny import SAMPLE
 
 CLASSES = ["cat", "dog", "owl"]
+DIGEST = "0" * 64
 ABOUT = {
     "name": "small",
     "classes": CLASSES,
     "image": {"height": 8, "width": 8, "channels": 1, "encoding": "png"},
-    "source": {"digest": "", "name": "", "licence": ""},
+    "source": {"digest": DIGEST, "name": "", "licence": ""},
     "digest": "",
 }
 SYNTHETIC = {
     "format_version": 1,
-    "dataset_id": "",
-    "fingerprint": "",
+    "dataset_id": DIGEST,
+    "fingerprint": DIGEST,
     "count": 15,
     "precision": "fp32",
-    "model": {"digest": "", "uri": ""},
+    "model": {"digest": DIGEST, "uri": ""},
     "software": {"device": ""},
     "filters": [],
     "config": {"sample": SAMPLE},
@@ -71,11 +72,11 @@ def synthetic(folder: Path, kind: str, classes: list[str] = CLASSES) -> Path:
             "rows": len(pairs),
             "also": [],
             "labels": {},
-            "candidates": 0,
+            "candidates": len(pairs),
             "refused": {},
             "fingerprint": "",
         }
-        shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})
+        shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": "", "md5": ""})
     write_json(folder / "manifest.json", {**ABOUT, **SYNTHETIC, "classes": classes, "shards": shards})
     return folder
 

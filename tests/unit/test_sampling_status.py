@@ -23,7 +23,8 @@ def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STA
     target = target_in(root / "runs" / f"sample-{digest * 16}", digest * 64)
     fingerprint = target.fingerprint
     write_request(
-        target.run, Request(name=name, fingerprint=fingerprint, count=count, shard_size=SHARD_SIZE, started=started)
+        target.run,
+        Request(name=name, out="out", fingerprint=fingerprint, count=count, shard_size=SHARD_SIZE, started=started),
     )
     return target
 
