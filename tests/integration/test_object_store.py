@@ -88,6 +88,24 @@ def test_a_lease_is_held_by_one_and_free_once_its_owner_is_silent(bucket: Bucket
     assert bucket.entry(LEASE) is None
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[" * 10_000, b'{"owner": "x"}', b'{"owner": "x", "host": "h", "pid": 1, "beat": 1' + b"0" * 400 + b"}"],
+    ids=["empty", "deep", "cut", "never"],
+)
+def test_a_lease_of_rubbish_is_taken_over(bucket: Bucket, content: bytes) -> None:
+    bucket.write(LEASE, content)
+    with lease(bucket, "sample"):
+        assert holder(bucket) is not None
+
+
+def test_a_lease_that_another_took_is_left_to_him(bucket: Bucket) -> None:
+    his = {"owner": "another", "host": "there", "pid": 1, "beat": time.time()}
+    with lease(bucket, "sample", heartbeat_s=0.05):
+        bucket.write(LEASE, json.dumps(his).encode())
+    assert json.loads(bucket.read(LEASE)) == his
+
+
 def test_a_lease_is_kept_alive(bucket: Bucket) -> None:
     with lease(bucket, "sample", heartbeat_s=0.05):
         first = json.loads(bucket.read(LEASE))["beat"]
@@ -147,6 +165,22 @@ def test_killed_gateway_and_killed_driver_leave_the_bytes_of_a_local_run(
     assert found.returncode == 1
     assert "data/train-000001.tar: its SHA-256 differs" in found.stderr
     assert "data/train-000003.parquet: missing" in found.stderr
+
+
+@pytest.mark.slow
+def test_a_dataset_that_was_damaged_or_asked_for_with_another_config_around_it_is_whole_again(
+    bucket: Bucket, sampled: Places, tmp_path: Path
+) -> None:
+    command = sampling(bucket, sampled, tmp_path)
+    succeed(*command)
+    dataset, manifest = open_dataset(Places(tmp_path).dataset)
+    assert isinstance(dataset, Bucket)
+    before = files_of(dataset)
+    dataset.remove(["data/train-000003.parquet"])
+    dataset.write("data/train-000001.tar", before["data/train-000001.tar"][:-1] + b"x")
+    succeed(*command, "--set", "audit.seeds=2")  # of no record's concern
+    assert files_of(dataset) == before
+    assert open_dataset(Places(tmp_path).dataset)[1] == manifest
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from pipeline.sampling.verify import Findings, read_shards, verify_files
 from tests.unit.tiny import (
     COUNT,
     SETTINGS,
+    SHARD_SIZE,
     Minted,
     about,
     flip_bit,
@@ -187,3 +188,21 @@ def test_an_index_that_is_not_that_of_the_tars_is_found(minted: Minted, damage: 
     damage(minted.out / "data" / "wids.json")
     problems = verify_files(LocalFolder(minted.out), minted.manifest).problems
     assert problems == ["data/wids.json: is not the index that follows from the manifest"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"candidates": 99}, {"refused": {}}, {"refused": {"density_ratio": 7}, "candidates": SHARD_SIZE + 7}],
+    ids=str,
+)
+def test_candidates_that_are_not_counted_as_the_records_say_are_found(
+    tiny_pair: TrainedPair, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    minted = mint_dataset(tmp_path, tiny_pair, filters=[{"kind": "density_ratio", "acceptance": 0.4}])
+    assert verify(minted.out, minted.manifest).problems == []
+    manifest = copied(minted.manifest)
+    manifest["shards"][0] |= change
+    problems = verify(minted.out, manifest).problems
+    assert problems == [
+        f"data/train-000000.{kind}: its candidates are not counted as its records say" for kind in ("parquet", "tar")
+    ]
