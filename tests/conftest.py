@@ -14,6 +14,7 @@ from tests.project import ROOT, Places
 from tests.s3 import S3Server, missing_programs
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side (`make test`), all but the unit tests share one process, and with it what they make once."""
     for item in items:
