@@ -14,7 +14,7 @@ repro: .venv/.ready
 
 # What starts Ray waits most of the time: the unit tests run beside it (see tests/conftest.py); no thread spins while it waits.
 test: .venv/.ready
-	OMP_WAIT_POLICY=PASSIVE pytest -m "not soak and not slow" --numprocesses 2 --dist loadgroup
+	OMP_WAIT_POLICY=PASSIVE pytest -m "not soak and not slow" --numprocesses 2 --no-loadscope-reorder
 
 test-all: test
 	pytest -m "slow and not soak"

@@ -9,17 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.project import ROOT, Places
 from tests.s3 import S3Server, missing_programs
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side (`make test`), all but the unit tests share one process, and with it what they make once."""
-    for item in items:
-        if ROOT / "tests" / "unit" not in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("commands"))
+class CommandsTogether(LoadScopeScheduling):
+    """Unit tests go file by file to whichever process is free; all others to one, and with them what they make once.
+
+    pytest-xdist's own groups (`--dist loadgroup`) do nothing beside pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("::")[0] if nodeid.startswith("tests/unit/") else "commands"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> CommandsTogether:
+    """How `make test` spreads the tests over its processes."""
+    return CommandsTogether(config, log)
 
 
 @pytest.fixture(scope="session")
