@@ -14,8 +14,9 @@ from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
-from pipeline.sampling.manifest import build_manifest, publish, publish_in_store, require_ours, require_same_records
+from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.plan import plan_shards
+from pipeline.sampling.publishing import publish, publish_in_store, require_ours, require_same_records
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
 from pipeline.sampling.status import Request, read_request, write_request

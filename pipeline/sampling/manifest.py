@@ -1,10 +1,7 @@
 """The manifest: the truth about a dataset. It is written last, atomically, and never edited."""
 
 import json
-import re
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,17 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.config.schema import Encoding, Sample
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
-from pipeline.folders import Bucket, Folder, LocalFolder, is_remote, write_document
-from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget, name_in_run, shard_files
-from pipeline.sampling.wids import WIDS, wids_index
-from pipeline.storage import link_or_copy, read_json, write_json
+from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
+from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget
+from pipeline.storage import read_json
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 LOCATION = "location.json"  # in `data`, where the shards are in an object store
-OURS = re.compile(
-    r"\.?(train-.*|location\.json|wids\.json)(\.\d+\.tmp)?"
-)  # names in `data`, while they are written, too
 
 Size = Annotated[int, Field(ge=1, le=10**12)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -115,150 +108,10 @@ def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -
     )
 
 
-def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
-    """Puts the shards into `out/data` and the manifest last; until then `out` has none, so nothing half-made looks whole.
-
-    What an audit wrote about another dataset in the same place is removed.
-    """
-    assert isinstance(target.run, LocalFolder)
-    wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
-    index = wids_index(manifest)
-    with _replacing(out, manifest, wanted) as data:
-        for name in sorted(wanted):
-            link_or_copy(target.run.path / name_in_run(name), data / name)
-        if index is not None:
-            write_json(out / WIDS, index)
-
-
-def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket, out: Path) -> Bucket:
-    """Puts the shards of a run in an object store into a prefix there that is named by the dataset's identity, its manifest last.
-
-    `out` holds the manifest, too, and in `data` nothing but the prefix's name. What is in the prefix is never changed.
-    """
-    assert isinstance(target.run, Bucket)
-    dataset = root / f"datasets/{manifest['name']}/{manifest['dataset_id'][:16]}"
-    there = _published(dataset, manifest["dataset_id"])
-    for shard in manifest["shards"]:
-        for file in shard_files(shard):
-            # What an earlier publish has put there may be damaged; without its manifest, a file is at best half of a dataset's.
-            if there is None or not _holds(dataset, file):
-                dataset.copy_from(target.run, name_in_run(file["file"]), file["file"])
-    index = wids_index(manifest)
-    if index is not None:
-        write_document(dataset, WIDS, index)
-    if there is None:
-        write_document(dataset, MANIFEST, manifest)
-    # The manifest that was there first stays: the same records may have been asked for with another config around them.
-    with _replacing(out, there or manifest, {LOCATION}) as data:
-        write_json(data / LOCATION, {"url": str(dataset)})
-    return dataset
-
-
-def _published(dataset: Bucket, identity: str) -> dict[str, Any] | None:
-    """The manifest of the dataset of that identity, where it can be read."""
-    try:
-        manifest = _manifest_in(dataset)
-    except UserError:  # there is none, or it is damaged
-        return None
-    return manifest if manifest["dataset_id"] == identity else None
-
-
-def _holds(dataset: Bucket, file: dict[str, Any]) -> bool:
-    entry = dataset.entry(file["file"])
-    return entry is not None and entry.size == file["bytes"] and dataset.sha256(file["file"]) == file["sha256"]
-
-
-@contextmanager
-def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterator[Path]:
-    """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last."""
-    require_ours(out)
-    if _identity(out) != manifest["dataset_id"]:
-        # They describe another dataset.
-        (out / "README.md").unlink(missing_ok=True)
-        (out / "croissant.json").unlink(missing_ok=True)
-        shutil.rmtree(out / "report", ignore_errors=True)
-    (out / MANIFEST).unlink(missing_ok=True)
-    data = out / "data"
-    if data.is_dir():
-        for stale in sorted(data.iterdir()):
-            if stale.is_dir():
-                shutil.rmtree(stale)
-            elif stale.name not in wanted:
-                stale.unlink()
-    yield data
-    write_json(out / MANIFEST, manifest)
-
-
-def require_ours(out: Path) -> None:
-    """Refuses a folder whose content no earlier publish can have made: publishing would delete it."""
-    data = out / "data"
-    foreign = [path for path in data.glob("*") if path.is_dir() or not OURS.fullmatch(path.name)]
-    audited = (out / "croissant.json").exists() or (out / "report" / "index.html").exists()
-    if not (out / MANIFEST).is_file() and not audited:  # DVC removes manifest and data before it runs the stage
-        foreign += [path for path in (out / "README.md", out / "report") if path.exists()]
-    if foreign:
-        raise UserError(f"--out {out}: holds {foreign[0]}, which is no part of a dataset; give an empty or new folder.")
-
-
-def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> None:
-    """Refuses to put a dataset where one of other records lies: only a larger or smaller count may take its place.
-
-    `about` is what the new manifest says besides its shards.
-    """
-    try:
-        json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none, or a damaged one, which the new one replaces
-        return
-    there = read_manifest(out)
-    if there["fingerprint"] == fingerprint:
-        return
-    changed = [
-        f"{key}: {old!r} there, {new!r} now"
-        for key, old, new in _differences("", _of_records(there), _of_records(about))
-    ]
-    if changed == [] and there["config"]["sample"]["formats"] != about["config"]["sample"]["formats"]:
-        return  # the same records in other files
-    raise UserError(
-        f"--out {out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
-        + "\n".join(f"  {line}" for line in changed or ["the code of imagemint that makes records"])
-        + "\nGive another --out, or --fresh to replace it."
-    )
-
-
-def _of_records(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What a record depends on, of what a manifest says."""
-
-    def without(section: dict[str, Any], *keys: str) -> dict[str, Any]:
-        return {key: value for key, value in section.items() if key not in keys}
-
-    return {
-        "sample": without(manifest["config"]["sample"], "count", "formats"),
-        **{key: manifest[key] for key in ("classes", "precision", "filters")},
-        "model": {"digest": manifest["model"]["digest"]},
-        "software": without(manifest["software"], "imagemint", "ray"),
-    }
-
-
-def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(old.keys() | new.keys()):
-            yield from _differences(f"{path}.{key}" if path else key, old.get(key), new.get(key))
-    elif old != new:
-        yield path, old, new
-
-
-def _identity(out: Path) -> str | None:
-    """The identity of what was published here before, None where nothing was or it cannot be read."""
-    try:
-        return str(read_manifest(out)["dataset_id"])
-    except UserError:
-        return None
-
-
 def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
     """Where a dataset's files are, and its manifest; `place` is a folder, or a prefix of an object store by its URL."""
     if is_remote(place):
-        return Bucket(str(place)), _manifest_in(Bucket(str(place)))
+        return Bucket(str(place)), manifest_in(Bucket(str(place)))
     folder = Path(place)
     manifest = read_manifest(folder)
     location = folder / "data" / LOCATION
@@ -268,17 +121,18 @@ def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
     if not (isinstance(where, dict) and isinstance(where.get("url"), str) and is_remote(where["url"])):
         raise UserError(f"{location}: names no prefix of an object store. Run `python -m stages.sample` again.")
     there = Bucket(where["url"])
-    if _manifest_in(there) != manifest:
+    if manifest_in(there) != manifest:
         raise UserError(f"{there}: its manifest is not that of {folder}. Run `python -m stages.sample` again.")
     return there, manifest
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:
     """The manifest of the dataset in a folder."""
-    return _manifest_in(LocalFolder(dataset))
+    return manifest_in(LocalFolder(dataset))
 
 
-def _manifest_in(dataset: Folder) -> dict[str, Any]:
+def manifest_in(dataset: Folder) -> dict[str, Any]:
+    """The manifest of the dataset there; a UserError says what is wrong with it, or that there is none."""
     place = f"{dataset}/{MANIFEST}"
     try:
         manifest: dict[str, Any] = json.loads(dataset.read(MANIFEST))

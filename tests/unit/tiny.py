@@ -17,9 +17,10 @@ from pipeline.models.weights import TrainedPair, save_pair
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.filters import Filter
 from pipeline.sampling.fitting import fit_filters
-from pipeline.sampling.manifest import build_manifest, publish
+from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
+from pipeline.sampling.publishing import publish
 from pipeline.sampling.shards import Commit, ShardTarget, write_shard
 
 CLASSES = ("cat", "dog", "owl")
