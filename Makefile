@@ -12,9 +12,9 @@ repro: .venv/.ready
 	@dvc repro
 	@imagemint summary
 
-# What starts Ray waits most of the time: the unit tests run beside it (see tests/conftest.py); no thread spins while it waits.
+# Two processes, file by file, since what starts Ray waits most of the time; the long files come first. No thread spins while it waits.
 test: .venv/.ready
-	OMP_WAIT_POLICY=PASSIVE pytest -m "not soak and not slow" --numprocesses 2 --no-loadscope-reorder
+	OMP_WAIT_POLICY=PASSIVE pytest -m "not soak and not slow" --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 test-all: test
 	pytest -m "slow and not soak"

@@ -9,25 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from tests.project import ROOT, Places
 from tests.s3 import S3Server, missing_programs
-
-
-class CommandsTogether(LoadScopeScheduling):
-    """Unit tests go file by file to whichever process is free; all others to one, and with them what they make once.
-
-    pytest-xdist's own groups (`--dist loadgroup`) do nothing beside pytest 9.2.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("::")[0] if nodeid.startswith("tests/unit/") else "commands"
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> CommandsTogether:
-    """How `make test` spreads the tests over its processes."""
-    return CommandsTogether(config, log)
 
 
 @pytest.fixture(scope="session")
