@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
@@ -29,13 +29,6 @@ class _File(BaseModel):
     file: Annotated[str, Field(pattern=r"^data/train-\d{6,}\.(parquet|tar)$")]
     bytes: Annotated[int, Field(ge=0)]
     sha256: str
-    md5: str | None = None  # of tars, for `pipeline.sampling.wids`
-
-    @model_validator(mode="after")
-    def _tars_have_md5(self) -> "_File":
-        if self.file.endswith(".tar") and self.md5 is None:
-            raise ValueError(f"{self.file} has no md5")
-        return self
 
 
 class ShardRecord(_File):
@@ -91,10 +84,7 @@ def write_shard(minted: MintedShard, encoding: Encoding, target: ShardTarget, pl
         name = f"{plan.name}{FORMATS[kind][0]}"
         file = f"data/{name}"
         target.run.write(name_in_run(file), content)
-        about = {"file": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        if kind == "webdataset":
-            about["md5"] = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        files.append(about)
+        files.append({"file": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
     commit = {
         "shard": plan.shard,
         "first_index": plan.first_index,

@@ -9,12 +9,7 @@ WIDS = "data/wids.json"
 def wids_index(manifest: dict[str, Any]) -> dict[str, Any] | None:
     """The index of a dataset's tars, which follows from its manifest; None where there are none."""
     tars = [
-        {
-            "url": PurePosixPath(file["file"]).name,
-            "md5sum": file["md5"],
-            "nsamples": shard["rows"],
-            "filesize": file["bytes"],
-        }
+        {"url": PurePosixPath(file["file"]).name, "nsamples": shard["rows"], "filesize": file["bytes"]}
         for shard in manifest["shards"]
         for file in (shard, *shard["also"])
         if file["file"].endswith(".tar")

@@ -44,7 +44,7 @@ def refused(stage: str, *options: str, expected: list[str], out: Path, **extra: 
         ("cluster.train_workers=7", ["train.batch_size: 64", "cluster.train_workers 7"]),
         ("data.holdout_share=null", ["data.holdout_share", "no official test split"]),
         ("gates={tstr: {min: 1}}", ["gates.tstr", "tstr_accuracy"]),
-        ("root=s3://bucket/x", ["root", "s3://bucket/x", "object store"]),
+        ("root=s3://Bucket/x", ["root", "s3://Bucket/x", "s3://BUCKET/PREFIX"]),
         ("sample", ["--set sample", "section.key=value"]),
     ],
 )

@@ -76,7 +76,7 @@ def synthetic(folder: Path, kind: str, classes: list[str] = CLASSES) -> Path:
             "refused": {},
             "fingerprint": "",
         }
-        shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": "", "md5": ""})
+        shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})
     write_json(folder / "manifest.json", {**ABOUT, **SYNTHETIC, "classes": classes, "shards": shards})
     return folder
 
