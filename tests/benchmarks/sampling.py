@@ -29,6 +29,7 @@ from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget
 from pipeline.storage import write_atomically
+from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import rate
 
 SPEC = PairSpec("dcgan", 32, 28, 1, 10, 64, "normal", 32)
@@ -116,8 +117,8 @@ def seconds_alone(folder: Path, settings: MintSettings) -> dict[str, float]:
 
 @torch.no_grad()
 def plain_script(folder: Path) -> None:
-    """What one would write in ten minutes: torch in fp32 with its own threads, Pillow, `webdataset.ShardWriter`."""
-    generator = build_generator(SPEC).to(memory_format=torch.contiguous_format).eval()
+    """What one would write in ten minutes: torch's own layers and threads, fp32, Pillow, `webdataset.ShardWriter`."""
+    generator = plain_layers(build_generator(SPEC)).eval()
     torch.set_num_threads(os.cpu_count() or 1)
     with webdataset.ShardWriter(str(folder / "plain-%06d.tar"), maxcount=SHARD, verbose=0) as writer:
         for first in range(0, PLAIN_RECORDS, PLAIN_BATCH):

@@ -16,14 +16,13 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from pipeline.config import load_preset
 from pipeline.config.load import presets
 from pipeline.cpu import use_cpu
-from pipeline.models.layers import VectorToMap
 from pipeline.models.pair import build_discriminator, build_generator
-from pipeline.models.pixels import MapsToPixels, PixelsToMaps
 from pipeline.training.batches import ResidentImages, prepared
 from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
 from stages.train import recipe_of, spec_of
+from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import paired
 
 STEPS = 40
@@ -58,25 +57,6 @@ class Steps:
             self.advance()
         times = {event.key: event.cpu_time_total for event in profiler.key_averages()}
         return {part: times.get(part, 0.0) / times["all"] for part in PARTS}
-
-
-def plain_layers(network: nn.Module) -> nn.Module:
-    """`network` in the default layout and of torch's own layers, as the example writes them: the same function."""
-    for parent in list(network.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, (VectorToMap, PixelsToMaps, MapsToPixels)):
-                kind = nn.Conv2d if isinstance(layer, nn.Conv2d) else nn.ConvTranspose2d
-                plain = kind(
-                    layer.in_channels,
-                    layer.out_channels,
-                    layer.kernel_size,
-                    layer.stride,
-                    layer.padding,
-                    bias=layer.bias is not None,
-                )
-                plain.load_state_dict(layer.state_dict())
-                setattr(parent, name, plain)
-    return network.to(memory_format=torch.contiguous_format)
 
 
 class PlainLoop:
