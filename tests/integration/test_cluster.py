@@ -81,6 +81,15 @@ def test_doctor_names_the_cluster(cluster: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("cpus", [1, 4])
+def test_a_cluster_of_another_size_gives_the_same_bytes(cpus: int, sampled: Places, tmp_path: Path) -> None:
+    there = Places(tmp_path / "there")
+    with cluster_of(cpus, tmp_path / "token") as (address, _):
+        succeed(*there.command("sample", "--model", str(sampled.model)), **address)
+    assert digests(there.dataset / "data") == digests(sampled.dataset / "data")
+
+
+@pytest.mark.slow
 def test_the_pool_grows_with_the_cluster_and_the_bytes_do_not_change(sampled: Places, tmp_path: Path) -> None:
     """One CPU at first, on which one generator works; a node that joins gets one, too."""
     settings = (*SMALL, "sample.count=1000000", "sample.formats=[webdataset]")
