@@ -10,9 +10,9 @@ from torch import Tensor
 from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.classifier import accuracy
 from pipeline.embedding.embedder import Embedder, load_embedder
-from pipeline.evaluation.distances import frechet_distance
-from pipeline.evaluation.model_quality import model_quality, predicted_shares
-from pipeline.evaluation.neighbours import coverage, precision
+from pipeline.evaluation.class_quality import class_quality, predicted_shares
+from pipeline.evaluation.fidelity import fidelity
+from pipeline.fingerprint import six_digits
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
 from pipeline.sampling.drawing import MintSettings
@@ -24,7 +24,7 @@ from stages.command import Command, main
 
 
 def evaluate(command: Command) -> None:
-    """Measures fakes against `holdout`, with the distance of real training images (as many, where there are) as the floor."""
+    """Measures fakes against `holdout`, beside as many real training images (where there are) in their place."""
     config, dataset = command.config, describe(command.data)
     pair, embedder = load_pair(command.model), load_embedder(command.model)
     spec, names = pair.spec, dataset["classes"]
@@ -42,25 +42,24 @@ def evaluate(command: Command) -> None:
     fake = torch.from_numpy(how.encoding.stored(minted.records.images).transpose(0, 3, 1, 2))
     fake_features, real_features = embedder.features(fake), embedder.features(real)
     asked = None if minted.records.labels is None else torch.from_numpy(minted.records.labels)
-    quality = model_quality(embedder, fake_features, asked, real_features, real_labels, len(names))
+    quality = class_quality(embedder, fake_features, asked, real_features, real_labels, len(names))
 
     train_images, _ = load_split(command.data, "train")
     chosen = np.random.default_rng(seed).permutation(len(train_images))[:count]
     floor_features = embedder.features(train_images[chosen])
-    floor = frechet_distance(floor_features.double().numpy(), real_features.double().numpy())
+    figures, floor = (
+        fidelity(features, real_features, embedder.probabilities(features))
+        for features in (fake_features, floor_features)
+    )
     class_figures = (
         _label_figures(embedder, quality, real, real_labels)
         if spec.conditional
         else _share_figures(embedder, fake_features, real_features, names)
     )
     metrics = {
-        "fd_domain": round(quality["fd_domain"], 4),
-        "fd_domain_floor": round(floor, 4),
-        "fd_domain_ratio": round(quality["fd_domain"] / floor, 4),
-        "coverage": round(quality["coverage"], 4),
-        "coverage_real": round(coverage(floor_features, real_features), 4),
-        "precision": round(precision(fake_features, real_features), 4),
-        "precision_real": round(precision(floor_features, real_features), 4),
+        **{name: six_digits(value) for name, value in figures.items()},
+        **{f"{name}_real": six_digits(value) for name, value in floor.items()},
+        "fd_domain_ratio": six_digits(figures["fd_domain"] / floor["fd_domain"]),
         **class_figures,
         "diversity_min": round(quality["diversity_min"], 4),
         "diversity": _by_class(quality["diversity"], names),
@@ -80,7 +79,7 @@ def evaluate(command: Command) -> None:
         f"(of real images {metrics['class_share_min_real']:.2f})"
     )
     command.say(
-        f"fd_domain {metrics['fd_domain']:.1f} (real against real {floor:.1f}), {classes_said}, "
+        f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f}), {classes_said}, "
         f"coverage {metrics['coverage']:.2f}, least within-class diversity {metrics['diversity_min']:.2f} of real"
     )
 

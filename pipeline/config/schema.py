@@ -326,8 +326,9 @@ class Gate(Section):
 
 
 GATED_METRICS = Literal[
-    "fd_domain", "fd_domain_ratio", "label_accuracy", "diversity_min",
-    "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies", "class_balance", "class_share_min", "coverage",
+    "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "kid_domain", "precision", "recall", "density", "coverage",
+    "classifier_score", "label_accuracy", "diversity_min", "class_balance", "class_share_min",
+    "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies",
 ]  # fmt: skip
 
 

@@ -30,11 +30,15 @@ class Embedder:
         """`uint8 [N, C, S, S]` -> `float [N, features]`."""
         return in_batches(self.network.features, images)
 
+    def probabilities(self, features: Tensor) -> Tensor:
+        """Of each class for each feature vector: `float [N, features]` -> `float [N, classes]`."""
+        with torch.no_grad():
+            probabilities: Tensor = self.network.logits(features).softmax(dim=1)
+            return probabilities
+
     def labels(self, features: Tensor) -> Tensor:
         """The class each feature vector stands for: `float [N, features]` -> `int64 [N]`."""
-        with torch.no_grad():
-            labels: Tensor = self.network.logits(features).argmax(dim=1)
-            return labels
+        return self.probabilities(features).argmax(dim=1)
 
 
 def save_embedder(folder: Path, network: DomainClassifier, description: dict[str, Any]) -> None:

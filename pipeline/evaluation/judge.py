@@ -11,7 +11,9 @@ from pipeline.data.pictures import write_grid
 from pipeline.embedding.embedder import load_embedder
 from pipeline.embedding.nearest import nearest_distances
 from pipeline.evaluation.calibration import calibrate
-from pipeline.evaluation.model_quality import model_quality
+from pipeline.evaluation.class_quality import class_quality
+from pipeline.evaluation.distances import frechet_distance
+from pipeline.evaluation.neighbours import coverage
 from pipeline.models.calibration import Calibration
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents, path_between
@@ -82,10 +84,12 @@ class ValidationJudge:
         labels = balanced_labels(0, JUDGED_IMAGES, self.classes)
         features = self.embedder.features(self._generate(generator, z, labels))
         asked = labels if self.spec.conditional else None
-        quality = model_quality(self.embedder, features, asked, self._real_features, self._real_labels, self.classes)
+        quality = class_quality(self.embedder, features, asked, self._real_features, self._real_labels, self.classes)
         del quality["diversity"]
         figures = {
+            "fd_domain": frechet_distance(features.double().numpy(), self._real_features.double().numpy()),
             **quality,
+            "coverage": coverage(features, self._real_features),
             "nearest_ratio": self._nearest_ratio(features),
             **self._overfit(generator, discriminator),
         }

@@ -51,4 +51,4 @@ def _unlabelled_quality(figures: dict[str, Any]) -> list[str]:
 
 
 def _distance(figures: dict[str, Any]) -> str:
-    return f"fd_domain {figures['fd_domain']:.1f} (real against real {figures['fd_domain_floor']:.1f})"
+    return f"fd_domain {figures['fd_domain']:.1f} (real against real {figures['fd_domain_real']:.1f})"

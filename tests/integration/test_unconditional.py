@@ -48,7 +48,7 @@ def test_what_needs_labels_is_not_measured_and_what_does_not_is(unconditional: P
     evaluated, audited = figures(unconditional, "evaluate"), figures(unconditional, "audit")
     measured = evaluated | audited
     assert not measured.keys() & {"label_accuracy", "tstr_accuracy", "trtr_accuracy", "tstr_ratio", "class_balance"}
-    assert evaluated["fd_domain"] > evaluated["fd_domain_floor"] > 0
+    assert evaluated["fd_domain"] > evaluated["fd_domain_real"] > 0
     assert 0 <= evaluated["class_share_min"] <= 1
     assert 0.5 < evaluated["class_share_min_real"] <= 1
     assert sum(evaluated["class_share"].values()) == pytest.approx(10, abs=0.01)

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
 
-from pipeline.evaluation.distances import frechet_distance, within_class_diversity
+from pipeline.evaluation.distances import frechet_at_infinity, frechet_distance, frechet_error, within_class_diversity
 
 Features = NDArray[np.float64]
 
@@ -15,6 +18,15 @@ Features = NDArray[np.float64]
 def sample(seed: int, count: int = 400, size: int = 5) -> Features:
     random = np.random.default_rng(seed)
     return random.normal(size=(count, size)) @ random.normal(size=(size, size)) + random.normal(size=size)
+
+
+class Given(nn.Module):
+    """Features in the place of images, for metrics that want to compute them."""
+
+    num_features = 5
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
 
 
 def with_moments(mean: Features, covariance: Features, count: int = 200) -> Features:
@@ -75,6 +87,35 @@ def test_it_grows_with_noise() -> None:
     distances = [frechet_distance(a, a + amount * noise) for amount in (0, 0.5, 1, 2, 4)]
     assert distances == sorted(distances)
     assert distances[1] > 0.01
+
+
+def test_it_is_the_field_s_fid_on_the_same_features() -> None:
+    a, b = sample(4), sample(5)
+    metric = FrechetInceptionDistance(feature=Given())
+    metric.set_dtype(torch.float64)
+    metric.update(torch.from_numpy(a), real=True)
+    metric.update(torch.from_numpy(b), real=False)
+    assert frechet_distance(a, b) == pytest.approx(float(metric.compute()), rel=1e-3)
+
+
+def test_fewer_images_make_it_too_large_and_the_extrapolation_does_not() -> None:
+    size = 32
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(2_000, size)), random.normal(0.1, 1.1, size=(2_000, size))
+    truth = size * (0.1**2 + 0.1**2)  # of the two Gaussians
+    few = frechet_distance(a, b)
+    assert few > truth + 0.2
+    assert frechet_at_infinity(a, b) == pytest.approx(truth, abs=0.1)
+    assert frechet_at_infinity(a, random.normal(size=(2_000, size))) == pytest.approx(0, abs=0.1)
+
+
+def test_its_error_is_the_spread_of_independent_measurements() -> None:
+    def draw(seed: int) -> tuple[Features, Features]:
+        random = np.random.default_rng(seed)
+        return random.normal(size=(500, 8)), random.normal(0.3, 1.2, size=(500, 8))
+
+    spread = np.std([frechet_distance(*draw(seed)) for seed in range(100)], ddof=1)
+    assert np.mean([frechet_error(*draw(seed)) for seed in range(5)]) == pytest.approx(spread, rel=0.3)
 
 
 def test_diversity_is_the_mean_distance_within_each_class() -> None:

@@ -1,13 +1,14 @@
-"""Coverage and precision, against the whole distance matrix at once."""
+"""Precision, recall, density and coverage, against the whole distance matrix at once and the authors' own code."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prdc import compute_prdc
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from pipeline.evaluation.neighbours import NEIGHBOURS, coverage, precision
+from pipeline.evaluation.neighbours import NEIGHBOURS, coverage, neighbour_figures
 
 SEEDS = st.integers(0, 2**32)
 
@@ -57,27 +58,30 @@ def test_more_points_of_one_side_change_nothing(fakes: int, reals: int) -> None:
     assert coverage(points(0, fakes), points(1, reals)) == pytest.approx(0.97, abs=0.03)
 
 
-# Precision -----------------------------------------------------------------------------------------------------------
+# All four -------------------------------------------------------------------------------------------------------------
 
 
-def precision_by_hand(fake: Tensor, real: Tensor) -> float:
-    radii = []
-    for row, distances in enumerate(cdist(real, real)):
-        others = sorted(distance for column, distance in enumerate(distances) if column != row)
-        radii.append(others[NEIGHBOURS - 1])
-    inside = [any(d < radius for d, radius in zip(row, radii, strict=True)) for row in cdist(fake, real)]
-    return sum(inside) / len(inside)
-
-
-@given(seed=SEEDS, count=st.integers(NEIGHBOURS + 1, 60), apart=st.floats(0, 4))
+@given(seed=SEEDS, count=st.integers(NEIGHBOURS + 2, 60), apart=st.floats(0, 4))
 @settings(derandomize=True)
-def test_precision_is_the_paper_s(seed: int, count: int, apart: float) -> None:
+def test_all_four_are_those_of_the_authors_own_code(seed: int, count: int, apart: float) -> None:
     fake, real = apart + points(seed, count), points(seed + 1, count)
-    assert precision(fake, real) == pytest.approx(precision_by_hand(fake, real))
+    theirs = compute_prdc(real.double().numpy(), fake.double().numpy(), nearest_k=NEIGHBOURS)
+    assert neighbour_figures(fake, real) == pytest.approx(theirs, abs=1e-3)
 
 
-def test_fakes_of_one_kind_are_precise_and_far_ones_are_not() -> None:
+def test_fakes_of_one_kind_are_precise_but_recall_half_and_far_ones_are_neither() -> None:
     real = points(0, 600)
     real[::2] += 20
-    assert precision(points(1, 600), real) == pytest.approx(1, abs=0.1)
-    assert precision(points(1, 600) - 20, real) == 0
+    figures = neighbour_figures(points(1, 600), real)
+    assert figures["precision"] == pytest.approx(1, abs=0.1)
+    assert figures["recall"] == pytest.approx(0.5, abs=0.1)
+    assert neighbour_figures(points(1, 600) - 20, real) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
+
+
+def test_an_outlier_among_the_reals_makes_fakes_around_it_precise_but_not_dense() -> None:
+    real = points(0, 500)
+    real[0] += 30
+    around_it = points(1, 500) + 25
+    figures = neighbour_figures(around_it, real)
+    assert figures["precision"] > 0.9  # within the outlier's neighbourhood, which reaches to the others
+    assert figures["density"] < 0.3

@@ -1,4 +1,4 @@
-"""How good a generator is: distance to the holdout, and what becomes of each class.
+"""What becomes of each class: whether its images are of it, and how varied they are.
 
 Of a generator that is asked for labels it is known which class an image should be. Of one that is not, the domain
 classifier's opinion takes that place, for the reals beside the fakes too: it errs on both alike.
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.distances import Features, frechet_distance, within_class_diversity
-from pipeline.evaluation.neighbours import coverage
+from pipeline.evaluation.distances import Features, within_class_diversity
 
 DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves by less than 1 %
 
@@ -22,7 +21,7 @@ def predicted_shares(embedder: Embedder, features: Tensor, classes: int) -> NDAr
     return _shares(embedder.labels(features), classes)
 
 
-def model_quality(
+def class_quality(
     embedder: Embedder,
     fake_embedded: Tensor,
     fake_labels: Tensor | None,
@@ -32,12 +31,12 @@ def model_quality(
 ) -> dict[str, Any]:
     """Fakes against reals: the embedder's features of both, with `int64 [N]` labels, those of the fakes as they were asked for.
 
-    Returns `fd_domain`, `coverage` and, within each class, the fakes' diversity as a share of the reals': `diversity`, its least
-    value `diversity_min` and its mean `diversity_mean`. A class of fewer than two reals has none to compare with: it is None
-    there and left out of the two, as is a label that no fake has; one of fewer than two fakes has 0. With labels asked for, classes are those, and
-    `label_accuracy` is the share of fakes that the classifier confirms. Without, classes are those that the classifier predicts,
-    and `class_share_min` says how often it predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if
-    one was dropped.
+    Returns, within each class, the fakes' diversity as a share of the reals': `diversity`, its least value `diversity_min` and its
+    mean `diversity_mean`. A class of fewer than two reals has none to compare with: it is None there and left out of the two, as
+    is a label that no fake has; one of fewer than two fakes has 0. With labels asked for, classes are those, and `label_accuracy`
+    is the share of fakes that the classifier confirms. Without, classes are those that the classifier predicts, and
+    `class_share_min` says how often it predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one
+    was dropped.
     """
     fake_features, real_features = fake_embedded.double().numpy(), real_embedded.double().numpy()
     predicted = embedder.labels(fake_embedded)
@@ -51,9 +50,7 @@ def model_quality(
         diversity = _diversity(fake_features, predicted, real_features, real_predicted, classes)
     measured = diversity[~np.isnan(diversity)]
     return {
-        "fd_domain": frechet_distance(fake_features, real_features),
         **class_figure,
-        "coverage": coverage(fake_embedded, real_embedded),
         "diversity_min": float(measured.min()),
         "diversity_mean": float(measured.mean()),
         "diversity": [None if np.isnan(share) else share for share in diversity.tolist()],
