@@ -8,13 +8,17 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import Sample
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
+from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluation.audit import content_metrics, survey
 from pipeline.evaluation.gates import judge_gates
+from pipeline.evaluation.privacy import membership_auc, privacy_figures, some
 from pipeline.evaluation.usefulness import mean, usefulness
 from pipeline.fingerprint import canonical_digest, source_digest
+from pipeline.models.generate import discriminate
 from pipeline.models.hardware import device_name
-from pipeline.models.weights import load_pair
+from pipeline.models.precision import resolve_precision
+from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, write_report
@@ -27,6 +31,8 @@ from stages.command import Command, main
 VERSION = "1.0.0"
 REGENERATED = 20
 UNLABELLED_SHOWN = 5 * COLUMNS
+COMPARED = 10_000  # records whose distances to training images are measured
+BATCH = 500
 
 
 def audit(command: Command) -> None:
@@ -53,10 +59,11 @@ def audit(command: Command) -> None:
         ((shard.images, shard.labels) for shard in read_shards(dataset, manifest, findings)),
         train_images,
         len(classes),
-        keep=config.audit.total_images if classes else UNLABELLED_SHOWN,
+        keep=config.audit.total_images if classes else COMPARED,
         stored=None if encoding.lossless else encoding.stored,
     )
-    verify_records(dataset, manifest, load_pair(command.model), findings, REGENERATED)
+    pair = load_pair(command.model)
+    verify_records(dataset, manifest, pair, findings, REGENERATED)
     if findings.problems:
         raise UserError(
             f"{command.out} is not what its manifest says:\n"
@@ -66,6 +73,9 @@ def audit(command: Command) -> None:
     command.say(f"{manifest['count']:,} records read back from {findings.files} files; {findings.regenerated}")
 
     metrics = content_metrics(content)
+    command.say("looking for training images among the records")
+    train, holdout = (train_images, train_labels), (holdout_images, holdout_labels)
+    metrics |= _privacy_metrics(load_embedder(command.model), pair, content.images, train, holdout)
     if content.labels is not None:
         teachers = {
             "synthetic": (manifest["dataset_id"], content.images, content.labels),
@@ -93,9 +103,36 @@ def audit(command: Command) -> None:
         else "no labels to learn from; "
     )
     command.say(
-        f"{taught}{metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images "
+        f"{taught}{metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images, "
+        f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are "
         f"-> {command.out / 'report' / 'index.html'}"
     )
+
+
+def _privacy_metrics(
+    embedder: Embedder,
+    pair: TrainedPair,
+    fake: torch.Tensor,
+    train: tuple[torch.Tensor, torch.Tensor],
+    holdout: tuple[torch.Tensor, torch.Tensor],
+) -> dict[str, float]:
+    """By distances, and by what the discriminator says of as many training images as there are held-out ones."""
+    embedded = (embedder.features(images) for images in (some(fake, COMPARED), train[0], holdout[0]))
+    members = tuple(some(each, len(holdout[0])) for each in train)
+    precision = resolve_precision("auto", "cpu")
+    member_logits, other_logits = (
+        discriminate(
+            pair.discriminator,
+            pair.spec,
+            images,
+            labels if pair.spec.conditional else torch.zeros_like(labels),
+            batch_size=BATCH,
+            precision=precision,
+        )
+        for images, labels in (members, holdout)
+    )
+    figures = {**privacy_figures(*embedded), "membership_logit_auc": membership_auc(member_logits, other_logits)}
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _usefulness_metrics(

@@ -329,6 +329,7 @@ GATED_METRICS = Literal[
     "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "kid_domain", "precision", "recall", "density", "coverage",
     "classifier_score", "label_accuracy", "diversity_min", "class_balance", "class_share_min",
     "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies",
+    "nearest_train_ratio", "near_train_share", "authenticity", "membership_auc", "membership_logit_auc",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from pipeline.embedding import nearest
-from pipeline.embedding.nearest import nearest_distances
+from pipeline.embedding.nearest import nearest_distances, nearest_rows
 
 SEEDS = st.integers(0, 2**32)
 
@@ -36,3 +36,14 @@ def test_copies_lie_at_no_distance() -> None:
     images = points(0, 100, features=64)
     assert nearest_distances(images[:10], images).max() < 0.01
     assert nearest_distances(images[:10], images[10:]).min() > 1
+
+
+@given(seed=SEEDS, count=st.integers(1, 40), references=st.integers(1, 60), chunk=st.sampled_from([1, 7, 64]))
+def test_the_nearest_rows_are_those_of_the_whole_matrix(seed: int, count: int, references: int, chunk: int) -> None:
+    a, b = points(seed, count), points(seed + 1, references)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nearest, "CHUNK", chunk)
+        distances, rows = nearest_rows(a, b)
+    expected = torch.from_numpy(cdist(a, b)).min(dim=1)
+    torch.testing.assert_close(distances, expected.values.float(), atol=1e-3, rtol=1e-3)
+    assert rows.tolist() == expected.indices.tolist()

@@ -1,0 +1,56 @@
+"""Privacy: whether synthetic images give away the images that their model was trained on.
+
+Everything is measured against held-out real images: they are as like the training images as the subject makes them, and nothing
+was learnt from them. What comes nearer to the training images than they do has learnt some of them by heart.
+"""
+
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from pipeline.embedding.nearest import nearest_distances, nearest_rows
+
+NEAR_SHARE = 0.01  # of the held-out images: what is nearer to a training image than all but these is near
+
+
+def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> dict[str, float]:
+    """Of features, `float [N, features]`, `float [M, features]` (all training images), `float [K, features]`.
+
+    Returns:
+        `nearest_train_ratio`: the median distance to the nearest training image, over that of held-out images; 1 where the
+        synthetic ones are no nearer. `near_train_share`: how many are nearer than all but 1 % of the held-out ones; 0.01 where
+        they are no nearer. (The very nearest held-out image is no measure: real collections hold a few images twice.)
+        `authenticity`: share of the synthetic images that are farther from their nearest training image than that one is from
+        its own nearest neighbour among the others (Alaa et al. 2022, arXiv:2102.08921, section 3.3), and `authenticity_real`, the
+        same of held-out images. `membership_auc`: how surely an attacker who has the synthetic images and some others
+        tells which of those were trained on, by their distance to the nearest synthetic one (area under the ROC curve: 0.5 not
+        at all, 1 always).
+    """
+    to_train, nearest = nearest_rows(fake, train)
+    held_out, nearest_to_held_out = nearest_rows(holdout, train)
+    near = held_out.quantile(NEAR_SHARE)
+    return {
+        "nearest_train_ratio": float(to_train.median() / held_out.median()),
+        "near_train_share": float((to_train < near).float().mean()),
+        "authenticity": _authentic(to_train, train[nearest], train),
+        "authenticity_real": _authentic(held_out, train[nearest_to_held_out], train),
+        "membership_auc": membership_auc(
+            -nearest_distances(some(train, len(holdout)), fake), -nearest_distances(holdout, fake)
+        ),
+    }
+
+
+def _authentic(distances: Tensor, nearest: Tensor, train: Tensor) -> float:
+    own = nearest_distances(nearest, train, neighbour=2)  # the nearest of all is itself
+    return float((distances > own).float().mean())
+
+
+def membership_auc(members: Tensor, others: Tensor) -> float:
+    """How surely a score, `float [N]` and `float [M]`, tells training images from others, high for the former: 0.5 not at all."""
+    truth = torch.cat([torch.ones(len(members)), torch.zeros(len(others))])
+    return float(roc_auc_score(truth.numpy(), torch.cat([members, others]).numpy()))
+
+
+def some(points: Tensor, count: int) -> Tensor:
+    """As many of them, the same random choice each time."""
+    return points[torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:count]]
