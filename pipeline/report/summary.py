@@ -17,7 +17,8 @@ def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, 
     sections = {
         "Made": [_made(manifest, figures)],
         "Quality": [*(_labelled_quality(figures) if manifest["classes"] else _unlabelled_quality(figures)),
-                    f"{figures['unique_share']:.2%} unique, {figures['train_copies']} exact copies of training images"],
+                    f"{figures['unique_share']:.2%} unique, {figures['train_copies']} exact copies of training images, "
+                    f"{figures['near_train_share']:.1%} nearer to one than 99 % of held-out images are"],
         "Open": [f"{path:{width}}   {what}" for path, what in files.items()],
     }  # fmt: skip
     return "\n".join(

@@ -14,7 +14,7 @@ def test_summary_of_a_dataset_with_labels(tmp_path):
 Made      12 synthetic images in 3 classes, 4 files, accepted by 2 gates
 Quality   a classifier trained on them gets 87.6% of real images right (trained on real ones: 91.2%)
           fd_domain 12.3 (real against real 1.3), least within-class diversity 0.65 of real
-          99.95% unique, 0 exact copies of training images
+          99.95% unique, 0 exact copies of training images, 1.2% nearer to one than 99 % of held-out images are
 Open      a/index.html   the report
           a/b            the card"""
     )
@@ -28,7 +28,7 @@ def test_summary_of_a_dataset_without_labels(tmp_path):
 Made      12 synthetic images, no labels, 2 files, accepted by 0 gates
 Quality   a classifier sees the rarest class at 0.83 of an equal share (among real images: 0.97)
           fd_domain 12.3 (real against real 1.3), least diversity within a predicted class 0.65 of real
-          99.95% unique, 0 exact copies of training images
+          99.95% unique, 0 exact copies of training images, 1.2% nearer to one than 99 % of held-out images are
 Open      a/index.html   the report
           a/b            the card"""
     )
