@@ -75,7 +75,9 @@ def audit(command: Command) -> None:
     metrics = content_metrics(content)
     command.say("looking for training images among the records")
     train, holdout = (train_images, train_labels), (holdout_images, holdout_labels)
-    metrics |= _privacy_metrics(load_embedder(command.model), pair, content.images, train, holdout)
+    compared = some(content.images, COMPARED)
+    privacy, pairs = _privacy_metrics(load_embedder(command.model), pair, compared, train, holdout)
+    metrics |= privacy
     if content.labels is not None:
         teachers = {
             "synthetic": (manifest["dataset_id"], content.images, content.labels),
@@ -92,6 +94,7 @@ def audit(command: Command) -> None:
         verdicts=judge_gates(config.gates, everything),
         fake=_shown(content.images, content.labels, classes),
         real=_shown(holdout_images, holdout_labels if classes else None, classes),
+        nearest=(_for_people(compared[pairs[:, 0]]), _for_people(train_images[pairs[:, 1]])),
         training=training.read_text(encoding="utf-8") if training.is_file() else "",
     )
     write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())
@@ -115,9 +118,9 @@ def _privacy_metrics(
     fake: torch.Tensor,
     train: tuple[torch.Tensor, torch.Tensor],
     holdout: tuple[torch.Tensor, torch.Tensor],
-) -> dict[str, float]:
-    """By distances, and by what the discriminator says of as many training images as there are held-out ones."""
-    embedded = (embedder.features(images) for images in (some(fake, COMPARED), train[0], holdout[0]))
+) -> tuple[dict[str, float], torch.Tensor]:
+    """By distances, and by what the discriminator says of as many training images as there are held-out ones; and nearest pairs."""
+    by_distance, pairs = privacy_figures(*(embedder.features(images) for images in (fake, train[0], holdout[0])))
     members = tuple(some(each, len(holdout[0])) for each in train)
     precision = resolve_precision("auto", "cpu")
     member_logits, other_logits = (
@@ -131,8 +134,8 @@ def _privacy_metrics(
         )
         for images, labels in (members, holdout)
     )
-    figures = {**privacy_figures(*embedded), "membership_logit_auc": membership_auc(member_logits, other_logits)}
-    return {name: round(value, 4) for name, value in figures.items()}
+    figures = {**by_distance, "membership_logit_auc": membership_auc(member_logits, other_logits)}
+    return {name: round(value, 4) for name, value in figures.items()}, pairs
 
 
 def _usefulness_metrics(
@@ -189,7 +192,11 @@ def _shown(images: torch.Tensor, labels: torch.Tensor | None, classes: list[str]
     else:
         rows = {name: torch.nonzero(labels == label).flatten()[:COLUMNS] for label, name in enumerate(classes)}
         chosen = {name: images[first] for name, first in rows.items() if len(first)}
-    return {caption: part.permute(0, 2, 3, 1).numpy() for caption, part in chosen.items()}
+    return {caption: _for_people(part) for caption, part in chosen.items()}
+
+
+def _for_people(images: torch.Tensor) -> NDArray[np.uint8]:
+    return images.permute(0, 2, 3, 1).numpy()
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from torch import Tensor
 from pipeline.embedding.nearest import nearest_distances, nearest_rows
 
 NEAR_SHARE = 0.01  # of the held-out images: what is nearer to a training image than all but these is near
+PAIRS = 12
 
 
-def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> dict[str, float]:
+def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[str, float], Tensor]:
     """Of features, `float [N, features]`, `float [M, features]` (all training images), `float [K, features]`.
 
     Returns:
@@ -25,11 +26,13 @@ def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> dict[str, f
         same of held-out images. `membership_auc`: how surely an attacker who has the synthetic images and some others
         tells which of those were trained on, by their distance to the nearest synthetic one (area under the ROC curve: 0.5 not
         at all, 1 always).
+        Beside the figures, for people to look at: the nearest pairs, nearest first, as rows of `fake` and of `train`,
+        `int64 [up to PAIRS, 2]`.
     """
     to_train, nearest = nearest_rows(fake, train)
     held_out, nearest_to_held_out = nearest_rows(holdout, train)
     near = held_out.quantile(NEAR_SHARE)
-    return {
+    figures = {
         "nearest_train_ratio": float(to_train.median() / held_out.median()),
         "near_train_share": float((to_train < near).float().mean()),
         "authenticity": _authentic(to_train, train[nearest], train),
@@ -38,6 +41,8 @@ def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> dict[str, f
             -nearest_distances(some(train, len(holdout)), fake), -nearest_distances(holdout, fake)
         ),
     }
+    closest = to_train.argsort(stable=True)[:PAIRS]
+    return figures, torch.stack([closest, nearest[closest]], dim=1)
 
 
 def _authentic(distances: Tensor, nearest: Tensor, train: Tensor) -> float:

@@ -26,6 +26,7 @@ def write_report(
     verdicts: list[Verdict],
     fake: dict[str, NDArray[np.uint8]],
     real: dict[str, NDArray[np.uint8]],
+    nearest: tuple[NDArray[np.uint8], NDArray[np.uint8]],
     training: str,
 ) -> None:
     """Writes the page.
@@ -37,6 +38,7 @@ def write_report(
         verdicts: the gates, applied.
         fake: by caption (the class's name, where there are labels), synthetic images `uint8 [N, H, W, C]`.
         real: by the same captions, real holdout images of the same shape.
+        nearest: the synthetic images that come nearest to a training image, and those, `uint8 [N, H, W, C]` each.
         training: content of `training.csv`; empty when it is not at hand.
     """
     shown = [(name, images) for name, images in fake.items() if name in real]
@@ -48,6 +50,7 @@ def write_report(
         metrics=metrics,
         verdicts=verdicts,
         sheets=sheets,
+        nearest=[_data_url(images) for images in nearest],
         curves=curves,
         **about_records(manifest),
     )

@@ -41,7 +41,7 @@ def judge(digits_classifier: DomainClassifier, splits: tuple[Labelled, Labelled,
     return {
         **fidelity(of_fake, of_holdout, embedder.probabilities(of_fake)),
         **class_quality(embedder, of_fake, labels, of_holdout, holdout_labels, classes=10),
-        **privacy_figures(of_fake, of_train, of_holdout),
+        **privacy_figures(of_fake, of_train, of_holdout)[0],
         **content_metrics(survey([shard], train, 10, keep=0)),
     }
 

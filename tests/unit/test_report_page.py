@@ -41,8 +41,15 @@ def shown_manifest(folder: Path, classes: list[str]) -> dict[str, Any]:
 
 def page(folder: Path, parts: dict[str, Any], verdicts: tuple[Verdict, ...] = ()) -> str:
     path = folder / "index.html"
-    write_report(path, **parts, real=parts["fake"], verdicts=list(verdicts))
+    write_report(path, **parts, real=parts["fake"], nearest=(pixels()[:5], pixels()[5:10]), verdicts=list(verdicts))
     return path.read_text(encoding="utf-8")
+
+
+def test_page_shows_the_synthetic_images_nearest_to_training_images_and_those(tmp_path, labelled):
+    html = page(tmp_path, labelled)
+    pictures = dict(re.findall(r'src="data:image/png;base64,([^"]+)" alt="([^"]*nearest to[^"]*)"', html))
+    assert len(pictures) == 2
+    assert "1.2 %" in html  # share of near ones
 
 
 def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, labelled):
@@ -50,7 +57,7 @@ def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, 
     assert "12 images of 8x8 px in 3 classes" in html
     for name, value in FIGURES["diversity"].items():
         assert f'{name} <span class="soft">diversity {value:.2f}</span>' in html
-    assert html.count("data:image/png;base64,") == 6
+    assert html.count("data:image/png;base64,") == 6 + 2
     assert "tested on real" in html
     assert "no labels" not in html
 
