@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -23,14 +23,17 @@ from pipeline.errors import UserError
 from pipeline.storage import file_sha256, write_atomically
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import BackoffConfig, ClientConfig, RetryConfig
 
 SCHEMES = ("s3://", "gs://")
 # A gateway that is started again within this time is waited for, with ever longer pauses.
 RETRY_FOR = timedelta(minutes=3)
-MOST_RETRIES = 30
+FIRST_RETRY_FOR = timedelta(seconds=10)  # before work begins, where the name or the endpoint may be wrong
+MOST_RETRIES = 10_000  # the time is the limit
 PATIENCE = timedelta(seconds=60)  # for an answer; a shard has to go through in it
 CONNECT = timedelta(seconds=5)
+# Lists are refused with a plain error; without credentials the library asks the cloud's own machines for some.
+NO_CREDENTIALS = ("403 Forbidden", "401 Unauthorized", "169.254.169.254")
 
 
 def is_remote(place: str | Path) -> bool:
@@ -134,6 +137,11 @@ class Bucket:
     def __str__(self) -> str:
         return self.url
 
+    def require_answer(self) -> None:
+        """Refuses a store that says nothing for some seconds, while nothing is lost by it."""
+        with self._errors(), suppress(FileNotFoundError):
+            obstore.head(_store(self.url, FIRST_RETRY_FOR), "request.json")
+
     def __truediv__(self, name: str) -> "Bucket":
         return Bucket(f"{self.url.rstrip('/')}/{name}")
 
@@ -233,13 +241,18 @@ class Bucket:
                 f"{self.url}: access refused ({_first_line(error)}). Check the credentials in the environment."
             ) from None
         except BaseError as error:
+            if any(sign in str(error) for sign in NO_CREDENTIALS):
+                raise UserError(
+                    f"{self.url}: access refused, or no credentials given ({_first_line(error)}). Check the credentials in the "
+                    "environment."
+                ) from None
             raise UserError(
                 f"{self.url}: {_first_line(error)}. Check the name, the endpoint and the network, then run the same command "
                 "again; what is finished is kept."
             ) from None
 
 
-def _store(url: str) -> S3Store | GCSStore:
+def _store(url: str, retry_for: timedelta = RETRY_FOR) -> S3Store | GCSStore:
     if not OBJECT_STORE.fullmatch(url):
         # Not repeated: it may hold a password.
         raise UserError(
@@ -248,7 +261,9 @@ def _store(url: str) -> S3Store | GCSStore:
     client: ClientConfig = {"timeout": PATIENCE, "connect_timeout": CONNECT}
     if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         client["allow_http"] = True  # asked for by name
-    retries: RetryConfig = {"max_retries": MOST_RETRIES, "retry_timeout": RETRY_FOR}
+    # A pause is a random time up to `base` times the one before: with the library's own base, 2, pauses do not grow.
+    pauses: BackoffConfig = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=10), "base": 4}
+    retries: RetryConfig = {"max_retries": MOST_RETRIES, "retry_timeout": retry_for, "backoff": pauses}
     try:
         store = from_url(url, client_options=client, retry_config=retries)
     except BaseError as error:

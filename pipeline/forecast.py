@@ -1,6 +1,5 @@
 """What `imagemint plan` reports: what a sampling run will take, measured on a few batches. Nothing is written."""
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.shards import render_shard
+from pipeline.storage import free_space
 
 MEASURED_BATCHES = 2
 
@@ -72,8 +72,7 @@ def measure(
 def _room(root: str) -> str:
     if is_remote(root):
         return f"to be kept in {root}"
-    folder = Path(root) if Path(root).is_dir() else Path.cwd()
-    return f"{_bytes(shutil.disk_usage(folder).free)} free under {root}"
+    return f"{_bytes(free_space(Path(root)))} free under {root}"
 
 
 def _bytes(count: float) -> str:

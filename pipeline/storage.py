@@ -96,15 +96,20 @@ def link_or_copy(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def require_free_space(folder: Path, needed_bytes: int, what: str) -> None:
-    """Refuses to start `what` when `folder`'s disk has less than `needed_bytes` left."""
+def free_space(folder: Path) -> int:
+    """Bytes left on the disk of `folder`, which need not be there yet."""
     existing = folder.absolute()
     try:
         while not existing.exists():
             existing = existing.parent
-        free = shutil.disk_usage(existing).free
+        return shutil.disk_usage(existing).free
     except OSError as error:
         raise UserError(f"{folder} cannot be used: {error.strerror or error}.") from None
+
+
+def require_free_space(folder: Path, needed_bytes: int, what: str) -> None:
+    """Refuses to start `what` when `folder`'s disk has less than `needed_bytes` left."""
+    free = free_space(folder)
     if free < needed_bytes:
         raise UserError(
             f"{what} needs about {needed_bytes / 1e6:,.0f} MB under {folder}, where {free / 1e6:,.0f} MB are free. "

@@ -77,7 +77,9 @@ class Command:
     def place_of_run(self, fingerprint: str) -> Folder:
         """Where a run that may be in an object store keeps its files."""
         if is_remote(self.config.root):
-            return Bucket(self.config.root) / f"runs/{self.stage}-{fingerprint[:16]}"
+            run = Bucket(self.config.root) / f"runs/{self.stage}-{fingerprint[:16]}"
+            run.require_answer()
+            return run
         return LocalFolder(run_folder(self.config.root, self.stage, fingerprint).absolute())
 
     @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline import __version__
 from pipeline.cluster import connect, sample_workers
+from pipeline.errors import UserError
 from pipeline.fingerprint import source_digest
 from pipeline.folders import Bucket, is_remote
 from pipeline.models.hardware import device_name
@@ -16,7 +17,7 @@ from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.publishing import publish, publish_in_store, require_ours, require_same_records
+from pipeline.sampling.publishing import publish, publish_in_store, require_ours, require_same_records, reserved
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
 from pipeline.sampling.status import Request, read_request, write_request
@@ -80,22 +81,23 @@ def sample(command: Command) -> None:
             "filters": [each.about for each in filters],
         }
         run = command.place_of_run(fingerprint)
-        begun = read_request(run)  # by the same command, which may have been told --fresh
-        if not command.fresh and (begun is None or begun.out != str(command.out.absolute())):
-            require_same_records(command.out, fingerprint, about)
-        with command.working_in(run, fingerprint):
+        with reserved(command.out), command.working_in(run, fingerprint):
+            begun = (
+                None if command.fresh else read_request(run)
+            )  # by the same command, which may have been told --fresh
+            going_on = begun is not None and begun.out == str(command.out.absolute()) and not begun.published
+            if not command.fresh and not going_on:
+                require_same_records(command.out, fingerprint, about)
             target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
-            write_request(
-                run,
-                Request(
-                    name=config.name,
-                    out=str(command.out.absolute()),
-                    fingerprint=fingerprint,
-                    count=settings.count,
-                    shard_size=settings.shard_size,
-                    started=time.time(),
-                ),
+            request = Request(
+                name=config.name,
+                out=str(command.out.absolute()),
+                fingerprint=fingerprint,
+                count=settings.count,
+                shard_size=settings.shard_size,
+                started=time.time(),
             )
+            write_request(run, request)
             done = committed(target, plans)
             missing = [plan for plan in plans if plan.shard not in done]
             if missing:
@@ -114,12 +116,20 @@ def sample(command: Command) -> None:
                     use_gpu=use_gpu,
                     on_shard=progress.one_more,
                 )
-            manifest = build_manifest(target, list(committed(target, plans).values()), about)
+            done = committed(target, plans)
+            lost = [plan.name for plan in plans if plan.shard not in done]
+            if lost:
+                raise UserError(
+                    f"{run}: {lost[0]} and {len(lost) - 1} more were made, but are not there whole any more: something else changes this "
+                    "run. Run the same command again: it makes what is missing."
+                )
+            manifest = build_manifest(target, list(done.values()), about)
             where: object = command.out
             if is_remote(config.root):
                 where = publish_in_store(target, manifest, Bucket(config.root), command.out)
             else:
                 publish(target, manifest, command.out)
+            write_request(run, request.model_copy(update={"published": True}))
     kept = manifest["count"] / sum(shard["candidates"] for shard in manifest["shards"])
     filtered = f" ({kept:.1%} of the candidates)" if filters else ""
     command.say(f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {where}")

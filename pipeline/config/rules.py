@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 DEFAULT_JPEG_QUALITY = 95
 # Other characters would be decoded on the way to the store, or carry a password into a manifest.
+MOST_SHARDS = 1_000_000
 OBJECT_STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.\.?(/|$))[A-Za-z0-9._=-]+)*/?")
 
 # Some figures exist only where labels were asked for, one only where none were.
@@ -20,10 +21,15 @@ GATED_ONLY_WITH = {
 def broken_rules(c: "Config") -> list[str]:
     """Each line: key path, value found, what is allowed, what to do."""
     broken = []
-    if "://" in c.root and not OBJECT_STORE.fullmatch(c.root):
+    if re.match(r"(s3|gs):|.*://", c.root) and not OBJECT_STORE.fullmatch(c.root):
         broken.append(
             f"root: {c.root!r}; use a folder of this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, of letters, digits and ._=- "
             "(credentials stand in the environment)"
+        )
+    if c.sample.count > MOST_SHARDS * c.sample.shard_size:
+        broken.append(
+            f"sample.count: {c.sample.count} in shards of sample.shard_size {c.sample.shard_size} are more than {MOST_SHARDS:,} shards; "
+            "use larger shards or fewer records"
         )
     if c.model.resolution < c.data.size:
         broken.append(

@@ -111,7 +111,9 @@ def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -
 def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
     """Where a dataset's files are, and its manifest; `place` is a folder, or a prefix of an object store by its URL."""
     if is_remote(place):
-        return Bucket(str(place)), manifest_in(Bucket(str(place)))
+        bucket = Bucket(str(place))
+        bucket.require_answer()
+        return bucket, manifest_in(bucket)
     folder = Path(place)
     manifest = read_manifest(folder)
     location = folder / "data" / LOCATION

@@ -1,5 +1,6 @@
 """Publishing: a run's shards become a dataset, its manifest last."""
 
+import fcntl
 import json
 import re
 import shutil
@@ -16,7 +17,8 @@ from pipeline.sampling.wids import WIDS, wids_index
 from pipeline.storage import link_or_copy, write_json
 
 # Names in `data`, while they are written, too.
-OURS = re.compile(r"\.?(train-.*|location\.json|wids\.json)(\.\d+\.tmp)?")
+OURS = re.compile(r"\.?(train-\d{6,}\.(parquet|tar)|location\.json|wids\.json)(\.\d+\.tmp)?")
+LOCK = ".lock"
 
 
 def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
@@ -93,9 +95,30 @@ def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterato
     write_json(out / MANIFEST, manifest)
 
 
+@contextmanager
+def reserved(out: Path) -> Iterator[None]:
+    """Keeps other processes from making a dataset in `out` for as long as it lasts."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / LOCK).open("w")
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"--out {out}: another process is making a dataset there; wait for it, or give another place."
+            ) from None
+        yield
+
+
 def require_ours(out: Path) -> None:
     """Refuses a folder whose content no earlier publish can have made: publishing would delete it."""
     data = out / "data"
+    for folder in (out, data):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"--out {out}: {folder} is a file; give an empty or new folder.")
     foreign = [path for path in data.glob("*") if path.is_dir() or not OURS.fullmatch(path.name)]
     audited = (out / "croissant.json").exists() or (out / "report" / "index.html").exists()
     if not (out / MANIFEST).is_file() and not audited:  # DVC removes manifest and data before it runs the stage

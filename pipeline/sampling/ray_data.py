@@ -4,15 +4,18 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import ray
+from ray.actor import ActorHandle
 from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
+from pipeline.sampling.encodings import Encoding
 from pipeline.sampling.filters import Filter
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
@@ -25,15 +28,37 @@ GENERATOR_CPUS = 0.999
 WRITER_CPUS = 0.001
 
 
+class Trouble:
+    """An actor that keeps the first message for the user, from whichever process: who finds one here does nothing more."""
+
+    def __init__(self) -> None:
+        self.message = ""
+
+    def report(self, message: str) -> None:
+        """Keeps it, unless there is one."""
+        self.message = self.message or message
+
+    def first(self) -> str:
+        """The message; empty so far."""
+        return self.message
+
+
 class ShardMinter:
     """An actor that holds the model and mints the records of the shards it is handed."""
 
-    def __init__(self, model: Path, settings: MintSettings, filters: Sequence[Filter], use_gpu: bool) -> None:
+    def __init__(
+        self,
+        model: Path,
+        settings: MintSettings,
+        filters: Sequence[Filter],
+        trouble: "ActorHandle[Trouble]",
+        use_gpu: bool,
+    ) -> None:
         keep_freed_memory()
         self.pair = load_pair(model)
         self.settings = settings
         self.filters = filters
-        self.message = ""  # once set, the shards that are left are passed over
+        self.trouble = trouble
         if use_gpu:
             self.pair.generator.cuda()
             self.pair.discriminator.cuda()
@@ -43,14 +68,27 @@ class ShardMinter:
 
         It is returned, not raised: Ray Data would report it with a page of its own stack.
         """
-        if not self.message:
+        message = str(ray.get(self.trouble.first.remote()))
+        if not message:
             try:
                 with reproducible_numerics():
                     minted = mint(self.pair, self.settings, plan_of(row), self.filters)
                 return {**row, **minted.columns(), "message": np.array([""])}
             except UserError as error:
-                self.message = str(error)
-        return {**row, "message": np.array([self.message])}
+                message = str(error)
+                ray.get(self.trouble.report.remote(message))
+        return {**row, "message": np.array([message])}
+
+
+def _write(row: Row, encoding: Encoding, target: ShardTarget, trouble: "ActorHandle[Trouble]") -> Row:
+    """As `write_row`, unless there is trouble already: a store that does not answer is waited for once, not once a shard."""
+    message = str(ray.get(trouble.first.remote()))
+    if message:
+        return {"shard": row["shard"], "message": np.array([message])}
+    written = write_row(row, encoding, target)
+    if written["message"][0]:
+        ray.get(trouble.report.remote(str(written["message"][0])))
+    return written
 
 
 def make_shards(
@@ -75,6 +113,7 @@ def make_shards(
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = min(workers, len(plans))
+    trouble: Any = ray.remote(num_cpus=0)(Trouble).remote()
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
     made = (
         ray.data.from_items(items, override_num_blocks=len(items))
@@ -82,12 +121,18 @@ def make_shards(
             ShardMinter,
             batch_size=1,
             compute=ActorPoolStrategy(min_size=workers, max_size=len(plans) if grow else workers),
-            fn_constructor_kwargs={"model": model, "settings": settings, "filters": filters, "use_gpu": use_gpu},
+            fn_constructor_kwargs={
+                "model": model,
+                "settings": settings,
+                "filters": filters,
+                "trouble": trouble,
+                "use_gpu": use_gpu,
+            },
             num_cpus=None if use_gpu else GENERATOR_CPUS,
             num_gpus=1 if use_gpu else None,
         )
         .map_batches(
-            partial(write_row, encoding=settings.encoding, target=target),
+            partial(_write, encoding=settings.encoding, target=target, trouble=trouble),
             batch_size=1,
             # Without this bound, a writer for each shard that waits would start as soon as the generators' CPUs are free.
             compute=TaskPoolStrategy(size=None if use_gpu else workers),

@@ -148,7 +148,7 @@ def read_commit(target: ShardTarget, shard: int) -> Commit | None:
     try:
         commit: Commit = json.loads(target.run.read(commit_name(shard)))
         ShardRecord.model_validate(commit)
-    except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
+    except (OSError, ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         return None
     return commit
 

@@ -26,6 +26,7 @@ class Request(BaseModel):
     count: int
     shard_size: int
     started: float  # seconds since the epoch
+    published: bool = False
 
 
 def write_request(run: Folder, request: Request) -> None:
@@ -56,6 +57,7 @@ def statuses(root: str, name: str) -> list[Status]:
     runs: list[Folder]
     if is_remote(root):
         below = Bucket(root) / "runs"
+        below.require_answer()
         runs = [below / run for run in below.folders() if run.startswith("sample-")]
     else:
         runs = [LocalFolder(path) for path in Path(root).glob("runs/sample-*") if path.is_dir()]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.folders import Folder
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.manifest import dataset_id
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.readers import Attempts, DamagedShardError, Labels, ShardReader
@@ -57,6 +59,14 @@ def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
     )
     if [(shard["shard"], shard["first_index"], shard["rows"]) for shard in shards] != planned:
         problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest['count'] - 1} once each")
+    asked = manifest["config"]["sample"]
+    endings = [ending for kind, (ending, _) in FORMATS.items() if kind in asked["formats"]]
+    if any([PurePosixPath(file["file"]).suffix for file in shard_files(shard)] != endings for shard in shards):
+        problems.append(
+            f"manifest.json: a shard's files are not of the formats that it names, {', '.join(asked['formats'])}"
+        )
+    if asked["count"] != manifest["count"]:
+        problems.append(f"manifest.json: its config asks for {asked['count']} records, it counts {manifest['count']}")
     listed = [file for shard in shards for file in shard_files(shard)]
     findings.files = len(listed)
     # Digests and reading leave Python's lock.
@@ -74,7 +84,7 @@ def _holds(dataset: Folder, name: str, value: Any) -> bool:
     """Whether a file is the JSON of `value`."""
     try:
         return bool(json.loads(dataset.read(name)) == value)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
 
 

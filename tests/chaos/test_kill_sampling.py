@@ -70,6 +70,19 @@ def test_killed_midway_it_makes_only_what_is_missing(victim: str, sampled: Place
     assert read_manifest(broken.dataset)["dataset_id"] == read_manifest(sampled.dataset)["dataset_id"]
 
 
+def test_what_is_lost_while_the_run_goes_on_is_never_published_as_a_hole(sampled: Places, tmp_path: Path) -> None:
+    broken = Places(tmp_path)
+    options = ["--model", str(sampled.model)]
+    process = start(broken, *options)
+    wait_for_shards(process, 1)
+    for commit in broken.root.glob("runs/sample-*/commits/*.json"):
+        commit.unlink()
+    assert ended(process) == 1
+    assert not (broken.dataset / "manifest.json").exists()
+    broken.stage("sample", *options)
+    assert digests(broken.dataset / "data") == digests(sampled.dataset / "data")
+
+
 @pytest.mark.soak
 def test_killed_at_random_moments_the_bytes_are_the_same(sampled: Places, tmp_path: Path) -> None:
     """Fifty runs, each with one process of a random kind killed at a random moment, by one worker or by two."""

@@ -68,6 +68,14 @@ def test_other_records_do_not_take_the_place_of_a_dataset_unasked(copied: Places
     assert digests(copied.dataset) == before
 
 
+def test_a_run_that_was_published_does_not_replace_another_later_unasked(copied: Places) -> None:
+    copied.stage("sample")
+    copied.stage("sample", "--set", "sample.seed=5", "--set", "sample.count=500", "--fresh")
+    done = run(*copied.command("sample"))
+    assert done.returncode == 1
+    assert "sample.seed: 5 there, 0 now" in done.stderr
+
+
 def test_audit_measures_and_accept_agrees(audited: Places) -> None:
     figures = json.loads((audited.dataset / "metrics" / "audit.json").read_text())
     assert figures["records"] == 2200

@@ -84,6 +84,6 @@ def test_chances_of_attempts_are_their_own_so_that_a_ratio_decides_a_share(tiny_
 
 def test_a_filter_that_nothing_passes_ends_with_a_message(tiny_pair: TrainedPair) -> None:
     with pytest.raises(
-        UserError, match=r"record 12 found no image.*300 attempts \(refused by density_ratio 0, bright 300\)"
+        UserError, match=r"record 12 found no image.*1000 attempts \(refused by density_ratio 0, bright 1000\)"
     ):
         mint(tiny_pair, SETTINGS, WHOLE, [DensityRatio([-99.0] * 3), Bright(256)])

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import MANIFEST, read_manifest
-from pipeline.sampling.publishing import publish, require_same_records
+from pipeline.sampling.publishing import publish, require_ours, require_same_records, reserved
 from pipeline.sampling.shards import committed
 from pipeline.sampling.wids import WIDS
 from pipeline.storage import file_sha256
@@ -67,7 +67,17 @@ def test_a_publication_that_fails_half_way_leaves_no_manifest(minted: Minted) ->
         read_manifest(minted.out)
 
 
-@pytest.mark.parametrize("foreign", ["README.md", "data/holiday.jpg", "data/mine/dataset.json", "report/thesis.html"])
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "README.md",
+        "data/holiday.jpg",
+        "data/mine/dataset.json",
+        "report/thesis.html",
+        "data/train-00000-of-00001.parquet",
+        "data/train-images-idx3-ubyte",
+    ],
+)
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
     minted: Minted, tmp_path: Path, foreign: str
 ) -> None:
@@ -129,3 +139,18 @@ def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pa
         require_same_records(minted.out, "0" * 64, about(unconditional_pair))
     assert "model.digest: " in str(caught.value)
     assert "classes: " in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["out", "out/data"])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("precious")
+    with pytest.raises(UserError, match="is a file"):
+        require_ours(tmp_path / "out")
+
+
+def test_an_output_is_worked_on_by_one_at_a_time(tmp_path: Path) -> None:
+    with reserved(tmp_path / "out"), pytest.raises(UserError, match="another process"), reserved(tmp_path / "out"):
+        pass
+    with reserved(tmp_path / "out"), reserved(tmp_path / "elsewhere"):
+        pass

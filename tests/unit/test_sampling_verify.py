@@ -207,3 +207,21 @@ def test_candidates_that_are_not_counted_as_the_records_say_are_found(
     assert problems == [
         f"data/train-000000.{kind}: its candidates are not counted as its records say" for kind in ("parquet", "tar")
     ]
+
+
+def test_a_format_that_is_missing_from_the_manifest_and_the_disk_is_named(
+    tiny_pair: TrainedPair, tmp_path: Path
+) -> None:
+    minted = mint_dataset(tmp_path, tiny_pair)
+    for shard in minted.manifest["shards"]:
+        for file in shard["also"]:
+            (minted.out / file["file"]).unlink()
+        shard["also"] = []
+    (minted.out / "data" / "wids.json").unlink()
+    assert any("not of the formats" in each for each in verify(minted.out, minted.manifest, tiny_pair).problems)
+
+
+def test_a_count_that_the_config_does_not_ask_for_is_named(tiny_pair: TrainedPair, tmp_path: Path) -> None:
+    minted = mint_dataset(tmp_path, tiny_pair)
+    minted.manifest["config"]["sample"]["count"] += 1
+    assert any("its config asks for" in each for each in verify(minted.out, minted.manifest, tiny_pair).problems)

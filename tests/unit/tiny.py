@@ -121,7 +121,7 @@ def mint_dataset(
     **changes: Any,
 ) -> Minted:
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
-    sample = SAMPLE | changes
+    sample = SAMPLE | {"count": count, "formats": list(formats)} | changes
     settings = MintSettings.of(Sample(**sample), label_names(pair), "fp32")
     filters = fit_filters(Sample(**sample).filters, pair, settings, folder, folder)
     target, plans = (

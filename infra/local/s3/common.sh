@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 folder=$(realpath -m "${S3_FOLDER:-/tmp/imagemint-s3-$(id -u)}")
 conf=$folder/ceph.conf
+# shellcheck disable=SC2034  # used by those who read this
+marker=.imagemint-s3  # says that start.sh made the folder, or found it empty
 
 die() {
   echo "$*" >&2

@@ -104,9 +104,13 @@ for program in ceph ceph-mon ceph-osd monmaptool radosgw radosgw-admin; do
   command -v "$program" > /dev/null || die "$program is missing. Debian: apt-get install -y --no-install-recommends ceph-mon ceph-osd radosgw"
 done
 
+if [[ -d $folder && ! -e $folder/$marker && -n $(ls -A "$folder") ]]; then
+  die "$folder is not empty and was not made by start.sh; choose an empty or new folder with S3_FOLDER."
+fi
 # What a broken first start has left cannot be continued, and holds no data yet.
 [[ -e $folder/made ]] || "$(dirname "${BASH_SOURCE[0]}")/stop.sh" --wipe
 mkdir -p "$folder"/{mon,osd,gateway,log}
+touch "$folder/$marker"
 
 if [[ ! -e $folder/made ]]; then
   write_conf

@@ -37,8 +37,8 @@ for name in "${names[@]}"; do
   rm -f "$folder/$name.pid"
 done
 
-# Only the names that start.sh makes: the folder may be one that has other things in it.
-if $wipe; then
-  rm -rf "${folder:?}"/{made,mon,osd,gateway,log,ceph.conf,keyring,monmap,env.sh}
+# Only where start.sh has left its mark, and only the names that it makes.
+if $wipe && [[ -e $folder/$marker ]]; then
+  rm -rf "${folder:?}"/{made,mon,osd,gateway,log,ceph.conf,keyring,monmap,env.sh,"$marker"}
   [[ ! -d $folder ]] || rmdir --ignore-fail-on-non-empty "$folder"
 fi
