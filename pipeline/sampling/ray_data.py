@@ -1,4 +1,4 @@
-"""The one file that binds sampling to Ray Data: generator actors, and tasks that encode and write what they make."""
+"""Binds sampling to Ray Data: generator actors, and tasks that encode and write what they make."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -15,32 +15,17 @@ from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
-from pipeline.sampling.encodings import Encoding
 from pipeline.sampling.filters import Filter
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
-from pipeline.sampling.shards import Row, ShardTarget, plan_of, write_row
+from pipeline.sampling.ray_trouble import Trouble, write_unless_trouble
+from pipeline.sampling.shards import Row, ShardTarget, plan_of
 
 NO_PROGRESS_TIMEOUT_S = 900
 # Without GPUs a generator has a CPU nearly to itself, and the same CPU's writer what is left: however far the pool grows,
 # each CPU bears one of both. A pool of actors that takes every CPU leaves none for the tasks after it, and hangs.
 GENERATOR_CPUS = 0.999
 WRITER_CPUS = 0.001
-
-
-class Trouble:
-    """An actor that keeps the first message for the user, from whichever process: who finds one here does nothing more."""
-
-    def __init__(self) -> None:
-        self.message = ""
-
-    def report(self, message: str) -> None:
-        """Keeps it, unless there is one."""
-        self.message = self.message or message
-
-    def first(self) -> str:
-        """The message; empty so far."""
-        return self.message
 
 
 class ShardMinter:
@@ -78,17 +63,6 @@ class ShardMinter:
                 message = str(error)
                 ray.get(self.trouble.report.remote(message))
         return {**row, "message": np.array([message])}
-
-
-def _write(row: Row, encoding: Encoding, target: ShardTarget, trouble: "ActorHandle[Trouble]") -> Row:
-    """As `write_row`, unless there is trouble already: a store that does not answer is waited for once, not once a shard."""
-    message = str(ray.get(trouble.first.remote()))
-    if message:
-        return {"shard": row["shard"], "message": np.array([message])}
-    written = write_row(row, encoding, target)
-    if written["message"][0]:
-        ray.get(trouble.report.remote(str(written["message"][0])))
-    return written
 
 
 def make_shards(
@@ -132,7 +106,7 @@ def make_shards(
             num_gpus=1 if use_gpu else None,
         )
         .map_batches(
-            partial(_write, encoding=settings.encoding, target=target, trouble=trouble),
+            partial(write_unless_trouble, encoding=settings.encoding, target=target, trouble=trouble),
             batch_size=1,
             # Without this bound, a writer for each shard that waits would start as soon as the generators' CPUs are free.
             compute=TaskPoolStrategy(size=None if use_gpu else workers),

@@ -1,0 +1,34 @@
+"""What goes wrong in one of Ray's processes, told to all of them. Apart from `ray_data`, since writers need not load torch."""
+
+import numpy as np
+import ray
+from ray.actor import ActorHandle
+
+from pipeline.sampling.encodings import Encoding
+from pipeline.sampling.shards import Row, ShardTarget, write_row
+
+
+class Trouble:
+    """An actor that keeps the first message for the user, from whichever process: who finds one here does nothing more."""
+
+    def __init__(self) -> None:
+        self.message = ""
+
+    def report(self, message: str) -> None:
+        """Keeps it, unless there is one."""
+        self.message = self.message or message
+
+    def first(self) -> str:
+        """The message; empty so far."""
+        return self.message
+
+
+def write_unless_trouble(row: Row, encoding: Encoding, target: ShardTarget, trouble: "ActorHandle[Trouble]") -> Row:
+    """As `write_row`, unless there is trouble already: a store that does not answer is waited for once, not once a shard."""
+    message = str(ray.get(trouble.first.remote()))
+    if message:
+        return {"shard": row["shard"], "message": np.array([message])}
+    written = write_row(row, encoding, target)
+    if written["message"][0]:
+        ray.get(trouble.report.remote(str(written["message"][0])))
+    return written
