@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -98,19 +99,25 @@ def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterato
 @contextmanager
 def reserved(out: Path) -> Iterator[None]:
     """Keeps other processes from making a dataset in `out` for as long as it lasts."""
+    path = out / LOCK
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = (out / LOCK).open("w")
+        lock = path.open("w")
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
+    taken = UserError(f"--out {out}: another process is making a dataset there; wait for it, or give another place.")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"--out {out}: another process is making a dataset there; wait for it, or give another place."
-            ) from None
-        yield
+            # Who had it has removed it since it was opened: what is locked is not what others will find.
+            if not os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                raise taken
+        except (BlockingIOError, FileNotFoundError):
+            raise taken from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held: a dataset has no such file
 
 
 def require_ours(out: Path) -> None:

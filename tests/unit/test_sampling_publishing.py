@@ -154,3 +154,4 @@ def test_an_output_is_worked_on_by_one_at_a_time(tmp_path: Path) -> None:
         pass
     with reserved(tmp_path / "out"), reserved(tmp_path / "elsewhere"):
         pass
+    assert not list((tmp_path / "out").iterdir())
