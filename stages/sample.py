@@ -43,10 +43,11 @@ CODE = (
         )
     ),
     "pipeline.data.images",
+    "pipeline.data.png",
     "pipeline.embedding",
     "pipeline.models",
 )
-SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "numpy", "scipy")
+SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "deflate", "numpy", "scipy")
 
 
 def sample(command: Command) -> None:

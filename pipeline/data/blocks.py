@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from pipeline.data.canonical import split_file
-from pipeline.data.images import ROW_GROUP_IMAGES, decode_png
+from pipeline.data.images import ROW_GROUP_IMAGES
+from pipeline.data.png import decode_png
 from pipeline.errors import UserError
 
 

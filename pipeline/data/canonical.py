@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from torch import Tensor
 
 from pipeline.config.schema import Data
-from pipeline.data.images import encode_png, image_schema, read_images, write_images
+from pipeline.data.images import image_schema, read_images, write_images
+from pipeline.data.png import encode_png
 from pipeline.data.sources import LabelledImages, RawSource
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest

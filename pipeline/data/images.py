@@ -1,24 +1,20 @@
 """Images in Parquet, in the form that Hugging Face `datasets` shows as decoded pictures."""
 
 import json
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.data.png import decode_png
 from pipeline.errors import UserError
 from pipeline.storage import write_atomically
 
 ROW_GROUP_IMAGES = 500
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_HEADER = 24  # bytes up to the end of width and height
-LARGEST_IMAGE = 1 << 26  # px; decoding a small file that claims more would fill the memory
 
 # The names of `pa.types` that a Hugging Face feature of the same name stands for.
 _EXTRA_TYPES = {"float32": pa.float32(), "int64": pa.int64()}
@@ -88,36 +84,6 @@ def images_as_parquet(
         write_page_index=True,
     )
     return memoryview(sink.getvalue())
-
-
-def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """PNG of `uint8 [H, W, C]`, C = 1 (grey) or 3 (RGB). Lossless; equal pixels give equal bytes."""
-    return encode_pixels(image, ".png")
-
-
-def encode_pixels(image: NDArray[np.uint8], ending: str, *options: int) -> bytes:
-    """`uint8 [H, W, C]` in the encoding that OpenCV knows by a file name's ending, with OpenCV's options for it."""
-    done, content = cv2.imencode(ending, image if image.shape[2] == 1 else image[..., ::-1], options)
-    if not done:
-        raise RuntimeError(f"encoding as {ending} failed for an image of shape {image.shape}")
-    return content.tobytes()
-
-
-def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
-    """`uint8 [H, W, channels]` of a PNG; ValueError when it is damaged, of another kind, or absurdly large."""
-    if len(content) < PNG_HEADER or not content.startswith(PNG_SIGNATURE):
-        raise ValueError("not a readable image")
-    return decode_pixels(content, channels, *struct.unpack(">II", content[16:PNG_HEADER]))
-
-
-def decode_pixels(content: bytes, channels: int, width: int, height: int) -> NDArray[np.uint8]:
-    """`uint8 [H, W, channels]` of what claims to be `width` by `height` px: not decoded at all where that is absurdly large."""
-    if width * height > LARGEST_IMAGE:
-        raise ValueError(f"an image of {width}x{height} px, larger than {LARGEST_IMAGE:,} px in all: refused")
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError("not a readable image")
-    return np.asarray(image[..., None] if channels == 1 else image[..., ::-1], dtype=np.uint8)
 
 
 def read_images(path: Path, channels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

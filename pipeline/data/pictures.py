@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.images import encode_png
+from pipeline.data.png import encode_png
 from pipeline.storage import write_atomically
 
 SMALLEST_SHOWN = 56  # px; smaller images are enlarged by whole factors, pixels staying pixels

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.data.canonical import DESCRIPTION, describe
-from pipeline.data.images import decode_png, encode_png
 from pipeline.data.pictures import image_grid
+from pipeline.data.png import decode_png, encode_png
 from pipeline.errors import UserError
 from pipeline.folders import Folder
 from pipeline.report.records import occurring_classes

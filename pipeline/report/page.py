@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.images import encode_png
 from pipeline.data.pictures import image_grid
+from pipeline.data.png import encode_png
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.curves import curves_svg
 from pipeline.report.records import about_records

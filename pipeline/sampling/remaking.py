@@ -18,7 +18,7 @@ from pipeline.sampling.minting import mint_batch
 from pipeline.sampling.readers import Attempts, DamagedShardError, ShardReader
 
 # What the last bits of a record depend on; other versions of it may round otherwise.
-SOFTWARE = ("torch", "numpy", "scipy", "opencv-python-headless")
+SOFTWARE = ("torch", "numpy", "scipy", "opencv-python-headless", "deflate")
 
 
 def why_not_comparable(manifest: dict[str, Any], pair: TrainedPair) -> str:

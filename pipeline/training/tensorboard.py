@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.data.images import decode_png
+from pipeline.data.png import decode_png
 from pipeline.training.diagnostics import Metrics
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data.images import encode_png
+from pipeline.data.png import encode_png
 from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.records import Records
 from pipeline.storage import file_sha256, write_atomically

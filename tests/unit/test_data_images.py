@@ -1,21 +1,14 @@
 """Images survive PNG and Parquet unchanged, and other people's tools see them as pictures."""
 
-import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from pipeline.data.images import decode_png, encode_png, image_schema, images_as_parquet, read_images, write_images
+from pipeline.data.images import image_schema, images_as_parquet, read_images, write_images
+from pipeline.data.png import encode_png
 from pipeline.errors import UserError
 
 CLASSES = ["T-shirt/top", "été", "7"]
-IMAGES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3])).flatmap(
-    lambda shape: arrays(np.uint8, shape)
-)
-
 FILL_THE_DISK = """
 import numpy as np
 from pipeline.data.images import image_schema, write_images
@@ -40,33 +33,6 @@ def write(path, images: np.ndarray, extra: dict[str, np.ndarray] | None = None) 
     numbers = np.arange(len(images))
     encoded = [encode_png(image) for image in images]
     path.write_bytes(images_as_parquet(schema, encoded, numbers % 3, numbers + 7, extra or {}, ".png"))
-
-
-@given(image=IMAGES)
-@settings(deadline=None)
-def test_png_gives_back_every_pixel(image):
-    assert np.array_equal(decode_png(encode_png(image), image.shape[2]), image)
-
-
-def test_colours_are_red_green_blue_for_other_readers():
-    red = np.zeros((4, 4, 3), np.uint8)
-    red[..., 0] = 255
-    blue_green_red = cv2.imdecode(np.frombuffer(encode_png(red), np.uint8), cv2.IMREAD_COLOR)
-    assert blue_green_red[0, 0].tolist() == [0, 0, 255]
-
-
-def test_equal_pixels_give_equal_png_bytes_whatever_their_place_in_memory():
-    images = some_images(4, 3)
-    assert encode_png(images[2]) == encode_png(np.asfortranarray(images)[2])
-
-
-CONTENT = encode_png(np.arange(256, dtype=np.uint8).reshape(16, 16, 1))
-
-
-@pytest.mark.parametrize("content", [b"", b"junk", CONTENT[:40], CONTENT[: len(CONTENT) // 2]])
-def test_damaged_png_is_a_value_error(content):
-    with pytest.raises(ValueError, match="not a readable image"):
-        decode_png(content, 1)
 
 
 def test_images_without_classes_have_no_label_and_still_load_as_pictures(tmp_path, hf_datasets):
@@ -122,7 +88,7 @@ def test_columns_of_different_length_are_refused_and_the_old_file_stays(tmp_path
     write(path, some_images(3, 1))
     before = path.read_bytes()
     with pytest.raises(ValueError, match="length"):
-        write_images(path, image_schema(CLASSES), [CONTENT] * 3, np.zeros(2, np.int64), np.arange(3))
+        write_images(path, image_schema(CLASSES), [bytes(10)] * 3, np.zeros(2, np.int64), np.arange(3))
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["file.parquet"]
 

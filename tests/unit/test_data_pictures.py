@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.data.images import decode_png
 from pipeline.data.pictures import image_grid, write_grid
+from pipeline.data.png import decode_png
 
 LINE = 24
 

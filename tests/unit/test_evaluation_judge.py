@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.config.schema import Data, DigitsSource
 from pipeline.data.canonical import load_split, write_canonical
-from pipeline.data.images import decode_png
+from pipeline.data.png import decode_png
 from pipeline.data.sources import LabelledImages, RawSource
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.images import decode_png, encode_png
+from pipeline.data.png import decode_png, encode_png
 from pipeline.errors import UserError
 from pipeline.report.contact_sheet import UNLABELLED_ROWS, contact_sheet
 from pipeline.sampling.formats import FORMATS

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import webdataset
 
-from pipeline.data.images import decode_png, encode_png
+from pipeline.data.png import decode_png, encode_png
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.formats import FORMATS, ShardFormat, as_parquet, as_webdataset
 from pipeline.sampling.minting import mint

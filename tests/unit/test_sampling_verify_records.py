@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data.images import encode_png
+from pipeline.data.png import encode_png
 from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.sampling.formats import FORMATS
