@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
-from pipeline.config.load import active_preset, load_preset, presets, use_preset
+from pipeline.config.load import active_preset, load_config, load_preset, presets, use_preset
 from pipeline.config.schema import Config
 from pipeline.errors import UserError
 from pipeline.storage import read_json, write_atomically
@@ -20,7 +20,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     show = commands.add_parser("show", help="draw a contact sheet of a dataset as PNG")
-    show.add_argument("dataset", type=Path)
+    show.add_argument("dataset", help="a folder, or s3://BUCKET/PREFIX")
     show.add_argument("--out", type=Path, help="the PNG to write (default: DATASET's name + .png, here)")
     show.add_argument("-n", type=int, default=12, help="images of each class, or of each row without labels")
     show.set_defaults(work=lambda a: _show(a.dataset, a.out, a.n))
@@ -50,21 +50,25 @@ def main() -> None:
     summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
     summary.set_defaults(work=lambda _: _summary())
 
+    publish = commands.add_parser(
+        "publish", help="put the active preset's accepted dataset under a version, and tag it in git"
+    )
+    publish.add_argument("--to", metavar="PLACE", help="a folder, or s3://BUCKET/PREFIX (default: ROOT/published)")
+    publish.set_defaults(work=lambda a: _publish(a.to))
+
     plan = commands.add_parser(
         "plan", help="what a sampling run would take: shards, bytes, time, resources; writes nothing"
     )
-    plan.add_argument("--preset", help="default: the active one")
-    plan.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
+    _add_config_options(plan)
     plan.add_argument("--model", type=Path, help="default: models/NAME")
     plan.add_argument("--data", type=Path, help="default: data/NAME; read by the filter near_copy alone")
-    plan.set_defaults(work=lambda a: _plan(a.preset, a.set, a.model, a.data))
+    plan.set_defaults(work=lambda a: _plan(_config(a), a.model, a.data))
 
     status = commands.add_parser(
         "status", help="how far the sampling runs of a preset are, read from what they committed"
     )
-    status.add_argument("--preset", help="default: the active one")
-    status.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
-    status.set_defaults(work=lambda a: _status(a.preset, a.set))
+    _add_config_options(status)
+    status.set_defaults(work=lambda a: _status(_config(a)))
 
     schema = commands.add_parser("schema", help="print the JSON schema of a preset, for editors")
     schema.set_defaults(work=lambda _: print(json.dumps(Config.model_json_schema(), indent=2)))
@@ -79,12 +83,12 @@ def main() -> None:
         sys.exit(141)
 
 
-def _show(dataset: Path, out: Path | None, columns: int) -> None:
+def _show(dataset: str, out: Path | None, columns: int) -> None:
     from pipeline.report.contact_sheet import contact_sheet
 
     if columns < 1:
         raise UserError(f"-n: {columns}; at least 1.")
-    target = out or Path(f"{dataset.resolve().name}.png")
+    target = out or Path(f"{Path(dataset).resolve().name}.png")
     sheet = contact_sheet(dataset, columns)
     write_atomically(target, sheet.png)
     print(f"{target}: {sheet.about}")
@@ -171,24 +175,45 @@ def _summary() -> None:
 Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
 
 
-def _plan(preset: str | None, overrides: list[str], model: Path | None, data: Path | None) -> None:
+def _publish(place: str | None) -> None:
+    from pipeline.release.publish import publish
+
+    config = load_preset(active_preset())
+    published = publish(config.name, place or f"{config.root}/published")
+    print(f"{published.place}: {published.line}")
+    print(f"git tags {', '.join(published.tags)}: `git push --tags` hands them on")
+
+
+def _add_config_options(command: argparse.ArgumentParser) -> None:
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--preset", help="a preset of conf/ (default: the active one)")
+    which.add_argument("--config", type=Path, help="a config file of your own")
+    command.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    if arguments.config is not None:
+        return load_config(arguments.config, arguments.set)
+    return load_preset(arguments.preset, arguments.set)
+
+
+def _plan(config: Config, model: Path | None, data: Path | None) -> None:
     from pipeline.forecast import forecast
 
-    config = load_preset(preset or active_preset(), overrides)
     for line in forecast(config, model or Path("models") / config.name, data or Path("data") / config.name):
         print(line)
 
 
-def _status(preset: str | None, overrides: list[str]) -> None:
+def _status(config: Config) -> None:
     from pipeline.sampling.status import statuses
 
-    config = load_preset(preset or active_preset(), overrides)
     found = statuses(config.root, config.name)
     if not found:
         raise UserError(f"No sampling run of the preset {config.name} under {config.root}/runs yet.")
     for one in found:
         rate = "" if one.images_per_s is None else f" | {one.images_per_s:,.0f} images/s"
-        left = "" if not one.seconds_left else f" | {one.seconds_left // 60:.0f}:{one.seconds_left % 60:02.0f} left"
+        seconds = int(one.seconds_left or 0)
+        left = "" if not seconds else f" | {seconds // 60}:{seconds % 60:02d} left"
         at_it = " | a process is working on it" if one.working else ""
         print(
             f"{one.run}: {one.done_shards} of {one.shards} shards, {one.done_rows:,} of {one.request.count:,} images"

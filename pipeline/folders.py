@@ -20,7 +20,7 @@ from obstore.store import GCSStore, S3Store, from_url
 
 from pipeline.config.rules import OBJECT_STORE
 from pipeline.errors import UserError
-from pipeline.storage import file_sha256, write_atomically
+from pipeline.storage import file_sha256, link_or_copy, write_atomically
 
 if TYPE_CHECKING:
     from obstore.store import BackoffConfig, ClientConfig, RetryConfig
@@ -61,6 +61,10 @@ class Folder(Protocol):
         """As a user would name it."""
         ...
 
+    def __truediv__(self, name: str) -> "Folder":
+        """A folder in it."""
+        ...
+
     def write(self, name: str, content: bytes | memoryview) -> None:
         """Replaces a file, whole or not at all."""
         ...
@@ -81,6 +85,20 @@ class Folder(Protocol):
         """Digest of a file's content, hexadecimal; FileNotFoundError where there is none."""
         ...
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Removes files; those that are not there are no error."""
+        ...
+
+
+def copy_file(source: Folder, name: str, target: Folder) -> None:
+    """Puts a file of one folder into another, under its name; on one machine as a link to the same bytes, where that can be."""
+    if isinstance(source, LocalFolder) and isinstance(target, LocalFolder):
+        link_or_copy(source.path / name, target.path / name)
+    elif isinstance(source, Bucket) and isinstance(target, Bucket) and source.bucket == target.bucket:
+        target.copy_from(source, name, name)
+    else:
+        target.write(name, source.read(name))
+
 
 def write_document(folder: Folder, name: str, value: Any) -> None:
     """Replaces a file by `value` as indented JSON (NaN and infinities are refused)."""
@@ -96,6 +114,9 @@ class LocalFolder:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def __truediv__(self, name: str) -> "LocalFolder":
+        return LocalFolder(self.path / name)
 
     def write(self, name: str, content: bytes | memoryview) -> None:
         """See `Folder`; a full disk is a UserError."""
@@ -121,6 +142,11 @@ class LocalFolder:
     def sha256(self, name: str) -> str:
         """See `Folder`."""
         return file_sha256(self.path / name)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """See `Folder`."""
+        for name in names:
+            (self.path / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -199,13 +225,19 @@ class Bucket:
             obstore.copy(self._whole_bucket, f"{theirs}{name}", f"{ours}{new_name}")
 
     def remove(self, names: Sequence[str]) -> None:
-        """Removes files; those that are not there are no error."""
+        """See `Folder`."""
         with self._errors(writing=True):
             for name in names:
                 try:
                     obstore.delete(self._store, name)
                 except FileNotFoundError:
                     continue
+
+    @property
+    def bucket(self) -> str:
+        """The URL of the whole bucket."""
+        scheme, rest = self.url.split("://", 1)
+        return f"{scheme}://{rest.partition('/')[0]}"
 
     @cached_property
     def _store(self) -> S3Store | GCSStore:
@@ -218,8 +250,7 @@ class Bucket:
 
     @cached_property
     def _whole_bucket(self) -> S3Store | GCSStore:
-        scheme, rest = self.url.split("://", 1)
-        return _store(f"{scheme}://{rest.partition('/')[0]}")
+        return _store(self.bucket)
 
     def __getstate__(self) -> dict[str, str]:
         """Without the connection, which each process makes from its own environment."""

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest
-from pipeline.sampling.plan import plan_shards
+from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.publishing import publish, publish_in_store, require_ours, require_same_records, reserved
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
@@ -105,7 +106,7 @@ def sample(command: Command) -> None:
                 command.say(
                     f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {str(run).rpartition('/')[2]}"
                 )
-                progress = _Progress(command, len(plans), len(missing), settings.shard_size)
+                progress = _Progress(command, len(plans), missing)
                 make_shards(
                     command.model.absolute(),
                     mint_settings,
@@ -169,18 +170,19 @@ def _bytes_per_image(pair: TrainedPair) -> int:
 
 
 class _Progress:
-    def __init__(self, command: Command, shards: int, missing: int, shard_size: int) -> None:
-        self.command, self.shards, self.missing, self.shard_size = command, shards, missing, shard_size
+    def __init__(self, command: Command, shards: int, missing: Sequence[ShardPlan]) -> None:
+        self.command, self.shards = command, shards
+        self.missing = {plan.shard: plan.rows for plan in missing}
         self.made = 0
         self.started = time.monotonic()
 
     def one_more(self, shard: int) -> None:
-        self.made += 1
-        elapsed = time.monotonic() - self.started
-        left = elapsed / self.made * (self.missing - self.made)
+        self.made += self.missing.pop(shard)
+        rate = self.made / (time.monotonic() - self.started)
+        left = sum(self.missing.values()) / rate
         self.command.say(
-            f"shard {shard} committed, {self.shards - self.missing + self.made} of {self.shards} | "
-            f"{self.made * self.shard_size / elapsed:,.0f} images/s | {int(left // 60)}:{int(left % 60):02d} left"
+            f"shard {shard} committed, {self.shards - len(self.missing)} of {self.shards} | {rate:,.0f} images/s | "
+            f"{int(left // 60)}:{int(left % 60):02d} left"
         )
 
 

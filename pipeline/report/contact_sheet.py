@@ -16,7 +16,7 @@ from pipeline.data.canonical import DESCRIPTION, describe
 from pipeline.data.pictures import image_grid
 from pipeline.data.png import decode_png, encode_png
 from pipeline.errors import UserError
-from pipeline.folders import Folder
+from pipeline.folders import Folder, is_remote
 from pipeline.report.records import occurring_classes
 from pipeline.sampling.manifest import MANIFEST, open_dataset
 from pipeline.sampling.readers import DamagedShardError, ShardReader
@@ -34,8 +34,8 @@ class Sheet:
     about: str
 
 
-def contact_sheet(dataset: Path, columns: int) -> Sheet:
-    """The first `columns` images of each class of the Parquet or tar shards in `dataset`, one class a row.
+def contact_sheet(dataset: Path | str, columns: int) -> Sheet:
+    """The first `columns` images of each class of the Parquet or tar shards in `dataset` (a folder, or a URL), one class a row.
 
     Without classes: as many rows of that length as there are images for, up to ten.
     """
@@ -85,27 +85,27 @@ def _images(pictures: _Pictures) -> Iterator[Image]:
             yield pictures.decode(file, content)
 
 
-def _look_into(dataset: Path) -> _Pictures:
-    if (dataset / MANIFEST).is_file():
-        return _synthetic(dataset, *open_dataset(dataset))
-    if (dataset / DESCRIPTION).is_file():
-        return _real(dataset, describe(dataset))
+def _look_into(dataset: Path | str) -> _Pictures:
+    if is_remote(dataset) or (Path(dataset) / MANIFEST).is_file():
+        return _synthetic(*open_dataset(dataset))
+    if (Path(dataset) / DESCRIPTION).is_file():
+        return _real(Path(dataset), describe(Path(dataset)))
     raise UserError(
         f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."
     )
 
 
-def _synthetic(dataset: Path, files: Folder, manifest: dict[str, Any]) -> _Pictures:
+def _synthetic(files: Folder, manifest: dict[str, Any]) -> _Pictures:
     reader, classes = ShardReader(files, manifest), manifest["classes"]
     occurring = [classes.index(name) for name in occurring_classes(manifest)]
 
     def read(file: str) -> tuple[list[int] | None, list[bytes]]:
-        with _naming(dataset / file):
+        with _naming(f"{files}/{file}"):
             stored = reader.read(file)
         return None if stored.labels is None else stored.labels.tolist(), stored.contents
 
     def decode(file: str, content: bytes) -> Image:
-        with _naming(dataset / file):
+        with _naming(f"{files}/{file}"):
             images = reader.decode([content])
         return np.asarray(images[0])
 
@@ -128,7 +128,7 @@ def _real(dataset: Path, described: dict[str, Any]) -> _Pictures:
 
 
 @contextmanager
-def _naming(file: Path) -> Iterator[None]:
+def _naming(file: Path | str) -> Iterator[None]:
     """Whatever a reader says of a damaged file, the user is told which it is."""
     try:
         yield

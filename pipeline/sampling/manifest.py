@@ -153,5 +153,7 @@ def manifest_in(dataset: Folder) -> dict[str, Any]:
         key = ".".join(str(step) for step in first["loc"]) or "the file"
         raise UserError(f"{place}: not a manifest: {key}: {first['msg']}.") from None
     if version != FORMAT_VERSION:
-        raise UserError(f"{place}: format version {version}, this imagemint reads {FORMAT_VERSION}.")
+        raise UserError(
+            f"{place}: format version {version}, this imagemint reads {FORMAT_VERSION}. Use the imagemint that wrote it, or give another place."
+        )
     return manifest

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.folders import Bucket, LocalFolder, write_document
+from pipeline.sampling.changes import record_changes
 from pipeline.sampling.manifest import LOCATION, MANIFEST, manifest_in, read_manifest
 from pipeline.sampling.shards import ShardTarget, name_in_run, shard_files
 from pipeline.sampling.wids import WIDS, wids_index
@@ -143,42 +144,13 @@ def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> 
         json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none, or a damaged one, which the new one replaces
         return
-    there = read_manifest(out)
-    if there["fingerprint"] == fingerprint:
-        return
-    changed = [
-        f"{key}: {old!r} there, {new!r} now"
-        for key, old, new in _differences("", _of_records(there), _of_records(about))
-    ]
-    if changed == [] and there["config"]["sample"]["formats"] != about["config"]["sample"]["formats"]:
-        return  # the same records in other files
-    raise UserError(
-        f"--out {out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
-        + "\n".join(f"  {line}" for line in changed or ["the code of imagemint that makes records"])
-        + "\nGive another --out, or --fresh to replace it."
-    )
-
-
-def _of_records(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What a record depends on, of what a manifest says."""
-
-    def without(section: dict[str, Any], *keys: str) -> dict[str, Any]:
-        return {key: value for key, value in section.items() if key not in keys}
-
-    return {
-        "sample": without(manifest["config"]["sample"], "count", "formats"),
-        **{key: manifest[key] for key in ("classes", "precision", "filters")},
-        "model": {"digest": manifest["model"]["digest"]},
-        "software": without(manifest["software"], "imagemint", "ray"),
-    }
-
-
-def _differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted(old.keys() | new.keys()):
-            yield from _differences(f"{path}.{key}" if path else key, old.get(key), new.get(key))
-    elif old != new:
-        yield path, old, new
+    changed = record_changes(read_manifest(out), {**about, "fingerprint": fingerprint})
+    if changed:
+        raise UserError(
+            f"--out {out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
+            + "\n".join(f"  {line}" for line in changed)
+            + "\nGive another --out, or --fresh to replace it."
+        )
 
 
 def _identity(out: Path) -> str | None:

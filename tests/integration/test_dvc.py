@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.project import ROOT, succeed
+from tests.s3 import S3Server
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -112,3 +113,28 @@ def test_push_and_pull_bring_model_and_dataset_to_another_clone(repository: Path
     assert "up to date" in succeed("dvc", "status", cwd=clone)
     said = succeed("imagemint", "verify", "datasets/digits", cwd=clone)
     assert "random records equal what the model makes" in said
+
+
+def test_a_published_version_is_checked_by_whoever_gets_it(repository: Path, tmp_path: Path) -> None:
+    succeed("dvc", "remote", "add", "--local", "--default", "--force", "store", str(tmp_path / "store"), cwd=repository)
+    succeed("dvc", "push", cwd=repository)
+    said = succeed("imagemint", "publish", "--to", str(tmp_path / "published"), cwd=repository)
+    assert "1.0.0" in said
+    assert "2,000 records" in said
+    assert "synthetic-images-digits@v1.0.0" in git(repository, "tag").splitlines()
+    version = tmp_path / "published" / "digits" / "1.0.0"
+    assert "2,000 records are as the manifest says" in succeed("imagemint", "verify", str(version))
+    got = tmp_path / "shards"
+    tag = "synthetic-images-digits@v1.0.0"
+    succeed("dvc", "artifacts", "get", str(repository), "synthetic-images-digits", "--rev", tag, "-o", str(got))
+    assert sorted(path.name for path in got.iterdir()) == sorted(path.name for path in (version / "data").iterdir())
+    assert git(repository, "status", "--porcelain") == ""
+
+
+def test_a_version_can_be_published_to_a_bucket(repository: Path, s3: S3Server) -> None:
+    place = f"{s3.make_bucket('published')}/below"
+    for _ in range(2):
+        said = succeed("imagemint", "publish", "--to", place, cwd=repository, **s3.environment)
+        assert f"{place}/digits/1.0.0" in said
+    verified = succeed("imagemint", "verify", f"{place}/digits/1.0.0", cwd=repository, **s3.environment)
+    assert "2,000 records are as the manifest says" in verified

@@ -12,6 +12,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.folders import Bucket
 from pipeline.lease import LEASE, holder, lease
+from pipeline.report.contact_sheet import contact_sheet
 from pipeline.sampling.manifest import open_dataset, read_manifest
 from tests.project import ROOT, Places, environment, run, succeed
 from tests.s3 import S3Server
@@ -154,6 +155,9 @@ def test_killed_gateway_and_killed_driver_leave_the_bytes_of_a_local_run(
     verified = succeed("imagemint", "verify", str(dataset), "--model", str(sampled.model))
     assert "2,200 records are as the manifest says" in verified
     assert "the same bytes" in succeed("imagemint", "record", str(dataset), "2100", "--model", str(sampled.model))
+    drawn = tmp_path / "sheet.png"
+    succeed("imagemint", "show", str(dataset), "--out", str(drawn))
+    assert drawn.read_bytes() == contact_sheet(sampled.dataset, 12).png
     status = succeed("imagemint", "status", "--preset", "digits", "--set", f"root={bucket}")
     assert "5 of 5 shards" in status
 

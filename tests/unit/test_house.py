@@ -12,7 +12,7 @@ from tests.project import ROOT
 # Higher floors may import lower ones; rooms on one floor do not know each other.
 FLOORS = [
     {"stages", "console"},
-    {"doctor", "forecast"},
+    {"doctor", "forecast", "release"},
     {"report"},
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster"},

@@ -98,7 +98,7 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE) -> dict[str, Any]:
         "source": {"digest": "0" * 64, "name": "noise", "licence": "CC0-1.0"},
         "config": {"sample": sample},
         "precision": SETTINGS.precision,
-        "software": {"device": device_name(use_gpu=False)},
+        "software": {"imagemint": "0.1.0", "device": device_name(use_gpu=False)},
         "filters": [],
     }
 

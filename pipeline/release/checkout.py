@@ -1,0 +1,72 @@
+"""What a release asks of the checkout, by git and DVC, and the versions that it registers there."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from gto.api import register
+from gto.exceptions import GTOException
+
+from pipeline.errors import UserError
+
+WATCHED = ("dvc.lock", "dvc.yaml", "conf", "pipeline", "stages")
+
+
+def require_committed() -> str:
+    """The commit that the checkout here is at; a UserError where what was made is not what that commit describes."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        raise UserError("publish needs a git checkout with a commit: the version is a tag in it.") from None
+    if not _git("ls-files", "dvc.lock"):
+        raise UserError("dvc.lock is not committed: `git add dvc.lock conf && git commit`, then publish again.")
+    changed = _git("status", "--porcelain", "--", *WATCHED).splitlines()
+    if changed:
+        raise UserError(
+            f"{changed[0][2:].strip()} has changes that are not committed ({len(changed)} files): commit them, then publish "
+            "again."
+        )
+    status = json.loads(_run(sys.executable, "-m", "dvc", "status", "--json"))
+    if status:
+        raise UserError(
+            f"{', '.join(sorted(status))}: not as dvc.lock says; `make repro`, commit dvc.lock, publish again."
+        )
+    return commit
+
+
+def artifact_of(path: Path) -> str:
+    """The name that dvc.yaml gives to an output."""
+    artifacts = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8")).get("artifacts", {})
+    for name, artifact in artifacts.items():
+        if artifact["path"] == path.as_posix():
+            return str(name)
+    raise UserError(
+        f"dvc.yaml: artifacts: none has the path {path}; add one, as in\n  NAME:\n    path: {path}\n    type: "
+        f"{'model' if path.parts[0] == 'models' else 'dataset'}"
+    )
+
+
+def tag(artifact: str, version: str, commit: str, message: str) -> str:
+    """Registers a version of an artifact as a GTO tag of the commit; its name. The tag may be there already."""
+    name = f"{artifact}@v{version}"
+    try:
+        if _git("tag", "--list", name):
+            if _git("rev-parse", f"{name}^{{commit}}") != commit:
+                raise UserError(
+                    f"the git tag {name} is there, of another commit; delete it (`git tag -d {name}`) or fetch what it published."
+                )
+            return name
+        register(".", artifact, commit, f"v{version}", message)
+    except GTOException as error:
+        raise UserError(f"git tag {name}: {error}.") from None
+    return name
+
+
+def _git(*arguments: str) -> str:
+    return _run("git", *arguments)
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

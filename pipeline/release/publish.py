@@ -1,0 +1,181 @@
+"""Publishing an accepted dataset under a version number, in a folder or an object store.
+
+PLACE/NAME/VERSION/     the dataset with card, Croissant and report, `figures.json`, its manifest last
+PLACE/NAME/CHANGELOG.md a line a version, the newest first
+PLACE/NAME/latest.json  which version is the newest; written last
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from semver import Version
+
+from pipeline.errors import UserError
+from pipeline.folders import Bucket, Folder, LocalFolder, copy_file, is_remote, write_document
+from pipeline.release.checkout import artifact_of, require_committed, tag
+from pipeline.release.version import FIRST, next_version
+from pipeline.report.croissant import croissant
+from pipeline.sampling.manifest import MANIFEST, manifest_in, open_dataset
+from pipeline.sampling.shards import shard_files
+from pipeline.sampling.verify import verify_files
+from pipeline.sampling.wids import WIDS
+from pipeline.storage import read_json
+
+LATEST = "latest.json"
+CHANGELOG = "CHANGELOG.md"
+FIGURES = "figures.json"
+SAID = {"fd_domain": "fd_domain", "tstr_accuracy": "TSTR", "coverage": "coverage"}  # in the changelog
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version, where it lies, its changelog line, and the git tags that register dataset and model."""
+
+    version: Version
+    place: Folder
+    line: str
+    tags: list[str]
+
+
+def publish(name: str, place: str) -> Published:
+    """Publishes the dataset `datasets/NAME` of the checkout here below `place`, a folder or the URL of a prefix.
+
+    Publishing the same dataset again changes nothing, and completes what was cut short.
+
+    Raises:
+        UserError: the dataset is not accepted, or is not what the commit of the checkout describes.
+    """
+    folder, metrics = Path("datasets") / name, Path("metrics") / name
+    dataset, manifest = open_dataset(folder)
+    figures = _accepted(metrics, manifest["dataset_id"])
+    artifacts = {
+        "dataset": artifact_of(folder / "data"),
+        "model": artifact_of(Path("models") / name / "generator.safetensors"),
+    }
+    commit = require_committed()
+    home = _folder(place) / name
+    before = _latest(home)
+    version, change = next_version(None if before is None else (before.version, before.manifest), manifest)
+    there = home / str(version)
+    release = _release_in(there, manifest["dataset_id"])
+    if release is None:
+        known = before is not None and before.manifest["model"]["digest"] == manifest["model"]["digest"]
+        release = {
+            "version": str(version),
+            "date": datetime.now(UTC).date().isoformat(),
+            "change": change + _figures_said(None if before is None else before.figures, figures),
+            "commit": commit,
+            "model": before.release["model"] if before and known else _new_model(before, commit),
+        }
+        _put(dataset, folder, {**figures, "release": release}, manifest, there)
+    what = f"{name} {version}: {release['change']}"
+    tags = [
+        tag(artifacts["dataset"], str(version), release["commit"], what),
+        tag(artifacts["model"], release["model"]["version"], release["model"]["commit"], f"the model of {what}"),
+    ]
+    line = f"- {version} ({release['date']}): {release['change']}\n"
+    _enter(home, line)
+    write_document(home, LATEST, {"version": str(version), "dataset_id": manifest["dataset_id"]})
+    return Published(version, there, line.removeprefix("- ").strip(), tags)
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    version: Version
+    manifest: dict[str, Any]
+    figures: dict[str, Any]
+
+    @property
+    def release(self) -> dict[str, Any]:
+        release: dict[str, Any] = self.figures["release"]
+        return release
+
+
+def _folder(place: str) -> Folder:
+    if not is_remote(place):
+        return LocalFolder(Path(place))
+    bucket = Bucket(place)
+    bucket.require_answer()
+    return bucket
+
+
+def _accepted(metrics: Path, identity: str) -> dict[str, Any]:
+    """All figures of a dataset, which the stage accept has accepted as it is."""
+    if not (metrics / "accept.json").is_file():
+        raise UserError(
+            f"{metrics / 'accept.json'} is not there: the dataset is not accepted. Run `make repro` and see why."
+        )
+    figures: dict[str, Any] = {}
+    for stage in ("evaluate", "audit", "accept"):
+        figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
+    if figures.get("accepted") is not True or figures["dataset_id"] != identity:
+        raise UserError(f"{metrics / 'accept.json'} is about another dataset: run `make repro`, then publish again.")
+    return figures
+
+
+def _latest(home: Folder) -> _Earlier | None:
+    try:
+        version = str(json.loads(home.read(LATEST))["version"])
+        there = home / version
+        return _Earlier(Version.parse(version), manifest_in(there), json.loads(there.read(FIGURES)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{home}/{LATEST}: damaged, or names a version that is: {error}. Mend it, or give another place."
+        ) from None
+
+
+def _release_in(there: Folder, identity: str) -> dict[str, Any] | None:
+    """What is said of the release that was written there whole, where it is of that dataset."""
+    if there.entry(MANIFEST) is None or manifest_in(there)["dataset_id"] != identity:
+        return None
+    release: dict[str, Any] = json.loads(there.read(FIGURES))["release"]
+    return release
+
+
+def _new_model(before: _Earlier | None, commit: str) -> dict[str, str]:
+    version = FIRST if before is None else Version.parse(before.release["model"]["version"]).bump_major()
+    return {"version": str(version), "commit": commit}
+
+
+def _figures_said(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
+    """For example "; TSTR 0.886, was 0.884"."""
+    said = ""
+    for key, name in SAID.items():
+        if key in now:
+            was = f", was {before[key]:.4g}" if before is not None and key in before else ""
+            said += f"; {name} {now[key]:.4g}{was}"
+    return said
+
+
+def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: dict[str, Any], there: Folder) -> None:
+    """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
+    there.remove(there.names(""))  # of a release that was cut short
+    for shard in manifest["shards"]:
+        for file in shard_files(shard):
+            copy_file(dataset, file["file"], there)
+    if dataset.entry(WIDS) is not None:
+        copy_file(dataset, WIDS, there)
+    for name in ("README.md", "report/index.html"):
+        copy_file(LocalFolder(folder), name, there)
+    release = figures["release"]
+    write_document(there, "croissant.json", croissant(manifest, release["version"], release["date"]))
+    write_document(there, FIGURES, figures)
+    if not there.guards_content:
+        problems = verify_files(there, manifest).problems
+        if problems:
+            raise UserError(f"{folder}: {problems[0]}, and {len(problems) - 1} more problems: run sample again.")
+    write_document(there, MANIFEST, manifest)
+
+
+def _enter(home: Folder, line: str) -> None:
+    try:
+        lines = home.read(CHANGELOG).decode()
+    except FileNotFoundError:
+        lines = ""
+    if line not in lines:
+        home.write(CHANGELOG, (line + lines).encode())

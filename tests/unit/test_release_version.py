@@ -1,0 +1,63 @@
+"""Version numbers say what changed: packaging, more records, other records."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from semver import Version
+
+from pipeline.models.weights import TrainedPair
+from pipeline.release.version import next_version
+from tests.unit.tiny import SAMPLE, about
+
+
+def manifest(pair: TrainedPair, **changes: Any) -> dict[str, Any]:
+    return {"dataset_id": "a" * 64, "fingerprint": "f" * 64, "count": 30, **about(pair), **changes}
+
+
+def after(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, str]:
+    version, change = next_version((Version(1, 2, 3), old), new)
+    return str(version), change
+
+
+def test_the_first_is_1_0_0(tiny_pair: TrainedPair) -> None:
+    assert next_version(None, manifest(tiny_pair)) == (Version(1), "first version, 30 records")
+
+
+def test_the_same_dataset_keeps_its_number(tiny_pair: TrainedPair) -> None:
+    old = manifest(tiny_pair)
+    assert after(old, deepcopy(old)) == ("1.2.3", "nothing")
+
+
+def test_more_of_the_same_records_is_minor_and_fewer_is_major(tiny_pair: TrainedPair) -> None:
+    old = manifest(tiny_pair)
+    assert after(old, {**old, "dataset_id": "b" * 64, "count": 1030}) == (
+        "1.3.0",
+        "1,000 records added, 1,030 in all",
+    )
+    assert after(old, {**old, "dataset_id": "b" * 64, "count": 20}) == ("2.0.0", "10 records removed, 20 left")
+
+
+def test_the_same_records_in_other_files_are_a_patch(tiny_pair: TrainedPair) -> None:
+    old = manifest(tiny_pair)
+    new = {**about(tiny_pair, SAMPLE | {"formats": ["parquet"]}), "count": 30}
+    assert after(old, {**new, "dataset_id": "b" * 64, "fingerprint": "e" * 64}) == (
+        "1.2.4",
+        "the same records as parquet",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        ({"seed": 9}, "sample.seed: 3 there, 9 now"),
+        ({"seed": 9, "formats": ["parquet"]}, "sample.seed: 3 there, 9 now"),
+        ({}, "the code of imagemint"),
+    ],
+    ids=str,
+)
+def test_other_records_are_major_and_it_says_why(tiny_pair: TrainedPair, sample: dict[str, Any], said: str) -> None:
+    new = {**about(tiny_pair, SAMPLE | sample), "dataset_id": "b" * 64, "fingerprint": "e" * 64, "count": 60}
+    version, change = after(manifest(tiny_pair), new)
+    assert version == "2.0.0"
+    assert said in change
