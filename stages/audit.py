@@ -1,6 +1,8 @@
 """Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,17 +10,15 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import Sample
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
-from pipeline.embedding.embedder import Embedder, load_embedder
+from pipeline.embedding.embedder import load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluation.audit import content_metrics, survey
 from pipeline.evaluation.gates import judge_gates
-from pipeline.evaluation.privacy import membership_auc, privacy_figures, some
-from pipeline.evaluation.usefulness import mean, usefulness
+from pipeline.evaluation.privacy import privacy_of_images, some
+from pipeline.evaluation.usefulness import Taught, usefulness, usefulness_figures
 from pipeline.fingerprint import canonical_digest, source_digest
-from pipeline.models.generate import discriminate
 from pipeline.models.hardware import device_name
-from pipeline.models.precision import resolve_precision
-from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, write_report
@@ -31,8 +31,10 @@ from stages.command import Command, main
 VERSION = "1.0.0"
 REGENERATED = 20
 UNLABELLED_SHOWN = 5 * COLUMNS
-COMPARED = 10_000  # records whose distances to training images are measured
-BATCH = 500
+COMPARED = 10_000  # records whose distances to training images are measured; a full audit measures all
+FULL_SEEDS = 5
+
+Labelled = tuple[torch.Tensor, torch.Tensor]  # uint8 [N, C, S, S], int64 [N]
 
 
 def audit(command: Command) -> None:
@@ -75,15 +77,12 @@ def audit(command: Command) -> None:
     metrics = content_metrics(content)
     command.say("looking for training images among the records")
     train, holdout = (train_images, train_labels), (holdout_images, holdout_labels)
-    compared = some(content.images, COMPARED)
-    privacy, pairs = _privacy_metrics(load_embedder(command.model), pair, compared, train, holdout)
+    compared = some(content.images, len(content.images) if config.audit.full else COMPARED)
+    privacy, pairs = privacy_of_images(load_embedder(command.model), pair, compared, train, holdout)
     metrics |= privacy
     if content.labels is not None:
-        teachers = {
-            "synthetic": (manifest["dataset_id"], content.images, content.labels),
-            "real": (describe(command.data)["digest"], train_images, train_labels),
-        }
-        metrics |= _usefulness_metrics(command, teachers, holdout_images, holdout_labels)
+        synthetic = (content.images, content.labels)
+        metrics |= _usefulness_metrics(command, manifest["dataset_id"], synthetic, train, holdout)
     metrics["dataset_id"] = manifest["dataset_id"]
     everything = {**evaluation, **metrics}
     training = command.metrics / "training.csv"
@@ -101,7 +100,8 @@ def audit(command: Command) -> None:
     write_card(command.out / "README.md", manifest, everything)
     write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it
     taught = (
-        f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}; "
+        f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}, on both "
+        f"{metrics['augmented_accuracy']:.1%}; "
         if classes
         else "no labels to learn from; "
     )
@@ -112,64 +112,32 @@ def audit(command: Command) -> None:
     )
 
 
-def _privacy_metrics(
-    embedder: Embedder,
-    pair: TrainedPair,
-    fake: torch.Tensor,
-    train: tuple[torch.Tensor, torch.Tensor],
-    holdout: tuple[torch.Tensor, torch.Tensor],
-) -> tuple[dict[str, float], torch.Tensor]:
-    """By distances, and by what the discriminator says of as many training images as there are held-out ones; and nearest pairs."""
-    by_distance, pairs = privacy_figures(*(embedder.features(images) for images in (fake, train[0], holdout[0])))
-    members = tuple(some(each, len(holdout[0])) for each in train)
-    precision = resolve_precision("auto", "cpu")
-    member_logits, other_logits = (
-        discriminate(
-            pair.discriminator,
-            pair.spec,
-            images,
-            labels if pair.spec.conditional else torch.zeros_like(labels),
-            batch_size=BATCH,
-            precision=precision,
-        )
-        for images, labels in (members, holdout)
-    )
-    figures = {**by_distance, "membership_logit_auc": membership_auc(member_logits, other_logits)}
-    return {name: round(value, 4) for name, value in figures.items()}, pairs
-
-
 def _usefulness_metrics(
-    command: Command,
-    teachers: dict[str, tuple[str, torch.Tensor, torch.Tensor]],
-    test_images: torch.Tensor,
-    test_labels: torch.Tensor,
-) -> dict[str, float]:
-    """What is learnt from each of `teachers`, synthetic and real: (identity, images, labels)."""
-    tstr, trtr = (
-        mean(_taught(command, name, *teacher, test_images, test_labels)) for name, teacher in teachers.items()
+    command: Command, identity: str, synthetic: Labelled, real: Labelled, test: Labelled
+) -> dict[str, Any]:
+    """What is learnt from synthetic images, of a dataset of that identity, from real ones and from both."""
+    real_identity = describe(command.data)["digest"]
+    both = (torch.cat([synthetic[0], real[0]]), torch.cat([synthetic[1], real[1]]))
+    return usefulness_figures(
+        _taught(command, "synthetic", identity, synthetic, test),
+        _taught(command, "real", real_identity, real, test),
+        _taught(command, "real and synthetic", f"{real_identity}+{identity}", both, test),
     )
-    return {"tstr_accuracy": tstr, "trtr_accuracy": trtr, "tstr_ratio": round(tstr / trtr, 4)}
 
 
-def _taught(
-    command: Command,
-    teacher: str,
-    identity: str,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    test_images: torch.Tensor,
-    test_labels: torch.Tensor,
-) -> list[float]:
-    """Accuracies on the test images after learning from `images`; kept from audit to audit, as minutes go into them."""
-    budget = {
-        "classes": len(command.config.data.classes),
-        "total_images": command.config.audit.total_images,
-        "seeds": command.config.audit.seeds,
+def _taught(command: Command, teacher: str, identity: str, train: Labelled, test: Labelled) -> Taught:
+    """What is got right of the test images after learning from `train`; kept from audit to audit, as minutes go into it."""
+    settings = command.config.audit
+    budget: dict[str, Any] = {
+        "classes": command.config.data.classes,
+        "total_images": settings.total_images,
+        "seeds": max(settings.seeds, FULL_SEEDS) if settings.full else settings.seeds,
     }
     fingerprint = command.fingerprint(
         {
             "teacher": identity,
-            "test": canonical_digest(pixel_digests(test_images.permute(0, 2, 3, 1).numpy())),
+            "images": len(train[0]),
+            "test": canonical_digest(pixel_digests(test[0].permute(0, 2, 3, 1).numpy())),
             "budget": budget,
             "code": source_digest("pipeline.embedding.classifier", "pipeline.evaluation.usefulness"),
             "software": {"torch": torch.__version__},
@@ -180,9 +148,8 @@ def _taught(
         kept = run / "usefulness.json"
         if not kept.is_file():
             command.say(f"training a classifier on {teacher} images")
-            write_json(kept, usefulness(images, labels, test_images, test_labels, **budget))
-        accuracies: list[float] = read_json(kept, "usefulness figures")
-    return accuracies
+            write_json(kept, asdict(usefulness(*train, *test, **budget)))
+        return Taught(**read_json(kept, "usefulness figures"))
 
 
 def _shown(images: torch.Tensor, labels: torch.Tensor | None, classes: list[str]) -> dict[str, NDArray[np.uint8]]:

@@ -13,9 +13,18 @@ OBJECT_STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.\.
 
 # Some figures exist only where labels were asked for, one only where none were.
 GATED_ONLY_WITH = {
-    "class": ("label_accuracy", "tstr_accuracy", "tstr_ratio", "class_balance"),
+    "class": ("label_accuracy", "tstr_accuracy", "tstr_ratio", "tstr_class_min", "augmented_accuracy", "class_balance"),
     "none": ("class_share_min",),
 }
+
+
+# Figures of which real images have one, too, that is never 0 or below.
+REAL_FIGURE = {
+    **{name: f"{name}_real" for name in ("fd_domain", "precision", "recall", "density", "coverage", "classifier_score",
+                                         "label_accuracy", "class_share_min", "authenticity")},
+    "tstr_accuracy": "trtr_accuracy",
+    "augmented_accuracy": "trtr_accuracy",
+}  # fmt: skip
 
 
 def broken_rules(c: "Config") -> list[str]:
@@ -128,7 +137,7 @@ def _broken_label_rules(c: "Config") -> list[str]:
     left_out = [name for name in c.data.classes if name not in c.sample.labels]
     broken += [
         f"gates.{metric}: cannot be met where sample.labels leaves out {left_out[0]}; leave the gate out"
-        for metric in ("tstr_accuracy", "tstr_ratio", "class_balance")
+        for metric in ("tstr_accuracy", "tstr_ratio", "tstr_class_min", "class_balance")
         if left_out and metric in c.gates and c.gates[metric].min is not None
     ]
     return broken
@@ -137,6 +146,11 @@ def _broken_label_rules(c: "Config") -> list[str]:
 def _gates_without_figure(c: "Config") -> list[str]:
     given = c.model.conditioning
     return [
+        f"gates.{metric}: min_of_real or max_of_real, but no such figure of real images is measured; allowed for: "
+        f"{', '.join(sorted(REAL_FIGURE))}"
+        for metric, gate in c.gates.items()
+        if gate.of_real and metric not in REAL_FIGURE
+    ] + [
         f"gates.{metric}: measured only with model.conditioning {needed!r}, which is {given!r}; leave the gate out"
         for needed, metrics in GATED_ONLY_WITH.items()
         for metric in metrics

@@ -310,25 +310,39 @@ class Audit(Section):
     total_images: Count = Field(
         300_000, description="Images each usefulness classifier is trained on, repeats counted."
     )
+    full: bool = Field(
+        False, description="Five seeds or more, and all records that were kept compared with all training images."
+    )
 
 
 class Gate(Section):
+    """Bounds for a figure, and for its ratio to the same figure of real images."""
+
     min: float | None = None
     max: float | None = None
+    min_of_real: float | None = None
+    max_of_real: float | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> "Gate":
-        if self.min is None and self.max is None:
-            raise ValueError("a gate needs min, max or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}: nothing could pass")
+        pairs = {"": (self.min, self.max), "_of_real": (self.min_of_real, self.max_of_real)}
+        if all(bound is None for pair in pairs.values() for bound in pair):
+            raise ValueError("a gate needs min, max, min_of_real or max_of_real")
+        for ending, (least, most) in pairs.items():
+            if least is not None and most is not None and least > most:
+                raise ValueError(f"min{ending} {least} is above max{ending} {most}: nothing could pass")
         return self
+
+    @property
+    def of_real(self) -> bool:
+        """Whether the ratio to real images is bounded."""
+        return self.min_of_real is not None or self.max_of_real is not None
 
 
 GATED_METRICS = Literal[
     "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "kid_domain", "precision", "recall", "density", "coverage",
     "classifier_score", "label_accuracy", "diversity_min", "class_balance", "class_share_min",
-    "tstr_accuracy", "tstr_ratio", "unique_share", "train_copies",
+    "tstr_accuracy", "tstr_ratio", "tstr_class_min", "augmented_accuracy", "unique_share", "train_copies",
     "nearest_train_ratio", "near_train_share", "authenticity", "membership_auc", "membership_logit_auc",
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline.config.rules import REAL_FIGURE
 from pipeline.config.schema import Gate
 from pipeline.errors import UserError
 
@@ -27,17 +28,32 @@ class Verdict:
 
 
 def judge_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[Verdict]:
-    """Applies every gate to the metric of its name."""
+    """Applies every gate to the metric of its name, and to its ratio to that of real images where that is bounded."""
     verdicts = []
     for name, gate in gates.items():
-        if name not in metrics:
-            raise UserError(f"gates.{name}: no stage measured it; measured are {', '.join(sorted(metrics))}.")
-        if not isinstance(metrics[name], int | float):
-            raise UserError(f"gates.{name}: {metrics[name]!r} was measured, which is no number.")
-        value = float(metrics[name])
-        met = (gate.min is None or value >= gate.min) and (gate.max is None or value <= gate.max)
-        verdicts.append(Verdict(name, value, gate.min, gate.max, met))
+        value = _measured(name, name, metrics)
+        if gate.min is not None or gate.max is not None:
+            verdicts.append(_verdict(name, value, gate.min, gate.max))
+        if gate.of_real:
+            beside = REAL_FIGURE[name]
+            real = _measured(name, beside, metrics)
+            if real <= 0:
+                raise UserError(f"gates.{name}: {beside} is {real:g}: nothing can be a share of that; use min or max.")
+            verdicts.append(_verdict(f"{name} / {beside}", value / real, gate.min_of_real, gate.max_of_real))
     return verdicts
+
+
+def _measured(gate: str, metric: str, metrics: Mapping[str, Any]) -> float:
+    if metric not in metrics:
+        raise UserError(f"gates.{gate}: no stage measured {metric}; measured are {', '.join(sorted(metrics))}.")
+    if not isinstance(metrics[metric], int | float):
+        raise UserError(f"gates.{gate}: of {metric}, {metrics[metric]!r} was measured, which is no number.")
+    return float(metrics[metric])
+
+
+def _verdict(metric: str, value: float, least: float | None, most: float | None) -> Verdict:
+    met = (least is None or value >= least) and (most is None or value <= most)
+    return Verdict(metric, value, least, most, met)
 
 
 def as_records(verdicts: list[Verdict]) -> list[dict[str, Any]]:

@@ -8,10 +8,41 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
+from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.nearest import nearest_distances, nearest_rows
+from pipeline.models.generate import discriminate
+from pipeline.models.precision import resolve_precision
+from pipeline.models.weights import TrainedPair
 
 NEAR_SHARE = 0.01  # of the held-out images: what is nearer to a training image than all but these is near
 PAIRS = 12
+BATCH = 500
+
+Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, S, S], int64 [N]
+
+
+def privacy_of_images(
+    embedder: Embedder, pair: TrainedPair, fake: Tensor, train: Labelled, holdout: Labelled
+) -> tuple[dict[str, float], Tensor]:
+    """`privacy_figures` of images, to four digits, and the rows of the nearest pairs.
+
+    Besides `membership_logit_auc`: how surely the discriminator's logit tells training images from held-out ones, of as many
+    of the former as there are of the latter.
+    """
+    by_distance, pairs = privacy_figures(*(embedder.features(images) for images in (fake, train[0], holdout[0])))
+    member_logits, other_logits = (
+        discriminate(
+            pair.discriminator,
+            pair.spec,
+            images,
+            labels if pair.spec.conditional else torch.zeros_like(labels),
+            batch_size=BATCH,
+            precision=resolve_precision("auto", "cpu"),
+        )
+        for images, labels in ((some(train[0], len(holdout[0])), some(train[1], len(holdout[0]))), holdout)
+    )
+    figures = {**by_distance, "membership_logit_auc": membership_auc(member_logits, other_logits)}
+    return {name: round(value, 4) for name, value in figures.items()}, pairs
 
 
 def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[str, float], Tensor]:

@@ -1,14 +1,40 @@
 """Usefulness: what a classifier learns from a dataset, tested on real holdout images."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from pipeline.embedding.classifier import Fit, UsefulnessClassifier, accuracy, train_classifier
+from pipeline.embedding.classifier import Fit, UsefulnessClassifier, in_batches, train_classifier
 
 BATCH = 128
 LEARNING_RATE = 0.002
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What classifiers that learnt from the same images get right of the test images, a classifier a seed."""
+
+    accuracy: list[float]  # [seeds]
+    by_class: dict[str, list[float]]  # by name, [seeds], of the test images of each class that has some
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy, to four digits."""
+        return round(float(np.mean(self.accuracy)), 4)
+
+    @property
+    def spread(self) -> dict[str, float]:
+        """Standard deviation of the accuracy from seed to seed; nothing of a single seed."""
+        return {"spread": round(float(np.std(self.accuracy, ddof=1)), 4)} if len(self.accuracy) > 1 else {}
+
+    @property
+    def mean_by_class(self) -> dict[str, float]:
+        """Mean accuracy of each class, to four digits."""
+        return {name: round(float(np.mean(values)), 4) for name, values in self.by_class.items()}
 
 
 def usefulness(
@@ -17,26 +43,40 @@ def usefulness(
     test_images: Tensor,
     test_labels: Tensor,
     *,
-    classes: int,
+    classes: Sequence[str],
     total_images: int,
     seeds: int,
-) -> list[float]:
-    """Accuracy on the test images after training on `images`, once for each of `seeds` seeds.
+) -> Taught:
+    """What is got right of the test images after training on `images`, once for each of `seeds` seeds.
 
     Images `uint8 [N, C, S, S]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
     and real TRTR (Esteban et al. 2017, arXiv:1706.02633). `total_images` counts repeats.
     """
-    build = partial(UsefulnessClassifier, images.shape[-1], images.shape[1], classes)
-    return [
-        accuracy(
-            train_classifier(build, images, labels, Fit(total_images, BATCH, LEARNING_RATE, seed)),
-            test_images,
-            test_labels,
-        )
-        for seed in range(seeds)
-    ]
+    build = partial(UsefulnessClassifier, images.shape[-1], images.shape[1], len(classes))
+    by_class: dict[str, list[float]] = {name: [] for label, name in enumerate(classes) if (test_labels == label).any()}
+    accuracies = []
+    for seed in range(seeds):
+        network = train_classifier(build, images, labels, Fit(total_images, BATCH, LEARNING_RATE, seed))
+        right = (in_batches(network, test_images).argmax(dim=1) == test_labels).float()
+        accuracies.append(float(right.mean()))
+        for label, name in enumerate(classes):
+            if name in by_class:
+                by_class[name].append(float(right[test_labels == label].mean()))
+    return Taught(accuracies, by_class)
 
 
-def mean(values: list[float]) -> float:
-    """Mean of the seeds' figures, to four digits."""
-    return round(float(np.mean(values)), 4)
+def usefulness_figures(synthetic: Taught, real: Taught, both: Taught) -> dict[str, Any]:
+    """Figures of what was learnt from synthetic images, from real ones, and from both together.
+
+    `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy`, each with its spread over seeds where there are several;
+    `tstr_ratio`; of each class `tstr_by_class` and `trtr_by_class`; `tstr_class_min`, the least of the former.
+    """
+    taught = {"tstr": synthetic, "trtr": real, "augmented": both}
+    return {
+        **{f"{name}_accuracy": each.mean for name, each in taught.items()},
+        **{f"{name}_accuracy_{key}": value for name, each in taught.items() for key, value in each.spread.items()},
+        "tstr_ratio": round(synthetic.mean / real.mean, 4),
+        "tstr_class_min": min(synthetic.mean_by_class.values()),
+        "tstr_by_class": synthetic.mean_by_class,
+        "trtr_by_class": real.mean_by_class,
+    }

@@ -18,7 +18,8 @@ METRICS = {
     "fd_domain_error": 0.4, "fd_domain_error_real": 0.2, "fd_domain_extrapolated": 9.87, "fd_domain_extrapolated_real": 0.1,
     "precision": 0.83, "precision_real": 0.92, "recall": 0.79, "recall_real": 0.93, "near_train_share": 0.0123, "nearest_train_ratio": 0.98,
     "authenticity": 0.61, "authenticity_real": 0.64, "membership_auc": 0.512, "membership_logit_auc": 0.567,
-    "fd_domain": 12.34, "fd_domain_real": 1.26, "tstr_accuracy": 0.876, "trtr_accuracy": 0.912,
+    "fd_domain": 12.34, "fd_domain_real": 1.26, "tstr_accuracy": 0.876, "trtr_accuracy": 0.912, "augmented_accuracy": 0.923,
+    "tstr_by_class": {"T-shirt/top": 0.81, "1e3": 0.94}, "trtr_by_class": {"T-shirt/top": 0.86, "1e3": 0.97},
     "label_accuracy": 0.987, "label_accuracy_real": 0.991, "coverage": 0.71, "coverage_real": 0.95, "diversity_min": 0.65, "unique_share": 0.99951, "train_copies": 0,
 }  # fmt: skip
 

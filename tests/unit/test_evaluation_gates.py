@@ -52,8 +52,25 @@ def test_every_gate_is_judged_in_the_order_of_the_config_missed_ones_too():
 
 
 def test_gate_on_a_figure_that_no_stage_measured_is_refused_with_what_was_measured():
-    with pytest.raises(UserError, match=r"gates\.fd_domain: no stage measured it; measured are a, b\."):
+    with pytest.raises(UserError, match=r"gates\.fd_domain: no stage measured fd_domain; measured are a, b\."):
         judge_gates({"fd_domain": Gate(max=1.0)}, {"b": 1, "a": 2})
+
+
+def test_a_ratio_to_real_images_is_judged_beside_the_value():
+    gates = {"coverage": Gate(min=0.5, min_of_real=0.9), "tstr_accuracy": Gate(min_of_real=0.95, max_of_real=1.5)}
+    measured = {"coverage": 0.75, "coverage_real": 0.875, "tstr_accuracy": 0.75, "trtr_accuracy": 0.75}
+    assert [(each.metric, each.value, each.bound, each.met) for each in judge_gates(gates, measured)] == [
+        ("coverage", 0.75, "at least 0.5", True),
+        ("coverage / coverage_real", 0.75 / 0.875, "at least 0.9", False),
+        ("tstr_accuracy / trtr_accuracy", 1.0, "at least 0.95 and at most 1.5", True),
+    ]
+
+
+def test_a_ratio_to_nothing_is_refused():
+    with pytest.raises(UserError, match=r"gates\.recall: recall_real is 0"):
+        judge_gates({"recall": Gate(min_of_real=0.5)}, {"recall": 0.0, "recall_real": 0.0})
+    with pytest.raises(UserError, match=r"gates\.recall: no stage measured recall_real"):
+        judge_gates({"recall": Gate(min_of_real=0.5)}, {"recall": 0.0})
 
 
 @pytest.mark.parametrize(
