@@ -125,8 +125,7 @@ def test_a_published_version_is_checked_by_whoever_gets_it(repository: Path, tmp
     version = tmp_path / "published" / "digits" / "1.0.0"
     assert "2,000 records are as the manifest says" in succeed("imagemint", "verify", str(version))
     got = tmp_path / "shards"
-    tag = "synthetic-images-digits@v1.0.0"
-    succeed("dvc", "artifacts", "get", str(repository), "synthetic-images-digits", "--rev", tag, "-o", str(got))
+    succeed("dvc", "artifacts", "get", str(repository), "synthetic-images-digits", "--rev", "v1.0.0", "-o", str(got))
     assert sorted(path.name for path in got.iterdir()) == sorted(path.name for path in (version / "data").iterdir())
     assert git(repository, "status", "--porcelain") == ""
 
