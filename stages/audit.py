@@ -17,15 +17,17 @@ from pipeline.evaluation.gates import judge_gates
 from pipeline.evaluation.privacy import privacy_of_images, some
 from pipeline.evaluation.usefulness import Taught, usefulness, usefulness_figures
 from pipeline.fingerprint import canonical_digest, source_digest
+from pipeline.folders import LocalFolder
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
-from pipeline.report.page import COLUMNS, write_report
+from pipeline.report.page import COLUMNS, Pictures, write_report
 from pipeline.sampling.encodings import encoding_named
 from pipeline.sampling.manifest import open_dataset
 from pipeline.sampling.verify import read_shards, verify_files, verify_records
 from pipeline.storage import read_json, write_json
+from pipeline.worktime import TIME, spent_on
 from stages.command import Command, main
 
 VERSION = "1.0.0"
@@ -85,16 +87,21 @@ def audit(command: Command) -> None:
         metrics |= _usefulness_metrics(command, manifest["dataset_id"], synthetic, train, holdout)
     metrics["dataset_id"] = manifest["dataset_id"]
     everything = {**evaluation, **metrics}
-    training = command.metrics / "training.csv"
+    training, walk = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"
     write_report(
         command.out / "report" / "index.html",
         manifest=manifest,
         metrics=everything,
         verdicts=judge_gates(config.gates, everything),
-        fake=_shown(content.images, content.labels, classes),
-        real=_shown(holdout_images, holdout_labels if classes else None, classes),
-        nearest=(_for_people(compared[pairs[:, 0]]), _for_people(train_images[pairs[:, 1]])),
-        training=training.read_text(encoding="utf-8") if training.is_file() else "",
+        pictures=Pictures(
+            fake=_shown(content.images, content.labels, classes),
+            real=_shown(holdout_images, holdout_labels if classes else None, classes),
+            nearest=(_for_people(compared[pairs[:, 0]]), _for_people(train_images[pairs[:, 1]])),
+            walk=walk.read_bytes() if walk.is_file() else b"",
+            training=training.read_text(encoding="utf-8") if training.is_file() else "",
+        ),
+        spent={stage: spent_on(LocalFolder(command.metrics), f"{stage}_{TIME}") for stage in ("train", "sample")},
+        prices=config.audit.prices,
     )
     write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())
     write_card(command.out / "README.md", manifest, everything)

@@ -3,6 +3,8 @@
 import importlib.metadata
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from pipeline.sampling.publishing import publish, publish_in_store, require_ours
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.shards import ShardTarget, committed
 from pipeline.sampling.status import Request, read_request, write_request
-from pipeline.storage import require_free_space
+from pipeline.storage import require_free_space, write_json
+from pipeline.worktime import TIME, Stopwatch, spent_on
 from stages.command import Command, main
 
 # The code that a record's bytes depend on, and no more: a dataset is not another one because of a better `verify`.
@@ -107,17 +110,22 @@ def sample(command: Command) -> None:
                     f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {str(run).rpartition('/')[2]}"
                 )
                 progress = _Progress(command, len(plans), missing)
-                make_shards(
-                    command.model.absolute(),
-                    mint_settings,
-                    filters,
-                    target,
-                    missing,
-                    workers=workers,
-                    grow=config.cluster.sample_workers == "auto",
-                    use_gpu=use_gpu,
-                    on_shard=progress.one_more,
-                )
+                stopwatch = Stopwatch(run, cores=resources.cpus, gpus=resources.gpus)
+                try:
+                    make_shards(
+                        command.model.absolute(),
+                        mint_settings,
+                        filters,
+                        target,
+                        missing,
+                        workers=workers,
+                        grow=config.cluster.sample_workers == "auto",
+                        use_gpu=use_gpu,
+                        on_shard=progress.one_more,
+                    )
+                finally:
+                    with suppress(UserError):  # what went wrong before says more
+                        stopwatch.lap(progress.made)
             done = committed(target, plans)
             lost = [plan.name for plan in plans if plan.shard not in done]
             if lost:
@@ -132,6 +140,7 @@ def sample(command: Command) -> None:
             else:
                 publish(target, manifest, command.out)
             write_request(run, request.model_copy(update={"published": True}))
+            write_json(command.metrics / f"sample_{TIME}", asdict(spent_on(run)))
     kept = manifest["count"] / sum(shard["candidates"] for shard in manifest["shards"])
     filtered = f" ({kept:.1%} of the candidates)" if filters else ""
     command.say(f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {where}")

@@ -17,6 +17,7 @@ from pipeline.embedding.embedder import load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
+from pipeline.folders import LocalFolder
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
@@ -25,6 +26,7 @@ from pipeline.storage import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.ray_train import TrainingJob, train_on_ray
 from pipeline.training.recipe import Recipe
+from pipeline.worktime import TIME, spent_on
 from stages.command import Command, is_whole, main
 
 CODE = (
@@ -108,8 +110,10 @@ def train(command: Command) -> None:
             history: list[Metrics] = read_json(run / "history.json", "training history")
             description = read_json(run / "model" / DESCRIPTION, "model description")
             best: Metrics = description["metrics"]
+            spent = spent_on(LocalFolder(run))
     ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
     write_json(command.metrics / "train.json", {**best, **ended})
+    write_json(command.metrics / f"train_{TIME}", asdict(spent))
     training = _csv(history)
     write_atomically(command.metrics / "training.csv", training.encode())
     write_atomically(command.out / "samples" / "curves.png", curves_png(training))

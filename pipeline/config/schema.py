@@ -305,6 +305,14 @@ class Sample(Section):
         return formats
 
 
+class Prices(Section):
+    """What machines cost, for the report; the defaults are nobody's offer."""
+
+    currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
+    core_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
+    gpu_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+
+
 class Audit(Section):
     seeds: Annotated[int, Field(ge=1, le=20)] = Field(1, description="Classifiers trained for each usefulness figure.")
     total_images: Count = Field(
@@ -313,6 +321,7 @@ class Audit(Section):
     full: bool = Field(
         False, description="Five seeds or more, and all records that were kept compared with all training images."
     )
+    prices: Prices = Prices()
 
 
 class Gate(Section):

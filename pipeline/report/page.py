@@ -1,21 +1,56 @@
 """The report: one HTML page that needs no network."""
 
 import base64
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
+from pipeline.config.schema import Prices
 from pipeline.data.pictures import image_grid
 from pipeline.data.png import encode_png
 from pipeline.evaluation.gates import Verdict
+from pipeline.report.advice import advice
+from pipeline.report.card import has_parquet
 from pipeline.report.curves import curves_svg
+from pipeline.report.figures import figure_groups
 from pipeline.report.records import about_records
 from pipeline.report.templates import render
+from pipeline.report.work import work_lines
 from pipeline.storage import write_atomically
+from pipeline.worktime import Spent
 
 COLUMNS = 12
+STRIP_COLUMNS = 20
+STRIP_EACH = 4  # images of each kind in the strip at the top
+HEADLINE = {
+    "tstr_accuracy": "of real images right, learnt from synthetic ones",
+    "class_share_min": "of an equal share has the rarest class",
+    "fd_domain": "distance to real images",
+    "coverage": "of real images have a synthetic neighbour",
+    "near_train_share": "lie very near to a training image",
+}
+
+Images = NDArray[np.uint8]  # [N, H, W, C]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What the page shows besides figures.
+
+    `fake`: by caption (the class's name, where there are labels), synthetic images; `real`: by the same captions, real holdout
+    images. `nearest`: the synthetic images that come nearest to a training image, and those. `walk`: a PNG of images on
+    the way from one latent to another; empty when it is not at hand, like `training`, the content of `training.csv`.
+    """
+
+    fake: dict[str, Images]
+    real: dict[str, Images]
+    nearest: tuple[Images, Images]
+    walk: bytes = b""
+    training: str = ""
 
 
 def write_report(
@@ -24,10 +59,9 @@ def write_report(
     manifest: dict[str, Any],
     metrics: dict[str, Any],
     verdicts: list[Verdict],
-    fake: dict[str, NDArray[np.uint8]],
-    real: dict[str, NDArray[np.uint8]],
-    nearest: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    training: str,
+    pictures: Pictures,
+    spent: dict[str, Spent],
+    prices: Prices,
 ) -> None:
     """Writes the page.
 
@@ -36,27 +70,47 @@ def write_report(
         manifest: the dataset's.
         metrics: all figures of evaluate and audit.
         verdicts: the gates, applied.
-        fake: by caption (the class's name, where there are labels), synthetic images `uint8 [N, H, W, C]`.
-        real: by the same captions, real holdout images of the same shape.
-        nearest: the synthetic images that come nearest to a training image, and those, `uint8 [N, H, W, C]` each.
-        training: content of `training.csv`; empty when it is not at hand.
+        pictures: what it shows.
+        spent: what each stage took, sampling last.
+        prices: of what was spent.
     """
-    shown = [(name, images) for name, images in fake.items() if name in real]
-    sheets = [{"name": name, "fake": _data_url(images), "real": _data_url(real[name])} for name, images in shown]
-    curves = curves_svg(training) if training else ""
+    shown = [(name, images) for name, images in pictures.fake.items() if name in pictures.real]
+    groups = figure_groups(metrics)
+    use, avoid = advice(metrics, verdicts, manifest["source"]["name"])
     page = render(
         "page.html.j2",
         manifest=manifest,
         metrics=metrics,
         verdicts=verdicts,
-        sheets=sheets,
-        nearest=[_data_url(images) for images in nearest],
-        curves=curves,
+        groups=groups,
+        headline=HEADLINE,
+        shown={row.key: row for rows in groups.values() for row in rows},
+        use=use,
+        avoid=avoid,
+        strip=_strip([images for _, images in shown]),
+        sheets=[{"name": name, "fake": _grid(images), "real": _grid(pictures.real[name])} for name, images in shown],
+        nearest=[_grid(images) for images in pictures.nearest],
+        walk=_data_url(pictures.walk) if pictures.walk else "",
+        curves=curves_svg(pictures.training) if pictures.training else "",
+        work=work_lines(spent, prices),
+        config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
+        parquet=has_parquet(manifest),
         **about_records(manifest),
     )
     write_atomically(path, page.encode())
 
 
-def _data_url(images: NDArray[np.uint8]) -> str:
-    grid = image_grid(images, min(len(images), COLUMNS))
-    return "data:image/png;base64," + base64.b64encode(encode_png(grid)).decode()
+def _strip(kinds: list[Images]) -> str:
+    """Some images of each kind, one kind beside the other."""
+    each = STRIP_EACH if len(kinds) > 1 else 2 * STRIP_COLUMNS
+    first = [images[:each] for images in kinds]
+    rows = [image for place in range(each) for images in first for image in images[place : place + 1]]
+    return _data_url(encode_png(image_grid(np.stack(rows), min(len(rows), STRIP_COLUMNS))))
+
+
+def _grid(images: Images) -> str:
+    return _data_url(encode_png(image_grid(images, min(len(images), COLUMNS))))
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -22,6 +22,7 @@ from pipeline.cpu import use_cpu
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
+from pipeline.folders import LocalFolder
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
@@ -36,6 +37,7 @@ from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.tensorboard import BoardWriter
 from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
+from pipeline.worktime import Stopwatch
 
 WORKER_RESTARTS = 3
 POLL_S = 0.5  # of the progress queue
@@ -199,12 +201,19 @@ def _train(job: TrainingJob, progress: Queue) -> None:
     trainer.players.require_equal()  # each worker has read its own copy
     board = BoardWriter(job.run / "tensorboard", trainer.history) if job.tensorboard and place.rank == 0 else None
 
+    stopwatch = Stopwatch(
+        LocalFolder(job.run),
+        cores=job.workers * job.threads,
+        gpus=job.workers if job.use_gpu else 0,
+        images=trainer.players.images_seen,
+    )
     with CheckpointWriter(job.run / "checkpoints") as checkpoints:
 
         def on_checkpoint(trainer: Trainer, evaluation: Evaluation) -> None:
             if judge is not None:
                 if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
                     checkpoints.save(len(trainer.history), trainer.state())
+                stopwatch.lap(int(evaluation.metrics["images_seen"]))
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
                     _draw(job.run / "samples", trainer, judge)
                 progress.put(progress_line(evaluation, job.recipe.total_images))

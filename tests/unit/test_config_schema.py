@@ -37,7 +37,10 @@ from tests.unit.config_cases import CONF, IDX, SMALLEST, refusal
         ("data.classes=[cat, cat]", r"data\.classes: .*class names must differ"),
         ("data.classes=[zero, 1]", r"data\.classes\.1: found 1 \(int\); allowed: a valid string"),
         ("gates={unique_share: {}}", r"gates\.unique_share: .*needs min, max, min_of_real"),
-        ("gates={train_copies: {max_of_real: 1}}", r"gates\.train_copies: min_of_real or max_of_real, but no such figure"),
+        (
+            "gates={train_copies: {max_of_real: 1}}",
+            r"gates\.train_copies: min_of_real or max_of_real, but no such figure",
+        ),
         ("gates={unique_share: {min: 2, max: 1}}", r"gates\.unique_share: .*nothing could pass"),
         ("gates={uniqe_share: {min: 1}}", r"gates\.uniqe_share: .*'unique_share'"),
         ("data.source.kind=png", r"data\.source.*'png'.*'idx', 'digits'"),

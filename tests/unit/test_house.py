@@ -16,7 +16,7 @@ FLOORS = [
     {"report"},
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster"},
-    {"lease"},
+    {"lease", "worktime"},
     {"folders"},
     {"storage", "fingerprint", "config"},
     {"errors", "cpu"},

@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
+from pipeline.config.schema import Prices
+from pipeline.data.png import encode_png
 from pipeline.evaluation.gates import Verdict
-from pipeline.report.page import write_report
+from pipeline.report.page import Pictures, write_report
+from pipeline.worktime import Spent
 from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
 
 FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": UNLABELLED_METRICS["diversity"]}
+NEAREST = (pixels()[:5], pixels()[5:10])
+SPENT = {"train": Spent(1_200_000, 500, 1000), "sample": Spent(100_000, 10, 20)}
 CURVES = """images_seen,validation_fd_domain,{},validation_diversity_min
 1000,30.5,0.5,0.4
 2000,20.5,0.7,0.6
@@ -22,7 +27,8 @@ def labelled(tmp_path: Path) -> dict[str, Any]:
     """What the report of a dataset with labels is made of."""
     images = {name: pixels()[label::3] for label, name in enumerate(CLASSES)}
     training = CURVES.format("validation_label_accuracy")
-    return {"manifest": shown_manifest(tmp_path, CLASSES), "metrics": FIGURES, "fake": images, "training": training}
+    pictures = Pictures(images, images, NEAREST, walk=encode_png(pixels()[0]), training=training)
+    return {"manifest": shown_manifest(tmp_path, CLASSES), "metrics": FIGURES, "pictures": pictures}
 
 
 @pytest.fixture
@@ -30,9 +36,8 @@ def unlabelled(tmp_path: Path) -> dict[str, Any]:
     """What the report of a dataset without labels is made of."""
     images = {"The first images": pixels()}
     training = CURVES.format("validation_class_share_min")
-    return {
-        "manifest": shown_manifest(tmp_path, []), "metrics": UNLABELLED_METRICS, "fake": images, "training": training
-    }  # fmt: skip
+    pictures = Pictures(images, images, NEAREST, training=training)
+    return {"manifest": shown_manifest(tmp_path, []), "metrics": UNLABELLED_METRICS, "pictures": pictures}
 
 
 def shown_manifest(folder: Path, classes: list[str]) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def shown_manifest(folder: Path, classes: list[str]) -> dict[str, Any]:
 
 def page(folder: Path, parts: dict[str, Any], verdicts: tuple[Verdict, ...] = ()) -> str:
     path = folder / "index.html"
-    write_report(path, **parts, real=parts["fake"], nearest=(pixels()[:5], pixels()[5:10]), verdicts=list(verdicts))
+    write_report(path, **parts, verdicts=list(verdicts), spent=SPENT, prices=Prices(core_hour=0.1))
     return path.read_text(encoding="utf-8")
 
 
@@ -58,7 +63,7 @@ def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, 
     for name, value in FIGURES["diversity"].items():
         assert f'{name} <span class="soft">diversity {value:.2f}' in html
     assert "learnt from synthetic images 81.0 %, from real ones 86.0 % right" in html
-    assert html.count("data:image/png;base64,") == 6 + 2
+    assert html.count("data:image/png;base64,") == 6 + 2 + 2  # sheets, nearest, strip and walk
     assert "tested on real" in html
     assert "no labels" not in html
 
@@ -94,3 +99,17 @@ def test_names_are_escaped(tmp_path, labelled):
 
 def test_same_figures_give_the_same_page(tmp_path, unlabelled):
     assert page(tmp_path, unlabelled) == page(tmp_path, unlabelled)
+
+
+def test_page_says_time_and_cost(tmp_path, labelled):
+    html = page(tmp_path, labelled)
+    assert "1,200,000 images in 8 min 20 s, 2,400 images/s; 0.28 core-hours, 0.028 USD" in html
+    assert "1,000,000 images in 1 min 40 s, 10,000 images/s; 0.056 core-hours, 0.0056 USD" in html
+
+
+def test_page_says_what_not_to_do_with_it(tmp_path, labelled, unlabelled):
+    html = page(tmp_path, labelled)
+    assert "Measuring how good a model is" in html
+    assert "Adding to real images: together 92.3 %" in html
+    missed = Verdict("fd_domain", 12.3, None, 10.0, False)
+    assert "before it is known why a gate was missed" in page(tmp_path, unlabelled, (missed,))

@@ -1,0 +1,48 @@
+"""What a dataset is good for and what not, said from its figures alone."""
+
+from typing import Any
+
+from pipeline.evaluation.gates import Verdict
+from pipeline.report.figures import percent
+
+GAIN = 0.002  # of accuracy: less is within what changes from seed to seed
+NEAR = 0.02  # twice the share that held-out images have by definition
+SURE = 0.55  # area under the ROC curve
+
+
+def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tuple[list[str], list[str]]:
+    """Sentences: for what it can be used, for what not."""
+    use, avoid = [], []
+    if any(not verdict.met for verdict in verdicts):
+        avoid.append("Anything, before it is known why a gate was missed.")
+    if "tstr_accuracy" in metrics:
+        use.append(
+            f"Teaching a classifier where the real images cannot be handed on: what learnt from these alone gets "
+            f"{percent(metrics['tstr_accuracy'])} of real images right, what learnt from real ones {percent(metrics['trtr_accuracy'])}."
+        )
+        gain = metrics["augmented_accuracy"] - metrics["trtr_accuracy"]
+        added = (
+            f"together {percent(metrics['augmented_accuracy'])}, real images alone {percent(metrics['trtr_accuracy'])}"
+        )
+        if gain > GAIN:
+            use.append(f"Adding to real images: {added}.")
+        else:
+            avoid.append(f"Adding to real images: it brought nothing here ({added}).")
+    else:
+        use.append("Learning without labels, and trying out what reads images.")
+    use.append(
+        "Trying out storage, loading and training at scale: records are counted, digested and can be made again one by one."
+    )
+    avoid.append(
+        f"Measuring how good a model is: that takes real images. The biases of {source} are in these, and some of their own."
+    )
+    if metrics["train_copies"] or metrics["near_train_share"] > NEAR or metrics["membership_auc"] > SURE:
+        avoid.append(
+            f"Keeping the real images secret: {metrics['train_copies']} records are copies of training images, "
+            f"{percent(metrics['near_train_share'])} lie as near to one as 1 % of held-out images do."
+        )
+    else:
+        avoid.append(
+            "A promise of privacy: copies and near copies were looked for and attacks tried, but nothing is proven."
+        )
+    return use, avoid

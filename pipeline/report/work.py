@@ -1,0 +1,41 @@
+"""Time and cost of what was made, in words."""
+
+from pipeline.config.schema import Prices
+from pipeline.worktime import Spent
+
+HOUR = 3600
+MILLION = 1_000_000
+
+
+def work_lines(spent: dict[str, Spent], prices: Prices) -> dict[str, str]:
+    """A line for each stage of `spent`, and one for a million images at the rate of the last; those not known are left out."""
+    known = {stage: each for stage, each in spent.items() if each.images > 0 and each.seconds > 0}
+    lines = {stage: _line(each, prices) for stage, each in known.items()}
+    last = list(spent)[-1]
+    if last in known:
+        each = known[last]
+        many = MILLION / each.images
+        scaled = Spent(MILLION, each.seconds * many, each.core_seconds * many, each.gpu_seconds * many)
+        lines["a million images"] = _line(scaled, prices)
+    return lines
+
+
+def cost(spent: Spent, prices: Prices) -> float:
+    """In the currency of `prices`."""
+    return (spent.core_seconds * prices.core_hour + spent.gpu_seconds * prices.gpu_hour) / HOUR
+
+
+def _line(spent: Spent, prices: Prices) -> str:
+    hours = [f"{spent.core_seconds / HOUR:.2g} core-hours"]
+    if spent.gpu_seconds:
+        hours.append(f"{spent.gpu_seconds / HOUR:.2g} GPU-hours")
+    return (
+        f"{spent.images:,} images in {_clock(spent.seconds)}, {spent.images / spent.seconds:,.0f} images/s; "
+        f"{', '.join(hours)}, {cost(spent, prices):.2g} {prices.currency}"
+    )
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    parts = [(whole // HOUR, "h"), (whole % HOUR // 60, "min"), (whole % 60, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "less than a second"
