@@ -75,7 +75,7 @@ _GROUPS: dict[str, _Rows] = {
         "tstr_accuracy": ("Trained on synthetic, tested on real", percent, _spread),
         "augmented_accuracy": ("Trained on synthetic and real, tested on real", percent,
                                _real("trtr_accuracy", percent, "trained on real")),
-        "tstr_class_min": ("The same of synthetic alone, in the class where it is least", percent, _said("")),
+        "tstr_class_min": ("Trained on synthetic, the class that is learnt worst", percent, _said("")),
         "label_accuracy": ("Labels that a classifier confirms", percent, _real("label_accuracy_real", percent)),
     },
     "Fidelity and variety": {

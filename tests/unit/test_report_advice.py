@@ -1,0 +1,43 @@
+"""What a dataset is said to be good for follows from its figures."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.evaluation.gates import Verdict
+from pipeline.report.advice import advice
+from tests.unit.report_data import METRICS, UNLABELLED_METRICS
+
+PRIVATE = {"train_copies": 0, "near_train_share": 0.003, "membership_auc": 0.51}
+MET, MISSED = Verdict("recall", 0.9, 0.5, None, True), Verdict("recall", 0.4, 0.5, None, False)
+
+
+def said(metrics: dict[str, Any], *verdicts: Verdict) -> tuple[str, str]:
+    use, avoid = advice(metrics, list(verdicts), "a source")
+    return " ".join(use), " ".join(avoid)
+
+
+def test_a_missed_gate_comes_before_everything() -> None:
+    assert said(METRICS, MET, MISSED)[1].startswith("Anything, before it is known why")
+    assert "Anything" not in said(METRICS, MET)[1]
+
+
+def test_records_are_said_to_add_to_real_ones_only_where_they_did() -> None:
+    use, avoid = said(METRICS | {"trtr_accuracy": 0.9, "augmented_accuracy": 0.91})
+    assert "Adding to real images: together 91.0 %, real images alone 90.0 %" in use
+    assert "Adding" not in avoid
+    use, avoid = said(METRICS | {"trtr_accuracy": 0.9, "augmented_accuracy": 0.9015})
+    assert "Adding" not in use
+    assert "it brought nothing here" in avoid
+
+
+def test_without_labels_nothing_is_said_of_teaching() -> None:
+    use, avoid = said(UNLABELLED_METRICS)
+    assert "Learning without labels" in use
+    assert "right" not in use + avoid
+
+
+@pytest.mark.parametrize("sign", [{"train_copies": 2}, {"near_train_share": 0.03}, {"membership_auc": 0.6}], ids=str)
+def test_each_sign_of_learning_by_heart_is_enough_to_warn(sign: dict[str, float]) -> None:
+    assert "nothing is proven" in said(METRICS | PRIVATE)[1]
+    assert "Keeping the real images secret" in said(METRICS | PRIVATE | sign)[1]
