@@ -56,6 +56,12 @@ def main() -> None:
     publish.add_argument("--to", metavar="PLACE", help="a folder, or s3://BUCKET/PREFIX (default: ROOT/published)")
     publish.set_defaults(work=lambda a: _publish(a.to))
 
+    compare = commands.add_parser("compare", help="two published versions on one page")
+    compare.add_argument("old", help="a version's folder, or s3://BUCKET/PREFIX")
+    compare.add_argument("new", help="another one's")
+    compare.add_argument("--out", type=Path, default=Path("compare.html"), help="the page to write")
+    compare.set_defaults(work=lambda a: _compare(a.old, a.new, a.out))
+
     plan = commands.add_parser(
         "plan", help="what a sampling run would take: shards, bytes, time, resources; writes nothing"
     )
@@ -182,6 +188,13 @@ def _publish(place: str | None) -> None:
     published = publish(config.name, place or f"{config.root}/published")
     print(f"{published.place}: {published.line}")
     print(f"git tags {', '.join(published.tags)}: `git push --tags` hands them on")
+
+
+def _compare(old: str, new: str, out: Path) -> None:
+    from pipeline.report.compare import compare
+
+    write_atomically(out, compare(old, new).encode())
+    print(f"{out}: {old} and {new}")
 
 
 def _add_config_options(command: argparse.ArgumentParser) -> None:

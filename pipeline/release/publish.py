@@ -18,6 +18,7 @@ from pipeline.folders import Bucket, Folder, LocalFolder, copy_file, is_remote, 
 from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
+from pipeline.report.figures import FIGURES
 from pipeline.sampling.manifest import MANIFEST, manifest_in, open_dataset
 from pipeline.sampling.shards import shard_files
 from pipeline.sampling.verify import verify_files
@@ -26,7 +27,6 @@ from pipeline.storage import read_json
 
 LATEST = "latest.json"
 CHANGELOG = "CHANGELOG.md"
-FIGURES = "figures.json"
 SAID = {"fd_domain": "fd_domain", "tstr_accuracy": "TSTR", "coverage": "coverage"}  # in the changelog
 
 

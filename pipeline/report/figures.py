@@ -6,6 +6,8 @@ from typing import Any
 
 Metrics = dict[str, Any]
 
+FIGURES = "figures.json"  # of a published version
+
 
 @dataclass(frozen=True)
 class Row:

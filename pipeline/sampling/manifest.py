@@ -97,13 +97,19 @@ def build_manifest(target: ShardTarget, commits: Sequence[Commit], about: dict[s
 
 
 def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -> str:
-    """Identity of a dataset's content; nothing of time, place or number of workers is in it."""
+    """Identity of a dataset's content, in every format it is in; nothing of time, place or number of workers is in it."""
     return canonical_digest(
         {
             "format_version": FORMAT_VERSION,
             "fingerprint": fingerprint,
             "count": count,
-            "shards": [{key: shard[key] for key in ("file", "rows", "sha256")} for shard in shards],
+            "shards": [
+                {
+                    **{key: shard[key] for key in ("file", "rows", "sha256")},
+                    **({"also": [file["sha256"] for file in shard["also"]]} if shard["also"] else {}),
+                }
+                for shard in shards
+            ],
         }
     )
 

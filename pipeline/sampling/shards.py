@@ -154,11 +154,13 @@ def read_commit(target: ShardTarget, shard: int) -> Commit | None:
 
 
 def is_commit_of(commit: Commit | None, target: ShardTarget, plan: ShardPlan) -> TypeGuard[Commit]:
-    """Whether the record is one of this shard of this run."""
-    return commit is not None and (commit["fingerprint"], commit["first_index"], commit["rows"]) == (
-        target.fingerprint,
-        plan.first_index,
-        plan.rows,
+    """Whether the record is one of this shard of this run, and its numbers agree with each other."""
+    return (
+        commit is not None
+        and (commit["fingerprint"], commit["first_index"], commit["rows"])
+        == (target.fingerprint, plan.first_index, plan.rows)
+        and commit["candidates"] == plan.rows + sum(commit["refused"].values())
+        and (not commit["labels"] or sum(commit["labels"].values()) == plan.rows)
     )
 
 

@@ -42,9 +42,10 @@ def test_neither_time_nor_the_order_of_work_is_in_the_manifest(minted: Minted, t
         lambda commits: commits[0].update(sha256="0" * 64),
         lambda commits: commits[0].update(rows=11),
         lambda commits: commits[0].update(file="data/other.parquet"),
+        lambda commits: commits[0]["also"][0].update(sha256="0" * 64),
         lambda commits: commits.pop(),
     ],
-    ids=["content", "rows", "name", "a shard fewer"],
+    ids=["content", "rows", "name", "content in another format", "a shard fewer"],
 )
 def test_the_identity_follows_the_content(
     minted: Minted, tiny_pair: TrainedPair, change: Callable[[list[dict[str, Any]]], Any]

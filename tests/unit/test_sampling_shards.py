@@ -59,6 +59,8 @@ DAMAGES: dict[str, Callable[[ShardTarget], Any]] = {
     "other rows": lambda target: edit_commit(target, rows=SHARD_SIZE - 1),
     "other records": lambda target: edit_commit(target, first_index=0),
     "other fingerprint": lambda target: edit_commit(target, fingerprint="e" * 64),
+    "other candidates": lambda target: edit_commit(target, candidates=SHARD_SIZE + 1),
+    "other labels": lambda target: edit_commit(target, labels={"cat": SHARD_SIZE, "dog": 1, "owl": 0}),
     "missing file": lambda target: (target.run.path / "shards" / "train-000001.parquet").unlink(),
     "missing second file": lambda target: (target.run.path / "shards" / "train-000001.tar").unlink(),
     "truncated file": lambda target: truncate(target.run.path / "shards" / "train-000001.parquet"),

@@ -1,0 +1,85 @@
+"""Two versions of a dataset on one page: what changed, their figures side by side, and pictures of both."""
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.folders import Folder
+from pipeline.report.contact_sheet import contact_sheet
+from pipeline.report.figures import FIGURES, figure_groups
+from pipeline.report.records import occurring_classes
+from pipeline.report.templates import render
+from pipeline.sampling.changes import record_changes
+from pipeline.sampling.manifest import open_dataset
+
+COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class _Version:
+    place: str
+    folder: Folder
+    manifest: dict[str, Any]
+    figures: dict[str, Any]
+
+    @classmethod
+    def at(cls, place: str) -> "_Version":
+        folder, manifest = open_dataset(place)
+        try:
+            figures = json.loads(folder.read(FIGURES))
+        except FileNotFoundError:
+            raise UserError(
+                f"{place}: no {FIGURES}: not a published version. `imagemint publish` makes those."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{place}/{FIGURES} is damaged: {error}.") from None
+        return cls(place, folder, manifest, figures)
+
+    @property
+    def name(self) -> str:
+        return f"{self.manifest['name']} {self.figures['release']['version']}"
+
+
+def compare(old: str, new: str) -> str:
+    """The page about two published versions, folders or URLs."""
+    versions = [_Version.at(place) for place in (old, new)]
+    before, now = (figure_groups(version.figures) for version in versions)
+    groups = {
+        title: [
+            (row, next((other for other in before[title] if other.key == row.key), None), _change(versions, row.key))
+            for row in rows
+        ]
+        for title, rows in now.items()
+    }
+    return render(
+        "compare.html.j2",
+        versions=[
+            {
+                "name": version.name,
+                "count": version.manifest["count"],
+                "dataset": version.manifest["dataset_id"],
+                "change": version.figures["release"]["change"],
+                "gates": version.figures["gates"],
+                "sheet": _sheet(version),
+            }
+            for version in versions
+        ],
+        changed=record_changes(*(version.manifest for version in versions)),
+        groups=groups,
+    )
+
+
+def _change(versions: list[_Version], key: str) -> str:
+    old, new = (version.figures.get(key) for version in versions)
+    return f"{new - old:+.3g}" if old is not None and new is not None and new != old else ""
+
+
+def _sheet(version: _Version) -> str:
+    counts = [shard["labels"] for shard in version.manifest["shards"]]
+    fewest = min(
+        (sum(count.get(name, 0) for count in counts) for name in occurring_classes(version.manifest)), default=COLUMNS
+    )
+    sheet = contact_sheet(version.place, min(COLUMNS, fewest))
+    return "data:image/png;base64," + base64.b64encode(sheet.png).decode()
