@@ -1,17 +1,20 @@
 """Model and holdout in, its quality out: `metrics/<name>/evaluate.json`."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.classifier import accuracy
+from pipeline.embedding.elsewhere import FeatureSpace, inception, onnx
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.evaluation.class_quality import class_quality, predicted_shares
-from pipeline.evaluation.fidelity import fidelity
+from pipeline.evaluation.fidelity import distances, fidelity
 from pipeline.fingerprint import six_digits
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
@@ -32,6 +35,7 @@ def evaluate(command: Command) -> None:
     shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes or len(names)}
     require_shape(command.data, **shape, wanted_by=f"the model in {command.model}")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    space = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
     count, seed = config.evaluate.images, config.evaluate.seed
     real, real_labels = load_split(command.data, "holdout")
     # As `sample` will draw them: the figures stand on the dataset's card.
@@ -51,6 +55,10 @@ def evaluate(command: Command) -> None:
         fidelity(features, real_features, embedder.probabilities(features))
         for features in (fake_features, floor_features)
     )
+    elsewhere: dict[str, Any] = {}
+    if space is not None and config.evaluate.features is not None:
+        command.say(f"measuring in the features of {config.evaluate.features.path}")
+        elsewhere = _figures_elsewhere(config.evaluate.features.kind, space, fake, train_images[chosen], real)
     class_figures = (
         _label_figures(embedder, quality, real, real_labels)
         if spec.conditional
@@ -60,6 +68,7 @@ def evaluate(command: Command) -> None:
         **{name: six_digits(value) for name, value in figures.items()},
         **{f"{name}_real": six_digits(value) for name, value in floor.items()},
         "fd_domain_ratio": six_digits(figures["fd_domain"] / floor["fd_domain"]),
+        **elsewhere,
         **class_figures,
         "diversity_min": round(quality["diversity_min"], 4),
         "diversity": _by_class(quality["diversity"], names),
@@ -82,6 +91,26 @@ def evaluate(command: Command) -> None:
         f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f}), {classes_said}, "
         f"coverage {metrics['coverage']:.2f}, least within-class diversity {metrics['diversity_min']:.2f} of real"
     )
+
+
+def feature_space(settings: OtherFeatures | None, shape: tuple[int, int, int]) -> FeatureSpace | None:
+    """What the config asks for besides the domain classifier, for images of `shape` (C, S, S)."""
+    if settings is None:
+        return None
+    path = Path(settings.path).expanduser()
+    return inception(path) if settings.kind == "inception" else onnx(path, shape)
+
+
+def _figures_elsewhere(kind: str, space: FeatureSpace, fake: Tensor, train: Tensor, real: Tensor) -> dict[str, Any]:
+    """`fid` and `kid` in Inception's features, else `fd_onnx` and `kid_onnx`; of synthetic images, and of training images in their place."""
+    name = {"inception": {"fd": "fid", "kid": "kid"}, "onnx": {"fd": "fd_onnx", "kid": "kid_onnx"}}[kind]
+    real_features = space.features(real)
+    figures: dict[str, Any] = {f"{kind}_digest": space.digest}
+    for ending, images in (("", fake), ("_real", train)):
+        for key, value in distances(space.features(images), real_features, scaled=kind != "inception").items():
+            which, _, rest = key.partition("_")
+            figures[f"{name[which]}{'_' if rest else ''}{rest}{ending}"] = six_digits(value)
+    return figures
 
 
 def _label_figures(embedder: Embedder, quality: dict[str, Any], real: Tensor, real_labels: Tensor) -> dict[str, float]:

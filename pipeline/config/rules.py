@@ -20,11 +20,14 @@ GATED_ONLY_WITH = {
 
 # Figures of which real images have one, too, that is never 0 or below.
 REAL_FIGURE = {
-    **{name: f"{name}_real" for name in ("fd_domain", "precision", "recall", "density", "coverage", "classifier_score",
+    **{name: f"{name}_real" for name in ("fd_domain", "fid", "fd_onnx", "precision", "recall", "density", "coverage", "classifier_score",
                                          "label_accuracy", "class_share_min", "authenticity")},
     "tstr_accuracy": "trtr_accuracy",
     "augmented_accuracy": "trtr_accuracy",
 }  # fmt: skip
+
+
+MEASURED_WITH = {"fid": "inception", "kid": "inception", "fd_onnx": "onnx", "kid_onnx": "onnx"}
 
 
 def broken_rules(c: "Config") -> list[str]:
@@ -145,17 +148,26 @@ def _broken_label_rules(c: "Config") -> list[str]:
 
 def _gates_without_figure(c: "Config") -> list[str]:
     given = c.model.conditioning
-    return [
-        f"gates.{metric}: min_of_real or max_of_real, but no such figure of real images is measured; allowed for: "
-        f"{', '.join(sorted(REAL_FIGURE))}"
-        for metric, gate in c.gates.items()
-        if gate.of_real and metric not in REAL_FIGURE
-    ] + [
-        f"gates.{metric}: measured only with model.conditioning {needed!r}, which is {given!r}; leave the gate out"
-        for needed, metrics in GATED_ONLY_WITH.items()
-        for metric in metrics
-        if metric in c.gates and needed != given
-    ]
+    kind = None if c.evaluate.features is None else c.evaluate.features.kind
+    return (
+        [
+            f"gates.{metric}: measured only with evaluate.features of the kind {needed!r}, which is {kind!r}; leave the gate out"
+            for metric, needed in MEASURED_WITH.items()
+            if metric in c.gates and kind != needed
+        ]
+        + [
+            f"gates.{metric}: min_of_real or max_of_real, but no such figure of real images is measured; allowed for: "
+            f"{', '.join(sorted(REAL_FIGURE))}"
+            for metric, gate in c.gates.items()
+            if gate.of_real and metric not in REAL_FIGURE
+        ]
+        + [
+            f"gates.{metric}: measured only with model.conditioning {needed!r}, which is {given!r}; leave the gate out"
+            for needed, metrics in GATED_ONLY_WITH.items()
+            for metric in metrics
+            if metric in c.gates and needed != given
+        ]
+    )
 
 
 def _broken_training_rules(c: "Config") -> list[str]:

@@ -217,11 +217,22 @@ class Train(Section):
         return tuple(value) if isinstance(value, list) else value
 
 
+class OtherFeatures(Section):
+    """A feature space besides the domain classifier's."""
+
+    kind: Literal["inception", "onnx"]
+    path: str = Field(min_length=1, description="Of Inception's weights, or of an ONNX module.")
+
+
 class Evaluate(Section):
     images: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
         10_000, description="Fakes measured; all are held in memory."
     )
     seed: Seed = 1
+    features: OtherFeatures | None = Field(
+        None,
+        description="Another feature space to measure distances in: inception gives fid and kid, onnx fd_onnx and kid_onnx.",
+    )
 
 
 def _kind_of_labels(labels: object) -> str:
@@ -350,7 +361,7 @@ class Gate(Section):
 
 GATED_METRICS = Literal[
     "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "kid_domain", "precision", "recall", "density", "coverage",
-    "classifier_score", "label_accuracy", "diversity_min", "class_balance", "class_share_min",
+    "fid", "kid", "fd_onnx", "kid_onnx", "classifier_score", "label_accuracy", "diversity_min", "class_balance", "class_share_min",
     "tstr_accuracy", "tstr_ratio", "tstr_class_min", "augmented_accuracy", "unique_share", "train_copies",
     "nearest_train_ratio", "near_train_share", "authenticity", "membership_auc", "membership_logit_auc",
 ]  # fmt: skip

@@ -18,19 +18,33 @@ def fidelity(fake: Tensor, real: Tensor, probabilities: Tensor) -> dict[str, flo
     features scaled to a mean square of 1 over the reals; both names say that the features are a domain classifier's: with
     Inception's they would be FID and KID), `precision`, `recall`, `density`, `coverage`, and `classifier_score`.
     """
+    apart = distances(fake, real, scaled=True)
+    return {
+        "fd_domain": apart["fd"],
+        "fd_domain_error": frechet_error(fake.double().numpy(), real.double().numpy()),
+        "fd_domain_extrapolated": apart["fd_extrapolated"],
+        "kid_domain": apart["kid"],
+        "kid_domain_error": apart["kid_error"],
+        **neighbour_figures(fake, real),
+        "classifier_score": classifier_score(probabilities.double().numpy()),
+    }
+
+
+def distances(fake: Tensor, real: Tensor, *, scaled: bool) -> dict[str, float]:
+    """`fd`, `fd_extrapolated`, `kid` and `kid_error` of features, `float [N, features]`, against reals', `float [M, features]`.
+
+    `scaled`: by a mean square of 1 over the reals, for the kernel alone. It was made for Inception's features, which stay as they are;
+    of larger ones the cube would drown all but the few largest.
+    """
     some_fake, some_real = equally_many(fake, real)
-    # The kernel was made for Inception's features; of larger ones the cube would drown all but the few largest.
-    scale = some_real.square().mean().sqrt()
+    scale = some_real.square().mean().sqrt() if scaled else 1.0
     kernel, kernel_error = kernel_distance((some_fake / scale).double().numpy(), (some_real / scale).double().numpy())
     fake_features, real_features = fake.double().numpy(), real.double().numpy()
     return {
-        "fd_domain": frechet_distance(fake_features, real_features),
-        "fd_domain_error": frechet_error(fake_features, real_features),
-        "fd_domain_extrapolated": frechet_at_infinity(fake_features, real_features),
-        "kid_domain": kernel,
-        "kid_domain_error": kernel_error,
-        **neighbour_figures(fake, real),
-        "classifier_score": classifier_score(probabilities.double().numpy()),
+        "fd": frechet_distance(fake_features, real_features),
+        "fd_extrapolated": frechet_at_infinity(fake_features, real_features),
+        "kid": kernel,
+        "kid_error": kernel_error,
     }
 
 
