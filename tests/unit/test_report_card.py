@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import yaml
+from huggingface_hub import DatasetCard
 
 from pipeline.report.card import front_matter, size_category, write_card
 from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
@@ -40,6 +41,15 @@ def test_dataset_of_tars_alone_loads_pictures_and_labels(tmp_path, hf_datasets):
     for record in loaded:
         assert np.array_equal(np.asarray(record["png"])[..., None], pixels()[record["json"]["index"]])
         assert int(record["cls"]) == record["json"]["label"]
+
+
+def test_the_hub_s_own_reader_takes_the_card_and_its_features(tmp_path, hf_datasets):
+    write_card(tmp_path / "README.md", make_dataset(tmp_path, "parquet"), METRICS)
+    card = DatasetCard.load(tmp_path / "README.md")
+    assert (card.data.license, card.data.pretty_name) == ("cc-by-4.0", "small (synthetic)")
+    (described,) = hf_datasets.info.DatasetInfosDict.from_dataset_card_data(card.data).values()
+    assert described.features["label"].names == CLASSES
+    assert described.splits["train"].num_examples == 12
 
 
 def test_front_matter_holds_licence_size_and_the_parquet_files_alone(tmp_path):
