@@ -74,7 +74,9 @@ def named(name: str) -> Callable[[tarfile.TarInfo, bytes], tuple[tarfile.TarInfo
     """Gives the first record's image another name."""
 
     def change(member: tarfile.TarInfo, content: bytes) -> tuple[tarfile.TarInfo, bytes]:
-        return (member.replace(name=name) if member.name == "000000012.png" else member), content
+        if member.name == "000000012.png":
+            member.name = name
+        return member, content
 
     return change
 
