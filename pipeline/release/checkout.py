@@ -28,7 +28,10 @@ def require_committed() -> str:
             f"{changed[0][2:].strip()} has changes that are not committed ({len(changed)} files): commit them, then publish "
             "again."
         )
-    status = json.loads(_run(sys.executable, "-m", "dvc", "status", "--json"))
+    try:
+        status = json.loads(_run(sys.executable, "-m", "dvc", "status", "--json"))
+    except subprocess.CalledProcessError as error:
+        raise UserError(f"`dvc status` failed, and says: {error.stderr.strip() or error}") from None
     if status:
         raise UserError(
             f"{', '.join(sorted(status))}: not as dvc.lock says; `make repro`, commit dvc.lock, publish again."

@@ -189,6 +189,12 @@ def test_a_checkout_without_git_is_refused() -> None:
         publish("tiny", "published")
 
 
+def test_what_dvc_complains_of_is_passed_on() -> None:
+    shutil.rmtree(".dvc")
+    with pytest.raises(UserError, match=r"`dvc status` failed, and says: .*not inside of a DVC repository"):
+        publish("tiny", "published")
+
+
 def test_a_damaged_pointer_is_no_reason_to_begin_anew() -> None:
     publish("tiny", "published")
     Path("published/tiny/latest.json").write_text("{")
