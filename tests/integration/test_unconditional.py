@@ -110,5 +110,5 @@ def test_a_gate_on_labels_is_refused_before_any_work(metric: str, tmp_path: Path
 def test_accept_fails_on_a_gate_whose_figure_nobody_measured(unconditional: Places) -> None:
     done = run(*unconditional.command("accept"))  # with the gates of labelled datasets
     assert done.returncode == 1
-    assert "gates.tstr_accuracy: no stage measured it" in done.stderr
+    assert "gates.tstr_accuracy: no stage measured tstr_accuracy" in done.stderr
     assert "Traceback" not in done.stderr
