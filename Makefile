@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test test-all lint bench modes soak schema clean
+.PHONY: repro test test-all lint bench modes faults soak schema clean
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
@@ -33,6 +33,10 @@ bench: .venv/.ready
 # About twenty minutes: every loss on the field's synthetic tests.
 modes: .venv/.ready
 	python -m tests.benchmarks.modes
+
+# About half an hour, on the finished default preset: what the audit says of planted faults.
+faults: .venv/.ready
+	python -m tests.benchmarks.faults
 
 schema: .venv/.ready
 	imagemint schema > conf/schema.json

@@ -1,23 +1,30 @@
 """Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
 
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.cluster import connect
 from pipeline.config.schema import Sample
+from pipeline.cpu import give_back_memory, keep_little_memory
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
-from pipeline.embedding.embedder import load_embedder
+from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.errors import UserError
-from pipeline.evaluation.audit import content_metrics, survey
+from pipeline.evaluation.audit import Content, Known, Pixels, ShardContent, content_metrics, kept_rows, look_at, survey
 from pipeline.evaluation.gates import judge_gates
-from pipeline.evaluation.privacy import privacy_of_images, some
+from pipeline.evaluation.moments import Moments
+from pipeline.evaluation.privacy import inversion_attack, privacy_of_images, some
+from pipeline.evaluation.quality import quality_figures
 from pipeline.evaluation.usefulness import Taught, usefulness, usefulness_figures
-from pipeline.fingerprint import canonical_digest, source_digest
-from pipeline.folders import LocalFolder
+from pipeline.fan_out import fan_out
+from pipeline.fingerprint import canonical_digest, six_digits, source_digest
+from pipeline.folders import Folder, LocalFolder
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
@@ -25,10 +32,12 @@ from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, Pictures, write_report
 from pipeline.sampling.encodings import encoding_named
 from pipeline.sampling.manifest import open_dataset
-from pipeline.sampling.verify import read_shards, verify_files, verify_records
+from pipeline.sampling.readers import ShardReader
+from pipeline.sampling.verify import Findings, read_shard, verify_files, verify_records
 from pipeline.storage import read_json, write_json
 from pipeline.worktime import TIME, spent_on
 from stages.command import Command, main
+from stages.real_images import floor, holdout_of
 
 VERSION = "1.0.0"
 REGENERATED = 20
@@ -48,8 +57,7 @@ def audit(command: Command) -> None:
             f"{command.metrics / 'evaluate.json'} is about another model than {command.out} was made with: run evaluate again."
         )
     (command.metrics / "audit.json").unlink(missing_ok=True)
-    train_images, train_labels = load_split(command.data, "train")
-    holdout_images, holdout_labels = load_split(command.data, "holdout")
+    keep_little_memory()
     classes = manifest["classes"]
     image = manifest["image"]
     # A dataset without labels can have been made from any classes.
@@ -57,16 +65,9 @@ def audit(command: Command) -> None:
     shape = {"size": image["height"], "channels": image["channels"], "classes": len(known_classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
-    encoding = encoding_named(image["encoding"], Sample.model_validate(manifest["config"]["sample"]).jpeg_quality)
+    embedder, pair = load_embedder(command.model), load_pair(command.model)
     findings = verify_files(dataset, manifest)
-    content = survey(
-        ((shard.images, shard.labels) for shard in read_shards(dataset, manifest, findings)),
-        train_images,
-        len(classes),
-        keep=config.audit.total_images if classes else COMPARED,
-        stored=None if encoding.lossless else encoding.stored,
-    )
-    pair = load_pair(command.model)
+    content = _look_at_shards(command, embedder, dataset, manifest, findings)
     verify_records(dataset, manifest, pair, findings, REGENERATED)
     if findings.problems:
         raise UserError(
@@ -74,14 +75,19 @@ def audit(command: Command) -> None:
             + "\n".join(f"  {problem}" for problem in findings.problems)
             + "\nRun sample again: it replaces what is damaged."
         )
+    assert content is not None  # nothing was found wrong
     command.say(f"{manifest['count']:,} records read back from {findings.files} files; {findings.regenerated}")
 
-    metrics = content_metrics(content)
+    command.say("measuring how real and how varied the records are")
+    metrics = _quality_metrics(command, embedder, content, known_classes)
     command.say("looking for training images among the records")
-    train, holdout = (train_images, train_labels), (holdout_images, holdout_labels)
+    train, holdout = load_split(command.data, "train"), load_split(command.data, "holdout")
     compared = some(content.images, len(content.images) if config.audit.full else COMPARED)
-    privacy, pairs = privacy_of_images(load_embedder(command.model), pair, compared, train, holdout)
+    privacy, pairs = privacy_of_images(embedder, pair, compared, train, holdout)
     metrics |= privacy
+    if config.audit.full:
+        command.say("attacking the generator: can it make training images better than held-out ones?")
+        metrics |= inversion_attack(pair, train, holdout)
     if content.labels is not None:
         synthetic = (content.images, content.labels)
         metrics |= _usefulness_metrics(command, manifest["dataset_id"], synthetic, train, holdout)
@@ -95,8 +101,8 @@ def audit(command: Command) -> None:
         verdicts=judge_gates(config.gates, everything),
         pictures=Pictures(
             fake=_shown(content.images, content.labels, classes),
-            real=_shown(holdout_images, holdout_labels if classes else None, classes),
-            nearest=(_for_people(compared[pairs[:, 0]]), _for_people(train_images[pairs[:, 1]])),
+            real=_shown(holdout[0], holdout[1] if classes else None, classes),
+            nearest=(_for_people(compared[pairs[:, 0]]), _for_people(train[0][pairs[:, 1]])),
             walk=walk.read_bytes() if walk.is_file() else b"",
             training=training.read_text(encoding="utf-8") if training.is_file() else "",
         ),
@@ -117,6 +123,85 @@ def audit(command: Command) -> None:
         f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are "
         f"-> {command.out / 'report' / 'index.html'}"
     )
+
+
+@dataclass(frozen=True)
+class ShardInspector:
+    """Reads a shard back, wherever it is sent, and looks at what is in it."""
+
+    dataset: Folder
+    manifest: dict[str, Any]
+    known: Known
+    keep: int  # records of the whole dataset that are kept
+
+    def __call__(self, number: int) -> tuple[ShardContent | None, Findings]:
+        """What is in the shard, where it is whole, and what is wrong with it."""
+        entry = self.manifest["shards"][number]
+        shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
+        if shard is None or findings.problems:
+            return None, findings
+        rows = kept_rows(entry["first_index"], entry["rows"], self.manifest["count"], self.keep)
+        return look_at(shard.images, shard.labels, self.known, rows), findings
+
+
+def _look_at_shards(
+    command: Command, embedder: Embedder, dataset: Folder, manifest: dict[str, Any], findings: Findings
+) -> Content | None:
+    """All shards, looked at on the cluster; None where one is damaged: that is among the findings then."""
+    if findings.problems:
+        return None
+    settings, image, classes = command.config, manifest["image"], manifest["classes"]
+    encoding = encoding_named(image["encoding"], Sample.model_validate(manifest["config"]["sample"]).jpeg_quality)
+    stored = None if encoding.lossless else encoding.stored
+    known = Known(
+        embedder,
+        train=_digests(command.data, "train", stored),
+        held_out=_digests(command.data, "validation", stored) | _digests(command.data, "holdout", stored),
+        classes=len(classes),
+    )
+    keep = max(settings.evaluate.images, COMPARED, settings.audit.total_images if classes else 0)
+    give_back_memory()
+    with connect() as resources:
+        inspector = ShardInspector(dataset, manifest, known, keep)
+        looked_at = fan_out(inspector, range(len(manifest["shards"])), resources.cpus)
+        content = survey(_whole(looked_at, findings), min(keep, manifest["count"]))
+    return None if findings.problems else content
+
+
+def _whole(looked_at: Iterator[tuple[ShardContent | None, Findings]], findings: Findings) -> Iterator[ShardContent]:
+    for content, found in looked_at:
+        findings.problems += found.problems
+        findings.records += found.records
+        if content is not None:
+            yield content
+
+
+def _digests(data: Path, split: str, stored: Callable[[Pixels], Pixels] | None) -> frozenset[str]:
+    """Of a split's images; also of what the dataset's encoding makes of them, where it loses something.
+
+    A copy of a training image is one after it, too.
+    """
+    real = load_split(data, split)[0].permute(0, 2, 3, 1).numpy()
+    return frozenset(pixel_digests(real)) | frozenset([] if stored is None else pixel_digests(stored(real)))
+
+
+def _quality_metrics(
+    command: Command, embedder: Embedder, content: Content, known_classes: list[str]
+) -> dict[str, Any]:
+    """How real and how varied: of all records what can be gathered shard by shard, of `evaluate.images` the rest."""
+    count = min(command.config.evaluate.images, len(content.images))
+    chosen = some(torch.arange(len(content.images)), count)
+    asked = None if content.labels is None else content.labels[chosen]
+    holdout = holdout_of(command, embedder)
+    figures = quality_figures(embedder, embedder.features(content.images[chosen]), asked, holdout, known_classes)
+    beside = floor(command, embedder, holdout, count, conditional=asked is not None)
+    return {
+        **content_metrics(content, Moments.of(holdout[0].double().numpy())),
+        **figures,
+        **beside,
+        "fd_domain_ratio": six_digits(figures["fd_domain"] / beside["fd_domain_real"]),
+        "images": count,
+    }
 
 
 def _usefulness_metrics(
@@ -174,4 +259,4 @@ def _for_people(images: torch.Tensor) -> NDArray[np.uint8]:
 
 
 if __name__ == "__main__":
-    main("audit", __doc__, "datasets", audit)
+    main("audit", __doc__, "datasets", audit, switches={"--full": "audit.full=true"})

@@ -6,10 +6,11 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.config import Config, load_config, load_preset
@@ -104,13 +105,24 @@ def is_whole(load: Callable[[Path], object], folder: Path) -> bool:
     return True
 
 
-def main(stage: str, about: str, default_out: str, work: Callable[[Command], None]) -> None:
-    """Parses the command line, runs `work`, and ends with 0, or with 1 and one message."""
+def main(
+    stage: str,
+    about: str,
+    default_out: str,
+    work: Callable[[Command], None],
+    switches: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Parses the command line, runs `work`, and ends with 0, or with 1 and one message.
+
+    `switches`: short names of this stage for what `--set` does.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=about)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--preset", help="a preset of conf/ (default: the one that conf/active.yaml names)")
     which.add_argument("--config", type=Path, help="a config file of your own")
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
+    for switch, override in switches.items():
+        parser.add_argument(switch, action="append_const", dest="set", const=override, help=f"same as --set {override}")
     parser.add_argument("--data", type=Path, help="canonical dataset (default: data/NAME)")
     parser.add_argument("--model", type=Path, help="model and embedder (default: models/NAME)")
     parser.add_argument("--out", type=Path, help=f"output (default: {default_out}/NAME)")

@@ -4,17 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import describe, load_split, require_shape
-from pipeline.embedding.classifier import accuracy
 from pipeline.embedding.elsewhere import FeatureSpace, inception, onnx
-from pipeline.embedding.embedder import Embedder, load_embedder
-from pipeline.evaluation.class_quality import class_quality, predicted_shares
-from pipeline.evaluation.fidelity import distances, fidelity
+from pipeline.embedding.embedder import load_embedder
+from pipeline.evaluation.fidelity import distances
+from pipeline.evaluation.quality import quality_figures
 from pipeline.fingerprint import six_digits
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
@@ -24,6 +22,7 @@ from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.storage import write_json
 from stages.command import Command, main
+from stages.real_images import floor, holdout_of, some_training_images
 
 
 def evaluate(command: Command) -> None:
@@ -37,44 +36,30 @@ def evaluate(command: Command) -> None:
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     space = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
     count, seed = config.evaluate.images, config.evaluate.seed
-    real, real_labels = load_split(command.data, "holdout")
     # As `sample` will draw them: the figures stand on the dataset's card.
     how = MintSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
     filters = fit_filters(config.sample.filters, pair, how, command.model, command.data)
     command.say(f"generating {count:,} images")
     minted = mint(pair, replace(how, seed=seed), ShardPlan(0, 0, count), filters)
     fake = torch.from_numpy(how.encoding.stored(minted.records.images).transpose(0, 3, 1, 2))
-    fake_features, real_features = embedder.features(fake), embedder.features(real)
     asked = None if minted.records.labels is None else torch.from_numpy(minted.records.labels)
-    quality = class_quality(embedder, fake_features, asked, real_features, real_labels, len(names))
-
-    train_images, _ = load_split(command.data, "train")
-    chosen = np.random.default_rng(seed).permutation(len(train_images))[:count]
-    floor_features = embedder.features(train_images[chosen])
-    figures, floor = (
-        fidelity(features, real_features, embedder.probabilities(features))
-        for features in (fake_features, floor_features)
-    )
+    holdout = holdout_of(command, embedder)
+    figures = quality_figures(embedder, embedder.features(fake), asked, holdout, names)
+    beside = floor(command, embedder, holdout, count, conditional=spec.conditional)
     elsewhere: dict[str, Any] = {}
     if space is not None and config.evaluate.features is not None:
         command.say(f"measuring in the features of {config.evaluate.features.path}")
-        elsewhere = _figures_elsewhere(config.evaluate.features.kind, space, fake, train_images[chosen], real)
-    class_figures = (
-        _label_figures(embedder, quality, real, real_labels)
-        if spec.conditional
-        else _share_figures(embedder, fake_features, real_features, names)
-    )
+        real, _ = load_split(command.data, "holdout")
+        elsewhere = _figures_elsewhere(
+            config.evaluate.features.kind, space, fake, some_training_images(command, count), real
+        )
     metrics = {
-        **{name: six_digits(value) for name, value in figures.items()},
-        **{f"{name}_real": six_digits(value) for name, value in floor.items()},
-        "fd_domain_ratio": six_digits(figures["fd_domain"] / floor["fd_domain"]),
+        **figures,
+        **beside,
+        "fd_domain_ratio": six_digits(figures["fd_domain"] / beside["fd_domain_real"]),
         **elsewhere,
-        **class_figures,
-        "diversity_min": round(quality["diversity_min"], 4),
-        "diversity": _by_class(quality["diversity"], names),
         "images": count,
-        "real_images": len(real),
-        "floor_images": len(chosen),
+        "real_images": len(holdout[1]),
         "split": "holdout",
         "seed": seed,
         "embedder": embedder.digest,
@@ -111,28 +96,6 @@ def _figures_elsewhere(kind: str, space: FeatureSpace, fake: Tensor, train: Tens
             which, _, rest = key.partition("_")
             figures[f"{name[which]}{'_' if rest else ''}{rest}{ending}"] = six_digits(value)
     return figures
-
-
-def _label_figures(embedder: Embedder, quality: dict[str, Any], real: Tensor, real_labels: Tensor) -> dict[str, float]:
-    return {
-        "label_accuracy": round(quality["label_accuracy"], 4),
-        "label_accuracy_real": round(accuracy(embedder.network, real, real_labels), 4),
-    }
-
-
-def _share_figures(
-    embedder: Embedder, fake_features: Tensor, real_features: Tensor, names: list[str]
-) -> dict[str, Any]:
-    shares, real_shares = (predicted_shares(embedder, each, len(names)) for each in (fake_features, real_features))
-    return {
-        "class_share_min": round(float(shares.min()), 4),
-        "class_share_min_real": round(float(real_shares.min()), 4),
-        "class_share": _by_class(shares.tolist(), names),
-    }
-
-
-def _by_class(values: list[float | None], names: list[str]) -> dict[str, float | None]:
-    return {name: None if value is None else round(value, 4) for name, value in zip(names, values, strict=True)}
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ CODE = (
     "pipeline.evaluation.class_quality",
     "pipeline.evaluation.distances",
     "pipeline.evaluation.judge",
+    "pipeline.evaluation.moments",
     "pipeline.evaluation.neighbours",
     "pipeline.models",
     "pipeline.training",

@@ -330,7 +330,8 @@ class Audit(Section):
         300_000, description="Images each usefulness classifier is trained on, repeats counted."
     )
     full: bool = Field(
-        False, description="Five seeds or more, and all records that were kept compared with all training images."
+        False,
+        description="Five seeds or more, all records that were kept compared with all training images, and attacks that take minutes.",
     )
     prices: Prices = Prices()
 
@@ -360,10 +361,10 @@ class Gate(Section):
 
 
 GATED_METRICS = Literal[
-    "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "kid_domain", "precision", "recall", "density", "coverage",
+    "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "fd_domain_all_records", "kid_domain", "precision", "recall", "density", "coverage",
     "fid", "kid", "fd_onnx", "kid_onnx", "classifier_score", "label_accuracy", "diversity_min", "class_balance", "class_share_min",
     "tstr_accuracy", "tstr_ratio", "tstr_class_min", "augmented_accuracy", "unique_share", "train_copies",
-    "nearest_train_ratio", "near_train_share", "authenticity", "membership_auc", "membership_logit_auc",
+    "held_out_copies", "shard_shift_max", "nearest_train_ratio", "near_train_share", "authenticity", "membership_auc", "membership_logit_auc",
 ]  # fmt: skip
 
 

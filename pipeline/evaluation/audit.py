@@ -1,6 +1,6 @@
-"""The audit: what the shards on disk hold, judged from their bytes alone."""
+"""The audit: what the shards on disk hold, judged from their bytes alone, shard by shard."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,72 +10,151 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.data.canonical import pixel_digests
+from pipeline.embedding.embedder import Embedder
+from pipeline.evaluation.moments import Moments, frechet
+
+Pixels = NDArray[np.uint8]  # [N, H, W, C]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What records are held against: a ruler, and the digests of real images' pixels."""
+
+    embedder: Embedder
+    train: frozenset[str]
+    held_out: frozenset[str]
+    classes: int  # that records have labels of; 0: no labels
+
+
+@dataclass(frozen=True)
+class ShardContent:
+    """What is found in one shard; of a dataset without labels, `labels` and `label_counts` are None.
+
+    `digests`: 32 bytes a record. `images uint8 [kept, H, W, C]` and `labels int64 [kept]` are the records that were kept.
+    """
+
+    digests: list[bytes]
+    train_copies: int
+    held_out_copies: int
+    label_counts: NDArray[np.int64] | None
+    moments: Moments
+    images: Pixels
+    labels: NDArray[np.int64] | None
+
+
+def look_at(images: Pixels, labels: NDArray[np.int64] | None, known: Known, keep: NDArray[np.int64]) -> ShardContent:
+    """Everything about one shard's records, of which the rows `keep` are kept."""
+    digests = pixel_digests(images)
+    features = known.embedder.features(torch.from_numpy(images.transpose(0, 3, 1, 2)))
+    return ShardContent(
+        digests=[bytes.fromhex(digest) for digest in digests],
+        train_copies=sum(digest in known.train for digest in digests),
+        held_out_copies=sum(digest in known.held_out for digest in digests),
+        label_counts=None if labels is None else np.bincount(labels, minlength=known.classes),
+        moments=Moments.of(features.double().numpy()),
+        images=images[keep],
+        labels=None if labels is None else labels[keep],
+    )
+
+
+def kept_rows(first_index: int, rows: int, count: int, keep: int) -> NDArray[np.int64]:
+    """Rows of a shard that are kept so that of all `count` records `min(keep, count)` are: a random choice, the same each time.
+
+    Each shard gives its share, so what is wrong with one shard shows in what is kept as much as it does in the dataset.
+    """
+    keep = min(keep, count)
+    share = (first_index + rows) * keep // count - first_index * keep // count
+    return np.sort(np.random.default_rng(first_index).permutation(rows)[:share])
 
 
 @dataclass(frozen=True)
 class Content:
-    """What one pass over all records found. `images` holds the first `kept` records, `uint8 [kept, C, S, S]`.
-
-    Of a dataset without labels, `class_counts` and `labels` are None.
-    """
+    """What all shards hold together. `images uint8 [kept, C, S, S]` and `labels int64 [kept]` are the records that were kept."""
 
     records: int
     unique: int
     train_copies: int
-    class_counts: NDArray[np.int64] | None
+    held_out_copies: int
+    label_counts: NDArray[np.int64] | None
+    moments: Moments
+    shifts: list[float]  # of each shard, see `shard_shift`
     images: Tensor
     labels: Tensor | None
 
 
-def survey(
-    shards: Iterable[tuple[NDArray[np.uint8], NDArray[np.int64] | None]],
-    train_images: Tensor,
-    classes: int,
-    keep: int,
-    stored: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
-) -> Content:
-    """One pass over `(images uint8 [N, H, W, C], labels int64 [N])` of every shard; without `classes`, labels are None.
+def survey(shards: Iterable[ShardContent], kept: int) -> Content | None:
+    """Gathers all shards, in order: the last bits of the moments depend on it. None of no shard.
 
-    `stored` is what the dataset's encoding makes of images, where it loses something: a copy of a training image is one
-    after it, too.
-    Memory: 32 bytes a record for duplicates, and the first `keep` images.
+    `kept`: how many records all shards together have kept. Memory: 32 bytes a record for duplicates, one mean a shard, and the
+    records that were kept, once.
     """
-    real = train_images.permute(0, 2, 3, 1).numpy()
-    train = set(pixel_digests(real))
-    if stored is not None:
-        train.update(pixel_digests(stored(real)))
     seen: set[bytes] = set()
-    copies = records = 0
-    counts = np.zeros(classes, dtype=np.int64)
-    kept_images, kept_labels = [train_images[:0]], [torch.empty(0, dtype=torch.int64)]
-    room = keep
-    for images, labels in shards:
-        digests = pixel_digests(images)
-        copies += sum(digest in train for digest in digests)
-        seen.update(bytes.fromhex(digest) for digest in digests)
-        records += len(images)
-        kept_images.append(torch.from_numpy(images[:room].transpose(0, 3, 1, 2).copy()))
-        if labels is not None:
-            counts += np.bincount(labels, minlength=classes)
-            kept_labels.append(torch.from_numpy(labels[:room].copy()))
-        room -= len(kept_images[-1])
+    whole: Moments | None = None
+    places: list[tuple[int, NDArray[np.float64]]] = []
+    images, labels, counts = torch.empty(0, dtype=torch.uint8), torch.empty(kept, dtype=torch.int64), []
+    records = filled = train_copies = held_out_copies = 0
+    for shard in shards:
+        if whole is None:
+            _, height, width, channels = shard.images.shape
+            images = torch.empty((kept, channels, height, width), dtype=torch.uint8)
+        rows = slice(filled, filled + len(shard.images))
+        images[rows] = torch.from_numpy(shard.images.transpose(0, 3, 1, 2))
+        if shard.labels is not None and shard.label_counts is not None:
+            labels[rows] = torch.from_numpy(shard.labels)
+            counts.append(shard.label_counts)
+        filled = rows.stop
+        seen.update(shard.digests)
+        records += len(shard.digests)
+        train_copies += shard.train_copies
+        held_out_copies += shard.held_out_copies
+        whole = shard.moments if whole is None else whole.merged(shard.moments)
+        places.append((shard.moments.count, shard.moments.mean))
+    if whole is None:
+        return None
     return Content(
-        records,
-        len(seen),
-        copies,
-        counts if classes else None,
-        torch.cat(kept_images),
-        torch.cat(kept_labels) if classes else None,
+        records=records,
+        unique=len(seen),
+        train_copies=train_copies,
+        held_out_copies=held_out_copies,
+        label_counts=np.sum(counts, axis=0) if counts else None,
+        moments=whole,
+        shifts=[shard_shift(count, mean, whole) for count, mean in places],
+        images=images[:filled],
+        labels=labels[:filled] if counts else None,
     )
 
 
-def content_metrics(content: Content) -> dict[str, Any]:
-    """`unique_share`, `train_copies` and, where there are labels, `class_balance` (rarest class over commonest)."""
-    counts = content.class_counts
+def shard_shift(count: int, mean: NDArray[np.float64], whole: Moments) -> float:
+    """How far a shard's mean features lie off those of all records, over what chance makes of `count` random ones.
+
+    The squared distance of a random sample's mean is `trace(covariance) / count * (1 - count / all)` on average: 1 is chance,
+    whatever the shard's size. 0 where the shard is the whole dataset.
+    """
+    others = whole.count - count
+    if not others:
+        return 0.0
+    expected = float(np.trace(whole.covariance)) / count * (others / whole.count)
+    off = float(((mean - whole.mean) ** 2).sum())
+    return off / expected if expected else 0.0
+
+
+def content_metrics(content: Content, real: Moments) -> dict[str, Any]:
+    """Figures of all records; `real`: of the holdout's features.
+
+    `unique_share`, `duplicates`, `train_copies`, `held_out_copies` (of validation and holdout), `fd_domain_all_records`,
+    `shard_shift_max` and the number of that shard, `shard_shift_at`; where there are labels `class_balance` (rarest class over
+    commonest).
+    """
+    counts = content.label_counts
+    furthest = int(np.argmax(content.shifts))
     return {
         "records": content.records,
         "unique_share": round(content.unique / content.records, 6),
         "duplicates": content.records - content.unique,
         "train_copies": content.train_copies,
+        "held_out_copies": content.held_out_copies,
+        "fd_domain_all_records": round(frechet(content.moments, real), 4),
+        "shard_shift_max": round(content.shifts[furthest], 3),
+        "shard_shift_at": furthest,
         **({} if counts is None else {"class_balance": round(float(counts.min() / counts.max()), 6)}),
     }

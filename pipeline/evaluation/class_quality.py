@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.distances import Features, within_class_diversity
+from pipeline.evaluation.distances import within_class_diversity
+from pipeline.evaluation.moments import Features
 
 DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves by less than 1 %
 

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.evaluation.distances import frechet_at_infinity, frechet_distance, frechet_error
+from pipeline.evaluation.distances import frechet_at_infinity, frechet_distance
 from pipeline.evaluation.kernel import kernel_distance
 from pipeline.evaluation.neighbours import equally_many, neighbour_figures
+from pipeline.evaluation.resampling import Part, standard_errors
 
 
 def fidelity(fake: Tensor, real: Tensor, probabilities: Tensor) -> dict[str, float]:
@@ -14,38 +15,59 @@ def fidelity(fake: Tensor, real: Tensor, probabilities: Tensor) -> dict[str, flo
 
     `probabilities`: of each class for each fake, `float [N, classes]`, as the embedder's classifier sees it.
 
-    Returns `fd_domain`, its bootstrap error and its extrapolation to endlessly many images, `kid_domain` and its error (of
-    features scaled to a mean square of 1 over the reals; both names say that the features are a domain classifier's: with
-    Inception's they would be FID and KID), `precision`, `recall`, `density`, `coverage`, and `classifier_score`.
+    Returns `fd_domain` and its extrapolation to endlessly many images, `kid_domain` (of features scaled to a mean square of 1
+    over the reals; both names say that the features are a domain classifier's: with Inception's they would be FID and KID),
+    `precision`, `recall`, `density`, `coverage`, and `classifier_score`; each with its standard error, `_error`: that of
+    `kid_domain` over its subsets, the others' over random halves.
     """
-    apart = distances(fake, real, scaled=True)
+    kernel, kernel_error = _kernel(fake, real, scaled=True)
     return {
-        "fd_domain": apart["fd"],
-        "fd_domain_error": frechet_error(fake.double().numpy(), real.double().numpy()),
-        "fd_domain_extrapolated": apart["fd_extrapolated"],
-        "kid_domain": apart["kid"],
-        "kid_domain_error": apart["kid_error"],
+        **_of_sets((fake, probabilities), (real,)),
+        "kid_domain": kernel,
+        "kid_domain_error": kernel_error,
+        **standard_errors(_of_sets, (fake, probabilities), (real,)),
+    }
+
+
+def _of_sets(fakes: Part, reals: Part) -> dict[str, float]:
+    (fake, probabilities), (real,) = fakes, reals
+    return {
+        "fd_domain": frechet_distance(fake.double().numpy(), real.double().numpy()),
+        "fd_domain_extrapolated": frechet_at_infinity(fake.double().numpy(), real.double().numpy()),
         **neighbour_figures(fake, real),
         "classifier_score": classifier_score(probabilities.double().numpy()),
     }
 
 
 def distances(fake: Tensor, real: Tensor, *, scaled: bool) -> dict[str, float]:
-    """`fd`, `fd_extrapolated`, `kid` and `kid_error` of features, `float [N, features]`, against reals', `float [M, features]`.
+    """`fd`, `fd_extrapolated` and `kid` of features, `float [N, features]`, against reals', `float [M, features]`, with errors.
 
-    `scaled`: by a mean square of 1 over the reals, for the kernel alone. It was made for Inception's features, which stay as they are;
-    of larger ones the cube would drown all but the few largest.
+    The extrapolation has none: of large features it takes minutes.
     """
-    some_fake, some_real = equally_many(fake, real)
-    scale = some_real.square().mean().sqrt() if scaled else 1.0
-    kernel, kernel_error = kernel_distance((some_fake / scale).double().numpy(), (some_real / scale).double().numpy())
-    fake_features, real_features = fake.double().numpy(), real.double().numpy()
+    fakes, reals = fake.double(), real.double()
+    kernel, kernel_error = _kernel(fake, real, scaled=scaled)
     return {
-        "fd": frechet_distance(fake_features, real_features),
-        "fd_extrapolated": frechet_at_infinity(fake_features, real_features),
+        **_frechet((fakes,), (reals,)),
+        **standard_errors(_frechet, (fakes,), (reals,)),
+        "fd_extrapolated": frechet_at_infinity(fakes.numpy(), reals.numpy()),
         "kid": kernel,
         "kid_error": kernel_error,
     }
+
+
+def _frechet(fakes: Part, reals: Part) -> dict[str, float]:
+    return {"fd": frechet_distance(fakes[0].numpy(), reals[0].numpy())}
+
+
+def _kernel(fake: Tensor, real: Tensor, *, scaled: bool) -> tuple[float, float]:
+    """Kernel distance and its error.
+
+    `scaled`: by a mean square of 1 over the reals. The kernel was made for Inception's features, which stay as they are; of
+    larger ones the cube would drown all but the few largest.
+    """
+    some_fake, some_real = equally_many(fake, real)
+    scale = some_real.square().mean().sqrt() if scaled else 1.0
+    return kernel_distance((some_fake / scale).double().numpy(), (some_real / scale).double().numpy())
 
 
 def classifier_score(probabilities: NDArray[np.float64]) -> float:

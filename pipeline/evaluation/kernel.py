@@ -1,9 +1,8 @@
 """Kernel distance: like Fréchet's, but without bias from the number of images, and with an error of its own."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Features = NDArray[np.float64]  # [N, features]
+from pipeline.evaluation.moments import Features
 
 SUBSET = 1_000  # images of each set in one estimate, at most
 SUBSETS = 5  # at least

@@ -10,12 +10,15 @@ from torch import Tensor
 
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.nearest import nearest_distances, nearest_rows
+from pipeline.evaluation.inversion import reconstruction_errors
+from pipeline.evaluation.resampling import Part, standard_errors
 from pipeline.models.generate import discriminate
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair
 
 NEAR_SHARE = 0.01  # of the held-out images: what is nearer to a training image than all but these is near
 PAIRS = 12
+ATTACKED = 500
 BATCH = 500
 
 Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, S, S], int64 [N]
@@ -41,8 +44,30 @@ def privacy_of_images(
         )
         for images, labels in ((some(train[0], len(holdout[0])), some(train[1], len(holdout[0]))), holdout)
     )
-    figures = {**by_distance, "membership_logit_auc": membership_auc(member_logits, other_logits)}
+
+    def by_logit(members: Part, others: Part) -> dict[str, float]:
+        return {"membership_logit_auc": membership_auc(*members, *others)}
+
+    scores = (member_logits,), (other_logits,)
+    figures = {**by_distance, **by_logit(*scores), **standard_errors(by_logit, *scores)}
     return {name: round(value, 4) for name, value in figures.items()}, pairs
+
+
+def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[str, float]:
+    """How surely an attacker who has the generator tells training images from held-out ones by how well it can make them.
+
+    `membership_inversion_auc` and its error, to four digits, of up to `ATTACKED` random images of both kinds.
+    """
+    count = min(ATTACKED, len(train[0]), len(holdout[0]))
+    members, others = (
+        reconstruction_errors(pair, some(images, count), some(labels, count)) for images, labels in (train, holdout)
+    )
+
+    def by_error(members: Part, others: Part) -> dict[str, float]:
+        return {"membership_inversion_auc": membership_auc(-members[0], -others[0])}
+
+    sets = (members,), (others,)
+    return {name: round(value, 4) for name, value in {**by_error(*sets), **standard_errors(by_error, *sets)}.items()}
 
 
 def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[str, float], Tensor]:
@@ -56,29 +81,38 @@ def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[
         its own nearest neighbour among the others (Alaa et al. 2022, arXiv:2102.08921, section 3.3), and `authenticity_real`, the
         same of held-out images. `membership_auc`: how surely an attacker who has the synthetic images and some others
         tells which of those were trained on, by their distance to the nearest synthetic one (area under the ROC curve: 0.5 not
-        at all, 1 always).
+        at all, 1 always). Each with its standard error, `_error`, over random halves of the images that distances start from.
         Beside the figures, for people to look at: the nearest pairs, nearest first, as rows of `fake` and of `train`,
         `int64 [up to PAIRS, 2]`.
     """
     to_train, nearest = nearest_rows(fake, train)
     held_out, nearest_to_held_out = nearest_rows(holdout, train)
-    near = held_out.quantile(NEAR_SHARE)
-    figures = {
-        "nearest_train_ratio": float(to_train.median() / held_out.median()),
-        "near_train_share": float((to_train < near).float().mean()),
-        "authenticity": _authentic(to_train, train[nearest], train),
-        "authenticity_real": _authentic(held_out, train[nearest_to_held_out], train),
-        "membership_auc": membership_auc(
-            -nearest_distances(some(train, len(holdout)), fake), -nearest_distances(holdout, fake)
-        ),
-    }
+    sets = (
+        (to_train, _authentic(to_train, train[nearest], train)),
+        (held_out, _authentic(held_out, train[nearest_to_held_out], train)),
+        (nearest_distances(some(train, len(holdout)), fake),),
+        (nearest_distances(holdout, fake),),
+    )
+    figures = {**_of_distances(*sets), **standard_errors(_of_distances, *sets)}
     closest = to_train.argsort(stable=True)[:PAIRS]
     return figures, torch.stack([closest, nearest[closest]], dim=1)
 
 
-def _authentic(distances: Tensor, nearest: Tensor, train: Tensor) -> float:
+def _of_distances(fakes: Part, held_out: Part, members: Part, others: Part) -> dict[str, float]:
+    to_train, authentic = fakes
+    held_out_to_train, held_out_authentic = held_out
+    return {
+        "nearest_train_ratio": float(to_train.median() / held_out_to_train.median()),
+        "near_train_share": float((to_train < held_out_to_train.quantile(NEAR_SHARE)).float().mean()),
+        "authenticity": float(authentic.mean()),
+        "authenticity_real": float(held_out_authentic.mean()),
+        "membership_auc": membership_auc(-members[0], -others[0]),
+    }
+
+
+def _authentic(distances: Tensor, nearest: Tensor, train: Tensor) -> Tensor:
     own = nearest_distances(nearest, train, neighbour=2)  # the nearest of all is itself
-    return float((distances > own).float().mean())
+    return (distances > own).float()
 
 
 def membership_auc(members: Tensor, others: Tensor) -> float:

@@ -1,5 +1,6 @@
 """Usefulness: what a classifier learns from a dataset, tested on real holdout images."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +21,17 @@ class Taught:
 
     accuracy: list[float]  # [seeds]
     by_class: dict[str, list[float]]  # by name, [seeds], of the test images of each class that has some
+    tested: int  # images
 
     @property
     def mean(self) -> float:
         """Mean accuracy, to four digits."""
         return round(float(np.mean(self.accuracy)), 4)
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean accuracy from the choice of test images, which all seeds share: binomial."""
+        return round(math.sqrt(self.mean * (1 - self.mean) / self.tested), 4)
 
     @property
     def spread(self) -> dict[str, float]:
@@ -62,18 +69,20 @@ def usefulness(
         for label, name in enumerate(classes):
             if name in by_class:
                 by_class[name].append(float(right[test_labels == label].mean()))
-    return Taught(accuracies, by_class)
+    return Taught(accuracies, by_class, len(test_labels))
 
 
 def usefulness_figures(synthetic: Taught, real: Taught, both: Taught) -> dict[str, Any]:
     """Figures of what was learnt from synthetic images, from real ones, and from both together.
 
-    `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy`, each with its spread over seeds where there are several;
+    `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy`, each with its standard error and, where there are several seeds,
+    its spread over them;
     `tstr_ratio`; of each class `tstr_by_class` and `trtr_by_class`; `tstr_class_min`, the least of the former.
     """
     taught = {"tstr": synthetic, "trtr": real, "augmented": both}
     return {
         **{f"{name}_accuracy": each.mean for name, each in taught.items()},
+        **{f"{name}_accuracy_error": each.error for name, each in taught.items()},
         **{f"{name}_accuracy_{key}": value for name, each in taught.items() for key, value in each.spread.items()},
         "tstr_ratio": round(synthetic.mean / real.mean, 4),
         "tstr_class_min": min(synthetic.mean_by_class.values()),

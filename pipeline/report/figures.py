@@ -23,12 +23,18 @@ def figure_groups(metrics: Metrics) -> dict[str, list[Row]]:
     """The rows of a table, by heading; a figure that was not measured, as those of labels where there are none, has no row."""
     return {
         title: [
-            Row(key, label, form(metrics[key]), beside(metrics))
+            Row(key, label, with_error(key, form, metrics), beside(metrics))
             for key, (label, form, beside) in rows.items()
             if key in metrics
         ]
         for title, rows in _GROUPS.items()
     }
+
+
+def with_error(key: str, form: Callable[[Any], str], metrics: Metrics) -> str:
+    """A figure with its standard error, where it has one."""
+    error = metrics.get(f"{key}_error")
+    return form(metrics[key]) + ("" if error is None else f" ± {form(error)}")
 
 
 def percent(value: float) -> str:
@@ -64,10 +70,10 @@ def _spread(metrics: Metrics) -> str:
 
 
 def _distance(metrics: Metrics) -> str:
-    return (
-        f"± {metrics['fd_domain_error']:.1f}; real images: {metrics['fd_domain_real']:.1f} ± {metrics['fd_domain_error_real']:.1f}; "
-        "not FID"
+    real = with_error(
+        "fd_domain", _one, {"fd_domain": metrics["fd_domain_real"], "fd_domain_error": metrics["fd_domain_error_real"]}
     )
+    return f"real images: {real}; not FID"
 
 
 # key: (label, form of the value, what is said beside it)
@@ -86,7 +92,7 @@ _GROUPS: dict[str, _Rows] = {
                                    lambda m: f"real images: {m['fd_domain_extrapolated_real']:.1f}; 0 is equal"),
         "fid": ("FID, in Inception's features", _one, _real("fid_real", _one)),
         "kid": ("KID, in Inception's features", lambda value: f"{value:.4f}",
-                lambda m: f"± {m['kid_error']:.4f}; real images: {m['kid_real']:.4f}"),
+                _real("kid_real", lambda value: f"{value:.4f}")),
         "fd_onnx": ("Fréchet distance in the features of another module", _one, _real("fd_onnx_real", _one)),
         "precision": ("Precision: synthetic images that lie among real ones", _two, _real("precision_real", _two)),
         "recall": ("Recall: real images that lie among synthetic ones", _two, _real("recall_real", _two)),
@@ -96,10 +102,13 @@ _GROUPS: dict[str, _Rows] = {
         "class_share_min": ("Share of the rarest class, as a classifier predicts it", _two,
                             lambda m: f"real images: {m['class_share_min_real']:.2f}; 1 is an equal share, 0 a class that was dropped"),
         "class_balance": ("Rarest class over commonest", _three, _said("1 is balanced")),
+        "shard_shift_max": ("The shard that differs most from the whole", _one,
+                            _said("squared distance of its mean features, over what chance makes: 1 is chance")),
         "unique_share": ("Unique images", lambda value: f"{100 * value:.3f} %", lambda m: f"{m['duplicates']:,} exact duplicates"),
     },
     "Privacy": {
         "train_copies": ("Exact copies of training images", str, _said("")),
+        "held_out_copies": ("Exact copies of real images that were held out", str, _said("")),
         "near_train_share": ("Nearer to a training image than 99 % of held-out real images are", percent,
                              _said("1 % if nothing was learnt by heart")),
         "nearest_train_ratio": ("Median distance to the nearest training image, over that of held-out real images", _two,
@@ -108,6 +117,7 @@ _GROUPS: dict[str, _Rows] = {
                          _real("authenticity_real", percent, "held-out real images")),
         "membership_auc": ("An attacker who guesses from the images what was trained on", _three,
                            _said("area under the ROC curve: 0.5 is a coin, 1 always right")),
+        "membership_inversion_auc": ("The same by an attacker who has the generator and searches for each image", _three, _said("")),
         "membership_logit_auc": ("The same with the discriminator, which is not part of the dataset", _three, _said("")),
     },
 }  # fmt: skip

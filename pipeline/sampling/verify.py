@@ -110,7 +110,7 @@ def read_shards(dataset: Folder, manifest: dict[str, Any], findings: Findings) -
     with ThreadPoolExecutor(max_workers=at_once) as threads:
         waiting: deque[Future[tuple[Shard | None, Findings]]] = deque()
         for shard in manifest["shards"]:
-            waiting.append(threads.submit(_read_shard, reader, shard, manifest))
+            waiting.append(threads.submit(read_shard, reader, shard, manifest))
             if len(waiting) == at_once:
                 yield from _taken(waiting.popleft(), findings)
         while waiting:
@@ -125,7 +125,7 @@ def _taken(read: "Future[tuple[Shard | None, Findings]]", findings: Findings) ->
         yield shard
 
 
-def _read_shard(reader: ShardReader, shard: dict[str, Any], manifest: dict[str, Any]) -> tuple[Shard | None, Findings]:
+def read_shard(reader: ShardReader, shard: dict[str, Any], manifest: dict[str, Any]) -> tuple[Shard | None, Findings]:
     """A shard whose first file is as it should be, and what is wrong with any of its files."""
     findings = Findings()
     first: Shard | None = None

@@ -47,12 +47,15 @@ def test_each_seed_gives_a_figure_that_comes_again(digits: tuple[Labelled, Label
 
 
 def test_figures_are_means_with_spreads_where_there_are_several_seeds() -> None:
-    one = Taught([0.8], {"a": [0.9], "b": [0.7]})
-    several = Taught([0.5, 0.75, 0.75], {"a": [0.5, 0.5, 1.0], "b": [0.5, 1.0, 0.5]})
+    one = Taught([0.8], {"a": [0.9], "b": [0.7]}, tested=100)
+    several = Taught([0.5, 0.75, 0.75], {"a": [0.5, 0.5, 1.0], "b": [0.5, 1.0, 0.5]}, tested=100)
     assert usefulness_figures(synthetic=several, real=one, both=one) == {
         "tstr_accuracy": 0.6667,
         "trtr_accuracy": 0.8,
         "augmented_accuracy": 0.8,
+        "tstr_accuracy_error": 0.0471,
+        "trtr_accuracy_error": 0.04,
+        "augmented_accuracy_error": 0.04,
         "tstr_accuracy_spread": 0.1443,
         "tstr_ratio": 0.8334,
         "tstr_class_min": 0.6667,

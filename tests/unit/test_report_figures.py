@@ -14,7 +14,7 @@ def test_each_figure_stands_beside_that_of_real_images() -> None:
     shown = rows(FIGURES)
     assert shown["tstr_accuracy"] == ("87.6 %", "trained on real: 91.2 %")
     assert shown["recall"] == ("0.79", "real images: 0.93")
-    assert shown["fd_domain"] == ("12.3", "± 0.4; real images: 1.3 ± 0.2; not FID")
+    assert shown["fd_domain"] == ("12.3 ± 0.4", "real images: 1.3 ± 0.2; not FID")
     assert shown["unique_share"] == ("99.951 %", "1 exact duplicates")
 
 

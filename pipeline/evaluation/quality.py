@@ -1,0 +1,69 @@
+"""All figures of images in the feature space of the domain classifier, beside the same of real images."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from pipeline.embedding.embedder import Embedder
+from pipeline.evaluation.class_quality import class_quality, predicted_shares
+from pipeline.evaluation.fidelity import fidelity
+from pipeline.evaluation.resampling import Part, standard_errors
+from pipeline.fingerprint import six_digits
+
+Labelled = tuple[Tensor, Tensor]  # features float [N, features], labels int64 [N]
+
+
+def quality_figures(
+    embedder: Embedder, fake: Tensor, asked: Tensor | None, real: Labelled, names: Sequence[str]
+) -> dict[str, Any]:
+    """Of fakes, by their features, `float [N, features]`, and the labels they were asked for, `int64 [N]`, where there are some.
+
+    `real`: of holdout images; `names`: of the classes. Returns what `fidelity` and `class_quality` measure, each with its
+    standard error but for `diversity`, which is by class. Without labels `class_share` says how often the classifier sees
+    each class, 1 an equal share.
+    """
+
+    def by_class(fakes: Part, reals: Part) -> dict[str, Any]:
+        (features, *labels), (real_features, real_labels) = fakes, reals
+        return class_quality(embedder, features, labels[0] if labels else None, real_features, real_labels, len(names))
+
+    def of_classes(fakes: Part, reals: Part) -> dict[str, float]:
+        figures = by_class(fakes, reals)
+        del figures["diversity"]
+        return figures
+
+    fakes = (fake,) if asked is None else (fake, asked)
+    diversity = by_class(fakes, real)["diversity"]
+    figures = {
+        **fidelity(fake, real[0], embedder.probabilities(fake)),
+        **of_classes(fakes, real),
+        **standard_errors(of_classes, fakes, real),
+    }
+    shares = (
+        {} if asked is not None else {"class_share": _by_class(predicted_shares(embedder, fake, len(names)), names)}
+    )
+    return {name: six_digits(value) for name, value in figures.items()} | {
+        "diversity": _by_class(diversity, names),
+        **shares,
+    }
+
+
+def real_figures(
+    embedder: Embedder, train: Tensor, real: Labelled, names: Sequence[str], *, conditional: bool
+) -> dict[str, float]:
+    """What real images in the place of the fakes have, each name with `_real`: what is better than that is chance.
+
+    Features of as many training images as there are fakes, `float [N, features]`, take their place. What the classifier says of
+    classes is said of `real`, the holdout: it has seen the training images with their labels.
+    """
+    figures = fidelity(train, real[0], embedder.probabilities(train))
+    if conditional:
+        figures["label_accuracy"] = float((embedder.labels(real[0]) == real[1]).float().mean())
+    else:
+        figures["class_share_min"] = float(predicted_shares(embedder, real[0], len(names)).min())
+    return {f"{name}_real": six_digits(value) for name, value in figures.items()}
+
+
+def _by_class(values: Any, names: Sequence[str]) -> dict[str, float | None]:
+    return {name: None if value is None else round(float(value), 4) for name, value in zip(names, values, strict=True)}

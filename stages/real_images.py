@@ -1,0 +1,54 @@
+"""What the stages that measure know of real images: how far they are from one another, kept from run to run."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.data.canonical import describe, load_split
+from pipeline.embedding.embedder import Embedder
+from pipeline.evaluation.quality import Labelled, real_figures
+from pipeline.fingerprint import source_digest
+from pipeline.models.hardware import device_name
+from pipeline.storage import read_json, write_json
+from stages.command import Command
+
+
+def holdout_of(command: Command, embedder: Embedder) -> Labelled:
+    """Features and labels of the holdout."""
+    images, labels = load_split(command.data, "holdout")
+    return embedder.features(images), labels
+
+
+def some_training_images(command: Command, count: int) -> Tensor:
+    """Up to `count` training images, `uint8 [N, C, S, S]`: a random choice, the same each time."""
+    images, _ = load_split(command.data, "train")
+    return images[np.random.default_rng(command.config.evaluate.seed).permutation(len(images))[:count]]
+
+
+def floor(command: Command, embedder: Embedder, holdout: Labelled, count: int, *, conditional: bool) -> dict[str, Any]:
+    """What `count` training images (or all) have in the place of as many synthetic ones, each name with `_real`."""
+    shared = replace(command, stage="floor")  # by the stages that measure
+    names = describe(command.data)["classes"]
+    fingerprint = shared.fingerprint(
+        {
+            "data": describe(command.data)["digest"],
+            "embedder": embedder.digest,
+            "count": count,
+            "seed": command.config.evaluate.seed,
+            "conditional": conditional,
+            "code": source_digest("pipeline.embedding", "pipeline.evaluation"),
+            "software": {"torch": torch.__version__},
+            "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
+        }
+    )
+    with shared.run(fingerprint) as run:
+        kept = run / "figures.json"
+        if not kept.is_file():
+            images = some_training_images(command, count)
+            figures = real_figures(embedder, embedder.features(images), holdout, names, conditional=conditional)
+            write_json(kept, {**figures, "floor_images": len(images)})
+        figures_of_real: dict[str, Any] = read_json(kept, "figures of real images")
+        return figures_of_real
