@@ -37,7 +37,7 @@ from pipeline.sampling.verify import Findings, read_shard, verify_files, verify_
 from pipeline.storage import read_json, write_json
 from pipeline.worktime import TIME, spent_on
 from stages.command import Command, main
-from stages.real_images import floor, holdout_of
+from stages.real_images import FEWEST, floor, holdout_of
 
 VERSION = "1.0.0"
 REGENERATED = 20
@@ -56,6 +56,10 @@ def audit(command: Command) -> None:
         raise UserError(
             f"{command.metrics / 'evaluate.json'} is about another model than {command.out} was made with: run evaluate again."
         )
+    if manifest["count"] < FEWEST:
+        raise UserError(
+            f"{command.out} has {manifest['count']} records, an audit needs at least {FEWEST}: raise sample.count."
+        )
     (command.metrics / "audit.json").unlink(missing_ok=True)
     keep_little_memory()
     classes = manifest["classes"]
@@ -66,6 +70,7 @@ def audit(command: Command) -> None:
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
     embedder, pair = load_embedder(command.model), load_pair(command.model)
+    holdout_features = holdout_of(command, embedder)
     findings = verify_files(dataset, manifest)
     content = _look_at_shards(command, embedder, dataset, manifest, findings)
     verify_records(dataset, manifest, pair, findings, REGENERATED)
@@ -79,7 +84,7 @@ def audit(command: Command) -> None:
     command.say(f"{manifest['count']:,} records read back from {findings.files} files; {findings.regenerated}")
 
     command.say("measuring how real and how varied the records are")
-    metrics = _quality_metrics(command, embedder, content, known_classes)
+    metrics = _quality_metrics(command, embedder, content, holdout_features, known_classes)
     command.say("looking for training images among the records")
     train, holdout = load_split(command.data, "train"), load_split(command.data, "holdout")
     compared = some(content.images, len(content.images) if config.audit.full else COMPARED)
@@ -186,13 +191,12 @@ def _digests(data: Path, split: str, stored: Callable[[Pixels], Pixels] | None) 
 
 
 def _quality_metrics(
-    command: Command, embedder: Embedder, content: Content, known_classes: list[str]
+    command: Command, embedder: Embedder, content: Content, holdout: Labelled, known_classes: list[str]
 ) -> dict[str, Any]:
     """How real and how varied: of all records what can be gathered shard by shard, of `evaluate.images` the rest."""
     count = min(command.config.evaluate.images, len(content.images))
     chosen = some(torch.arange(len(content.images)), count)
     asked = None if content.labels is None else content.labels[chosen]
-    holdout = holdout_of(command, embedder)
     figures = quality_figures(embedder, embedder.features(content.images[chosen]), asked, holdout, known_classes)
     beside = floor(command, embedder, holdout, count, conditional=asked is not None)
     return {

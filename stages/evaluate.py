@@ -36,6 +36,7 @@ def evaluate(command: Command) -> None:
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     space = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
     count, seed = config.evaluate.images, config.evaluate.seed
+    holdout = holdout_of(command, embedder)
     # As `sample` will draw them: the figures stand on the dataset's card.
     how = MintSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
     filters = fit_filters(config.sample.filters, pair, how, command.model, command.data)
@@ -43,7 +44,6 @@ def evaluate(command: Command) -> None:
     minted = mint(pair, replace(how, seed=seed), ShardPlan(0, 0, count), filters)
     fake = torch.from_numpy(how.encoding.stored(minted.records.images).transpose(0, 3, 1, 2))
     asked = None if minted.records.labels is None else torch.from_numpy(minted.records.labels)
-    holdout = holdout_of(command, embedder)
     figures = quality_figures(embedder, embedder.features(fake), asked, holdout, names)
     beside = floor(command, embedder, holdout, count, conditional=spec.conditional)
     elsewhere: dict[str, Any] = {}

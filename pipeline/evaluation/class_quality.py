@@ -4,6 +4,7 @@ Of a generator that is asked for labels it is known which class an image should 
 classifier's opinion takes that place, for the reals beside the fakes too: it errs on both alike.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ def class_quality(
 
     Returns, within each class, the fakes' diversity as a share of the reals': `diversity`, its least value `diversity_min` and its
     mean `diversity_mean`. A class of fewer than two reals has none to compare with: it is None there and left out of the two, as
-    is a label that no fake has; one of fewer than two fakes has 0. With labels asked for, classes are those, and `label_accuracy`
+    is a label that no fake has; one of fewer than two fakes has 0 (both
+    NaN where nothing is left). With labels asked for, classes are those, and `label_accuracy`
     is the share of fakes that the classifier confirms. Without, classes are those that the classifier predicts, and
     `class_share_min` says how often it predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one
     was dropped.
@@ -52,8 +54,8 @@ def class_quality(
     measured = diversity[~np.isnan(diversity)]
     return {
         **class_figure,
-        "diversity_min": float(measured.min()),
-        "diversity_mean": float(measured.mean()),
+        "diversity_min": float(measured.min()) if len(measured) else math.nan,
+        "diversity_mean": float(measured.mean()) if len(measured) else math.nan,
         "diversity": [None if np.isnan(share) else share for share in diversity.tolist()],
     }
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pipeline.models.latents import latents
-from pipeline.models.pair import to_network
+from pipeline.models.pair import without_margins
 from pipeline.models.weights import TrainedPair
 
 STARTS = 64  # random latents; the search begins at the one whose image is nearest
@@ -34,11 +34,11 @@ def reconstruction_errors(pair: TrainedPair, images: Tensor, labels: Tensor) -> 
 
 def _of_batch(pair: TrainedPair, images: Tensor, labels: Tensor) -> Tensor:
     spec = pair.spec
-    target = to_network(images, spec.resolution)
+    target = images.float() / 127.5 - 1
     starts = latents(SEED, 0, STARTS, spec.latent_size, spec.latent_prior)
 
     def errors(z: Tensor) -> Tensor:
-        made: Tensor = pair.generator(z, labels)
+        made = without_margins(pair.generator(z, labels), spec.image_size)
         return (made - target).square().flatten(1).mean(dim=1)
 
     with torch.no_grad():

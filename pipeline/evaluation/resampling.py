@@ -1,5 +1,6 @@
 """How sure a figure is: its spread over random halves of what it was measured on."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -18,11 +19,13 @@ def standard_errors(measure: Callable[..., Mapping[str, float]], *sets: Part, ro
     set's rows, drawn without repeats: the mean of n / 2 out of n values varies as much from draw to draw as the mean of n new
     values does (half-sampling; Politis & Romano 1994, doi:10.1214/aos/1176325770, with the correction for drawing from a finite
     set, 1 - 1/2). A bootstrap with repeats would not do: a repeat is its own nearest neighbour. Of a figure that depends on the
-    number of images, as a Fréchet distance does, the halves' values are off, and only their spread is used.
+    number of images, as a Fréchet distance does, the halves' values are off, and only their spread is used. A figure that some
+    half has not (NaN) has no error.
     """
     random = torch.Generator().manual_seed(0)
     drawn = [measure(*(_half(part, random) for part in sets)) for _ in range(rounds)]
-    return {f"{name}_error": float(np.std([figures[name] for figures in drawn], ddof=1)) for name in drawn[0]}
+    errors = {f"{name}_error": float(np.std([figures[name] for figures in drawn], ddof=1)) for name in drawn[0]}
+    return {name: error for name, error in errors.items() if math.isfinite(error)}
 
 
 def _half(part: Part, random: torch.Generator) -> Part:

@@ -50,9 +50,13 @@ def to_network(images: Tensor, resolution: int) -> Tensor:
 
 def to_pixels(images: Tensor, image_size: int) -> Tensor:
     """`float [N, C, R, R]` in [-1, 1] -> `uint8 [N, C, image_size, image_size]`, the margins cropped away."""
+    return ((without_margins(images, image_size).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def without_margins(images: Tensor, image_size: int) -> Tensor:
+    """`[N, C, R, R]` -> `[N, C, image_size, image_size]`, a view: what `to_network` padded, if it did, is cropped away."""
     before, _ = _margins(image_size, images.shape[-1])
-    cropped = images[..., before : before + image_size, before : before + image_size]
-    return ((cropped.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return images[..., before : before + image_size, before : before + image_size]
 
 
 def _margins(image_size: int, resolution: int) -> tuple[int, int]:

@@ -1,0 +1,61 @@
+"""One function for many items, on a real Ray: in order, and also when a worker is killed on the way."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.cluster import connect
+from pipeline.fan_out import fan_out
+
+ITEMS = range(9)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What no table of Ray's could hold as columns: arrays of different lengths beside plain values."""
+
+    item: int
+    array: np.ndarray
+    said: list[str]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Kills the process that is to do the item `kill` the first time, where there is one."""
+
+    marker: Path
+    kill: int | None = None
+
+    def __call__(self, item: int) -> Made:
+        if item == self.kill and not self.marker.exists():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Made(item, np.arange(item), [str(item)] * (item % 3))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_here() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with connect():
+            yield
+
+
+def test_results_come_in_the_order_of_their_items(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        made = list(fan_out(Maker(tmp_path), ITEMS, workers))
+        assert [each.item for each in made] == list(ITEMS)
+        assert [each.array.tolist() for each in made] == [list(range(item)) for item in ITEMS]
+        assert [len(each.said) for each in made] == [item % 3 for item in ITEMS]
+
+
+def test_what_a_killed_worker_was_doing_is_done_again(tmp_path: Path) -> None:
+    marker = tmp_path / "killed"
+    made = list(fan_out(Maker(marker, kill=4), ITEMS, 2))
+    assert marker.exists()
+    assert [each.item for each in made] == list(ITEMS)
