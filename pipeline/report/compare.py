@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +73,15 @@ def compare(old: str, new: str) -> str:
 
 
 def _change(versions: list[_Version], key: str) -> str:
-    old, new = (version.figures.get(key) for version in versions)
-    return f"{new - old:+.3g}" if old is not None and new is not None and new != old else ""
+    """The difference, and whether it is within two standard errors of what chance makes, where both errors are known."""
+    (old, old_error), (new, new_error) = (
+        (version.figures.get(key), version.figures.get(f"{key}_error")) for version in versions
+    )
+    if old is None or new is None or new == old:
+        return ""
+    if old_error is None or new_error is None or abs(new - old) > 2 * math.hypot(old_error, new_error):
+        return f"{new - old:+.3g}"
+    return f"{new - old:+.3g}, within chance"
 
 
 def _sheet(version: _Version) -> str:

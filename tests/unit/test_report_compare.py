@@ -46,6 +46,17 @@ def test_figures_stand_side_by_side_with_what_changed(tiny_pair: TrainedPair, tm
     assert html.count("data:image/png;base64,") == 2
 
 
+@pytest.mark.parametrize(("error", "said"), [(0.1, "+0.25, within chance"), (0.05, "+0.25;")])
+def test_a_change_that_chance_makes_is_called_so(
+    error: float, said: str, tiny_pair: TrainedPair, tmp_path: Path
+) -> None:
+    old, new = (
+        version(tmp_path / name, tiny_pair, f"{name}.0.0", {"recall": recall, "recall_error": error})
+        for name, recall in (("1", 0.5), ("2", 0.75))
+    )
+    assert said in compare(old, new)
+
+
 def test_what_tells_the_records_apart_is_listed(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     old = version(tmp_path / "old", tiny_pair, "1.0.0", {})
     new = version(tmp_path / "new", tiny_pair, "2.0.0", {}, seed=4)
