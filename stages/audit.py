@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.cluster import connect
 from pipeline.config.schema import Sample
-from pipeline.cpu import give_back_memory, keep_little_memory
+from pipeline.cpu import give_back_memory, keep_freed_memory
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.errors import UserError
@@ -61,7 +61,6 @@ def audit(command: Command) -> None:
             f"{command.out} has {manifest['count']} records, an audit needs at least {FEWEST}: raise sample.count."
         )
     (command.metrics / "audit.json").unlink(missing_ok=True)
-    keep_little_memory()
     classes = manifest["classes"]
     image = manifest["image"]
     # A dataset without labels can have been made from any classes.
@@ -83,6 +82,7 @@ def audit(command: Command) -> None:
     assert content is not None  # nothing was found wrong
     command.say(f"{manifest['count']:,} records read back from {findings.files} files; {findings.regenerated}")
 
+    keep_freed_memory()  # from here on this process computes, and alone
     command.say("measuring how real and how varied the records are")
     metrics = _quality_metrics(command, embedder, content, holdout_features, known_classes)
     command.say("looking for training images among the records")
