@@ -36,7 +36,11 @@ def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tup
     avoid.append(
         f"Measuring how good a model is: that takes real images. The biases of {source} are in these, and some of their own."
     )
-    if metrics["train_copies"] or metrics["near_train_share"] > NEAR or metrics["membership_auc"] > SURE:
+    if metrics["held_out_copies"]:
+        avoid.append(
+            f"Training what is then tested on the real holdout images: {metrics['held_out_copies']} records are copies of held-out images."
+        )
+    if metrics["train_copies"] or metrics["near_train_share"] > NEAR or _attack(metrics) > SURE:
         avoid.append(
             f"Keeping the real images secret: {metrics['train_copies']} records are copies of training images, "
             f"{percent(metrics['near_train_share'])} lie as near to one as 1 % of held-out images do."
@@ -46,3 +50,8 @@ def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tup
             "A promise of privacy: copies and near copies were looked for and attacks tried, but nothing is proven."
         )
     return use, avoid
+
+
+def _attack(metrics: dict[str, Any]) -> float:
+    """How well the best attack that needs no more than the dataset, or than the generator, tells training images."""
+    return max(metrics["membership_auc"], metrics.get("membership_inversion_auc", 0.0))

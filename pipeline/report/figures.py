@@ -16,14 +16,20 @@ class Row:
     key: str
     label: str
     value: str
+    error: str  # its standard error, empty where it has none
     beside: str
+
+    @property
+    def value_with_error(self) -> str:
+        """For example "0.92 ± 0.004"."""
+        return f"{self.value} ± {self.error}" if self.error else self.value
 
 
 def figure_groups(metrics: Metrics) -> dict[str, list[Row]]:
     """The rows of a table, by heading; a figure that was not measured, as those of labels where there are none, has no row."""
     return {
         title: [
-            Row(key, label, with_error(key, form, metrics), beside(metrics))
+            Row(key, label, form(metrics[key]), _error(form, metrics.get(f"{key}_error")), beside(metrics))
             for key, (label, form, beside) in rows.items()
             if key in metrics
         ]
@@ -31,10 +37,12 @@ def figure_groups(metrics: Metrics) -> dict[str, list[Row]]:
     }
 
 
-def with_error(key: str, form: Callable[[Any], str], metrics: Metrics) -> str:
-    """A figure with its standard error, where it has one."""
-    error = metrics.get(f"{key}_error")
-    return form(metrics[key]) + ("" if error is None else f" ± {form(error)}")
+def _error(form: Callable[[Any], str], error: float | None) -> str:
+    """To one digit, in the figure's unit: more would say nothing, as it is itself known to a sixth."""
+    if error is None:
+        return ""
+    unit, scaled = (" %", 100 * error) if form is percent else ("", error)
+    return (f"{scaled:.0f}" if scaled >= 1 else f"{scaled:.1g}") + unit
 
 
 def percent(value: float) -> str:
@@ -70,10 +78,7 @@ def _spread(metrics: Metrics) -> str:
 
 
 def _distance(metrics: Metrics) -> str:
-    real = with_error(
-        "fd_domain", _one, {"fd_domain": metrics["fd_domain_real"], "fd_domain_error": metrics["fd_domain_error_real"]}
-    )
-    return f"real images: {real}; not FID"
+    return f"real images: {_one(metrics['fd_domain_real'])} ± {_error(_one, metrics['fd_domain_error_real'])}; not FID"
 
 
 # key: (label, form of the value, what is said beside it)

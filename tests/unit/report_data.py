@@ -20,7 +20,7 @@ METRICS = {
     "authenticity": 0.61, "authenticity_real": 0.64, "membership_auc": 0.512, "membership_logit_auc": 0.567,
     "fd_domain": 12.34, "fd_domain_real": 1.26, "tstr_accuracy": 0.876, "trtr_accuracy": 0.912, "augmented_accuracy": 0.923,
     "tstr_by_class": {"T-shirt/top": 0.81, "1e3": 0.94}, "trtr_by_class": {"T-shirt/top": 0.86, "1e3": 0.97},
-    "label_accuracy": 0.987, "label_accuracy_real": 0.991, "coverage": 0.71, "coverage_real": 0.95, "diversity_min": 0.65, "unique_share": 0.99951, "train_copies": 0,
+    "label_accuracy": 0.987, "label_accuracy_real": 0.991, "coverage": 0.71, "coverage_real": 0.95, "diversity_min": 0.65, "unique_share": 0.99951, "train_copies": 0, "held_out_copies": 0,
 }  # fmt: skip
 
 UNLABELLED_METRICS = {
@@ -30,7 +30,7 @@ UNLABELLED_METRICS = {
     "fd_domain": 12.34, "fd_domain_real": 1.26, "class_share_min": 0.83, "class_share_min_real": 0.97,
     "class_share": {"T-shirt/top": 1.17, "no": 1.0, "1e3": 0.83},
     "coverage": 0.71, "coverage_real": 0.95, "diversity_min": 0.65, "diversity": {"T-shirt/top": 0.65, "no": 0.9, "1e3": 0.8},
-    "unique_share": 0.99951, "duplicates": 1, "train_copies": 0,
+    "unique_share": 0.99951, "duplicates": 1, "train_copies": 0, "held_out_copies": 0,
 }  # fmt: skip
 
 

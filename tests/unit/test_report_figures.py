@@ -1,5 +1,7 @@
 """Figures for people: the ones that were measured, each beside what to hold it against."""
 
+import pytest
+
 from pipeline.report.figures import figure_groups
 from tests.unit.report_data import METRICS, UNLABELLED_METRICS
 
@@ -7,7 +9,7 @@ FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75}
 
 
 def rows(metrics: dict[str, object]) -> dict[str, tuple[str, str]]:
-    return {row.key: (row.value, row.beside) for group in figure_groups(metrics).values() for row in group}
+    return {row.key: (row.value_with_error, row.beside) for group in figure_groups(metrics).values() for row in group}
 
 
 def test_each_figure_stands_beside_that_of_real_images() -> None:
@@ -16,6 +18,19 @@ def test_each_figure_stands_beside_that_of_real_images() -> None:
     assert shown["recall"] == ("0.79", "real images: 0.93")
     assert shown["fd_domain"] == ("12.3 ± 0.4", "real images: 1.3 ± 0.2; not FID")
     assert shown["unique_share"] == ("99.951 %", "1 exact duplicates")
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "said"),
+    [
+        ("tstr_accuracy", 0.0032, "87.6 % ± 0.3 %"),
+        ("recall", 0.0049, "0.79 ± 0.005"),
+        ("fd_domain", 0.68, "12.3 ± 0.7"),
+        ("fd_domain", 12.4, "12.3 ± 12"),
+    ],
+)
+def test_an_error_is_said_to_one_digit_in_the_figure_s_unit(key: str, error: float, said: str) -> None:
+    assert rows(FIGURES | {f"{key}_error": error})[key][0] == said
 
 
 def test_the_spread_is_said_where_there_were_several_seeds() -> None:
