@@ -5,6 +5,7 @@ import json
 import shutil
 
 import cv2
+import pytest
 
 from pipeline.sampling.manifest import read_manifest
 from pipeline.storage import file_sha256
@@ -88,6 +89,42 @@ def test_audit_measures_and_accept_agrees(audited: Places) -> None:
     assert "gates met" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page
+
+
+def test_the_audit_s_figures_are_of_the_records_and_those_of_real_images_are_measured_once(audited: Places) -> None:
+    drawn, of_records = (
+        json.loads((audited.dataset / "metrics" / f"{stage}.json").read_text()) for stage in ("evaluate", "audit")
+    )
+    assert of_records["images"] == drawn["images"] == 500
+    assert of_records["fd_domain"] != drawn["fd_domain"]
+    assert of_records["fd_domain"] == pytest.approx(drawn["fd_domain"], abs=5 * drawn["fd_domain_error"])
+    assert {name: of_records[name] for name in drawn if name.endswith("_real")} == {
+        name: drawn[name] for name in drawn if name.endswith("_real")
+    }
+    assert of_records["shard_shift_max"] < 5
+    assert of_records["held_out_copies"] == 0
+    assert len(list(audited.root.glob("runs/floor-*/figures.json"))) == 1
+
+
+def test_an_audit_of_a_handful_of_records_is_refused(sampled: Places, tmp_path) -> None:
+    few = Places(tmp_path)
+    places = ("--data", str(sampled.data), "--model", str(sampled.model))
+    few.stage("sample", *places, "--set", "sample.count=10")
+    shutil.copytree(sampled.dataset / "metrics", few.dataset / "metrics", dirs_exist_ok=True)
+    done = run(*few.command("audit", *places, "--set", "sample.count=10"))
+    assert done.returncode == 1
+    assert "10 records, an audit needs at least 20: raise sample.count" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_full_audit_has_spreads_over_seeds_and_attacks_the_generator(copied: Places) -> None:
+    said = copied.stage("audit", "--full")
+    assert "attacking the generator" in said
+    figures = json.loads((copied.dataset / "metrics" / "audit.json").read_text())
+    assert 0 < figures["tstr_accuracy_spread"] < 0.1
+    # The generator has learnt no training image by heart in a few seconds.
+    assert figures["membership_inversion_auc"] == pytest.approx(0.5, abs=4 * figures["membership_inversion_auc_error"])
+    assert "searches for each image" in (copied.dataset / "report" / "index.html").read_text()
 
 
 def test_a_missed_gate_is_named_with_value_and_bound_and_leaves_the_report(copied: Places) -> None:

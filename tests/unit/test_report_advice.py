@@ -37,7 +37,16 @@ def test_without_labels_nothing_is_said_of_teaching() -> None:
     assert "right" not in use + avoid
 
 
-@pytest.mark.parametrize("sign", [{"train_copies": 2}, {"near_train_share": 0.03}, {"membership_auc": 0.6}], ids=str)
+@pytest.mark.parametrize(
+    "sign",
+    [{"train_copies": 2}, {"near_train_share": 0.03}, {"membership_auc": 0.6}, {"membership_inversion_auc": 0.6}],
+    ids=str,
+)
 def test_each_sign_of_learning_by_heart_is_enough_to_warn(sign: dict[str, float]) -> None:
     assert "nothing is proven" in said(METRICS | PRIVATE)[1]
     assert "Keeping the real images secret" in said(METRICS | PRIVATE | sign)[1]
+
+
+def test_copies_of_held_out_images_spoil_a_test_on_them() -> None:
+    assert "3 records are copies of held-out images" in said(METRICS | {"held_out_copies": 3})[1]
+    assert "held-out images" not in said(METRICS | PRIVATE)[1]
