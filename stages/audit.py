@@ -1,42 +1,36 @@
 """Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.cluster import connect
-from pipeline.config.schema import Sample
-from pipeline.cpu import give_back_memory, keep_freed_memory
+from pipeline.cpu import keep_freed_memory
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.errors import UserError
-from pipeline.evaluation.audit import Content, Known, Pixels, ShardContent, content_metrics, kept_rows, look_at, survey
+from pipeline.evaluation.audit import Content, content_metrics
 from pipeline.evaluation.gates import judge_gates
 from pipeline.evaluation.moments import Moments
 from pipeline.evaluation.privacy import inversion_attack, privacy_of_images, some
 from pipeline.evaluation.quality import quality_figures
 from pipeline.evaluation.usefulness import Taught, usefulness, usefulness_figures
-from pipeline.fan_out import fan_out
 from pipeline.fingerprint import canonical_digest, six_digits, source_digest
-from pipeline.folders import Folder, LocalFolder
+from pipeline.folders import LocalFolder
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, Pictures, write_report
-from pipeline.sampling.encodings import encoding_named
 from pipeline.sampling.manifest import open_dataset
-from pipeline.sampling.readers import ShardReader
-from pipeline.sampling.verify import Findings, read_shard, verify_files, verify_records
+from pipeline.sampling.verify import verify_files, verify_records
 from pipeline.storage import read_json, write_json
 from pipeline.worktime import TIME, spent_on
 from stages.command import Command, main
+from stages.inspection import look_at_shards
 from stages.real_images import FEWEST, floor, holdout_of
 
 VERSION = "1.0.0"
@@ -71,7 +65,8 @@ def audit(command: Command) -> None:
     embedder, pair = load_embedder(command.model), load_pair(command.model)
     holdout_features = holdout_of(command, embedder)
     findings = verify_files(dataset, manifest)
-    content = _look_at_shards(command, embedder, dataset, manifest, findings)
+    keep = max(config.evaluate.images, COMPARED, config.audit.total_images if classes else 0)
+    content = look_at_shards(command, embedder, dataset, manifest, findings, keep)
     verify_records(dataset, manifest, pair, findings, REGENERATED)
     if findings.problems:
         raise UserError(
@@ -128,66 +123,6 @@ def audit(command: Command) -> None:
         f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are "
         f"-> {command.out / 'report' / 'index.html'}"
     )
-
-
-@dataclass(frozen=True)
-class ShardInspector:
-    """Reads a shard back, wherever it is sent, and looks at what is in it."""
-
-    dataset: Folder
-    manifest: dict[str, Any]
-    known: Known
-    keep: int  # records of the whole dataset that are kept
-
-    def __call__(self, number: int) -> tuple[ShardContent | None, Findings]:
-        """What is in the shard, where it is whole, and what is wrong with it."""
-        entry = self.manifest["shards"][number]
-        shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
-        if shard is None or findings.problems:
-            return None, findings
-        rows = kept_rows(entry["first_index"], entry["rows"], self.manifest["count"], self.keep)
-        return look_at(shard.images, shard.labels, self.known, rows), findings
-
-
-def _look_at_shards(
-    command: Command, embedder: Embedder, dataset: Folder, manifest: dict[str, Any], findings: Findings
-) -> Content | None:
-    """All shards, looked at on the cluster; None where one is damaged: that is among the findings then."""
-    if findings.problems:
-        return None
-    settings, image, classes = command.config, manifest["image"], manifest["classes"]
-    encoding = encoding_named(image["encoding"], Sample.model_validate(manifest["config"]["sample"]).jpeg_quality)
-    stored = None if encoding.lossless else encoding.stored
-    known = Known(
-        embedder,
-        train=_digests(command.data, "train", stored),
-        held_out=_digests(command.data, "validation", stored) | _digests(command.data, "holdout", stored),
-        classes=len(classes),
-    )
-    keep = max(settings.evaluate.images, COMPARED, settings.audit.total_images if classes else 0)
-    give_back_memory()
-    with connect() as resources:
-        inspector = ShardInspector(dataset, manifest, known, keep)
-        looked_at = fan_out(inspector, range(len(manifest["shards"])), resources.cpus)
-        content = survey(_whole(looked_at, findings), min(keep, manifest["count"]))
-    return None if findings.problems else content
-
-
-def _whole(looked_at: Iterator[tuple[ShardContent | None, Findings]], findings: Findings) -> Iterator[ShardContent]:
-    for content, found in looked_at:
-        findings.problems += found.problems
-        findings.records += found.records
-        if content is not None:
-            yield content
-
-
-def _digests(data: Path, split: str, stored: Callable[[Pixels], Pixels] | None) -> frozenset[str]:
-    """Of a split's images; also of what the dataset's encoding makes of them, where it loses something.
-
-    A copy of a training image is one after it, too.
-    """
-    real = load_split(data, split)[0].permute(0, 2, 3, 1).numpy()
-    return frozenset(pixel_digests(real)) | frozenset([] if stored is None else pixel_digests(stored(real)))
 
 
 def _quality_metrics(

@@ -1,0 +1,81 @@
+"""The audit's pass over all shards, on whatever cluster there is."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.cluster import connect
+from pipeline.config.schema import Sample
+from pipeline.cpu import give_back_memory
+from pipeline.data.canonical import load_split, pixel_digests
+from pipeline.embedding.embedder import Embedder
+from pipeline.evaluation.audit import Content, Known, Pixels, ShardContent, kept_rows, look_at, survey
+from pipeline.fan_out import fan_out
+from pipeline.folders import Folder
+from pipeline.sampling.encodings import encoding_named
+from pipeline.sampling.readers import ShardReader
+from pipeline.sampling.verify import Findings, read_shard
+from stages.command import Command
+
+
+@dataclass(frozen=True)
+class ShardInspector:
+    """Reads a shard back, wherever it is sent, and looks at what is in it."""
+
+    dataset: Folder
+    manifest: dict[str, Any]
+    known: Known
+    keep: int  # records of the whole dataset that are kept
+
+    def __call__(self, number: int) -> tuple[ShardContent | None, Findings]:
+        """What is in the shard, where it is whole, and what is wrong with it."""
+        entry = self.manifest["shards"][number]
+        shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
+        if shard is None or findings.problems:
+            return None, findings
+        rows = kept_rows(entry["first_index"], entry["rows"], self.manifest["count"], self.keep)
+        return look_at(shard.images, shard.labels, self.known, rows), findings
+
+
+def look_at_shards(
+    command: Command, embedder: Embedder, dataset: Folder, manifest: dict[str, Any], findings: Findings, keep: int
+) -> Content | None:
+    """All shards, looked at on the cluster; None where one is damaged: that is among the findings then.
+
+    `keep` of the records are kept, or all.
+    """
+    if findings.problems:
+        return None
+    image = manifest["image"]
+    encoding = encoding_named(image["encoding"], Sample.model_validate(manifest["config"]["sample"]).jpeg_quality)
+    stored = None if encoding.lossless else encoding.stored
+    known = Known(
+        embedder,
+        train=_digests(command.data, "train", stored),
+        held_out=_digests(command.data, "validation", stored) | _digests(command.data, "holdout", stored),
+        classes=len(manifest["classes"]),
+    )
+    give_back_memory()
+    with connect() as resources:
+        inspector = ShardInspector(dataset, manifest, known, keep)
+        looked_at = fan_out(inspector, range(len(manifest["shards"])), resources.cpus)
+        content = survey(_whole(looked_at, findings), min(keep, manifest["count"]))
+    return None if findings.problems else content
+
+
+def _whole(looked_at: Iterator[tuple[ShardContent | None, Findings]], findings: Findings) -> Iterator[ShardContent]:
+    for content, found in looked_at:
+        findings.problems += found.problems
+        findings.records += found.records
+        if content is not None:
+            yield content
+
+
+def _digests(data: Path, split: str, stored: Callable[[Pixels], Pixels] | None) -> frozenset[str]:
+    """Of a split's images; also of what the dataset's encoding makes of them, where it loses something.
+
+    A copy of a training image is one after it, too.
+    """
+    real = load_split(data, split)[0].permute(0, 2, 3, 1).numpy()
+    return frozenset(pixel_digests(real)) | frozenset([] if stored is None else pixel_digests(stored(real)))
