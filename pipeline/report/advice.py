@@ -54,4 +54,4 @@ def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tup
 
 def _attack(metrics: dict[str, Any]) -> float:
     """How well the best attack that needs no more than the dataset, or than the generator, tells training images."""
-    return max(metrics["membership_auc"], metrics.get("membership_inversion_auc", 0.0))
+    return max(float(metrics[name]) for name in ("membership_auc", "membership_inversion_auc") if name in metrics)
