@@ -9,10 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import pipeline
 from pipeline.errors import UserError
 
 HEALTH_TIMEOUT_S = 8
+IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray for what `ray job submit` started
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,16 @@ class Resources:
 
     cpus: int
     gpus: int
-    nodes: int
+    nodes: int  # those that can work
+    interface: str | None = None  # the network between the nodes, where it has the same name on each
 
 
 @contextmanager
-def connect() -> Iterator[Resources]:
-    """Connects to the cluster that `RAY_ADDRESS` names, else starts Ray inside this process; ends it afterwards."""
+def connect(root: str) -> Iterator[Resources]:
+    """Connects to the cluster that `RAY_ADDRESS` names, else starts Ray inside this process; ends it afterwards.
+
+    Refuses a cluster whose nodes are not ready to work on what is kept below `root`.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's own remarks on its inner life; what concerns the user is raised as an error.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
@@ -38,7 +45,9 @@ def connect() -> Iterator[Resources]:
     on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if address:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            # In a job the nodes have its working folder; for any other driver this package is sent to them.
+            code = {} if IN_JOB in os.environ else {"py_modules": [str(Path(pipeline.__file__).parent)]}
+            ray.init(address=address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
         else:
             # Not "auto": a cluster that happens to run on this machine is not taken for ours.
             ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -52,7 +61,12 @@ def connect() -> Iterator[Resources]:
         if total.get("CPU", 0) < 1:
             raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-        yield Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), max(len(nodes), 1))
+        interface = None
+        if address:
+            from pipeline.nodes import common_interface, look_at_nodes
+
+            interface = common_interface(look_at_nodes(root))
+        yield Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), max(len(nodes), 1), interface)
     finally:
         ray.shutdown()
 

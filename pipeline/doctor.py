@@ -34,7 +34,7 @@ def examine() -> Iterator[str]:
     config = load_preset(active_preset())
     yield f"preset     {config.name}: config is valid"
     address = os.environ.get("RAY_ADDRESS")
-    with connect() as resources:
+    with connect(config.root) as resources:
         where = f"cluster at {address}" if address else "embedded (RAY_ADDRESS is not set)"
         yield f"ray        {where}: {resources.nodes} node(s), {resources.cpus} CPUs, {resources.gpus} GPUs"
         device = "cuda" if resources.gpus else "cpu"

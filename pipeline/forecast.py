@@ -29,7 +29,7 @@ def forecast(config: Config, model: Path, data: Path) -> Iterator[str]:
         f"records    {sample.count:,} images of {pair.spec.image_size} px in {shards} shard(s) of up to "
         f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
     )
-    with connect() as resources:
+    with connect(config.root) as resources:
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
         settings = MintSettings.of(sample, classes, resolve_precision(config.train.precision, device))

@@ -57,7 +57,7 @@ def look_at_shards(
         classes=len(manifest["classes"]),
     )
     give_back_memory()
-    with connect() as resources:
+    with connect(command.config.root) as resources:
         inspector = ShardInspector(dataset, manifest, known, keep)
         looked_at = fan_out(inspector, range(len(manifest["shards"])), resources.cpus)
         content = survey(_whole(looked_at, findings), min(keep, manifest["count"]))

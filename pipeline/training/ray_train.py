@@ -43,6 +43,7 @@ WORKER_RESTARTS = 3
 POLL_S = 0.5  # of the progress queue
 # Of a container: control groups of version 2 and 1.
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
@@ -71,6 +72,7 @@ class TrainingJob:
     workers: int
     threads: int  # CPU threads of each worker
     use_gpu: bool
+    interface: str | None  # the network between the nodes, where it has the same name on each
     data: Path
     placement: str  # of the images: auto, resident or streamed
     make_judge: Callable[[], PicturingJudge]
@@ -102,6 +104,7 @@ def train_on_ray(job: TrainingJob) -> None:
         run_config=ray.train.RunConfig(
             name="train",
             storage_path=str(ray_state),
+            worker_runtime_env={"env_vars": _network(job.interface)},
             failure_config=ray.train.FailureConfig(max_failures=WORKER_RESTARTS),
         ),
     )
@@ -114,6 +117,12 @@ def train_on_ray(job: TrainingJob) -> None:
     if job.ended.exists():
         raise UserError(f"Training {read_json(job.ended, 'reason')['why']} {kept}")
     shutil.rmtree(ray_state, ignore_errors=True)
+
+
+def _network(interface: str | None) -> dict[str, str]:
+    """Gloo's way to the other nodes: by itself it offers them what this machine's name resolves to, often the loopback."""
+    chosen = os.environ.get(GLOO_INTERFACE, interface)
+    return {} if chosen is None else {GLOO_INTERFACE: chosen}
 
 
 @contextmanager

@@ -16,7 +16,7 @@ FLOORS = [
     {"report"},
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster", "fan_out"},
-    {"lease", "worktime"},
+    {"lease", "nodes", "worktime"},
     {"folders"},
     {"storage", "fingerprint", "config"},
     {"errors", "cpu"},
@@ -24,7 +24,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.
 SAME_FLOOR = {("embedding", "models")}
-BINDINGS = {"ray_train.py", "ray_data.py", "ray_trouble.py", "cluster.py", "fan_out.py"}
+BINDINGS = {"ray_train.py", "ray_data.py", "ray_trouble.py", "cluster.py", "nodes.py", "fan_out.py"}
 
 
 def imported(path: Path) -> set[str]:

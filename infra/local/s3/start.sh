@@ -5,6 +5,7 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+host=${S3_HOST:-127.0.0.1}
 port=${S3_PORT:-19000}
 mon_port=${S3_MON_PORT:-13300}
 disk_gb=${S3_DISK_GB:-8}
@@ -66,7 +67,7 @@ rgw_cache_enabled = false
 CONF
 }
 
-listening() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+listening() { (exec 3<> "/dev/tcp/$1/$2") 2> /dev/null; }
 
 # launch NAME COMMAND...: starts a daemon in a session of its own, so that Ctrl-C in this terminal does not end it.
 launch() {
@@ -96,8 +97,8 @@ ask() { timeout 20 ceph -c "$conf" --connect-timeout 2 "$@"; }
 osd_is_up() { ask osd stat | grep -q '1 up'; }
 gateway_answers() {
   # shellcheck disable=SC2016  # expanded by the inner bash, which is there for the time limit
-  timeout 2 bash -c 'exec 3<> "/dev/tcp/127.0.0.1/$1"; printf "GET / HTTP/1.0\r\n\r\n" >&3
-    read -r _ status _ <&3; [[ $status == 200 ]]' _ "$port"
+  timeout 2 bash -c 'exec 3<> "/dev/tcp/$1/$2"; printf "GET / HTTP/1.0\r\n\r\n" >&3
+    read -r _ status _ <&3; [[ $status == 200 ]]' _ "$host" "$port"
 }
 
 for program in ceph ceph-mon ceph-osd monmaptool radosgw radosgw-admin; do
@@ -123,7 +124,7 @@ if [[ ! -e $folder/made ]]; then
 fi
 
 if ! pid_of mon > /dev/null; then
-  ! listening "$mon_port" || die "Port $mon_port is taken; choose another with S3_MON_PORT."
+  ! listening 127.0.0.1 "$mon_port" || die "Port $mon_port is taken; choose another with S3_MON_PORT."
   launch mon ceph-mon -f -i a -c "$conf"
   await mon ask mon stat
 fi
@@ -150,9 +151,9 @@ if [[ ! -e $folder/made ]]; then
 fi
 
 if ! pid_of gateway > /dev/null; then
-  ! listening "$port" || die "Port $port is taken; choose another with S3_PORT."
+  ! listening "$host" "$port" || die "Port $port is taken; choose another with S3_PORT."
   cat > "$folder/env.sh" << ENV
-export AWS_ENDPOINT_URL=http://127.0.0.1:$port
+export AWS_ENDPOINT_URL=http://$host:$port
 export AWS_ACCESS_KEY_ID=$access_key
 export AWS_SECRET_ACCESS_KEY=$secret_key
 export AWS_DEFAULT_REGION=us-east-1
@@ -160,7 +161,7 @@ export AWS_EC2_METADATA_DISABLED=true
 export AWS_REQUEST_CHECKSUM_CALCULATION=when_required
 export AWS_RESPONSE_CHECKSUM_VALIDATION=when_required
 ENV
-  launch gateway radosgw -f -n client.rgw.a -c "$conf" --rgw-frontends "beast endpoint=127.0.0.1:$port"
+  launch gateway radosgw -f -n client.rgw.a -c "$conf" --rgw-frontends "beast endpoint=$host:$port"
   await gateway gateway_answers
 fi
 

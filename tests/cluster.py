@@ -1,0 +1,67 @@
+"""A Ray cluster of several nodes on this machine for tests: infra/local/up, each node in a network of its own."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Self
+
+from tests.project import ROOT, environment, run, succeed
+
+SCRIPTS = ROOT / "infra" / "local"
+
+
+def why_not() -> str:
+    """Why no cluster can be started here; empty where it can."""
+    if os.geteuid() != 0:
+        return "network namespaces are made by root"
+    return "" if shutil.which("ip") else "ip is not installed (Debian: iproute2)"
+
+
+class LocalCluster:
+    """A head that does no work and `nodes - 1` nodes of one CPU each, for the length of a `with` block."""
+
+    def __init__(self, nodes: int, *options: str) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="cl", dir="/tmp"))  # sockets want a short path
+        self._up = (str(SCRIPTS / "up"), str(nodes), *options)
+        self.settings = {"CLUSTER_FOLDER": str(self._folder)}
+
+    def __enter__(self) -> Self:
+        try:
+            self.bring_up()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remove()
+
+    def bring_up(self) -> None:
+        """Starts the nodes that do not run."""
+        succeed(*self._up, **self.settings)
+
+    def take_down(self, node: int | str) -> None:
+        """Ends a node as a machine that loses its power."""
+        succeed(str(SCRIPTS / "down"), str(node), **self.settings)
+
+    def inside(self, *command: str) -> list[str]:
+        """A command line that runs another on the head."""
+        return [str(SCRIPTS / "enter"), *command]
+
+    def environment(self) -> dict[str, str]:
+        """For a process that is started otherwise than by `run` and `succeed`."""
+        return environment(**self.settings)
+
+    def succeed(self, *command: str, timeout_s: float = 300, cwd: Path = ROOT, **extra: str) -> str:
+        """Runs a command on the head that must end well; returns its standard output."""
+        return succeed(*self.inside(*command), timeout_s=timeout_s, cwd=cwd, **self.settings, **extra)
+
+    def fail(self, *command: str, timeout_s: float = 300, cwd: Path = ROOT, **extra: str) -> str:
+        """Runs a command on the head that must not end well; returns what it said."""
+        done = run(*self.inside(*command), timeout_s=timeout_s, cwd=cwd, **self.settings, **extra)
+        assert done.returncode != 0, done.stdout
+        return done.stdout + done.stderr
+
+    def _remove(self) -> None:
+        succeed(str(SCRIPTS / "down"), **self.settings)

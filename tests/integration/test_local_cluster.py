@@ -1,0 +1,88 @@
+"""Several nodes, each in a network of its own: the same commands make the same bytes there, and what cannot work is refused."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cluster import LocalCluster, why_not
+from tests.integration.test_workers import beside
+from tests.project import ROOT, SMALL, Places, digests, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(3) as cluster:
+        yield cluster
+
+
+def test_three_nodes_sample_the_bytes_of_one_process(cluster: LocalCluster, sampled: Places, tmp_path: Path) -> None:
+    there = Places(tmp_path)
+    said = cluster.succeed(*there.command("sample", "--model", str(sampled.model)))
+    assert "with 2 worker(s)" in said
+    assert digests(there.dataset / "data") == digests(sampled.dataset / "data")
+
+
+def test_a_node_lost_while_sampling_changes_nothing(cluster: LocalCluster, sampled: Places, tmp_path: Path) -> None:
+    there = Places(tmp_path)
+    settings = (*SMALL, "sample.count=60000", "sample.shard_size=2000", "sample.formats=[webdataset]")
+    command = cluster.inside(*there.command("sample", "--model", str(sampled.model), settings=settings))
+    driver = subprocess.Popen(
+        command, env=cluster.environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert driver.stdout is not None
+    for line in driver.stdout:
+        if "committed, 1 of" in line:
+            cluster.take_down(3)
+            break
+    said, complaints = driver.communicate(timeout=280)
+    try:
+        assert driver.returncode == 0, said + complaints
+    finally:
+        cluster.bring_up()
+    alone = Places(tmp_path / "alone")
+    alone.stage("sample", "--model", str(sampled.model), settings=settings)
+    assert digests(there.dataset / "data") == digests(alone.dataset / "data")
+
+
+def test_workers_on_two_nodes_train_equal_replicas(cluster: LocalCluster, trained: Places, tmp_path: Path) -> None:
+    """The trainer compares the workers' weights at every checkpoint and fails when they differ in one bit."""
+    there = beside(trained, tmp_path)
+    said = cluster.succeed(*there.command("train", "--data", str(trained.data)))
+    assert "2 worker(s)" in said  # by themselves: one a node
+    assert json.loads((there.model / "model.json").read_text())["metrics"]["validation_label_accuracy"] > 0.5
+
+
+def test_a_folder_that_the_other_nodes_do_not_have_is_refused_as_root(cluster: LocalCluster, sampled: Places) -> None:
+    """In a job each node has a working folder of its own, so `root: .` is another folder on each."""
+    command = sampled.command("sample", "--set", "root=.", "--fresh")[1:]
+    said = cluster.fail("ray", "job", "submit", "--working-dir", ".", "--", "python", *command, "--out", "made")
+    assert "The cluster is not ready" in said
+    assert "root must be the same folder on all nodes" in said
+
+
+def test_jobs_want_the_token(cluster: LocalCluster) -> None:
+    for strangers in ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "f" * 64}):
+        words = [f"{name}={value}" for name, value in strangers.items()]
+        said = cluster.fail("env", *words, "ray", "job", "submit", "--", "echo", "here")
+        assert "401" in said or "403" in said or "uthentic" in said, said
+
+
+def test_nothing_listens_in_the_machines_own_network(cluster: LocalCluster) -> None:
+    """Every process of the cluster has another network than this one, and the dashboard there is for its own node alone."""
+    ours = Path("/proc/self/ns/net").readlink()
+    nodes = [process for process in psutil.process_iter(["cmdline"]) if cluster.settings["CLUSTER_FOLDER"] in " ".join(process.info["cmdline"] or [])]  # fmt: skip
+    assert len(nodes) > 3
+    assert all(Path(f"/proc/{process.pid}/ns/net").readlink() != ours for process in nodes)
+    listening = cluster.succeed("ss", "-ltnH")
+    dashboards = [line.split()[3] for line in listening.splitlines() if line.split()[3].endswith(":8265")]
+    assert dashboards == ["127.0.0.1:8265"]
+
+
+def test_a_cluster_asked_for_wrongly_is_refused() -> None:
+    assert "usage: up N" in run(str(ROOT / "infra/local/up"), "1").stderr
