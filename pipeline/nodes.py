@@ -184,4 +184,3 @@ def _interface_of(address: str) -> str:
             if socket.inet_ntoa(answer[20:24]) == address:
                 return name
     return ""
-

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.cluster import connect
 from pipeline.config.schema import Sample
 from pipeline.cpu import give_back_memory
-from pipeline.data.canonical import load_split, pixel_digests
+from pipeline.data.canonical import load_split
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.audit import Content, Known, Pixels, ShardContent, kept_rows, look_at, survey
+from pipeline.evaluation.audit import Content, Known, Pixels, ShardContent, kept_rows, look_at, short_digests, survey
 from pipeline.fan_out import fan_out
 from pipeline.folders import Folder
 from pipeline.sampling.encodings import encoding_named
@@ -53,7 +56,7 @@ def look_at_shards(
     known = Known(
         embedder,
         train=_digests(command.data, "train", stored),
-        held_out=_digests(command.data, "validation", stored) | _digests(command.data, "holdout", stored),
+        held_out=np.concatenate([_digests(command.data, split, stored) for split in ("validation", "holdout")]),
         classes=len(manifest["classes"]),
     )
     give_back_memory()
@@ -72,10 +75,11 @@ def _whole(looked_at: Iterator[tuple[ShardContent | None, Findings]], findings: 
             yield content
 
 
-def _digests(data: Path, split: str, stored: Callable[[Pixels], Pixels] | None) -> frozenset[str]:
+def _digests(data: Path, split: str, stored: Callable[[Pixels], Pixels] | None) -> NDArray[np.void]:
     """Of a split's images; also of what the dataset's encoding makes of them, where it loses something.
 
     A copy of a training image is one after it, too.
     """
     real = load_split(data, split)[0].permute(0, 2, 3, 1).numpy()
-    return frozenset(pixel_digests(real)) | frozenset([] if stored is None else pixel_digests(stored(real)))
+    digests = short_digests(real)
+    return digests if stored is None else np.concatenate([digests, short_digests(stored(real))])

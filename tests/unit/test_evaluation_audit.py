@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.data.canonical import pixel_digests
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.audit import (
@@ -18,6 +17,7 @@ from pipeline.evaluation.audit import (
     kept_rows,
     look_at,
     shard_shift,
+    short_digests,
     survey,
 )
 from pipeline.evaluation.moments import Moments
@@ -34,8 +34,8 @@ def images(numbers: Numbers) -> NDArray[np.uint8]:
 def known(classifier: DomainClassifier, train: list[int], held_out: list[int]) -> Known:
     return Known(
         Embedder(classifier, "digest", {}),
-        frozenset(pixel_digests(images(np.array(train)))),
-        frozenset(pixel_digests(images(np.array(held_out)))),
+        short_digests(images(np.array(train))),
+        short_digests(images(np.array(held_out))),
         CLASSES,
     )
 

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.data.canonical import pixel_digests
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.audit import Known, content_metrics, kept_rows, look_at, survey
+from pipeline.evaluation.audit import Known, content_metrics, kept_rows, look_at, short_digests, survey
 from pipeline.evaluation.moments import Moments
 from pipeline.evaluation.privacy import privacy_figures
 from pipeline.evaluation.quality import quality_figures
@@ -58,7 +57,7 @@ def judge(classifier: DomainClassifier, splits: list[Labelled], records: Labelle
     """All figures but usefulness and the discriminator's."""
     embedder = Embedder(classifier, "digest", {})
     (train, _), (held_out, of_held_out), *_ = splits
-    known = Known(embedder, frozenset(pixel_digests(train)), frozenset(pixel_digests(held_out)), 10)
+    known = Known(embedder, short_digests(train), short_digests(held_out), 10)
     images, labels = records
     count = len(images)
     shards = [slice(first, first + SHARD) for first in range(0, count, SHARD)]
