@@ -61,24 +61,30 @@ def look_at_nodes(root: str) -> list[NodeReport]:
     for node in nodes:
         where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         disk = Path(node["RayletSocketName"]).parent
-        look = ray.remote(num_cpus=0, scheduling_strategy=where, max_retries=0)(_look)
+        look = ray.remote(_look).options(num_cpus=0, scheduling_strategy=where, max_retries=0)
         asked[look.remote(place, nonce, node["NodeManagerAddress"], str(disk))] = node["NodeManagerAddress"]
-    wrong, reports, waited_for = [], [], list(asked)
+    reports: list[NodeReport] = []
+    silent: dict[str, str] = {}
+    waited_for = list(asked)
     try:
         while waited_for:
             left = asked_at + ANSWER_WITHIN_S - time.time()
             answered, waited_for = ray.wait(waited_for, timeout=max(left, 0))
             if not answered:
-                wrong += [f"{asked[one]}: no answer within {ANSWER_WITHIN_S:.0f} s." for one in waited_for]
+                silent |= {asked[one]: f"no answer within {ANSWER_WITHIN_S:.0f} s" for one in waited_for}
                 break
             try:
                 report = ray.get(answered[0])
             except RayError as error:
-                wrong.append(f"{asked[answered[0]]}: lost while it was asked ({type(error).__name__}).")
+                silent[asked[answered[0]]] = f"it could not be asked ({type(error).__name__})"
             else:
                 reports.append(_heard(report, place, nonce, asked_at))
     finally:
         place.remove([f"{HANDSHAKE}/{nonce}", *(_answer(nonce, address) for address in asked.values())])
+    alive = {
+        node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]
+    }  # a node that has gone is missed by nobody
+    wrong = [f"{address}: {why}." for address, why in silent.items() if address in alive]
     wrong += complaints(reports, _versions())
     if wrong:
         raise UserError("The cluster is not ready:\n" + "\n".join(f"  {line}" for line in wrong))

@@ -104,7 +104,7 @@ def train_on_ray(job: TrainingJob) -> None:
         run_config=ray.train.RunConfig(
             name="train",
             storage_path=str(ray_state),
-            worker_runtime_env={"env_vars": _network(job.interface)},
+            worker_runtime_env={"env_vars": _network(job.interface)},  # type: ignore[call-arg]  # annotated as its predecessor
             failure_config=ray.train.FailureConfig(max_failures=WORKER_RESTARTS),
         ),
     )
