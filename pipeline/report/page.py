@@ -15,7 +15,6 @@ from pipeline.data.png import encode_png
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.advice import advice
 from pipeline.report.card import has_parquet
-from pipeline.report.curves import curves_svg
 from pipeline.report.figures import figure_groups
 from pipeline.report.records import about_records
 from pipeline.report.templates import render
@@ -74,6 +73,8 @@ def write_report(
         spent: what each stage took, sampling last.
         prices: of what was spent.
     """
+    from pipeline.report.curves import curves_svg  # with it matplotlib, which an audit is spared while its workers run
+
     shown = [(name, images) for name, images in pictures.fake.items() if name in pictures.real]
     groups = figure_groups(metrics)
     use, avoid = advice(metrics, verdicts, manifest["source"]["name"])
