@@ -1,5 +1,6 @@
 """Several nodes, each in a network of its own: the same commands make the same bytes there, and what cannot work is refused."""
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -11,14 +12,23 @@ import pytest
 from tests.cluster import LocalCluster, why_not
 from tests.integration.test_workers import beside
 from tests.project import ROOT, SMALL, Places, digests, run
+from tests.s3 import missing_programs
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(3) as cluster:
+    with LocalCluster(3, *(() if missing_programs() else ("--s3",))) as cluster:
         yield cluster
+
+
+IN_STORE = """
+import hashlib, json, sys
+from pipeline.folders import Bucket
+root = Bucket(sys.argv[1])
+print(json.dumps({name: root.sha256(name) for name in root.names("") if "/data/" in name}))
+"""
 
 
 def test_three_nodes_sample_the_bytes_of_one_process(cluster: LocalCluster, sampled: Places, tmp_path: Path) -> None:
@@ -26,6 +36,24 @@ def test_three_nodes_sample_the_bytes_of_one_process(cluster: LocalCluster, samp
     said = cluster.succeed(*there.command("sample", "--model", str(sampled.model)))
     assert "with 2 worker(s)" in said
     assert digests(there.dataset / "data") == digests(sampled.dataset / "data")
+
+
+@pytest.mark.skipif(bool(missing_programs()), reason="Ceph is not installed: infra/local/s3/README.md says how")
+def test_a_job_samples_into_a_store_what_one_process_makes(cluster: LocalCluster, sampled: Places) -> None:
+    make = (
+        "from pyarrow.fs import FileSystem as F; F.from_uri('s3://job?allow_bucket_creation=true')[0].create_dir('job')"
+    )
+    cluster.succeed("python", "-c", make)
+    command = sampled.command("sample", "--set", "root=s3://job/root")[1:]
+    said = cluster.succeed(
+        "ray", "job", "submit", "--working-dir", ".", "--", "python", *command, "--out", "made", timeout_s=500
+    )
+    assert "2,200 images" in said
+    stored = json.loads(cluster.succeed("python", "-c", IN_STORE, "s3://job/root"))
+    made = {Path(name).name: digest for name, digest in stored.items() if "datasets/" in name}
+    local = digests(sampled.dataset / "data")
+    assert made == {name: hashlib.sha256(content).hexdigest() for name, content in local.items()}
+    assert not [name for name in stored if "handshake" in name]
 
 
 def test_a_node_lost_while_sampling_changes_nothing(cluster: LocalCluster, sampled: Places, tmp_path: Path) -> None:
