@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Self
@@ -15,7 +16,12 @@ def why_not() -> str:
     """Why no cluster can be started here; empty where it can."""
     if os.geteuid() != 0:
         return "network namespaces are made by root"
-    return "" if shutil.which("ip") else "ip is not installed (Debian: iproute2)"
+    if not shutil.which("ip"):
+        return "ip is not installed (Debian: iproute2)"
+    made = subprocess.run(
+        ["unshare", "--net", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, capture_output=True
+    )
+    return "" if made.returncode == 0 else "this machine allows no network or mount namespace"
 
 
 class LocalCluster:
