@@ -45,8 +45,9 @@ def connect(root: str) -> Iterator[Resources]:
     on_terminate = signal.getsignal(signal.SIGTERM)
     try:
         if address:
-            # In a job the nodes have its working folder; for any other driver this package is sent to them.
-            code = {} if IN_JOB in os.environ else {"py_modules": [str(Path(pipeline.__file__).parent)]}
+            # In a job the nodes have its working folder; for any other driver our packages are sent to them.
+            ours = Path(pipeline.__file__).parent
+            code = {} if IN_JOB in os.environ else {"py_modules": [str(ours), str(ours.with_name("stages"))]}
             ray.init(address=address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
         else:
             # Not "auto": a cluster that happens to run on this machine is not taken for ours.

@@ -26,7 +26,7 @@ PACKAGES = ("torch", "ray", "pyarrow", "numpy", "scipy", "opencv-python-headless
 ANSWER_WITHIN_S = 60.0  # a worker process has to start and to import
 CLOCKS_AGREE_WITHIN_S = 30.0  # half of the time after which a lease without a heartbeat is free
 LEAST_FREE_BYTES = 1_000_000_000  # a model, a few shards, and what Ray moves out of its memory
-HANDSHAKE = "handshake"  # folder below the root; its files are removed when all have been read
+HANDSHAKE = "runs/handshake"  # folder below the root; its files are removed when all have been read
 SIOCGIFADDR = 0x8915  # netdevice(7): the address of an interface
 
 
