@@ -6,13 +6,14 @@ Either way a file is whole or not there, and whoever reads a name gets the last 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError
@@ -25,10 +26,15 @@ from pipeline.storage import file_sha256, link_or_copy, write_atomically
 if TYPE_CHECKING:
     from obstore.store import BackoffConfig, ClientConfig, RetryConfig
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
 SCHEMES = ("s3://", "gs://")
 # A gateway that is started again within this time is waited for, with ever longer pauses.
 RETRY_FOR = timedelta(minutes=3)
 FIRST_RETRY_FOR = timedelta(seconds=10)  # before work begins, where the name or the endpoint may be wrong
+REQUESTS_AT_ONCE = 32
+ITEMS_AT_ONCE = 1_000  # handed to the threads: what they have made of them waits in memory
 MOST_RETRIES = 10_000  # the time is the limit
 PATIENCE = timedelta(seconds=60)  # for an answer; a shard has to go through in it
 CONNECT = timedelta(seconds=5)
@@ -77,8 +83,12 @@ class Folder(Protocol):
         """What is known of a file, None where there is none."""
         ...
 
-    def names(self, below: str) -> Sequence[str]:
-        """Names of all files below a folder of that name, in order."""
+    def entries(self, below: str) -> dict[str, Entry]:
+        """All files below a folder of that name, by their names and in the order of these."""
+        ...
+
+    def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
+        """The contents of files, in the order of `names`; None for one that is not there."""
         ...
 
     def sha256(self, name: str) -> str:
@@ -88,6 +98,15 @@ class Folder(Protocol):
     def remove(self, names: Sequence[str]) -> None:
         """Removes files; those that are not there are no error."""
         ...
+
+
+def at_once(
+    function: Callable[[Item], Made], items: Sequence[Item], threads: int | None = REQUESTS_AT_ONCE
+) -> Iterator[Made]:
+    """`function(item)` of each item, in their order, by as many threads as may wait for an object store."""
+    with ThreadPoolExecutor(threads) as pool:
+        for start in range(0, len(items), ITEMS_AT_ONCE):
+            yield from pool.map(function, items[start : start + ITEMS_AT_ONCE])
 
 
 def copy_file(source: Folder, name: str, target: Folder) -> None:
@@ -134,10 +153,21 @@ class LocalFolder:
         found = path.stat()
         return Entry(found.st_size, found.st_mtime)
 
-    def names(self, below: str) -> Sequence[str]:
+    def entries(self, below: str) -> dict[str, Entry]:
         """See `Folder`."""
-        files = (path for path in (self.path / below).rglob("*") if path.is_file())
-        return sorted(path.relative_to(self.path).as_posix() for path in files)
+        files = sorted(
+            (path.relative_to(self.path).as_posix(), path) for path in (self.path / below).rglob("*") if path.is_file()
+        )
+        found = ((name, self.entry(name)) for name, _ in files)
+        return {name: entry for name, entry in found if entry is not None}
+
+    def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
+        """See `Folder`."""
+        for name in names:
+            try:
+                yield self.read(name)
+            except OSError:
+                yield None
 
     def sha256(self, name: str) -> str:
         """See `Folder`."""
@@ -199,10 +229,18 @@ class Bucket:
             return None
         return Entry(found["size"], found["last_modified"].timestamp())
 
-    def names(self, below: str) -> Sequence[str]:
+    def entries(self, below: str) -> dict[str, Entry]:
         """See `Folder`."""
         with self._errors():
-            return sorted(found["path"] for batch in obstore.list(self._store, below or None) for found in batch)
+            files = [file for batch in obstore.list(self._store, below or None) for file in batch]
+        return {
+            file["path"]: Entry(file["size"], file["last_modified"].timestamp())
+            for file in sorted(files, key=lambda file: file["path"])
+        }
+
+    def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
+        """See `Folder`; many at a time."""
+        return at_once(self._read_if_there, names)
 
     def sha256(self, name: str) -> str:
         """See `Folder`."""
@@ -226,12 +264,18 @@ class Bucket:
 
     def remove(self, names: Sequence[str]) -> None:
         """See `Folder`."""
-        with self._errors(writing=True):
-            for name in names:
-                try:
-                    obstore.delete(self._store, name)
-                except FileNotFoundError:
-                    continue
+        for _ in at_once(self._remove, names):
+            pass
+
+    def _remove(self, name: str) -> None:
+        with self._errors(writing=True), suppress(FileNotFoundError):
+            obstore.delete(self._store, name)
+
+    def _read_if_there(self, name: str) -> bytes | None:
+        try:
+            return self.read(name)
+        except FileNotFoundError:
+            return None
 
     @property
     def bucket(self) -> str:

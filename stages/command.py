@@ -89,7 +89,7 @@ class Command:
         if isinstance(place, Bucket):
             with lease(place, self.stage):
                 if self.fresh:
-                    place.remove([name for name in place.names("") if name != LEASE])
+                    place.remove([name for name in place.entries("") if name != LEASE])
                 yield
         else:
             with self.run(fingerprint):

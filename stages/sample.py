@@ -16,13 +16,13 @@ from pipeline.folders import Bucket, is_remote
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.sampling.commits import ShardTarget, committed
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.publishing import publish, publish_in_store, require_ours, require_same_records, reserved
 from pipeline.sampling.ray_data import make_shards
-from pipeline.sampling.shards import ShardTarget, committed
 from pipeline.sampling.status import Request, read_request, write_request
 from pipeline.storage import require_free_space, write_json
 from pipeline.worktime import TIME, Stopwatch, spent_on

@@ -19,8 +19,8 @@ from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
 from pipeline.report.figures import FIGURES
+from pipeline.sampling.commits import shard_files
 from pipeline.sampling.manifest import MANIFEST, manifest_in, open_dataset
-from pipeline.sampling.shards import shard_files
 from pipeline.sampling.verify import verify_files
 from pipeline.sampling.wids import WIDS
 from pipeline.storage import read_json
@@ -154,7 +154,7 @@ def _figures_said(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
 
 def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: dict[str, Any], there: Folder) -> None:
     """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
-    there.remove(there.names(""))  # of a release that was cut short
+    there.remove(list(there.entries("")))  # of a release that was cut short
     for shard in manifest["shards"]:
         for file in shard_files(shard):
             copy_file(dataset, file["file"], there)

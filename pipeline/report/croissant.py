@@ -5,8 +5,8 @@ from typing import Any
 
 from pipeline.report.card import has_parquet
 from pipeline.report.records import occurring_classes
+from pipeline.sampling.commits import shard_files
 from pipeline.sampling.formats import extra_columns
-from pipeline.sampling.shards import shard_files
 from pipeline.storage import write_json
 
 TYPES = {"float32": "sc:Float", "int64": "sc:Integer"}

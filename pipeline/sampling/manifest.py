@@ -11,7 +11,7 @@ from pipeline.config.schema import Encoding, Sample
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
-from pipeline.sampling.shards import Commit, ShardRecord, ShardTarget
+from pipeline.sampling.commits import Commit, ShardRecord, ShardTarget
 from pipeline.storage import read_json
 
 FORMAT_VERSION = 1

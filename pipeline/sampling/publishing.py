@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.folders import Bucket, LocalFolder, write_document
+from pipeline.folders import Bucket, LocalFolder, at_once, write_document
 from pipeline.sampling.changes import record_changes
+from pipeline.sampling.commits import ShardTarget, name_in_run, shard_files
 from pipeline.sampling.manifest import LOCATION, MANIFEST, manifest_in, read_manifest
-from pipeline.sampling.shards import ShardTarget, name_in_run, shard_files
 from pipeline.sampling.wids import WIDS, wids_index
 from pipeline.storage import link_or_copy, write_json
 
@@ -43,14 +43,19 @@ def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket
 
     `out` holds the manifest, too, and in `data` nothing but the prefix's name. What is in the prefix is never changed.
     """
-    assert isinstance(target.run, Bucket)
+    run = target.run
+    assert isinstance(run, Bucket)
     dataset = root / f"datasets/{manifest['name']}/{manifest['dataset_id'][:16]}"
     there = _published(dataset, manifest["dataset_id"])
-    for shard in manifest["shards"]:
-        for file in shard_files(shard):
-            # What an earlier publish has put there may be damaged; without its manifest, a file is at best half of a dataset's.
-            if there is None or not _holds(dataset, file):
-                dataset.copy_from(target.run, name_in_run(file["file"]), file["file"])
+    files = [file for shard in manifest["shards"] for file in shard_files(shard)]
+
+    def put(file: dict[str, Any]) -> None:
+        # What an earlier publish has put there may be damaged; without its manifest, a file is at best half of a dataset's.
+        if there is None or not _holds(dataset, file):
+            dataset.copy_from(run, name_in_run(file["file"]), file["file"])
+
+    for _ in at_once(put, files):
+        pass
     index = wids_index(manifest)
     if index is not None:
         write_document(dataset, WIDS, index)

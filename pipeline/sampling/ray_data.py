@@ -14,12 +14,13 @@ from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
+from pipeline.sampling.commits import ShardTarget
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
 from pipeline.sampling.filters import Filter
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.sampling.ray_trouble import Trouble, write_unless_trouble
-from pipeline.sampling.shards import Row, ShardTarget, plan_of
+from pipeline.sampling.shards import Row, plan_of
 
 NO_PROGRESS_TIMEOUT_S = 900
 # Without GPUs a generator has a CPU nearly to itself, and the same CPU's writer what is left: however far the pool grows,

@@ -4,8 +4,9 @@ import numpy as np
 import ray
 from ray.actor import ActorHandle
 
+from pipeline.sampling.commits import ShardTarget
 from pipeline.sampling.encodings import Encoding
-from pipeline.sampling.shards import Row, ShardTarget, write_row
+from pipeline.sampling.shards import Row, write_row
 
 
 class Trouble:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.fingerprint import lock_of
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote, write_document
 from pipeline.lease import holder
+from pipeline.sampling.commits import COMMITS, ShardTarget, commit_name, valid_commits
 from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.shards import ShardTarget, commit_name, is_commit_of, read_commit
 
 REQUEST = "request.json"
 
@@ -77,9 +77,9 @@ def read_request(run: Folder) -> Request | None:
 def _status(run: Folder, request: Request) -> Status:
     target = ShardTarget(run, request.fingerprint, formats=(), classes=())
     plans = plan_shards(request.count, request.shard_size)
-    done = [plan for plan in plans if is_commit_of(read_commit(target, plan.shard), target, plan)]
-    entries = {plan: run.entry(commit_name(plan.shard)) for plan in done}
-    times = {plan: entry.modified for plan, entry in entries.items() if entry is not None}
+    there = run.entries(COMMITS)
+    done = [plan for plan, _ in valid_commits(target, plans, there)]
+    times = {plan: there[commit_name(plan.shard)].modified for plan in done}
     new = [plan for plan in times if times[plan] >= request.started]
     elapsed = max((times[plan] for plan in new), default=request.started) - request.started
     return Status(

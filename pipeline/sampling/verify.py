@@ -4,7 +4,7 @@ import json
 import os
 import random
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.folders import Folder
+from pipeline.folders import REQUESTS_AT_ONCE, Entry, Folder, LocalFolder, at_once
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.commits import shard_files
 from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.manifest import dataset_id
 from pipeline.sampling.plan import plan_shards
 from pipeline.sampling.readers import Attempts, DamagedShardError, Labels, ShardReader
 from pipeline.sampling.remaking import Remaker, stored_records, why_not_comparable
-from pipeline.sampling.shards import label_counts, shard_files
+from pipeline.sampling.shards import label_counts
 from pipeline.sampling.wids import WIDS, wids_index
 
 
@@ -69,11 +70,12 @@ def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
         problems.append(f"manifest.json: its config asks for {asked['count']} records, it counts {manifest['count']}")
     listed = [file for shard in shards for file in shard_files(shard)]
     findings.files = len(listed)
-    # Digests and reading leave Python's lock.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as threads:
-        problems += [problem for problem in threads.map(partial(_damage, dataset), listed) if problem]
+    there = dataset.entries("data")
+    # Digests and reading leave Python's lock; a store is waited for besides.
+    threads = os.cpu_count() if isinstance(dataset, LocalFolder) else REQUESTS_AT_ONCE
+    problems += [problem for problem in at_once(partial(_damage, dataset, there), listed, threads) if problem]
     index = wids_index(manifest)
-    extra = sorted(set(dataset.names("data")) - {file["file"] for file in listed} - ({WIDS} if index else set()))
+    extra = sorted(set(there) - {file["file"] for file in listed} - ({WIDS} if index else set()))
     if index is not None and not _holds(dataset, WIDS, index):
         problems.append(f"{WIDS}: is not the index that follows from the manifest")
     problems += [f"{name}: not in the manifest" for name in extra]
@@ -88,9 +90,9 @@ def _holds(dataset: Folder, name: str, value: Any) -> bool:
         return False
 
 
-def _damage(dataset: Folder, file: dict[str, Any]) -> str:
+def _damage(dataset: Folder, there: Mapping[str, Entry], file: dict[str, Any]) -> str:
     """What is wrong with a file, by its size and digest; empty where nothing is."""
-    entry = dataset.entry(file["file"])
+    entry = there.get(file["file"])
     if entry is None:
         return f"{file['file']}: missing"
     if entry.size != file["bytes"]:
@@ -106,12 +108,12 @@ def read_shards(dataset: Folder, manifest: dict[str, Any], findings: Findings) -
     As many shards as there are processors are read at once, in order, and no more are held.
     """
     reader = ShardReader(dataset, manifest)
-    at_once = os.cpu_count() or 1
-    with ThreadPoolExecutor(max_workers=at_once) as threads:
+    ahead = os.cpu_count() or 1
+    with ThreadPoolExecutor(max_workers=ahead) as threads:
         waiting: deque[Future[tuple[Shard | None, Findings]]] = deque()
         for shard in manifest["shards"]:
             waiting.append(threads.submit(read_shard, reader, shard, manifest))
-            if len(waiting) == at_once:
+            if len(waiting) == ahead:
                 yield from _taken(waiting.popleft(), findings)
         while waiting:
             yield from _taken(waiting.popleft(), findings)

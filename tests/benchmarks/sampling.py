@@ -22,12 +22,12 @@ from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import load_pair, save_pair
+from pipeline.sampling.commits import ShardTarget
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
 from pipeline.sampling.formats import as_webdataset
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.ray_data import make_shards
-from pipeline.sampling.shards import ShardTarget
 from pipeline.storage import write_atomically
 from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import rate

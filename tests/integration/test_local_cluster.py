@@ -27,7 +27,7 @@ IN_STORE = """
 import hashlib, json, sys
 from pipeline.folders import Bucket
 root = Bucket(sys.argv[1])
-print(json.dumps({name: root.sha256(name) for name in root.names("") if "/data/" in name}))
+print(json.dumps({name: root.sha256(name) for name in root.entries("") if "/data/" in name}))
 """
 
 

@@ -33,7 +33,7 @@ def sampling(bucket: Bucket, sampled: Places, out: Path, *options: str) -> list[
 
 
 def files_of(dataset: Bucket) -> dict[str, bytes]:
-    return {name: dataset.read(name) for name in dataset.names("")}
+    return {name: dataset.read(name) for name in dataset.entries("")}
 
 
 # The store itself ----------------------------------------------------------------------------------------------------
@@ -48,8 +48,9 @@ def test_files_of_a_bucket(bucket: Bucket) -> None:
     assert entry is not None
     assert entry.size == 3
     assert abs(entry.modified - time.time()) < 60
-    assert bucket.names("") == ["a", "b/c"]
-    assert bucket.names("b") == ["b/c"]
+    assert list(bucket.entries("")) == ["a", "b/c"]
+    assert list(bucket.entries("b")) == ["b/c"]
+    assert list(bucket.read_many(["b/c", "x", "a"])) == [b"two", None, b"one"]
     assert bucket.folders() == ["b"]
     assert bucket.sha256("a") == "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
     (bucket / "other").copy_from(bucket, "b/c", "d")
@@ -57,7 +58,7 @@ def test_files_of_a_bucket(bucket: Bucket) -> None:
     assert bucket.create("a", b"another") is False
     assert bucket.create("e", b"new") is True
     bucket.remove(["a", "not there"])
-    assert bucket.names("") == ["b/c", "e", "other/d"]
+    assert list(bucket.entries("")) == ["b/c", "e", "other/d"]
 
 
 def test_of_many_who_create_a_file_at_once_one_succeeds(bucket: Bucket) -> None:

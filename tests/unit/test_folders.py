@@ -5,9 +5,11 @@ import pickle
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.folders import Bucket, LocalFolder, is_remote, write_document
+from pipeline.folders import Bucket, LocalFolder, at_once, is_remote, write_document
 
 
 def test_what_was_written_is_read_and_known(tmp_path: Path) -> None:
@@ -26,8 +28,27 @@ def test_names_are_those_of_files_below_in_order(tmp_path: Path) -> None:
     folder = LocalFolder(tmp_path)
     for name in ("data/b", "data/a/c", "other/d"):
         folder.write(name, b"")
-    assert folder.names("data") == ["data/a/c", "data/b"]
-    assert folder.names("nothing") == []
+    assert list(folder.entries("data")) == ["data/a/c", "data/b"]
+    assert folder.entries("nothing") == {}
+
+
+def test_many_files_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    folder.write("b", b"two")
+    folder.write("a", b"one")
+    assert list(folder.read_many(["b", "x", "a"])) == [b"two", None, b"one"]
+
+
+@given(st.integers(0, 5 * 7 + 3))
+def test_what_is_done_at_once_comes_in_order(count: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pipeline.folders.ITEMS_AT_ONCE", 7)
+        assert list(at_once(str, range(count), threads=3)) == [str(item) for item in range(count)]
+
+
+def test_what_is_done_at_once_fails_as_it_does_alone() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(at_once(lambda item: 1 // item, [2, 1, 0]))
 
 
 def test_what_is_not_there_is_none_or_an_error(tmp_path: Path) -> None:

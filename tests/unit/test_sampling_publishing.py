@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.commits import committed
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.sampling.publishing import publish, require_ours, require_same_records, reserved
-from pipeline.sampling.shards import committed
 from pipeline.sampling.wids import WIDS
 from pipeline.storage import file_sha256
 from tests.unit.tiny import COUNT, SAMPLE, Minted, about, flip_bit

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.fingerprint import lock_of
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.commits import ShardTarget, commit_name
 from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.shards import ShardTarget, commit_name
 from pipeline.sampling.status import Request, Status, statuses, write_request
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, make_shard, target_in
 

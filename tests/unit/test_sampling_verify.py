@@ -11,10 +11,10 @@ import pytest
 
 from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.commits import ShardTarget, committed
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.minting import mint
 from pipeline.sampling.publishing import publish
-from pipeline.sampling.shards import ShardTarget, committed
 from pipeline.sampling.verify import Findings, read_shards, verify_files
 from tests.unit.tiny import (
     COUNT,

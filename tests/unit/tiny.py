@@ -14,6 +14,7 @@ from pipeline.models.hardware import device_name
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
+from pipeline.sampling.commits import Commit, ShardTarget
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.filters import Filter
 from pipeline.sampling.fitting import fit_filters
@@ -21,7 +22,7 @@ from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.publishing import publish
-from pipeline.sampling.shards import Commit, ShardTarget, write_shard
+from pipeline.sampling.shards import write_shard
 
 CLASSES = ("cat", "dog", "owl")
 SPEC = PairSpec(

@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.commits import Commit, ShardTarget, commit_name, committed, shard_files
 from pipeline.sampling.plan import ShardPlan, plan_shards
-from pipeline.sampling.shards import Commit, ShardTarget, commit_name, committed, shard_files
 from pipeline.storage import file_sha256
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, flip_bit, make_shard, target_in
 
