@@ -81,7 +81,7 @@ def rates_of_ray_data(folder: Path, settings: MintSettings) -> tuple[float, floa
     """Images per second from the first shard to the last, and from the start; and the number of CPUs."""
     target = ShardTarget(LocalFolder(folder / "run"), "0" * 64, ("webdataset",), CLASSES)
     ends: list[float] = []
-    with connect() as resources:
+    with connect(str(folder)) as resources:
         started = time.perf_counter()
         make_shards(
             folder / "model",

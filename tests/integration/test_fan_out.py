@@ -39,10 +39,10 @@ class Maker:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ray_here() -> Iterator[None]:
+def ray_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        with connect():
+        with connect(str(tmp_path_factory.mktemp("root"))):
             yield
 
 
