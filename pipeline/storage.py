@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +46,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that is being written, or was when its process was killed."""
+    return path.name.startswith(".") and path.name.endswith(_TEMPORARY)
 
 
 def sweep_temporary(folder: Path) -> None:
@@ -115,6 +122,16 @@ def require_free_space(folder: Path, needed_bytes: int, what: str) -> None:
             f"{what} needs about {needed_bytes / 1e6:,.0f} MB under {folder}, where {free / 1e6:,.0f} MB are free. "
             "Make space, or choose another place with --set root=FOLDER."
         )
+
+
+def own_temporary_folder() -> Path:
+    """A folder for what this machine can do without, of this user alone: others can put nothing in its way."""
+    folder = Path(tempfile.gettempdir()) / f"imagemint-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise UserError(f"{folder} belongs to somebody else, or others may write there: remove it, or set TMPDIR.")
+    return folder
 
 
 def _sync_folder(folder: Path) -> None:

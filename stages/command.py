@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest, lock_of, run_folder
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
 from pipeline.lease import LEASE, lease
+from pipeline.mirror import mirrored
 from pipeline.storage import sweep_temporary
 
 
@@ -44,12 +45,11 @@ class Command:
 
     @contextmanager
     def run(self, fingerprint: str) -> Iterator[Path]:
-        """The run's folder, locked against a second process; empty at first with `--fresh`."""
+        """The run's folder, locked against a second process; empty at first with `--fresh`. Of an object store, a copy."""
         if is_remote(self.config.root):
-            raise UserError(
-                f"root: {self.config.root!r}: so far only sampling works in an object store; give {self.stage} a folder of this "
-                "machine."
-            )
+            with self._copy_of_run(fingerprint) as copy:
+                yield copy
+            return
         folder = run_folder(self.config.root, self.stage, fingerprint).absolute()
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +74,19 @@ class Command:
                 raise UserError(f"root: {self.config.root!r}: {folder} cannot be written: {error.strerror}.") from None
             sweep_temporary(folder)
             yield folder
+
+    @contextmanager
+    def _copy_of_run(self, fingerprint: str) -> Iterator[Path]:
+        place = self.place_of_run(fingerprint)
+        with self.working_in(place, fingerprint), mirrored(place) as mirror:
+            mirror.pull()
+            try:
+                yield mirror.path
+            except BaseException:
+                with suppress(UserError):  # what went wrong before says more
+                    mirror.push()
+                raise
+            mirror.push()
 
     def place_of_run(self, fingerprint: str) -> Folder:
         """Where a run that may be in an object store keeps its files."""

@@ -15,7 +15,7 @@ from pipeline.fingerprint import source_digest
 from pipeline.folders import Bucket, is_remote
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
-from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, TrainedPair, load_pair
 from pipeline.sampling.commits import ShardTarget, committed
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
@@ -24,6 +24,7 @@ from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.publishing import publish, publish_in_store, require_ours, require_same_records, reserved
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.status import Request, read_request, write_request
+from pipeline.shared import share
 from pipeline.storage import require_free_space, write_json
 from pipeline.worktime import TIME, Stopwatch, spent_on
 from stages.command import Command, main
@@ -113,7 +114,7 @@ def sample(command: Command) -> None:
                 stopwatch = Stopwatch(run, cores=resources.cpus, gpus=resources.gpus)
                 try:
                     make_shards(
-                        command.model.absolute(),
+                        share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root),
                         mint_settings,
                         filters,
                         target,

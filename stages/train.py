@@ -13,15 +13,17 @@ import torch
 from pipeline.cluster import Resources, connect, train_workers
 from pipeline.config import Config
 from pipeline.data.canonical import describe, require_shape
-from pipeline.embedding.embedder import load_embedder
+from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
+from pipeline.embedding.embedder import WEIGHTS, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
-from pipeline.folders import LocalFolder
+from pipeline.mirror import mirrored
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.report.curves import curves_png
+from pipeline.shared import SharedFolder, files_below, share
 from pipeline.storage import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.ray_train import TrainingJob, train_on_ray
@@ -74,12 +76,15 @@ def train(command: Command) -> None:
             "device": device,
         }
         fingerprint = command.fingerprint(parameters)
-        with command.run(fingerprint) as run:
+        place = command.place_of_run(fingerprint)
+        with command.working_in(place, fingerprint), mirrored(place) as mirror:
+            run = mirror.path
+            mirror.pull("model")
             if not is_whole(load_pair, run / "model"):
-                command.say(f"{workers} worker(s) of {threads} thread(s), {recipe.precision}, run {run.name}")
-                judge = partial(
-                    ValidationJudge, command.model.absolute(), command.data.absolute(), spec, recipe.precision
-                )
+                name = str(place).rpartition("/")[2]
+                command.say(f"{workers} worker(s) of {threads} thread(s), {recipe.precision}, run {name}")
+                data = share(command.data, files_below(command.data), config.root)
+                embedder_files = share(command.model, (WEIGHTS, EMBEDDER), config.root)
                 provenance = {
                     "name": config.name,
                     "classes": dataset["classes"],
@@ -95,14 +100,15 @@ def train(command: Command) -> None:
                         threads=threads,
                         use_gpu=resources.gpus > 0,
                         interface=resources.interface,
-                        data=command.data.absolute(),
+                        data=data,
                         placement=config.train.data,
-                        make_judge=judge,
-                        run=run,
+                        make_judge=partial(_judge, embedder_files, data, spec, recipe.precision),
+                        run=place,
                         tensorboard=config.train.tensorboard,
                         provenance=provenance,
                     )
                 )
+            mirror.pull("model", "samples", "history.json")
             for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
                 copy_whole(run / "model" / name, command.out / name)
             for stale in (command.out / "samples").glob("*.png"):
@@ -112,7 +118,7 @@ def train(command: Command) -> None:
             history: list[Metrics] = read_json(run / "history.json", "training history")
             description = read_json(run / "model" / DESCRIPTION, "model description")
             best: Metrics = description["metrics"]
-            spent = spent_on(LocalFolder(run))
+            spent = spent_on(place)
     ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
     write_json(command.metrics / "train.json", {**best, **ended})
     write_json(command.metrics / f"train_{TIME}", asdict(spent))
@@ -172,6 +178,11 @@ def spec_of(config: Config) -> PairSpec:
         discriminator_norm=model.discriminator_norm,
         minibatch_deviation=model.minibatch_deviation,
     )
+
+
+def _judge(embedder: SharedFolder, data: SharedFolder, spec: PairSpec, precision: str) -> ValidationJudge:
+    """Runs on the node that judges."""
+    return ValidationJudge(embedder.local(), data.local(), spec, precision)
 
 
 def _require_extras(config: Config, resources: Resources) -> None:

@@ -1,6 +1,9 @@
 """The small digits pipeline, walked once for all tests that look at what it makes, a small disk, and an S3."""
 
+import fcntl
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,35 +13,58 @@ from typing import Any
 
 import pytest
 
+from pipeline.folders import Bucket
 from tests.project import ROOT, Places
 from tests.s3 import S3Server, missing_programs
+
+# What is made on the way, and out of what.
+STAGES = {
+    "trained": ("", ("ingest", "embed", "train")),
+    "sampled": ("trained", ("evaluate", "sample")),
+    "audited": ("sampled", ("audit", "accept")),
+}
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Places:
     """Ingested, embedded and trained."""
-    places = Places(tmp_path_factory.mktemp("trained"))
-    for stage in ("ingest", "embed", "train"):
-        places.stage(stage)
-    return places
+    return copy_of("trained", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def sampled(trained: Places) -> Places:
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Places:
     """Also evaluated and sampled, not audited yet."""
-    trained.stage("evaluate", "--out", str(trained.dataset / "metrics"))
-    trained.stage("sample")
-    return trained
+    return copy_of("sampled", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def audited(sampled: Places, tmp_path_factory: pytest.TempPathFactory) -> Places:
-    """A copy of the dataset, audited and accepted; the one of `sampled` stays as it was."""
-    places = Places(tmp_path_factory.mktemp("audited"))
-    for name in ("data", "model", "dataset"):
-        shutil.copytree(sampled.folder / name, places.folder / name)
-    for stage in ("audit", "accept"):
-        places.stage(stage)
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    """Also audited and accepted."""
+    return copy_of("audited", tmp_path_factory)
+
+
+def copy_of(name: str, factory: pytest.TempPathFactory) -> Places:
+    """For each process that runs tests a copy of its own; made is what `name` stands for once."""
+    base = factory.getbasetemp()
+    made = made_once(name, base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+    copy = Places(factory.mktemp(name) / "copy")
+    shutil.copytree(made.folder, copy.folder)
+    return copy
+
+
+def made_once(name: str, shared: Path) -> Places:
+    """The first process that wants it makes it, others wait for that."""
+    before, stages = STAGES[name]
+    places, done = Places(shared / f"made-{name}"), shared / f"made-{name}.done"
+    with (shared / f"made-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(places.folder, ignore_errors=True)
+            if before:
+                shutil.copytree(made_once(before, shared).folder, places.folder)
+            for stage in stages:
+                places.stage(stage)
+            done.touch()
     return places
 
 
@@ -84,3 +110,12 @@ def s3() -> Iterator[S3Server]:
         pytest.skip(f"{', '.join(missing)} not installed: infra/local/s3/README.md says how")
     with S3Server() as server:
         yield server
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Bucket:
+    """A bucket of its own, which this process can reach, too."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    name = re.sub("[^a-z]+", "-", request.node.name.lower())[:50].strip("-")
+    return Bucket(s3.make_bucket(name)) / "below"

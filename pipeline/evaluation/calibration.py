@@ -2,8 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from pipeline.fingerprint import six_digits
 from pipeline.models.calibration import Calibration
@@ -36,6 +34,9 @@ def calibrate(
     # As many reals as fakes of each class, so that the logit is the ratio of densities and nothing of counts.
     fakes_of, reals_of = (np.bincount(labels, minlength=len(means)) for labels in (fake_labels, real_labels))
     weights = np.concatenate([(fakes_of / np.maximum(reals_of, 1))[real_labels], np.ones(len(fake_labels))])
+    from sklearn.linear_model import LogisticRegression  # 2 s to import: once, at the end of a training
+    from sklearn.metrics import roc_auc_score
+
     fitted = LogisticRegression().fit(scaled[:, None], is_real, sample_weight=weights)
     slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if slope <= 0:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.sampling.ray_trouble import Trouble, write_unless_trouble
 from pipeline.sampling.shards import Row, plan_of
+from pipeline.shared import SharedFolder
 
 NO_PROGRESS_TIMEOUT_S = 900
 # Without GPUs a generator has a CPU nearly to itself, and the same CPU's writer what is left: however far the pool grows,
@@ -34,14 +34,14 @@ class ShardMinter:
 
     def __init__(
         self,
-        model: Path,
+        model: SharedFolder,
         settings: MintSettings,
         filters: Sequence[Filter],
         trouble: "ActorHandle[Trouble]",
         use_gpu: bool,
     ) -> None:
         keep_freed_memory()
-        self.pair = load_pair(model)
+        self.pair = load_pair(model.local())
         self.settings = settings
         self.filters = filters
         self.trouble = trouble
@@ -67,7 +67,7 @@ class ShardMinter:
 
 
 def make_shards(
-    model: Path,
+    model: SharedFolder,
     settings: MintSettings,
     filters: Sequence[Filter],
     target: ShardTarget,

@@ -16,10 +16,14 @@ KEEP = 2  # the newest and the one before it, should the newest be damaged
 
 
 class CheckpointWriter:
-    """Writes checkpoints in the background, one at a time and in order; leaving the context waits for the last one."""
+    """Writes checkpoints in the background, one at a time and in order; leaving the context waits for the last one.
 
-    def __init__(self, folder: Path) -> None:
+    `written` is called after each, in the background, too.
+    """
+
+    def __init__(self, folder: Path, written: Callable[[], None] = lambda: None) -> None:
         self.folder = folder
+        self.written = written
         self._thread = ThreadPoolExecutor(1, "checkpoints")
         self._writing: Future[None] | None = None
 
@@ -35,7 +39,11 @@ class CheckpointWriter:
     def save(self, number: int, state: dict[str, Any]) -> None:
         """Starts to write `state`, which nobody may change any more; an error of the one before is raised here."""
         self._finish()
-        self._writing = self._thread.submit(save_checkpoint, self.folder, number, state)
+        self._writing = self._thread.submit(self._save, number, state)
+
+    def _save(self, number: int, state: dict[str, Any]) -> None:
+        save_checkpoint(self.folder, number, state)
+        self.written()
 
     def _finish(self) -> None:
         writing, self._writing = self._writing, None

@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,12 +22,14 @@ from pipeline.cpu import use_cpu
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.folders import Folder
+from pipeline.mirror import Mirror, mirrored
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import save_pair
-from pipeline.storage import read_json, write_atomically, write_json
+from pipeline.shared import SharedFolder
+from pipeline.storage import own_temporary_folder, write_json
 from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
 from pipeline.training.diagnostics import Metrics
@@ -40,10 +42,13 @@ from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppe
 from pipeline.worktime import Stopwatch
 
 WORKER_RESTARTS = 3
-POLL_S = 0.5  # of the progress queue
+POLL_S = 0.5  # of the progress queue, and of Ray's controller: by default it finds out after 2 s what its workers did
+POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 # Of a container: control groups of version 2 and 1.
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
+CHECKPOINTS = "checkpoints"  # in the run
+ENDED, ERROR = "ended.txt", "error.txt"  # why a run would end the same way again, and the details
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
@@ -65,7 +70,7 @@ class PicturingJudge(Judge, Protocol):
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """All that a worker needs; paths are absolute, since a worker's working folder is not the project's."""
+    """All that a worker needs, wherever it runs."""
 
     spec: PairSpec
     recipe: Recipe
@@ -73,26 +78,23 @@ class TrainingJob:
     threads: int  # CPU threads of each worker
     use_gpu: bool
     interface: str | None  # the network between the nodes, where it has the same name on each
-    data: Path
+    data: SharedFolder
     placement: str  # of the images: auto, resident or streamed
     make_judge: Callable[[], PicturingJudge]
-    run: Path
+    run: Folder
     tensorboard: bool
     provenance: dict[str, Any]
-
-    @property
-    def ended(self) -> Path:
-        """Where a run that would end the same way again says why."""
-        return self.run / "ended.json"
 
 
 def train_on_ray(job: TrainingJob) -> None:
     """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
-    ray_state = job.run / "ray"
-    # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own.
-    shutil.rmtree(ray_state, ignore_errors=True)
-    job.ended.unlink(missing_ok=True)
+    job.run.remove([ENDED])
+    os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
     progress = Queue(actor_options={"num_cpus": 0})
+    # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
+    # reads that, so it may lie on whatever node the controller runs.
+    state = str(own_temporary_folder() / f"train-{str(job.run).rpartition('-')[2]}")
+    shutil.rmtree(state, ignore_errors=True)
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
         _worker,
@@ -103,20 +105,21 @@ def train_on_ray(job: TrainingJob) -> None:
         ),
         run_config=ray.train.RunConfig(
             name="train",
-            storage_path=str(ray_state),
+            storage_path=state,
             worker_runtime_env={"env_vars": _network(job.interface)},  # type: ignore[call-arg]  # annotated as its predecessor
             failure_config=ray.train.FailureConfig(max_failures=WORKER_RESTARTS),
         ),
     )
-    kept = f"Its checkpoints stay in {job.run / 'checkpoints'}."
+    kept = f"Its checkpoints stay in {job.run / CHECKPOINTS}."
     try:
         with _shown(progress):
             _fit(trainer)
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
-    if job.ended.exists():
-        raise UserError(f"Training {read_json(job.ended, 'reason')['why']} {kept}")
-    shutil.rmtree(ray_state, ignore_errors=True)
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        raise UserError(f"Training {job.run.read(ENDED).decode()} {kept}")
 
 
 def _network(interface: str | None) -> dict[str, str]:
@@ -182,20 +185,20 @@ def _worker(config: dict[str, Any]) -> None:
     except Exception as error:
         if context.get_world_size() > 1:
             raise
-        details = job.run / "error.txt"
-        write_atomically(details, traceback.format_exc().encode())
-        why = f"failed: {type(error).__name__}: {error}. More in {details}."
+        job.run.write(ERROR, traceback.format_exc().encode())
+        why = f"failed: {type(error).__name__}: {error}. More in {job.run / ERROR}."
     else:
         return
     if context.get_world_rank() == 0:
-        write_json(job.ended, {"why": why})
+        job.run.write(ENDED, why.encode())
 
 
 def _train(job: TrainingJob, progress: Queue) -> None:
     context = ray.train.get_context()
     use_cpu(job.threads)
     place = Place(context.get_world_rank(), context.get_world_size(), get_device())
-    images = _real_images(job, place, context.get_local_world_size())
+    data = job.data.local()
+    images = _real_images(job, data, place, context.get_local_world_size())
     judge = job.make_judge() if place.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, place, judge)
 
@@ -203,20 +206,27 @@ def _train(job: TrainingJob, progress: Queue) -> None:
         if place.rank == 0:
             progress.put(f"train: {message}")
 
-    saved = load_newest_checkpoint(job.run / "checkpoints", warn)
-    if saved is not None:
-        trainer.restore(saved)
-        warn(f"going on from {trainer.players.images_seen:,} images")
-    trainer.players.require_equal()  # each worker has read its own copy
-    board = BoardWriter(job.run / "tensorboard", trainer.history) if job.tensorboard and place.rank == 0 else None
+    with mirrored(job.run) as mirror:
+        mirror.pull(CHECKPOINTS)
+        saved = load_newest_checkpoint(mirror.path / CHECKPOINTS, warn)
+        if saved is not None:
+            trainer.restore(saved)
+            warn(f"going on from {trainer.players.images_seen:,} images")
+        trainer.players.require_equal()  # each worker has read its own copy
+        _run(job, trainer, judge, mirror, progress)
 
+
+def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, mirror: Mirror, progress: Queue) -> None:
+    """Trains to the end; the worker that has the judge leaves checkpoints, pictures and the model in the run."""
+    run = mirror.path
+    board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and judge is not None else None
     stopwatch = Stopwatch(
-        LocalFolder(job.run),
+        job.run,
         cores=job.workers * job.threads,
         gpus=job.workers if job.use_gpu else 0,
         images=trainer.players.images_seen,
     )
-    with CheckpointWriter(job.run / "checkpoints") as checkpoints:
+    with CheckpointWriter(run / CHECKPOINTS, written=mirror.push) as checkpoints:
 
         def on_checkpoint(trainer: Trainer, evaluation: Evaluation) -> None:
             if judge is not None:
@@ -224,26 +234,27 @@ def _train(job: TrainingJob, progress: Queue) -> None:
                     checkpoints.save(len(trainer.history), trainer.state())
                 stopwatch.lap(int(evaluation.metrics["images_seen"]))
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
-                    _draw(job.run / "samples", trainer, judge)
+                    _draw(run / "samples", trainer, judge)
                 progress.put(progress_line(evaluation, job.recipe.total_images))
                 for finding in evaluation.findings:
                     progress.put(finding_line(finding))
                 if board is not None:
-                    board.add(evaluation.metrics, job.run / "samples")
+                    board.add(evaluation.metrics, run / "samples")
             ray.train.report(evaluation.metrics)
 
         trainer.run(on_checkpoint)
     if judge is not None:
-        _export(job, trainer, judge)
+        _export(job, run, trainer, judge)
+        mirror.push()
 
 
-def _real_images(job: TrainingJob, place: Place, workers_here: int) -> RealImages:
-    blocks = ParquetBlocks(job.data, "train")
+def _real_images(job: TrainingJob, data: Path, place: Place, workers_here: int) -> RealImages:
+    blocks = ParquetBlocks(data, "train")
     order = DataOrder(blocks.size, job.recipe.seed, blocks.block)
     memory = _memory(place.device) / (1 if job.use_gpu else workers_here)
     fits = blocks.size * job.spec.channels * job.spec.image_size**2 < RESIDENT_SHARE * memory
     if job.placement == "resident" or (job.placement == "auto" and fits):
-        return ResidentImages(*load_split(job.data, "train"), order, job.spec.resolution, place.device)
+        return ResidentImages(*load_split(data, "train"), order, job.spec.resolution, place.device)
     return StreamedImages(blocks, order, job.spec.resolution, place.device)
 
 
@@ -262,14 +273,14 @@ def _draw(folder: Path, trainer: Trainer, judge: PicturingJudge) -> None:
     judge.interpolation(average, folder / "interpolation.png")
 
 
-def _export(job: TrainingJob, trainer: Trainer, judge: PicturingJudge) -> None:
+def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: PicturingJudge) -> None:
     best = trainer.best
     assert best.metrics is not None  # the last step always ends in an evaluation
     generator, discriminator = build_generator(job.spec), build_discriminator(job.spec)
     generator.load_state_dict(best.parts["average"])
     discriminator.load_state_dict(best.parts["discriminator"])
     calibration, told_apart = judge.calibrate(generator.eval(), discriminator.eval())
-    write_json(job.run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
+    write_json(run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
     description = {
         **job.provenance,
         "recipe": asdict(job.recipe),
@@ -280,7 +291,7 @@ def _export(job: TrainingJob, trainer: Trainer, judge: PicturingJudge) -> None:
         "findings": [asdict(finding) for finding in trainer.findings],
     }
     save_pair(
-        job.run / "model",
+        run / "model",
         job.spec,
         best.parts["average"],
         best.parts["discriminator"],

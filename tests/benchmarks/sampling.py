@@ -28,6 +28,7 @@ from pipeline.sampling.formats import as_webdataset
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.ray_data import make_shards
+from pipeline.shared import SharedFolder
 from pipeline.storage import write_atomically
 from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import rate
@@ -84,7 +85,7 @@ def rates_of_ray_data(folder: Path, settings: MintSettings) -> tuple[float, floa
     with connect(str(folder)) as resources:
         started = time.perf_counter()
         make_shards(
-            folder / "model",
+            SharedFolder(folder / "model"),
             settings,
             [],
             target,

@@ -18,15 +18,6 @@ from tests.project import ROOT, Places, environment, run, succeed
 from tests.s3 import S3Server
 
 
-@pytest.fixture
-def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Bucket:
-    """A bucket of its own, which this process can reach, too."""
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    name = re.sub("[^a-z]+", "-", request.node.name.lower())[:50].strip("-")
-    return Bucket(s3.make_bucket(name)) / "below"
-
-
 def sampling(bucket: Bucket, sampled: Places, out: Path, *options: str) -> list[str]:
     places = Places(out)
     return places.command("sample", "--model", str(sampled.model), "--set", f"root={bucket}", *options)
@@ -216,13 +207,3 @@ def test_a_bucket_that_is_not_there_is_said(sampled: Places, tmp_path: Path) -> 
     assert done.returncode == 1
     assert "there is no such bucket" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_other_stages_say_that_they_want_a_folder(sampled: Places, tmp_path: Path) -> None:
-    done = run(
-        *Places(tmp_path).command(
-            "train", "--data", str(sampled.data), "--model", str(sampled.model), "--set", "root=s3://bucket/x"
-        )
-    )
-    assert done.returncode == 1
-    assert "only sampling works in an object store" in done.stderr

@@ -16,6 +16,7 @@ FLOORS = [
     {"report"},
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster", "fan_out"},
+    {"mirror", "shared"},
     {"lease", "nodes", "worktime"},
     {"folders"},
     {"storage", "fingerprint", "config"},

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from pipeline.storage import (
     atomic_path,
     file_sha256,
     link_or_copy,
+    own_temporary_folder,
     read_json,
     require_free_space,
     sweep_temporary,
@@ -261,3 +263,17 @@ def test_too_little_space_is_refused_before_work_even_where_the_folder_is_still_
         require_free_space(folder, 10**18, "sample")
     require_free_space(folder, 1, "sample")
     assert not (tmp_path / "not").exists()
+
+
+def test_a_temporary_folder_where_others_may_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = own_temporary_folder()
+    assert folder == own_temporary_folder()
+    assert folder.stat().st_mode & 0o077 == 0
+    folder.chmod(0o777)
+    with pytest.raises(UserError, match="others may write there"):
+        own_temporary_folder()
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(UserError, match="belongs to somebody else"):
+        own_temporary_folder()
