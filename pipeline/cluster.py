@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -50,6 +51,7 @@ def connect(root: str) -> Iterator[Resources]:
             code = {} if IN_JOB in os.environ else {"py_modules": [str(ours), str(ours.with_name("stages"))]}
             ray.init(address=address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
         else:
+            _use_token_of_our_own()
             # Not "auto": a cluster that happens to run on this machine is not taken for ours.
             ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -102,6 +104,15 @@ def require_workers(key: str, wanted: int, resources: Resources) -> int:
             f"{key}: {wanted} workers asked for, but the cluster has {available} {kind}; use at most {available}, or auto."
         )
     return wanted
+
+
+def _use_token_of_our_own() -> None:
+    """Ray listens on all of the machine's addresses: what starts here wants a token that nobody else has.
+
+    Ray would take one from the home folder, or write it there, for all to read.
+    """
+    if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def _require_ray_at(address: str) -> None:

@@ -76,6 +76,19 @@ def main() -> None:
     _add_config_options(status)
     status.set_defaults(work=lambda a: _status(_config(a)))
 
+    submit = commands.add_parser("submit", help="run stages as a job on a cluster, and follow it")
+    submit.add_argument("target", metavar="STAGE|all", help="the last stage to run, or all")
+    submit.add_argument("--preset", help="a preset of conf/ (default: the active one)")
+    submit.add_argument("--root", help="s3://BUCKET/PREFIX, or a folder that all nodes have (default: the preset's)")
+    submit.add_argument("--address", help="http://HOST:8265 (default: RAY_API_SERVER_ADDRESS)")
+    submit.set_defaults(work=lambda a: _submit(a.target, a.preset, a.root, a.address))
+
+    fetch = commands.add_parser("fetch", help="bring what a job made into this checkout")
+    fetch.add_argument("--preset", help="a preset of conf/ (default: the active one)")
+    fetch.add_argument("--root", help="the job's root (default: the preset's)")
+    fetch.add_argument("--replace", action="store_true", help="also where dvc.lock here is not committed")
+    fetch.set_defaults(work=lambda a: _fetch(a.preset, a.root, a.replace))
+
     schema = commands.add_parser("schema", help="print the JSON schema of a preset, for editors")
     schema.set_defaults(work=lambda _: print(json.dumps(Config.model_json_schema(), indent=2)))
 
@@ -195,6 +208,34 @@ def _compare(old: str, new: str, out: Path) -> None:
 
     write_atomically(out, compare(old, new).encode())
     print(f"{out}: {old} and {new}")
+
+
+def _submit(target: str, preset: str | None, root: str | None, address: str | None) -> None:
+    from pipeline.jobs.submit import submit
+
+    submit(target, preset, root, address, lambda text: print(text, flush=True))
+
+
+def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
+    from pipeline.folders import folder_at
+    from pipeline.jobs.outputs import bring_outputs, record_in_dvc, require_replaceable_lock
+
+    name = preset or active_preset()
+    config = load_preset(name, [f"root={root}"] if root else [])
+    if not replace:
+        require_replaceable_lock(Path.cwd())
+    brought = bring_outputs(Path.cwd(), name, folder_at(config.root))
+    if brought is None:
+        raise UserError(f"No job has kept anything of the preset {name} below {config.root}: `imagemint submit` one.")
+    if active_preset() != name:
+        use_preset(name)
+        print(f"conf/active.yaml: {name}")
+    print(f"{len(brought)} files brought from {config.root}")
+    others = record_in_dvc(Path.cwd())
+    if others:
+        print(
+            f"Made with other code or another config than this checkout has (`dvc status` shows which): {', '.join(others)}"
+        )
 
 
 def _add_config_options(command: argparse.ArgumentParser) -> None:

@@ -100,6 +100,15 @@ class Folder(Protocol):
         ...
 
 
+def folder_at(place: str) -> "Folder":
+    """A place as a config or a user names it; refused where it is an object store that does not answer."""
+    if is_remote(place):
+        bucket = Bucket(place)
+        bucket.require_answer()
+        return bucket
+    return LocalFolder(Path(place).absolute())
+
+
 def at_once(
     function: Callable[[Item], Made], items: Sequence[Item], threads: int | None = REQUESTS_AT_ONCE
 ) -> Iterator[Made]:

@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipeline import __version__
 from pipeline.errors import UserError
-from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
+from pipeline.folders import Folder, folder_at
 
 # What records and weights depend on; a node with another version of one would make others.
 PACKAGES = ("torch", "ray", "pyarrow", "numpy", "scipy", "opencv-python-headless", "deflate", "obstore")
@@ -53,7 +53,7 @@ def look_at_nodes(root: str) -> list[NodeReport]:
         UserError: with all that is wrong on any node.
     """
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    place = _folder(root)
+    place = folder_at(root)
     nonce = secrets.token_hex(8)
     place.write(f"{HANDSHAKE}/{nonce}", nonce.encode())
     asked: dict[ray.ObjectRef[NodeReport], str] = {}
@@ -122,14 +122,6 @@ def common_interface(reports: Sequence[NodeReport]) -> str | None:
     names = Counter(report.interface for report in reports)
     (name, count), *_ = names.most_common(1) or [("", 0)]
     return name if name and count == len(reports) else None
-
-
-def _folder(root: str) -> Folder:
-    if is_remote(root):
-        bucket = Bucket(root)
-        bucket.require_answer()
-        return bucket
-    return LocalFolder(Path(root).absolute())
 
 
 def _answer(nonce: str, address: str) -> str:

@@ -57,18 +57,24 @@ class SharedFolder:
 
 def share(folder: Path, names: Sequence[str], root: str) -> SharedFolder:
     """Files of a folder of this machine, for all nodes that see `root`. What is in the store already is not sent again."""
-    origin = folder.absolute()
     if not is_remote(root):
-        return SharedFolder(origin)
-    store = Bucket(root) / SHARED
+        return SharedFolder(folder.absolute())
+    return kept(folder, names, Bucket(root))
+
+
+def kept(folder: Path, names: Sequence[str], root: Folder) -> SharedFolder:
+    """Files of a folder of this machine, put below `root` by their digests."""
+    store, origin = root / SHARED, folder.absolute()
     files = {name: file_sha256(origin / name) for name in names}
 
-    def put(name: str) -> None:
-        entry = store.entry(files[name])
-        if entry is None or entry.size != (origin / name).stat().st_size:
-            store.write(files[name], (origin / name).read_bytes())
+    one_of_each = {digest: origin / name for name, digest in files.items()}
 
-    for _ in at_once(put, list(files), FILES_AT_ONCE):
+    def put(digest: str) -> None:
+        entry, file = store.entry(digest), one_of_each[digest]
+        if entry is None or entry.size != file.stat().st_size:
+            store.write(digest, file.read_bytes())
+
+    for _ in at_once(put, list(one_of_each), FILES_AT_ONCE):
         pass
     return SharedFolder(origin, store, files)
 

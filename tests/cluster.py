@@ -63,6 +63,12 @@ class LocalCluster:
         """Runs a command on the head that must end well; returns its standard output."""
         return succeed(*self.inside(*command), timeout_s=timeout_s, cwd=cwd, **self.settings, **extra)
 
+    def make_bucket(self, name: str) -> str:
+        """Makes a bucket in the store that `--s3` brings; returns its URI."""
+        make = f"from pyarrow.fs import FileSystem as F; F.from_uri('s3://{name}?allow_bucket_creation=true')[0].create_dir('{name}')"
+        self.succeed("python", "-c", make)
+        return f"s3://{name}"
+
     def fail(self, *command: str, timeout_s: float = 300, cwd: Path = ROOT, **extra: str) -> str:
         """Runs a command on the head that must not end well; returns what it said."""
         done = run(*self.inside(*command), timeout_s=timeout_s, cwd=cwd, **self.settings, **extra)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.folders import Bucket
+from tests.cluster import LocalCluster, why_not
 from tests.project import ROOT, Places
 from tests.s3 import S3Server, missing_programs
 
@@ -119,3 +120,12 @@ def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
         monkeypatch.setenv(name, value)
     name = re.sub("[^a-z]+", "-", request.node.name.lower())[:50].strip("-")
     return Bucket(s3.make_bucket(name)) / "below"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """A head and two working nodes, each in a network of its own, and where Ceph is installed a store that they reach."""
+    if why_not():
+        pytest.skip(why_not())
+    with LocalCluster(3, *(() if missing_programs() else ("--s3",))) as cluster:
+        yield cluster

@@ -63,7 +63,7 @@ def unbroken(sampled: Places, tmp_path_factory: pytest.TempPathFactory) -> Place
     return places
 
 
-@pytest.mark.parametrize("victim", ["driver", "actor", "raylet"])
+@pytest.mark.parametrize("victim", ["driver", "actor", pytest.param("raylet", marks=pytest.mark.slow)])
 def test_killed_midway_it_makes_only_what_is_missing(
     victim: str, sampled: Places, unbroken: Places, tmp_path: Path
 ) -> None:
@@ -81,6 +81,7 @@ def test_killed_midway_it_makes_only_what_is_missing(
     assert read_manifest(broken.dataset)["dataset_id"] == read_manifest(unbroken.dataset)["dataset_id"]
 
 
+@pytest.mark.slow
 def test_what_is_lost_while_the_run_goes_on_is_never_published_as_a_hole(
     sampled: Places, unbroken: Places, tmp_path: Path
 ) -> None:

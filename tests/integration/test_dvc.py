@@ -4,13 +4,13 @@ import csv
 import io
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.project import ROOT, succeed
+from tests.checkout import git, small_checkout
+from tests.project import succeed
 from tests.s3 import S3Server
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -21,34 +21,11 @@ MADE = ("data/digits", "models/digits", "metrics/digits", "datasets/digits")
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh git checkout of the project as it stands here, `digits` active and cut short, reproduced and committed."""
-    folder = tmp_path_factory.mktemp("repository") / "checkout"
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    preset = folder / "conf" / "digits.yaml"
-    config = yaml.safe_load(preset.read_text())
-    config["embed"]["total_images"] = config["audit"]["total_images"] = 12800
-    config["train"] |= {"total_images": 6400, "checkpoint_every_images": 6400}
-    config["sample"] |= {"count": 2000, "shard_size": 1000}
-    config["gates"] = {"tstr_accuracy": {"min": 0.2}, "train_copies": {"max": 0}}
-    preset.write_text(yaml.safe_dump(config))
-    (folder / "conf" / "active.yaml").write_text("preset: digits\n")
-    git(folder, "init", "--quiet")
-    git(folder, "config", "user.email", "test@localhost")
-    git(folder, "config", "user.name", "test")
+    folder = small_checkout(tmp_path_factory.mktemp("repository") / "checkout")
     succeed("dvc", "repro", cwd=folder, timeout_s=500)
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "made")
     return folder
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return succeed("git", *arguments, cwd=folder)
 
 
 def test_repro_again_changes_nothing(repository: Path) -> None:

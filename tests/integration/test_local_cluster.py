@@ -3,24 +3,17 @@
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.cluster import LocalCluster, why_not
+from tests.cluster import LocalCluster
 from tests.integration.test_workers import beside
 from tests.project import ROOT, SMALL, Places, digests, run
 from tests.s3 import missing_programs
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(3, *(() if missing_programs() else ("--s3",))) as cluster:
-        yield cluster
+pytestmark = pytest.mark.slow
 
 
 IN_STORE = """
@@ -40,16 +33,13 @@ def test_three_nodes_sample_the_bytes_of_one_process(cluster: LocalCluster, samp
 
 @pytest.mark.skipif(bool(missing_programs()), reason="Ceph is not installed: infra/local/s3/README.md says how")
 def test_a_job_samples_into_a_store_what_one_process_makes(cluster: LocalCluster, sampled: Places) -> None:
-    make = (
-        "from pyarrow.fs import FileSystem as F; F.from_uri('s3://job?allow_bucket_creation=true')[0].create_dir('job')"
-    )
-    cluster.succeed("python", "-c", make)
-    command = sampled.command("sample", "--set", "root=s3://job/root")[1:]
+    root = f"{cluster.make_bucket('job')}/root"
+    command = sampled.command("sample", "--set", f"root={root}")[1:]
     said = cluster.succeed(
         "ray", "job", "submit", "--working-dir", ".", "--", "python", *command, "--out", "made", timeout_s=500
     )
     assert "2,200 images" in said
-    stored = json.loads(cluster.succeed("python", "-c", IN_STORE, "s3://job/root"))
+    stored = json.loads(cluster.succeed("python", "-c", IN_STORE, root))
     made = {Path(name).name: digest for name, digest in stored.items() if "datasets/" in name}
     local = digests(sampled.dataset / "data")
     assert made == {name: hashlib.sha256(content).hexdigest() for name, content in local.items()}
@@ -112,5 +102,6 @@ def test_nothing_listens_in_the_machines_own_network(cluster: LocalCluster) -> N
     assert dashboards == ["127.0.0.1:8265"]
 
 
+@pytest.mark.usefixtures("cluster")  # skipped where there can be none
 def test_a_cluster_asked_for_wrongly_is_refused() -> None:
     assert "usage: up N" in run(str(ROOT / "infra/local/up"), "1").stderr

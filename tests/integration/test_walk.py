@@ -196,6 +196,7 @@ def test_status_reads_a_run_from_its_commits(sampled: Places) -> None:
     assert "a process" not in said
 
 
+@pytest.mark.slow
 def test_weighted_labels_truncated_latents_and_lossy_images_go_all_the_way(sampled: Places, tmp_path) -> None:
     other = Places(tmp_path)
     for place in ("data", "model"):

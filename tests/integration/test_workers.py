@@ -17,6 +17,7 @@ def beside(trained: Places, folder: Path) -> Places:
     return places
 
 
+@pytest.mark.slow
 def test_two_workers_train_the_same_config(trained: Places, tmp_path: Path) -> None:
     two, data = beside(trained, tmp_path), ["--data", str(trained.data)]
     # The trainer compares the workers' weights at every checkpoint and fails when they differ in one bit.

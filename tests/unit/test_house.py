@@ -12,7 +12,7 @@ from tests.project import ROOT
 # Higher floors may import lower ones; rooms on one floor do not know each other.
 FLOORS = [
     {"stages", "console"},
-    {"doctor", "forecast", "release"},
+    {"doctor", "forecast", "jobs", "release"},
     {"report"},
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster", "fan_out"},
@@ -25,7 +25,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.
 SAME_FLOOR = {("embedding", "models")}
-BINDINGS = {"ray_train.py", "ray_data.py", "ray_trouble.py", "cluster.py", "nodes.py", "fan_out.py"}
+BINDINGS = {"ray_train.py", "ray_data.py", "ray_trouble.py", "cluster.py", "nodes.py", "fan_out.py", "submit.py"}
 
 
 def imported(path: Path) -> set[str]:

@@ -1,0 +1,67 @@
+"""Sends the checkout to a cluster as a Ray job and follows it."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from pipeline.config import load_preset
+from pipeline.config.load import ROOT_VARIABLE, active_preset
+from pipeline.errors import UserError
+from pipeline.jobs.work import require_lasting, require_target
+
+ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
+
+
+def submit(target: str, preset: str | None, root: str | None, address: str | None, say: Callable[[str], None]) -> None:
+    """Runs the stages up to `target`, or all, as a job, and prints what it says until it ends.
+
+    The root goes along, and nothing else of the environment: credentials are the nodes' own.
+
+    Raises:
+        UserError: the request is wrong, no cluster answers, or the job failed.
+    """
+    require_target(target)
+    name = preset or active_preset()
+    config = load_preset(name, [f"root={root}"] if root else [])
+    require_lasting(config.root)
+    where = address or os.environ.get(ADDRESS_VARIABLE)
+    if not where:
+        raise UserError(f"Which cluster? Give --address http://HOST:8265, or set {ADDRESS_VARIABLE}.")
+    os.environ[ADDRESS_VARIABLE] = where  # Ray goes by the environment before what it is told
+    try:
+        client = JobSubmissionClient(where)
+        job = client.submit_job(
+            entrypoint=f"python -m stages.job {target} --preset {name}",
+            runtime_env={"working_dir": str(Path.cwd()), "env_vars": {ROOT_VARIABLE: config.root}},
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(f"{where}: the job was not taken: {_first_line(error)}") from None
+    say(f"job {job} at {where}, root {config.root}")
+    try:
+        asyncio.run(_follow(client, job))
+    except KeyboardInterrupt:
+        raise UserError(
+            f"the job goes on. `ray job logs --follow {job}` shows what it says, `ray job stop {job}` ends it, and "
+            "`imagemint fetch` brings what it made."
+        ) from None
+    except (ConnectionError, RuntimeError) as error:
+        raise UserError(
+            f"{where} does not answer any more ({_first_line(error)}). The job may go on: `ray job status {job}`."
+        ) from None
+    ended = client.get_job_info(job)
+    if ended.status != JobStatus.SUCCEEDED:
+        raise UserError(f"job {job}: {ended.status.value.lower()}. {_first_line(ended.message or '')}".strip())
+    say(f"job {job} has succeeded: `imagemint fetch --preset {name} --root {config.root}` brings what it made")
+
+
+async def _follow(client: JobSubmissionClient, job: str) -> None:
+    async for lines in client.tail_job_logs(job):
+        print(lines, end="", flush=True)
+
+
+def _first_line(error: object) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,92 @@
+"""What a job does: the pipeline by `dvc repro` in the job's copy of the checkout, from what is kept below the root, to there."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from pathlib import Path
+
+from pipeline.config import load_preset
+from pipeline.config.load import ROOT_VARIABLE, active_preset, use_preset
+from pipeline.errors import UserError
+from pipeline.folders import Bucket, Folder, folder_at, is_remote
+from pipeline.jobs.outputs import LOCK, MADE_IN, bring_outputs, keep_outputs, record_in_dvc
+from pipeline.lease import lease
+
+STAGES = ("ingest", "embed", "train", "evaluate", "sample", "audit", "accept")
+ALL = "all"
+LEFT_OUT = {*MADE_IN, LOCK, "runs", ".git", ".venv", "__pycache__"}
+LEFT_OUT_BELOW = {"__pycache__", "cache", "tmp"}  # the last two: in .dvc
+
+
+def require_target(target: str) -> None:
+    """Refuses what is no stage."""
+    if target not in (ALL, *STAGES):
+        raise UserError(f"{target!r}: no stage; use {ALL} or one of {', '.join(STAGES)}.")
+
+
+def require_lasting(root: str) -> None:
+    """Refuses a root that goes with the job's working folder."""
+    if not is_remote(root) and not Path(root).is_absolute():
+        raise UserError(
+            f"root: {root!r}: a job's working folder goes with it: use s3://BUCKET/PREFIX, or the absolute path of a folder that "
+            f"all nodes have (--root, or {ROOT_VARIABLE})."
+        )
+
+
+def run_job(target: str, preset: str | None, root: str | None, say: Callable[[str], None]) -> int:
+    """Runs the stages up to `target`, or all, and keeps what they made below the root, also when one fails.
+
+    Returns:
+        The exit code of `dvc repro`.
+    """
+    require_target(target)
+    name = preset or active_preset()
+    config = load_preset(name, [f"root={root}"] if root else [])
+    require_lasting(config.root)
+    place = folder_at(config.root)
+    with _alone(place / f"jobs/{name}"), _copy_of(Path.cwd()) as here:
+        found = bring_outputs(here, name, place)
+        say(f"{name} in {place}: " + ("nothing made before" if found is None else "going on from what was made before"))
+        use_preset(name)
+        _dvc("config", "--local", "core.no_scm", "true")
+        if found is not None:
+            record_in_dvc(here)
+        code = _dvc("repro", *(() if target == ALL else (target,)), **{ROOT_VARIABLE: config.root})
+        if (here / LOCK).exists():
+            say(f"{keep_outputs(here, name, place)} files kept; `imagemint fetch` brings them into a checkout")
+    return code
+
+
+def _dvc(*arguments: str, **variables: str) -> int:
+    """Its exit code; what it says goes where this process speaks."""
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments], env={**os.environ, **variables}, check=False
+    ).returncode
+
+
+@contextmanager
+def _copy_of(checkout: Path) -> Iterator[Path]:
+    """A copy of the checkout, without what stages made, as the working folder: a node gives jobs with the same code the same one."""
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        return set(names) & (LEFT_OUT if Path(folder) == checkout else LEFT_OUT_BELOW)
+
+    with tempfile.TemporaryDirectory(prefix="imagemint-job-") as scratch:
+        copy = Path(scratch) / "checkout"
+        shutil.copytree(checkout, copy, ignore=left_out)
+        with chdir(copy):
+            yield copy
+
+
+@contextmanager
+def _alone(place: Folder) -> Iterator[None]:
+    """Keeps other jobs of the preset away."""
+    if not isinstance(place, Bucket):
+        yield  # each stage locks its own run
+        return
+    with lease(place, "job"):
+        yield

@@ -1,0 +1,32 @@
+"""All stages, or those up to one, as a job on a cluster: from what is kept below the root, to there."""
+
+import argparse
+import signal
+import sys
+
+from pipeline.errors import UserError
+from pipeline.jobs.work import ALL, STAGES, run_job
+
+
+def main() -> None:
+    """Ends as `dvc repro` does, or with 1 and one message."""
+    parser = argparse.ArgumentParser(prog="python -m stages.job", description=__doc__)
+    parser.add_argument("target", metavar="STAGE|all", help=f"{ALL}, or one of {', '.join(STAGES)}")
+    parser.add_argument("--preset", help="a preset of conf/ (default: the one that conf/active.yaml names)")
+    parser.add_argument("--root", help="s3://BUCKET/PREFIX, or a folder that all nodes have (default: the preset's)")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(
+            run_job(arguments.target, arguments.preset, arguments.root, lambda text: print(f"job: {text}", flush=True))
+        )
+    except UserError as error:
+        print(f"job: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("job: interrupted; the same job submitted again goes on from here.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
