@@ -83,9 +83,22 @@ def train_workers(wanted: int | str, resources: Resources, batch_size: int, accu
     if wanted != "auto":
         return require_workers("cluster.train_workers", int(wanted), resources)
     workers = resources.gpus or resources.nodes
-    while workers > 1 and (batch_size % (workers * accumulation * group) or batch_size // (workers * accumulation) < 2):
+    while workers > 1 and not _can_share(workers, batch_size, accumulation, group):
         workers -= 1
     return workers
+
+
+def fewest_train_workers(wanted: int | str, workers: int, batch_size: int, accumulation: int, group: int) -> int:
+    """How few of `workers` may go on when nodes are lost: for "auto" as few as can be reached one by one, else all are waited for."""
+    fewest = workers
+    while wanted == "auto" and fewest > 1 and _can_share(fewest - 1, batch_size, accumulation, group):
+        fewest -= 1
+    return fewest
+
+
+def _can_share(workers: int, batch_size: int, accumulation: int, group: int) -> bool:
+    """Whether a batch can be shared evenly, each share in `accumulation` parts, each part a multiple of `group` and of 2 or more."""
+    return batch_size % (workers * accumulation * group) == 0 and batch_size // (workers * accumulation) >= 2
 
 
 def sample_workers(wanted: int | str, resources: Resources) -> int:

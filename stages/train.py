@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import torch
 
-from pipeline.cluster import Resources, connect, train_workers
+from pipeline.cluster import Resources, connect, fewest_train_workers, train_workers
 from pipeline.config import Config
 from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
@@ -63,6 +63,9 @@ def train(command: Command) -> None:
         workers = train_workers(
             config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation, config.model.batch_group
         )
+        fewest = fewest_train_workers(
+            config.cluster.train_workers, workers, recipe.batch_size, recipe.accumulation, config.model.batch_group
+        )
         threads = max(resources.cpus // max(workers, resources.nodes), 1)
         parameters = {
             "data": dataset["digest"],
@@ -97,6 +100,7 @@ def train(command: Command) -> None:
                         spec=spec,
                         recipe=recipe,
                         workers=workers,
+                        fewest=fewest,
                         threads=threads,
                         use_gpu=resources.gpus > 0,
                         interface=resources.interface,

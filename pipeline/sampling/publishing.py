@@ -16,7 +16,7 @@ from pipeline.sampling.changes import record_changes
 from pipeline.sampling.commits import ShardTarget, name_in_run, shard_files
 from pipeline.sampling.manifest import LOCATION, MANIFEST, manifest_in, read_manifest
 from pipeline.sampling.wids import WIDS, wids_index
-from pipeline.storage import link_or_copy, write_json
+from pipeline.storage import link_or_copy_all, write_json
 
 # Names in `data`, while they are written, too.
 OURS = re.compile(r"\.?(train-\d{6,}\.(parquet|tar)|location\.json|wids\.json)(\.\d+\.tmp)?")
@@ -32,8 +32,8 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
     wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
     index = wids_index(manifest)
     with _replacing(out, manifest, wanted) as data:
-        for name in sorted(wanted):
-            link_or_copy(target.run.path / name_in_run(name), data / name)
+        run = target.run.path
+        link_or_copy_all((run / name_in_run(name), data / name) for name in sorted(wanted))
         if index is not None:
             write_json(out / WIDS, index)
 

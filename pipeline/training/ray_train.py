@@ -75,6 +75,7 @@ class TrainingJob:
     spec: PairSpec
     recipe: Recipe
     workers: int
+    fewest: int  # workers that go on where nodes were lost, until these are back
     threads: int  # CPU threads of each worker
     use_gpu: bool
     interface: str | None  # the network between the nodes, where it has the same name on each
@@ -101,7 +102,9 @@ def train_on_ray(job: TrainingJob) -> None:
         train_loop_config={"job": job, "progress": progress},
         torch_config=TorchConfig(backend="nccl" if job.use_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
-            num_workers=job.workers, use_gpu=job.use_gpu, resources_per_worker=resources
+            num_workers=job.workers if job.fewest == job.workers else (job.fewest, job.workers),  # type: ignore[arg-type]  # annotated as its predecessor
+            use_gpu=job.use_gpu,
+            resources_per_worker=resources,
         ),
         run_config=ray.train.RunConfig(
             name="train",
@@ -222,8 +225,8 @@ def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, mirro
     board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and judge is not None else None
     stopwatch = Stopwatch(
         job.run,
-        cores=job.workers * job.threads,
-        gpus=job.workers if job.use_gpu else 0,
+        cores=trainer.place.workers * job.threads,
+        gpus=trainer.place.workers if job.use_gpu else 0,
         images=trainer.players.images_seen,
     )
     with CheckpointWriter(run / CHECKPOINTS, written=mirror.push) as checkpoints:
@@ -284,7 +287,7 @@ def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: PicturingJudge
     description = {
         **job.provenance,
         "recipe": asdict(job.recipe),
-        "workers": job.workers,
+        "workers": trainer.place.workers,  # at the end
         "images_seen": best.images_seen,
         "metrics": _without_nan(best.metrics),
         "discriminator_auc": round(told_apart, 4),

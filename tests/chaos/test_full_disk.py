@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.project import Places, digests
 
 # Runs in a mount namespace of its own, where `disk` is a small disk.
@@ -32,6 +34,7 @@ print(json.dumps({"code": process.returncode, "error": error, "published": publi
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_ends_with_a_message_and_goes_on_once_there_is_space(
     run_on_tmpfs: Callable[[str, str], Any], sampled: Places
 ) -> None:

@@ -76,6 +76,28 @@ def test_workers_on_two_nodes_train_equal_replicas(cluster: LocalCluster, traine
     assert json.loads((there.model / "model.json").read_text())["metrics"]["validation_label_accuracy"] > 0.5
 
 
+def test_a_node_lost_in_training_is_done_without(cluster: LocalCluster, trained: Places, tmp_path: Path) -> None:
+    """The other node goes on from the last checkpoint, alone."""
+    there = beside(trained, tmp_path)
+    settings = (*SMALL, "train.total_images=64000", "train.checkpoint_every_images=3200")
+    command = cluster.inside(*there.command("train", "--data", str(trained.data), settings=settings))
+    driver = subprocess.Popen(
+        command, env=cluster.environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert driver.stdout is not None
+    for line in driver.stdout:
+        if line.startswith("train: 6,400 of"):
+            cluster.take_down(3)
+            break
+    try:
+        said, complaints = driver.communicate(timeout=400)
+        assert driver.returncode == 0, said + complaints
+    finally:
+        cluster.bring_up()
+    assert "going on from" in said
+    assert json.loads((there.model / "model.json").read_text())["workers"] == 1
+
+
 def test_a_folder_that_the_other_nodes_do_not_have_is_refused_as_root(cluster: LocalCluster, sampled: Places) -> None:
     """In a job each node has a working folder of its own, so `root: .` is another folder on each."""
     command = sampled.command("sample", "--set", "root=.", "--fresh")[1:]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cluster import Resources, sample_workers, train_workers
+from pipeline.cluster import Resources, fewest_train_workers, sample_workers, train_workers
 from pipeline.errors import UserError
 
 counts = st.integers(1, 8)
@@ -29,6 +29,10 @@ def test_auto_takes_as_many_as_can_share_the_batch(
 
     possible = [count for count in range(1, (gpus or nodes) + 1) if fits(count)]
     assert workers == max(possible, default=1)
+    fewest = fewest_train_workers("auto", workers, batch, accumulation, group)
+    assert all(fits(count) for count in range(fewest, workers))
+    assert fewest == 1 or not fits(fewest - 1)
+    assert fewest_train_workers(workers, workers, batch, accumulation, group) == workers
 
 
 @pytest.mark.parametrize("gpus", [0, 2])
