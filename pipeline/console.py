@@ -68,7 +68,8 @@ def main() -> None:
     _add_config_options(plan)
     plan.add_argument("--model", type=Path, help="default: models/NAME")
     plan.add_argument("--data", type=Path, help="default: data/NAME; read by the filter near_copy alone")
-    plan.set_defaults(work=lambda a: _plan(_config(a), a.model, a.data))
+    plan.add_argument("--nodes", type=int, help="as if there were so many nodes of the kind that are there")
+    plan.set_defaults(work=lambda a: _plan(_config(a), a.model, a.data, a.nodes))
 
     status = commands.add_parser(
         "status", help="how far the sampling runs of a preset are, read from what they committed"
@@ -251,10 +252,12 @@ def _config(arguments: argparse.Namespace) -> Config:
     return load_preset(arguments.preset, arguments.set)
 
 
-def _plan(config: Config, model: Path | None, data: Path | None) -> None:
+def _plan(config: Config, model: Path | None, data: Path | None, nodes: int | None) -> None:
     from pipeline.forecast import forecast
 
-    for line in forecast(config, model or Path("models") / config.name, data or Path("data") / config.name):
+    if nodes is not None and nodes < 1:
+        raise UserError(f"--nodes: {nodes}; at least 1.")
+    for line in forecast(config, model or Path("models") / config.name, data or Path("data") / config.name, nodes):
         print(line)
 
 

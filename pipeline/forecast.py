@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cluster import connect, sample_workers
+from pipeline.cluster import Resources, connect, sample_workers
 from pipeline.config import Config
 from pipeline.folders import is_remote
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.report.work import cost
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
 from pipeline.sampling.filters import Filter
 from pipeline.sampling.fitting import fit_filters
@@ -16,12 +18,24 @@ from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.shards import render_shard
 from pipeline.storage import free_space
+from pipeline.worktime import Spent
 
 MEASURED_BATCHES = 2
 
 
-def forecast(config: Config, model: Path, data: Path) -> Iterator[str]:
-    """The report, line by line, for a model and its training data. Starts or joins the cluster that the stage would use."""
+@dataclass(frozen=True)
+class Requests:
+    """What a run asks of an object store, when nothing goes wrong."""
+
+    writes: int  # PUT, COPY and LIST, which are billed alike
+    reads: int  # GET and HEAD
+
+
+def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) -> Iterator[str]:
+    """The report, line by line, for a model and its training data. Starts or joins the cluster that the stage would use.
+
+    With `nodes` it is about as many nodes of the kind that are there.
+    """
     pair, sample = load_pair(model), config.sample
     classes = pair.label_names
     shards = len(plan_shards(sample.count, sample.shard_size))
@@ -29,7 +43,8 @@ def forecast(config: Config, model: Path, data: Path) -> Iterator[str]:
         f"records    {sample.count:,} images of {pair.spec.image_size} px in {shards} shard(s) of up to "
         f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
     )
-    with connect(config.root) as resources:
+    with connect(config.root) as there:
+        resources = there if nodes is None else scaled(there, nodes)
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
         settings = MintSettings.of(sample, classes, resolve_precision(config.train.precision, device))
@@ -41,14 +56,40 @@ def forecast(config: Config, model: Path, data: Path) -> Iterator[str]:
     total = sum(sizes.values()) * sample.count
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
     yield f"size       about {_bytes(total)}, bytes an image: {each}; {_room(config.root)}"
+    duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
     yield (
-        f"time       about {_duration(sample.count * seconds / workers)} and the start of Ray; measured on {rows:,} images "
+        f"time       about {_duration(duration)} and the start of Ray; measured on {rows:,} images "
         f"here: {1 / seconds:,.0f} images/s a worker"
     )
+    spent = Spent(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
+    yield f"cost       about {cost(spent, config.audit.prices):,.2f} {config.audit.prices.currency} at the prices of the config"
+    if is_remote(config.root):
+        asked = requests_of(shards, len(sample.formats))
+        yield f"requests   about {asked.writes:,} to write and list, {asked.reads:,} to read"
     yield (
-        f"resources  {workers} worker(s), each on one {'GPU' if resources.gpus else 'CPU'}; there: {resources.cpus} CPUs, "
-        f"{resources.gpus} GPUs on {resources.nodes} node(s)"
+        f"resources  {workers} worker(s), each on one {'GPU' if resources.gpus else 'CPU'}; "
+        f"{'there' if nodes is None else 'planned'}: {resources.cpus} CPUs, {resources.gpus} GPUs on {resources.nodes} node(s)"
     )
+
+
+def scaled(there: Resources, nodes: int) -> Resources:
+    """As many nodes as given, of the mean kind of those that are there."""
+    return Resources(
+        cpus=max(there.cpus * nodes // there.nodes, 1), gpus=there.gpus * nodes // there.nodes, nodes=nodes
+    )
+
+
+def seconds_of(count: int, shard_size: int, workers: int, seconds: float) -> float:
+    """Time of `count` images at `seconds` each: shards are made whole, so that in the last round workers may have none left."""
+    rounds = -(-len(plan_shards(count, shard_size)) // workers)
+    return rounds * min(shard_size, count) * seconds
+
+
+def requests_of(shards: int, formats: int) -> Requests:
+    """Each file is put into the run and copied to the dataset; each shard has a commit, which is read back; lists hold 1,000 names."""
+    files = shards * formats
+    lists = 2 * (-(-shards // 1000) + -(-files // 1000))  # before the work and after it
+    return Requests(writes=2 * files + shards + lists, reads=shards)
 
 
 def measure(

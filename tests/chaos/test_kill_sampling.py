@@ -63,7 +63,7 @@ def unbroken(sampled: Places, tmp_path_factory: pytest.TempPathFactory) -> Place
     return places
 
 
-@pytest.mark.parametrize("victim", ["driver", "actor", pytest.param("raylet", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("victim", ["driver", "actor", "raylet"])
 def test_killed_midway_it_makes_only_what_is_missing(
     victim: str, sampled: Places, unbroken: Places, tmp_path: Path
 ) -> None:

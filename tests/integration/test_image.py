@@ -14,6 +14,7 @@ from tests.project import ROOT, succeed
 
 DOCKERFILE = ROOT / "infra" / "Dockerfile"
 RELEASE = "bookworm"
+CERTIFICATES, OUR_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt"), "/root/machine.crt"
 DEBIANS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -47,10 +48,11 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pytest.skip("a Debian root is made by debootstrap, as root")
     root = tmp_path_factory.mktemp("debian") / "root"
     succeed("debootstrap", "--variant=minbase", RELEASE, str(root), *mirror(), timeout_s=580)
-    for name in ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt"):
+    for name in ("etc/resolv.conf", "etc/pip.conf"):
         if (Path("/") / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path("/") / name, root / name)
+    if CERTIFICATES.is_file():  # not where the package ca-certificates puts its own
+        shutil.copyfile(CERTIFICATES, root / OUR_CERTIFICATES[1:])
     yield root
     shutil.rmtree(root)
 
@@ -69,6 +71,8 @@ def in_root(root: Path, command: str, variables: dict[str, str], user: str = "0:
     here = {
         name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.lower().endswith("_proxy")
     }
+    if CERTIFICATES.is_file():
+        here["PIP_CERT"] = OUR_CERTIFICATES
     folders = " ".join(f"{folder}" for folder in pip_folders(here))
     inside = f"""
 set -e

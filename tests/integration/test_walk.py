@@ -69,6 +69,7 @@ def test_other_records_do_not_take_the_place_of_a_dataset_unasked(copied: Places
     assert digests(copied.dataset) == before
 
 
+@pytest.mark.slow
 def test_a_run_that_was_published_does_not_replace_another_later_unasked(copied: Places) -> None:
     copied.stage("sample")
     copied.stage("sample", "--set", "sample.seed=5", "--set", "sample.count=500", "--fresh")
@@ -187,6 +188,8 @@ def test_plan_says_what_a_run_would_take_and_writes_nothing(audited: Places, tmp
     assert "25,000 images of 8 px in 25 shard(s) of up to 1,000, png in parquet and webdataset" in said
     assert "images/s a worker" in said
     assert "worker(s), each on one CPU; there: " in said
+    many = succeed("imagemint", "plan", *options, "--set", f"root={tmp_path}", "--nodes", "4")
+    assert "on 4 node(s)" in many
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.forecast import measure
+from pipeline.cluster import Resources
+from pipeline.forecast import measure, requests_of, scaled, seconds_of
 from pipeline.models.weights import TrainedPair
 from tests.unit.tiny import CLASSES, SETTINGS, mint_dataset
 
@@ -16,3 +19,26 @@ def test_the_sizes_are_those_of_the_shards_that_will_be_made(tiny_pair: TrainedP
     assert seconds > 0
     (shard,) = mint_dataset(tmp_path, tiny_pair, count=12).manifest["shards"]
     assert sizes == {"parquet": shard["bytes"] / 12, "webdataset": shard["also"][0]["bytes"] / 12}
+
+
+def test_nodes_are_of_the_kind_that_are_there() -> None:
+    assert scaled(Resources(cpus=8, gpus=4, nodes=2), 5) == Resources(cpus=20, gpus=10, nodes=5)
+    assert scaled(Resources(cpus=2, gpus=0, nodes=1), 1) == Resources(cpus=2, gpus=0, nodes=1)
+
+
+def test_the_last_round_takes_as_long_as_the_others() -> None:
+    assert seconds_of(count=100, shard_size=10, workers=4, seconds=0.5) == 3 * 10 * 0.5
+    assert seconds_of(count=5, shard_size=10, workers=1, seconds=2) == 10
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**4), st.integers(1, 100))
+def test_more_workers_never_take_longer_nor_less_than_their_share(count: int, shard_size: int, workers: int) -> None:
+    alone, together = (seconds_of(count, shard_size, each, 1.0) for each in (1, workers))
+    assert alone / workers <= together <= alone
+    assert together >= count / workers
+
+
+def test_a_million_shards_in_two_formats() -> None:
+    asked = requests_of(shards=1_000_000, formats=2)
+    assert asked.writes == 4_000_000 + 1_000_000 + 2 * (1_000 + 2_000)
+    assert asked.reads == 1_000_000
