@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pipeline
 from pipeline.errors import UserError
@@ -72,6 +73,15 @@ def connect(root: str) -> Iterator[Resources]:
         yield Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), max(len(nodes), 1), interface)
     finally:
         ray.shutdown()
+
+
+def beside_driver() -> dict[str, Any]:
+    """Options of an actor that all others talk to: no CPU, and on the driver's node, with which the run ends anyway."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = ray.get_runtime_context().get_node_id()
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
 
 
 def train_workers(wanted: int | str, resources: Resources, batch_size: int, accumulation: int, group: int) -> int:

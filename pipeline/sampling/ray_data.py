@@ -10,6 +10,7 @@ import ray
 from ray.actor import ActorHandle
 from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
+from pipeline.cluster import beside_driver
 from pipeline.cpu import keep_freed_memory
 from pipeline.errors import UserError
 from pipeline.models.weights import load_pair
@@ -88,7 +89,7 @@ def make_shards(
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = min(workers, len(plans))
-    trouble: Any = ray.remote(num_cpus=0)(Trouble).remote()
+    trouble: Any = ray.remote(**beside_driver())(Trouble).remote()
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
     made = (
         ray.data.from_items(items, override_num_blocks=len(items))

@@ -18,6 +18,7 @@ from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.util.queue import Empty, Queue
 from torch import nn
 
+from pipeline.cluster import beside_driver
 from pipeline.cpu import use_cpu
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
@@ -91,7 +92,7 @@ def train_on_ray(job: TrainingJob) -> None:
     """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
     job.run.remove([ENDED])
     os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
-    progress = Queue(actor_options={"num_cpus": 0})
+    progress = Queue(actor_options=beside_driver())
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
     # reads that, so it may lie on whatever node the controller runs.
     state = str(own_temporary_folder() / f"train-{str(job.run).rpartition('-')[2]}")
