@@ -18,6 +18,7 @@ from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest, lock_of, run_folder
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
 from pipeline.lease import LEASE, lease
+from pipeline.log import about_run, require_known_format, tell, tell_error
 from pipeline.mirror import mirrored
 from pipeline.storage import sweep_temporary
 
@@ -35,9 +36,9 @@ class Command:
     fresh: bool
     default_out: bool  # whether `out` is the checkout's own place
 
-    def say(self, text: str) -> None:
-        """Tells the user what is going on."""
-        print(f"{self.stage}: {text}", flush=True)
+    def say(self, text: str, **figures: Any) -> None:
+        """Tells the user what is going on, and machines the figures of it."""
+        tell(self.stage, text, **figures)
 
     def fingerprint(self, parameters: dict[str, Any]) -> str:
         """Identity of this stage's run with `parameters`, which must hold all that its result depends on."""
@@ -73,7 +74,8 @@ class Command:
             except OSError as error:
                 raise UserError(f"root: {self.config.root!r}: {folder} cannot be written: {error.strerror}.") from None
             sweep_temporary(folder)
-            yield folder
+            with about_run(fingerprint):
+                yield folder
 
     @contextmanager
     def _copy_of_run(self, fingerprint: str) -> Iterator[Path]:
@@ -103,7 +105,8 @@ class Command:
             with lease(place, self.stage):
                 if self.fresh:
                     place.remove([name for name in place.entries("") if name != LEASE])
-                yield
+                with about_run(fingerprint):
+                    yield
         else:
             with self.run(fingerprint):
                 yield
@@ -144,6 +147,7 @@ def main(
     # `kill` and Ctrl-C end the same way: through the `finally` blocks.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        require_known_format()
         config = (
             load_config(arguments.config, arguments.set)
             if arguments.config is not None
@@ -169,9 +173,9 @@ def main(
         )
         work(command)
     except UserError as error:
-        print(f"{stage}: {error}", file=sys.stderr)
+        tell_error(stage, str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         again = "the same command without --fresh" if arguments.fresh else "the same command"
-        print(f"{stage}: interrupted; {again} goes on from here.", file=sys.stderr)
+        tell_error(stage, f"interrupted; {again} goes on from here.")
         sys.exit(130)

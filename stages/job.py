@@ -3,9 +3,11 @@
 import argparse
 import signal
 import sys
+from functools import partial
 
 from pipeline.errors import UserError
 from pipeline.jobs.work import ALL, STAGES, run_job
+from pipeline.log import require_known_format, tell, tell_error
 
 
 def main() -> None:
@@ -17,14 +19,13 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        sys.exit(
-            run_job(arguments.target, arguments.preset, arguments.root, lambda text: print(f"job: {text}", flush=True))
-        )
+        require_known_format()
+        sys.exit(run_job(arguments.target, arguments.preset, arguments.root, partial(tell, "job")))
     except UserError as error:
-        print(f"job: {error}", file=sys.stderr)
+        tell_error("job", str(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        print("job: interrupted; the same job submitted again goes on from here.", file=sys.stderr)
+        tell_error("job", "interrupted; the same job submitted again goes on from here.")
         sys.exit(130)
 
 

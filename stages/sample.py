@@ -16,6 +16,7 @@ from pipeline.folders import Bucket, is_remote
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, TrainedPair, load_pair
+from pipeline.ray_metrics import RunGauges
 from pipeline.sampling.commits import ShardTarget, committed
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
@@ -110,7 +111,7 @@ def sample(command: Command) -> None:
                 command.say(
                     f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {str(run).rpartition('/')[2]}"
                 )
-                progress = _Progress(command, len(plans), missing)
+                progress = _Progress(command, plans, missing, RunGauges(command.stage, config.name, fingerprint))
                 stopwatch = Stopwatch(run, cores=resources.cpus, gpus=resources.gpus)
                 try:
                     make_shards(
@@ -180,19 +181,34 @@ def _bytes_per_image(pair: TrainedPair) -> int:
 
 
 class _Progress:
-    def __init__(self, command: Command, shards: int, missing: Sequence[ShardPlan]) -> None:
-        self.command, self.shards = command, shards
+    def __init__(
+        self, command: Command, plans: Sequence[ShardPlan], missing: Sequence[ShardPlan], gauges: RunGauges
+    ) -> None:
+        self.command, self.gauges = command, gauges
+        self.shards, self.images = len(plans), sum(plan.rows for plan in plans)
         self.missing = {plan.shard: plan.rows for plan in missing}
-        self.made = 0
+        self.made = self.candidates = 0
         self.started = time.monotonic()
 
-    def one_more(self, shard: int) -> None:
+    def one_more(self, shard: int, candidates: int) -> None:
         self.made += self.missing.pop(shard)
+        self.candidates += candidates
         rate = self.made / (time.monotonic() - self.started)
-        left = sum(self.missing.values()) / rate
+        left = sum(self.missing.values())
+        figures = {
+            "shards": self.shards - len(self.missing),
+            "shards_wanted": self.shards,
+            "images": self.images - left,
+            "images_wanted": self.images,
+            "images_per_s": round(rate, 1),
+            "acceptance": round(self.made / self.candidates, 4),
+        }
+        self.gauges.show(**figures)
+        seconds = int(left / rate)
         self.command.say(
-            f"shard {shard} committed, {self.shards - len(self.missing)} of {self.shards} | {rate:,.0f} images/s | "
-            f"{int(left // 60)}:{int(left % 60):02d} left"
+            f"shard {shard} committed, {figures['shards']} of {self.shards} | {rate:,.0f} images/s | "
+            f"{seconds // 60}:{seconds % 60:02d} left",
+            **figures,
         )
 
 

@@ -11,6 +11,7 @@ from pipeline.config import load_preset
 from pipeline.config.load import ROOT_VARIABLE, active_preset
 from pipeline.errors import UserError
 from pipeline.jobs.work import require_lasting, require_target
+from pipeline.log import LOG_VARIABLE, require_known_format
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
 
@@ -18,12 +19,13 @@ ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
 def submit(target: str, preset: str | None, root: str | None, address: str | None, say: Callable[[str], None]) -> None:
     """Runs the stages up to `target`, or all, as a job, and prints what it says until it ends.
 
-    The root goes along, and nothing else of the environment: credentials are the nodes' own.
+    The root goes along, and how to log, and nothing else of the environment: credentials are the nodes' own.
 
     Raises:
         UserError: the request is wrong, no cluster answers, or the job failed.
     """
     require_target(target)
+    require_known_format()
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
     require_lasting(config.root)
@@ -35,7 +37,7 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
         client = JobSubmissionClient(where)
         job = client.submit_job(
             entrypoint=f"python -m stages.job {target} --preset {name}",
-            runtime_env={"working_dir": str(Path.cwd()), "env_vars": {ROOT_VARIABLE: config.root}},
+            runtime_env={"working_dir": str(Path.cwd()), "env_vars": {ROOT_VARIABLE: config.root, **_log_format()}},
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"{where}: the job was not taken: {_first_line(error)}") from None
@@ -60,6 +62,10 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
 async def _follow(client: JobSubmissionClient, job: str) -> None:
     async for lines in client.tail_job_logs(job):
         print(lines, end="", flush=True)
+
+
+def _log_format() -> dict[str, str]:
+    return {LOG_VARIABLE: os.environ[LOG_VARIABLE]} if LOG_VARIABLE in os.environ else {}
 
 
 def _first_line(error: object) -> str:

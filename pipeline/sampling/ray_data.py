@@ -77,9 +77,10 @@ def make_shards(
     workers: int,
     grow: bool,
     use_gpu: bool,
-    on_shard: Callable[[int], None],
+    on_shard: Callable[[int, int], None],
 ) -> None:
-    """Makes the shards of `plans`, in any order; `on_shard` is told each number once it is committed.
+    """Makes the shards of `plans`, in any order; `on_shard` is told each number, and how many candidates it
+    took, once it is committed.
 
     Execution is at-least-once; a shard that is made twice is the same bytes twice. With `grow` the pool takes more than
     `workers` actors as soon as the cluster has room for them.
@@ -120,6 +121,6 @@ def make_shards(
         if row["message"]:
             messages.append(row["message"])
         else:
-            on_shard(int(row["shard"]))
+            on_shard(int(row["shard"]), int(row["candidates"]))
     if messages:  # after the last row: ending Ray under a running executor can end this process before it speaks
         raise UserError(messages[0])

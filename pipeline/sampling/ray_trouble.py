@@ -6,6 +6,7 @@ from ray.actor import ActorHandle
 
 from pipeline.sampling.commits import ShardTarget
 from pipeline.sampling.encodings import Encoding
+from pipeline.sampling.records import MintedShard
 from pipeline.sampling.shards import Row, write_row
 
 
@@ -25,11 +26,15 @@ class Trouble:
 
 
 def write_unless_trouble(row: Row, encoding: Encoding, target: ShardTarget, trouble: "ActorHandle[Trouble]") -> Row:
-    """As `write_row`, unless there is trouble already: a store that does not answer is waited for once, not once a shard."""
+    """As `write_row`, unless there is trouble already: a store that does not answer is waited for once, not once a shard.
+
+    Passes on how many `candidates` the shard took, too.
+    """
     message = str(ray.get(trouble.first.remote()))
     if message:
-        return {"shard": row["shard"], "message": np.array([message])}
-    written = write_row(row, encoding, target)
+        return {"shard": row["shard"], "message": np.array([message]), "candidates": np.array([0])}
+    candidates = 0 if row["message"][0] else MintedShard.of_columns(row).candidates
+    written = {**write_row(row, encoding, target), "candidates": np.array([candidates])}
     if written["message"][0]:
         ray.get(trouble.report.remote(str(written["message"][0])))
     return written

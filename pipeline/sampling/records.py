@@ -32,6 +32,11 @@ class MintedShard:
     refused: dict[str, int]
     seconds: float
 
+    @property
+    def candidates(self) -> int:
+        """How many were drawn until every record had one that passed the filters."""
+        return len(self.records.indices) + sum(self.refused.values())
+
     def columns(self) -> dict[str, Any]:
         """As one row of a table: arrays travel between processes without being copied. What is None stays away."""
         arrays = {name: array[None] for name, array in vars(self.records).items() if array is not None}

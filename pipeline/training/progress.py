@@ -13,19 +13,19 @@ WORDS = {
 
 
 def progress_line(evaluation: Evaluation, total_images: int) -> str:
-    """For example "train: 50,000 of 600,000 images (8%) | 1,200 images/s | 7:38 left | …"."""
+    """For example "50,000 of 600,000 images (8%) | 1,200 images/s | 7:38 left | …"."""
     metrics, rate = evaluation.metrics, evaluation.images_per_s
     seen = int(metrics["images_seen"])
     left = max(total_images - seen, 0) / rate
     measured = ", ".join(words.format(metrics[name]) for name, words in WORDS.items() if name in metrics)
     return (
-        f"train: {seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s | "
+        f"{seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s | "
         f"{int(left // 60)}:{int(left % 60):02d} left | D {metrics['discriminator_loss']:.3f} "
         f"G {metrics['generator_loss']:.3f} | validation: {measured}"
     )
 
 
 def finding_line(finding: Finding) -> str:
-    """For example "train: collapse after 50,000 images: …; going on"."""
+    """For example "collapse after 50,000 images: …; going on"."""
     done = {"warn": "going on", "rollback": "going back to the best evaluation", "stop": "stopping"}[finding.action]
-    return f"train: {finding.diagnostic} after {finding.images_seen:,} images: {finding.message}; {done}"
+    return f"{finding.diagnostic} after {finding.images_seen:,} images: {finding.message}; {done}"

@@ -5,9 +5,9 @@ import os
 import shutil
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import ray.train
 import torch
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
-from ray.util.queue import Empty, Queue
+from ray.util.queue import Queue
 from torch import nn
 
 from pipeline.cluster import beside_driver
@@ -35,7 +35,7 @@ from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.order import DataOrder
-from pipeline.training.progress import finding_line, progress_line
+from pipeline.training.ray_progress import Teller, told
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.tensorboard import BoardWriter
@@ -43,7 +43,7 @@ from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppe
 from pipeline.worktime import Stopwatch
 
 WORKER_RESTARTS = 3
-POLL_S = 0.5  # of the progress queue, and of Ray's controller: by default it finds out after 2 s what its workers did
+POLL_S = 0.5  # of Ray's controller: by default it finds out after 2 s what its workers did
 POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 # Of a container: control groups of version 2 and 1.
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -92,7 +92,7 @@ def train_on_ray(job: TrainingJob) -> None:
     """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
     job.run.remove([ENDED])
     os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
-    progress = Queue(actor_options=beside_driver())
+    lines = Queue(actor_options=beside_driver())
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
     # reads that, so it may lie on whatever node the controller runs.
     state = str(own_temporary_folder() / f"train-{str(job.run).rpartition('-')[2]}")
@@ -100,7 +100,7 @@ def train_on_ray(job: TrainingJob) -> None:
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
         _worker,
-        train_loop_config={"job": job, "progress": progress},
+        train_loop_config={"job": job, "lines": lines},
         torch_config=TorchConfig(backend="nccl" if job.use_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=job.workers if job.fewest == job.workers else (job.fewest, job.workers),  # type: ignore[arg-type]  # annotated as its predecessor
@@ -116,7 +116,7 @@ def train_on_ray(job: TrainingJob) -> None:
     )
     kept = f"Its checkpoints stay in {job.run / CHECKPOINTS}."
     try:
-        with _shown(progress):
+        with told(lines):
             _fit(trainer)
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
@@ -130,27 +130,6 @@ def _network(interface: str | None) -> dict[str, str]:
     """Gloo's way to the other nodes: by itself it offers them what this machine's name resolves to, often the loopback."""
     chosen = os.environ.get(GLOO_INTERFACE, interface)
     return {} if chosen is None else {GLOO_INTERFACE: chosen}
-
-
-@contextmanager
-def _shown(lines: Queue) -> Iterator[None]:
-    """Prints every line that a worker, wherever it runs, puts into the queue."""
-    stop = threading.Event()
-
-    def follow() -> None:
-        while not stop.is_set() or not lines.empty():
-            try:
-                print(lines.get(timeout=POLL_S), flush=True)
-            except Empty:
-                continue
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=10)
 
 
 def _fit(trainer: TorchTrainer) -> None:
@@ -179,7 +158,7 @@ def _worker(config: dict[str, Any]) -> None:
     job: TrainingJob = config["job"]
     context = ray.train.get_context()
     try:
-        _train(job, config["progress"])
+        _train(job, config["lines"])
     except TrainingStoppedError as error:  # on every worker
         why = f"was stopped {error}. Use a lower train.learning_rate, stronger penalties, or another policy in train.diagnostics."
     except UserError as error:
@@ -197,7 +176,7 @@ def _worker(config: dict[str, Any]) -> None:
         job.run.write(ENDED, why.encode())
 
 
-def _train(job: TrainingJob, progress: Queue) -> None:
+def _train(job: TrainingJob, lines: Queue) -> None:
     context = ray.train.get_context()
     use_cpu(job.threads)
     place = Place(context.get_world_rank(), context.get_world_size(), get_device())
@@ -206,9 +185,11 @@ def _train(job: TrainingJob, progress: Queue) -> None:
     judge = job.make_judge() if place.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, place, judge)
 
+    teller = Teller(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
+
     def warn(message: str) -> None:
         if place.rank == 0:
-            progress.put(f"train: {message}")
+            teller.say(message)
 
     with mirrored(job.run) as mirror:
         mirror.pull(CHECKPOINTS)
@@ -217,10 +198,10 @@ def _train(job: TrainingJob, progress: Queue) -> None:
             trainer.restore(saved)
             warn(f"going on from {trainer.players.images_seen:,} images")
         trainer.players.require_equal()  # each worker has read its own copy
-        _run(job, trainer, judge, mirror, progress)
+        _run(job, trainer, judge, mirror, teller)
 
 
-def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, mirror: Mirror, progress: Queue) -> None:
+def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, mirror: Mirror, teller: Teller) -> None:
     """Trains to the end; the worker that has the judge leaves checkpoints, pictures and the model in the run."""
     run = mirror.path
     board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and judge is not None else None
@@ -239,14 +220,29 @@ def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, mirro
                 stopwatch.lap(int(evaluation.metrics["images_seen"]))
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
                     _draw(run / "samples", trainer, judge)
-                progress.put(progress_line(evaluation, job.recipe.total_images))
-                for finding in evaluation.findings:
-                    progress.put(finding_line(finding))
+                teller.evaluated(evaluation, len(trainer.findings))
                 if board is not None:
                     board.add(evaluation.metrics, run / "samples")
             ray.train.report(evaluation.metrics)
 
-        trainer.run(on_checkpoint)
+        warned = False
+
+        def between(trainer: Trainer) -> None:
+            """Keeps what was learnt since the last checkpoint, when the cluster says that a node is about to be taken away."""
+            nonlocal warned
+            notice = ray.train.get_preemption_info()  # which Ray makes the same for all workers
+            if notice is None or warned:
+                return
+            warned = True
+            trainer.settle()
+            if judge is not None:
+                checkpoints.save(len(trainer.history), trainer.state())
+                teller.say(
+                    f"{len(notice.preempted_node_ids)} node(s) about to be taken away: "
+                    f"checkpoint at {trainer.players.images_seen:,} images"
+                )
+
+        trainer.run(on_checkpoint, between)
     if judge is not None:
         _export(job, run, trainer, judge)
         mirror.push()

@@ -23,6 +23,7 @@ from pipeline.training.replicas import Place, distribute, from_first_worker, mea
 from pipeline.training.step import AdversarialStep, Penalties, StepResult
 
 ADAPT_EVERY = 4  # steps between two adjustments of an adaptive augmentation (Karras et al. 2020, arXiv:2006.06676)
+BETWEEN_EVERY = 64  # steps between two looks at whether a node is about to be taken away
 ROLLBACK_FACTOR = 0.3  # what each rollback leaves of the learning rate
 ROLLBACK_LIMIT = 6  # a run that has gone back so often does not recover
 
@@ -90,22 +91,32 @@ class Trainer:
         self._sums = torch.zeros(len(FIGURES), device=place.device)
         self._steps_summed = 0
 
-    def run(self, on_checkpoint: Callable[["Trainer", Evaluation], None]) -> None:
+    def run(
+        self,
+        on_checkpoint: Callable[["Trainer", Evaluation], None],
+        between: Callable[["Trainer"], None] = lambda _: None,
+    ) -> None:
         """Trains to the end of the budget; calls `on_checkpoint` on every worker at each checkpoint.
+
+        `between` is called on every worker after every `BETWEEN_EVERY`-th step that is none, and may keep the `state`.
 
         Raises:
             TrainingStoppedError: on every worker, after `on_checkpoint` has seen why.
         """
         while self.players.images_seen < self.recipe.total_steps * self.recipe.batch_size:
-            self._run_until_rollback(on_checkpoint)
+            self._run_until_rollback(on_checkpoint, between)
 
-    def _run_until_rollback(self, on_checkpoint: Callable[["Trainer", Evaluation], None]) -> None:
+    def _run_until_rollback(
+        self, on_checkpoint: Callable[["Trainer", Evaluation], None], between: Callable[["Trainer"], None]
+    ) -> None:
         first_step = self.players.images_seen // self.recipe.batch_size
         started, first_image = time.monotonic(), self.players.images_seen
         with closing(prepared(self.prepare, range(first_step, self.recipe.total_steps))) as batches:
             for step, inputs in batches:
                 self.one_step(step, inputs)
                 if not self._ends_in_checkpoint(step):
+                    if (step + 1) % BETWEEN_EVERY == 0:
+                        between(self)
                     continue
                 rate = (self.players.images_seen - first_image) / (time.monotonic() - started)
                 evaluation = self._evaluate(rate)
@@ -167,10 +178,17 @@ class Trainer:
         self._sums += figures
         self._steps_summed += 1
 
+    def settle(self) -> None:
+        """Between checkpoints: makes one what each worker has of its own, so that one of them can keep the state of all."""
+        self.players.reconcile()
+        mean_over_workers(self._sums, self.place)
+
     def state(self) -> dict[str, Any]:
         """Everything a restart needs, as a copy. Randomness is addressed by position, so there is none to keep."""
         return {
             "now": vars(self.players.snapshot(None)),
+            "sums": self._sums.tolist(),
+            "steps_summed": self._steps_summed,
             "best": vars(self.best),
             "rollbacks": self.rollbacks,
             "history": list(self.history),
@@ -180,6 +198,8 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Continues from what `state` returned."""
         self.players.return_to(Snapshot(**state["now"]))
+        self._sums.copy_(torch.tensor(state["sums"]))
+        self._steps_summed = state["steps_summed"]
         self.best = Snapshot(**state["best"])
         self.rollbacks = state["rollbacks"]
         self.history = list(state["history"])

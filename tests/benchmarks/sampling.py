@@ -93,7 +93,7 @@ def rates_of_ray_data(folder: Path, settings: MintSettings) -> tuple[float, floa
             workers=resources.cpus,
             grow=True,
             use_gpu=False,
-            on_shard=lambda _: ends.append(time.perf_counter()),
+            on_shard=lambda *_: ends.append(time.perf_counter()),
         )
     logging.getLogger("ray.data").setLevel(logging.NOTSET)
     return (SHARDS - 1) * SHARD / (ends[-1] - ends[0]), SHARDS * SHARD / (ends[-1] - started), resources.cpus

@@ -15,17 +15,19 @@ FLOORS = [
     {"doctor", "forecast", "jobs", "release"},
     {"report"},
     {"evaluation", "sampling", "training"},
-    {"embedding", "models", "data", "cluster", "fan_out"},
+    {"embedding", "models", "data", "cluster", "fan_out", "ray_metrics"},
     {"mirror", "shared"},
     {"lease", "nodes", "worktime"},
     {"folders"},
-    {"storage", "fingerprint", "config"},
+    {"storage", "fingerprint", "config", "log"},
     {"errors", "cpu"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.
 SAME_FLOOR = {("embedding", "models")}
-BINDINGS = {"ray_train.py", "ray_data.py", "ray_trouble.py", "cluster.py", "nodes.py", "fan_out.py", "submit.py"}
+BINDINGS = {
+    "ray_train.py", "ray_progress.py", "ray_data.py", "ray_trouble.py", "ray_metrics.py", "cluster.py", "nodes.py", "fan_out.py", "submit.py",
+}  # fmt: skip
 
 
 def imported(path: Path) -> set[str]:
@@ -63,7 +65,7 @@ def test_ray_is_bound_by_the_files_named_after_it(path: Path) -> None:
 
 
 # What works on a machine that has torch alone: the algorithm, all networks, the loop, checkpoints.
-BOUND_TO_MORE = {"ray_train", "progress", "tensorboard"}
+BOUND_TO_MORE = {"ray_train", "ray_progress", "progress", "tensorboard"}
 CORE = [
     *(
         f"pipeline.training.{path.stem}"

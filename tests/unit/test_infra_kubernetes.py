@@ -22,7 +22,7 @@ from tests.project import ROOT
 KUBERNETES = ROOT / "infra" / "kubernetes"
 CRDS = ROOT.parent / "shared" / "kuberay-crds"
 FILES = sorted([*KUBERNETES.glob("base/*.yaml"), *KUBERNETES.glob("jobs/*.yaml")])
-COMPONENTS = ("gpu", "spot", "fault-tolerant")
+COMPONENTS = ("gpu", "spot", "fault-tolerant", "monitoring")
 RAY_API = "ray.io/v1"
 Manifest = dict[str, Any]
 

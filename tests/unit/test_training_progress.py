@@ -21,7 +21,7 @@ def line(seen: int, rate: float, total: int) -> str:
 
 def test_it_says_how_far_how_fast_how_long_and_how_good() -> None:
     assert line(50_000, 1200.4, 600_000) == (
-        "train: 50,000 of 600,000 images (8%) | 1,200 images/s | 7:38 left | D 0.693 G 1.250 | "
+        "50,000 of 600,000 images (8%) | 1,200 images/s | 7:38 left | D 0.693 G 1.250 | "
         "validation: fd_domain 123.5, labels right 98.7%, least diversity 0.81"
     )
 
@@ -41,6 +41,6 @@ def test_at_the_end_nothing_is_left() -> None:
 def test_a_finding_says_when_what_and_what_is_done() -> None:
     finding = Finding(50_000, "collapse", "the images differ too little", "rollback")
     assert finding_line(finding) == (
-        "train: collapse after 50,000 images: the images differ too little; going back to the best evaluation"
+        "collapse after 50,000 images: the images differ too little; going back to the best evaluation"
     )
     assert len({finding_line(Finding(1, "collapse", "too little", action)) for action in POLICIES}) == 3

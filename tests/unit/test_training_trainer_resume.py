@@ -112,6 +112,25 @@ def test_a_checkpoint_is_a_copy_and_training_goes_on_without_it() -> None:
     assert_equal_bits(networks(again), networks(run))
 
 
+def test_kept_between_two_checkpoints_it_goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a machine is about to be taken away: figures, too, are those of the whole interval."""
+    monkeypatch.setattr("pipeline.training.trainer.BETWEEN_EVERY", 2)
+    kept: dict[int, dict[str, Any]] = {}
+
+    def keep(run: Trainer) -> None:
+        run.settle()
+        kept[run.players.images_seen] = run.state()
+
+    whole = trainer(augmentation="ada", ada_target=-0.9, **SHORT)
+    whole.run(nothing, keep)
+    assert list(kept) == [16, 32]  # with batches of 8; 48 is a checkpoint
+    for state in kept.values():
+        again = trainer(augmentation="ada", ada_target=-0.9, **SHORT)
+        again.restore(state)
+        again.run(nothing)
+        assert_equal_states(again.state(), whole.state())
+
+
 def test_a_finished_run_that_is_restored_trains_no_further() -> None:
     done, again = finished(), trainer()
     before = networks(done)

@@ -1,0 +1,74 @@
+"""What a worker of a training run tells while it works: lines, which the driver prints, and gauges for Prometheus."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from typing import Any
+
+from ray.util.queue import Empty, Queue
+
+from pipeline.log import tell
+from pipeline.ray_metrics import RunGauges
+from pipeline.training.progress import finding_line, progress_line
+from pipeline.training.trainer import Evaluation
+
+STAGE = "train"
+POLL_S = 0.5  # how soon after the end of a run the driver stops to wait for lines
+SHOWN = {
+    "images_seen": "images",
+    "generator_loss": "generator_loss",
+    "discriminator_loss": "discriminator_loss",
+    "validation_diversity_min": "diversity_min",
+    "validation_fd_domain": "fd_domain",
+}  # a figure of an evaluation -> the gauge that shows it
+
+
+class Teller:
+    """In a worker: one that has the queue whose other end the driver reads."""
+
+    def __init__(self, lines: Queue, preset: str, fingerprint: str, total_images: int) -> None:
+        self._lines, self._total_images = lines, total_images
+        self._gauges = RunGauges(STAGE, preset, fingerprint)
+
+    def say(self, message: str, **figures: Any) -> None:
+        """A line, and for machines what it is about."""
+        self._lines.put((message, figures))
+
+    def evaluated(self, evaluation: Evaluation, findings: int) -> None:
+        """What a checkpoint brought; `findings` of the run so far."""
+        metrics = evaluation.metrics
+        self.say(
+            progress_line(evaluation, self._total_images), **metrics, images_per_s=round(evaluation.images_per_s, 1)
+        )
+        for finding in evaluation.findings:
+            self.say(finding_line(finding), diagnostic=finding.diagnostic, action=finding.action)
+        self._gauges.show(
+            **{gauge: metrics[name] for name, gauge in SHOWN.items() if name in metrics},
+            images_wanted=self._total_images,
+            images_per_s=evaluation.images_per_s,
+            findings=findings,
+        )
+
+
+@contextmanager
+def told(lines: Queue) -> Iterator[None]:
+    """In the driver: tells every line that a worker, wherever it runs, puts into the queue."""
+    stop = threading.Event()
+
+    def follow() -> None:
+        while not stop.is_set() or not lines.empty():
+            try:
+                message, figures = lines.get(timeout=POLL_S)
+            except Empty:
+                continue
+            tell(STAGE, message, **figures)
+
+    # A thread begins without the context that says which run this is about.
+    thread = threading.Thread(target=copy_context().run, args=(follow,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=10)
