@@ -15,6 +15,7 @@ from typing import Any
 
 import pipeline
 from pipeline.errors import UserError
+from pipeline.head import HeadLostError, watched
 
 HEALTH_TIMEOUT_S = 8
 IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray for what `ray job submit` started
@@ -65,14 +66,21 @@ def connect(root: str) -> Iterator[Resources]:
         if total.get("CPU", 0) < 1:
             raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-        interface = None
-        if address:
+        cpus, gpus = int(total.get("CPU", 0)), int(total.get("GPU", 0))
+        if not address:
+            yield Resources(cpus, gpus, max(len(nodes), 1))
+        else:
             from pipeline.nodes import common_interface, look_at_nodes
 
-            interface = common_interface(look_at_nodes(root))
-        yield Resources(int(total.get("CPU", 0)), int(total.get("GPU", 0)), max(len(nodes), 1), interface)
-    finally:
+            with watched(ray.get_runtime_context().gcs_address):
+                interface = common_interface(look_at_nodes(root))
+                yield Resources(cpus, gpus, max(len(nodes), 1), interface)
+    except HeadLostError:
+        raise  # to be told while there is time: Ray's shutdown would wait for the head
+    except BaseException:
         ray.shutdown()
+        raise
+    ray.shutdown()
 
 
 def beside_driver() -> dict[str, Any]:

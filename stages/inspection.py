@@ -21,6 +21,8 @@ from pipeline.sampling.readers import ShardReader
 from pipeline.sampling.verify import Findings, read_shard
 from stages.command import Command
 
+Looked = tuple[ShardContent | None, Findings]
+
 
 @dataclass(frozen=True)
 class ShardInspector:
@@ -31,7 +33,7 @@ class ShardInspector:
     known: Known
     keep: int  # records of the whole dataset that are kept
 
-    def __call__(self, number: int) -> tuple[ShardContent | None, Findings]:
+    def __call__(self, number: int) -> Looked:
         """What is in the shard, where it is whole, and what is wrong with it."""
         entry = self.manifest["shards"][number]
         shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
@@ -60,14 +62,23 @@ def look_at_shards(
         classes=len(manifest["classes"]),
     )
     give_back_memory()
+    shards = len(manifest["shards"])
     with connect(command.config.root) as resources:
         inspector = ShardInspector(dataset, manifest, known, keep)
-        looked_at = fan_out(inspector, range(len(manifest["shards"])), resources.cpus)
+        looked_at = _told(command, fan_out(inspector, range(shards), resources.cpus), shards)
         content = survey(_whole(looked_at, findings), min(keep, manifest["count"]))
     return None if findings.problems else content
 
 
-def _whole(looked_at: Iterator[tuple[ShardContent | None, Findings]], findings: Findings) -> Iterator[ShardContent]:
+def _told(command: Command, looked_at: Iterator[Looked], shards: int) -> Iterator[Looked]:
+    """Tells how far it is, ten times on the way."""
+    for number, one in enumerate(looked_at, start=1):
+        yield one
+        if number * 10 // shards > (number - 1) * 10 // shards:
+            command.say(f"{number:,} of {shards:,} shards looked at", shards=number, shards_wanted=shards)
+
+
+def _whole(looked_at: Iterator[Looked], findings: Findings) -> Iterator[ShardContent]:
     for content, found in looked_at:
         findings.problems += found.problems
         findings.records += found.records

@@ -51,6 +51,29 @@ class LocalCluster:
         """Ends a node as a machine that loses its power."""
         succeed(str(SCRIPTS / "down"), str(node), **self.settings)
 
+    def cut_off(self, node: int) -> None:
+        """Takes a node off the network; what runs on it goes on."""
+        self._link(node, "down")
+
+    def plug_in(self, node: int) -> None:
+        """The counterpart of `cut_off`."""
+        self._link(node, "up")
+
+    def processes(self, node: int) -> list[int]:
+        """Ids of the processes of a node."""
+        return [int(pid) for pid in self._shell(f'ip netns pids "$(space {node})"').split()]
+
+    def address(self, node: int) -> str:
+        """Its address in the cluster's network."""
+        return self._shell(f'echo "$subnet.{node}"').strip()
+
+    def _link(self, node: int, state: str) -> None:
+        self._shell(f'ip -n "$(space switch)" link set to-{node} {state}')
+
+    def _shell(self, command: str) -> str:
+        """Runs a command that uses the functions of the scripts."""
+        return succeed("bash", "-c", f'. "{SCRIPTS}/cluster.sh" && {command}', **self.settings)
+
     def inside(self, *command: str) -> list[str]:
         """A command line that runs another on the head."""
         return [str(SCRIPTS / "enter"), *command]

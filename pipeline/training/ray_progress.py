@@ -71,4 +71,4 @@ def told(lines: Queue) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(timeout=10)
+        thread.join(timeout=5)

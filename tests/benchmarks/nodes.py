@@ -1,11 +1,13 @@
-"""Sampling on one node and on two, each pinned to a core of its own: `python -m tests.benchmarks.nodes`, as root, after `make repro`.
+"""Sampling on one, two and three nodes beside what `imagemint plan --nodes` foretells: `python -m tests.benchmarks.nodes`, as root, after `make repro`.
 
-Once started: from the first commit to the last. Two pairs of runs, in turn.
+Each node is pinned to a core; this machine's cores are dealt out in turn, so of more nodes than cores some share one. Rates are
+those of a run once started, from the first commit to the last. One node and two run in turn, in pairs.
 """
 
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -16,30 +18,47 @@ from tests.project import ROOT
 
 SHARDS, SHARD = 40, 5_000
 PAIRS = 2
+MOST = 3
 
 
 def main() -> None:
     """Prints a table."""
-    rates: dict[int, list[float]] = {1: [], 2: []}
-    for _ in range(PAIRS):
-        for nodes in rates:
-            with LocalCluster(1 + nodes, "--pin") as cluster, tempfile.TemporaryDirectory() as folder:
-                rates[nodes].append(rate(cluster, Path(folder)))
-    print("| nodes of one core | images/s, each run |\n| ---: | --- |")
+    counts = [1, 2] * PAIRS + list(range(3, MOST + 1))
+    rates: dict[int, list[float]] = {}
+    foretold: dict[int, float] = {}
+    for nodes in counts:
+        with LocalCluster(1 + nodes, "--pin") as cluster, tempfile.TemporaryDirectory() as folder:
+            if not foretold:
+                foretold = {each: plan(cluster, each) for each in sorted(set(counts))}
+            rates.setdefault(nodes, []).append(rate(cluster, Path(folder)))
+            print(f"{nodes}: {rates[nodes][-1]:,.0f} images/s", file=sys.stderr, flush=True)
+    print("| nodes of one core | images/s foretold | images/s, each run |\n| ---: | ---: | --- |")
     for nodes, measured in rates.items():
-        print(f"| {nodes} | {', '.join(f'{each:,.0f}' for each in measured)} |")
+        print(f"| {nodes} | {foretold[nodes]:,.0f} | {', '.join(f'{each:,.0f}' for each in measured)} |")
     ratios = [two / one for one, two in zip(rates[1], rates[2], strict=True)]
     print(
         f"\ntwice the nodes, {statistics.mean(ratios):.2f} times the rate ({', '.join(f'{each:.2f}' for each in ratios)})"
     )
 
 
+def settings() -> list[str]:
+    """Of the run, as options."""
+    return ["--preset", active_preset(), "--set", f"sample.count={SHARDS * SHARD}", "--set", f"sample.shard_size={SHARD}"]  # fmt: skip
+
+
+def plan(cluster: LocalCluster, nodes: int) -> float:
+    """The rate that the plan's time for so many nodes means."""
+    said = cluster.succeed("imagemint", "plan", *settings(), "--nodes", str(nodes))
+    found = re.search(r"(?m)^time +about (\d+):(\d+):(\d+)", said)
+    assert found is not None, said
+    hours, minutes, seconds = map(int, found.groups())
+    return SHARDS * SHARD / (3600 * hours + 60 * minutes + seconds)
+
+
 def rate(cluster: LocalCluster, folder: Path) -> float:
     """Images per second, once started, of a run of the active preset."""
-    settings = (f"root={folder}", f"sample.count={SHARDS * SHARD}", f"sample.shard_size={SHARD}")
-    words = [word for setting in settings for word in ("--set", setting)]
     command = cluster.inside(
-        "python", "-m", "stages.sample", "--preset", active_preset(), *words, "--out", str(folder / "made")
+        "python", "-m", "stages.sample", *settings(), "--set", f"root={folder}", "--out", str(folder / "made")
     )
     process = subprocess.Popen(command, cwd=ROOT, env=cluster.environment(), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 
 import psutil
@@ -10,7 +9,7 @@ import pytest
 
 from tests.cluster import LocalCluster
 from tests.integration.test_workers import beside
-from tests.project import ROOT, SMALL, Places, digests, run
+from tests.project import ROOT, Places, digests, run
 from tests.s3 import missing_programs
 
 pytestmark = pytest.mark.slow
@@ -46,56 +45,12 @@ def test_a_job_samples_into_a_store_what_one_process_makes(cluster: LocalCluster
     assert not [name for name in stored if "handshake" in name]
 
 
-def test_a_node_lost_while_sampling_changes_nothing(cluster: LocalCluster, sampled: Places, tmp_path: Path) -> None:
-    there = Places(tmp_path)
-    settings = (*SMALL, "sample.count=60000", "sample.shard_size=2000", "sample.formats=[webdataset]")
-    command = cluster.inside(*there.command("sample", "--model", str(sampled.model), settings=settings))
-    driver = subprocess.Popen(
-        command, env=cluster.environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert driver.stdout is not None
-    for line in driver.stdout:
-        if "committed, 1 of" in line:
-            cluster.take_down(3)
-            break
-    said, complaints = driver.communicate(timeout=280)
-    try:
-        assert driver.returncode == 0, said + complaints
-    finally:
-        cluster.bring_up()
-    alone = Places(tmp_path / "alone")
-    alone.stage("sample", "--model", str(sampled.model), settings=settings)
-    assert digests(there.dataset / "data") == digests(alone.dataset / "data")
-
-
 def test_workers_on_two_nodes_train_equal_replicas(cluster: LocalCluster, trained: Places, tmp_path: Path) -> None:
     """The trainer compares the workers' weights at every checkpoint and fails when they differ in one bit."""
     there = beside(trained, tmp_path)
     said = cluster.succeed(*there.command("train", "--data", str(trained.data)))
     assert "2 worker(s)" in said  # by themselves: one a node
     assert json.loads((there.model / "model.json").read_text())["metrics"]["validation_label_accuracy"] > 0.5
-
-
-def test_a_node_lost_in_training_is_done_without(cluster: LocalCluster, trained: Places, tmp_path: Path) -> None:
-    """The other node goes on from the last checkpoint, alone."""
-    there = beside(trained, tmp_path)
-    settings = (*SMALL, "train.total_images=64000", "train.checkpoint_every_images=3200")
-    command = cluster.inside(*there.command("train", "--data", str(trained.data), settings=settings))
-    driver = subprocess.Popen(
-        command, env=cluster.environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert driver.stdout is not None
-    for line in driver.stdout:
-        if line.startswith("train: 6,400 of"):
-            cluster.take_down(3)
-            break
-    try:
-        said, complaints = driver.communicate(timeout=400)
-        assert driver.returncode == 0, said + complaints
-    finally:
-        cluster.bring_up()
-    assert "going on from" in said
-    assert json.loads((there.model / "model.json").read_text())["workers"] == 1
 
 
 def test_a_folder_that_the_other_nodes_do_not_have_is_refused_as_root(cluster: LocalCluster, sampled: Places) -> None:

@@ -19,7 +19,7 @@ FLOORS = [
     {"mirror", "shared"},
     {"lease", "nodes", "worktime"},
     {"folders"},
-    {"storage", "fingerprint", "config", "log"},
+    {"storage", "fingerprint", "config", "log", "head"},
     {"errors", "cpu"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
