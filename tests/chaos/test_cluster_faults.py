@@ -53,11 +53,13 @@ class Stage:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._lines.put(line)
+        self._lines.put("")  # the end
 
     def until(self, text: str) -> None:
         """Listens until it says that."""
         while True:
             self.said.append(self._lines.get(timeout=300))
+            assert self.said[-1], f"it has ended: {''.join(self.said)}"
             if text in self.said[-1]:
                 return
 
