@@ -1,22 +1,21 @@
 """Sampling on one, two and three nodes beside what `imagemint plan --nodes` foretells: `python -m tests.benchmarks.nodes`, as root, after `make repro`.
 
 Each node is pinned to a core; this machine's cores are dealt out in turn, so of more nodes than cores some share one. Rates are
-those of a run once started: from the commit of a third of the shards, when all nodes are at work, to the last but two. One node and two
-run in turn, in pairs.
+those of runs once started: of what a long one makes more than a short one, in the time that it takes longer. One node and two run
+in turn, in pairs.
 """
 
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from pipeline.config.load import active_preset
 from tests.cluster import LocalCluster
-from tests.project import ROOT
 
-SHARDS, SHARD = 60, 5_000
+FEW, MANY, SHARD = 20, 60, 5_000
 PAIRS = 2
 MOST = 3
 
@@ -41,30 +40,32 @@ def main() -> None:
     )
 
 
-def settings() -> list[str]:
-    """Of the run, as options."""
-    return ["--preset", active_preset(), "--set", f"sample.count={SHARDS * SHARD}", "--set", f"sample.shard_size={SHARD}"]  # fmt: skip
+def settings(shards: int) -> list[str]:
+    """Of a run, as options."""
+    return ["--preset", active_preset(), "--set", f"sample.count={shards * SHARD}", "--set", f"sample.shard_size={SHARD}"]  # fmt: skip
 
 
 def plan(cluster: LocalCluster, nodes: int) -> float:
     """The rate that the plan's time for so many nodes means."""
-    said = cluster.succeed("imagemint", "plan", *settings(), "--nodes", str(nodes))
+    said = cluster.succeed("imagemint", "plan", *settings(MANY), "--nodes", str(nodes))
     found = re.search(r"(?m)^time +about (\d+):(\d+):(\d+)", said)
     assert found is not None, said
     hours, minutes, seconds = map(int, found.groups())
-    return SHARDS * SHARD / (3600 * hours + 60 * minutes + seconds)
+    return MANY * SHARD / (3600 * hours + 60 * minutes + seconds)
 
 
 def rate(cluster: LocalCluster, folder: Path) -> float:
-    """Images per second, once started, of a run of the active preset."""
-    command = cluster.inside(
-        "python", "-m", "stages.sample", *settings(), "--set", f"root={folder}", "--out", str(folder / "made")
-    )
-    subprocess.run(command, cwd=ROOT, env=cluster.environment(), stdout=subprocess.DEVNULL, check=True)
-    # Not when the driver tells of them: that may be several at once.
-    commits = sorted(path.stat().st_mtime for path in folder.glob("runs/sample-*/commits/*.json"))
-    started, ended = SHARDS // 3, SHARDS - 3
-    return (ended - started) * SHARD / (commits[ended] - commits[started])
+    """Images per second of what a run of the active preset makes beyond the first `FEW` shards: its start costs both the same."""
+    few, many = (seconds(cluster, folder / str(shards), shards) for shards in (FEW, MANY))
+    return (MANY - FEW) * SHARD / (many - few)
+
+
+def seconds(cluster: LocalCluster, folder: Path, shards: int) -> float:
+    """How long it takes to make so many."""
+    command = ("python", "-m", "stages.sample", *settings(shards), "--set", f"root={folder}", "--out", str(folder / "made"))  # fmt: skip
+    begun = time.monotonic()
+    cluster.succeed(*command, timeout_s=600)
+    return time.monotonic() - begun
 
 
 if __name__ == "__main__":

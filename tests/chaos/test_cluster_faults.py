@@ -1,6 +1,6 @@
 """What goes wrong on a cluster of several nodes, and that the result is that of the unbroken run, or a clear error.
 
-`make soak` repeats each fault three times and keeps the times in docs/soak.json.
+`make soak` lets each fault happen three times and keeps the times in docs/soak.json; some happen once in `make test-all`.
 """
 
 import hashlib
@@ -29,6 +29,8 @@ SAMPLING = (*SMALL, "sample.count=60000", "sample.shard_size=2000", "sample.form
 TRAINING = (*SMALL, "train.total_images=64000", "train.checkpoint_every_images=3200")
 LOST = 3  # the node that it happens to; 1 is the head, on which drivers run
 AWAY_S = 60
+THRICE = [pytest.param(number, marks=pytest.mark.soak) for number in (1, 2, 3)]
+also_once = pytest.mark.parametrize("repeat", [pytest.param(0, marks=pytest.mark.slow), *THRICE], indirect=True)
 pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.usefixtures("repeat"),
@@ -111,11 +113,9 @@ def times() -> Iterator[Times]:
         path.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
 
 
-@pytest.fixture(
-    params=[pytest.param(0, marks=pytest.mark.slow), *(pytest.param(n, marks=pytest.mark.soak) for n in (1, 2, 3))]
-)
+@pytest.fixture(params=THRICE)
 def repeat(request: pytest.FixtureRequest) -> int:
-    """Once in `make test-all`, three times in `make soak`."""
+    """Which time it is."""
     number: int = request.param
     return number
 
@@ -166,7 +166,8 @@ def cut_off_for_a_moment(cluster: LocalCluster) -> None:
     cluster.plug_in(LOST)
 
 
-@pytest.mark.parametrize("fault", [lost, cut_off, cut_off_for_a_moment], ids=lambda fault: fault.__name__)
+@also_once
+@pytest.mark.parametrize("fault", [lost, cut_off_for_a_moment], ids=lambda fault: fault.__name__)
 def test_sampling_without_one_of_its_nodes_makes_the_same_bytes(
     whole: LocalCluster, unbroken: Unbroken, times: Times, tmp_path: Path, fault: Callable[[LocalCluster], None]
 ) -> None:  # fmt: skip
@@ -191,6 +192,7 @@ def test_sampling_on_a_slow_node_makes_the_same_bytes(
     assert digests(there.dataset / "data") == unbroken.digests
 
 
+@also_once
 def test_sampling_outlives_a_minute_without_its_store(
     whole: LocalCluster, unbroken: Unbroken, times: Times, tmp_path: Path, repeat: int
 ) -> None:
@@ -209,6 +211,7 @@ def test_sampling_outlives_a_minute_without_its_store(
     }
 
 
+@also_once
 def test_a_driver_that_is_killed_leaves_what_is_finished(
     whole: LocalCluster, unbroken: Unbroken, times: Times, tmp_path: Path
 ) -> None:
@@ -224,6 +227,7 @@ def test_a_driver_that_is_killed_leaves_what_is_finished(
     assert digests(there.dataset / "data") == unbroken.digests
 
 
+@also_once
 def test_a_lost_head_is_told_and_its_successor_goes_on(
     whole: LocalCluster, unbroken: Unbroken, times: Times, tmp_path: Path
 ) -> None:
