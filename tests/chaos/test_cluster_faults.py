@@ -167,7 +167,11 @@ def cut_off_for_a_moment(cluster: LocalCluster) -> None:
 
 
 @also_once
-@pytest.mark.parametrize("fault", [lost, cut_off_for_a_moment], ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize(
+    "fault",
+    [lost, cut_off_for_a_moment, pytest.param(cut_off, marks=pytest.mark.soak)],
+    ids=["lost", "cut off for a moment", "cut off"],
+)
 def test_sampling_without_one_of_its_nodes_makes_the_same_bytes(
     whole: LocalCluster, unbroken: Unbroken, times: Times, tmp_path: Path, fault: Callable[[LocalCluster], None]
 ) -> None:  # fmt: skip
