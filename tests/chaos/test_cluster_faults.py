@@ -244,7 +244,7 @@ def test_a_lost_head_is_told_and_its_successor_goes_on(
     assert "has not answered for" in said
     assert "Traceback" not in said
     assert not (there.dataset / "manifest.json").exists()
-    whole.bring_up()
+    bring_up_anew(whole)
     said = Stage(whole, sampling(there, unbroken.trained)).end()
     times.note("sample", "head lost", time.monotonic() - begun)
     assert "30 of 30 shards to make" not in said
@@ -256,6 +256,13 @@ def end_head_but_not_driver(cluster: LocalCluster) -> None:
     named = [pid for pid in cluster.processes(1) if Path(f"/proc/{pid}/comm").read_text().startswith("gcs_server")]
     assert len(named) == 1
     subprocess.run(["kill", "-KILL", str(named[0])], check=True)
+
+
+def bring_up_anew(cluster: LocalCluster) -> None:
+    """A new head with nodes of its own: those of the old one give up by themselves, but some time later."""
+    for node in (1, 2, LOST):
+        cluster.take_down(node)
+    cluster.bring_up()
 
 
 @contextmanager
@@ -409,7 +416,7 @@ def test_training_is_taken_up_by_the_same_command(
     else:
         end_head_but_not_driver(whole)
         assert "has not answered for" in stage.fail()
-        whole.bring_up()
+        bring_up_anew(whole)
     assert not (there.model / "model.json").exists()
     said = Stage(whole, training(there, trained)).end()
     times.note("train", fault, time.monotonic() - begun)
