@@ -27,28 +27,42 @@ def watched(address: str) -> Iterator[None]:
     over = threading.Event()
 
     def lost(_signal: int, _frame: FrameType | None) -> NoReturn:
-        raise HeadLostError(
-            f"The head of the cluster at {address} has not answered for {PATIENCE_S} s. Start it again, then run the same "
-            "command: what is finished is kept."
-        )
+        raise HeadLostError(_message(address, f"has not answered for {PATIENCE_S} s"))
+
+    def answers() -> bool:
+        try:
+            socket.create_connection((host, int(port)), timeout=LOOK_EVERY_S).close()
+        except OSError:
+            return False
+        return True
 
     def watch() -> None:
         answered = time.monotonic()
         while not over.wait(LOOK_EVERY_S):
-            try:
-                socket.create_connection((host, int(port)), timeout=LOOK_EVERY_S).close()
+            if answers():
                 answered = time.monotonic()
-            except OSError:
-                if time.monotonic() - answered > PATIENCE_S and not over.is_set():
-                    os.kill(os.getpid(), signal.SIGUSR2)
-                    return
+            elif time.monotonic() - answered > PATIENCE_S and not over.is_set():
+                os.kill(os.getpid(), signal.SIGUSR2)
+                return
 
     before = signal.signal(signal.SIGUSR2, lost)
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
         yield
+    except HeadLostError:
+        raise
+    except Exception as error:
+        if answers():
+            raise
+        # What Ray raises of its parts that went with the head, sooner than patience ends.
+        *_, last = str(error).strip().splitlines() or [""]
+        raise HeadLostError(_message(address, f"does not answer ({type(error).__name__}: {last})")) from error
     finally:
         over.set()
         watcher.join()
         signal.signal(signal.SIGUSR2, before)
+
+
+def _message(address: str, what: str) -> str:
+    return f"The head of the cluster at {address} {what}. Start it again, then run the same command: what is finished is kept."

@@ -56,15 +56,16 @@ def look_at_nodes(root: str) -> list[NodeReport]:
     place = folder_at(root)
     nonce = secrets.token_hex(8)
     place.write(f"{HANDSHAKE}/{nonce}", nonce.encode())
+    addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in nodes}
     asked: dict[ray.ObjectRef[NodeReport], str] = {}
     asked_at = time.time()
     for node in nodes:
         where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         disk = Path(node["RayletSocketName"]).parent
         look = ray.remote(_look).options(num_cpus=0, scheduling_strategy=where, max_retries=0)
-        asked[look.remote(place, nonce, node["NodeManagerAddress"], str(disk))] = node["NodeManagerAddress"]
+        asked[look.remote(place, nonce, addresses[node["NodeID"]], str(disk))] = node["NodeID"]
     reports: list[NodeReport] = []
-    silent: dict[str, str] = {}
+    silent: dict[str, str] = {}  # id of a node -> why there is no report of it
     waited_for = list(asked)
     try:
         while waited_for:
@@ -80,11 +81,10 @@ def look_at_nodes(root: str) -> list[NodeReport]:
             else:
                 reports.append(_heard(report, place, nonce, asked_at))
     finally:
-        place.remove([f"{HANDSHAKE}/{nonce}", *(_answer(nonce, address) for address in asked.values())])
-    alive = {
-        node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]
-    }  # a node that has gone is missed by nobody
-    wrong = [f"{address}: {why}." for address, why in silent.items() if address in alive]
+        place.remove([f"{HANDSHAKE}/{nonce}", *(_answer(nonce, address) for address in addresses.values())])
+    # A node that has gone is missed by nobody; at its address may be another by now.
+    alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+    wrong = [f"{addresses[node]}: {why}." for node, why in silent.items() if node in alive]
     wrong += complaints(reports, _versions())
     if wrong:
         raise UserError("The cluster is not ready:\n" + "\n".join(f"  {line}" for line in wrong))

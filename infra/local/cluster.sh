@@ -31,3 +31,14 @@ pid_of() {
   has_space "$1" && ip netns pids "$(space "$1")" | grep -qxF -- "$pid" || return 1
   echo "$pid"
 }
+
+# end WHO: everything in its namespace.
+end() {
+  local pids
+  has_space "$1" || return 0
+  while pids=$(ip netns pids "$(space "$1")") && [[ -n $pids ]]; do
+    # shellcheck disable=SC2086  # one word a process
+    kill -KILL $pids 2> /dev/null || true
+    sleep 0.05
+  done
+}

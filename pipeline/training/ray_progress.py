@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
 
+from ray.exceptions import RayError
 from ray.util.queue import Empty, Queue
 
 from pipeline.log import tell
@@ -57,12 +58,18 @@ def told(lines: Queue) -> Iterator[None]:
     stop = threading.Event()
 
     def follow() -> None:
-        while not stop.is_set() or not lines.empty():
+        while True:
+            last = stop.is_set()
             try:
                 message, figures = lines.get(timeout=POLL_S)
             except Empty:
-                continue
-            tell(STAGE, message, **figures)
+                if last:
+                    return
+            except RayError:  # what ends the run is said by those who wait for its end
+                if stop.wait(POLL_S):
+                    return
+            else:
+                tell(STAGE, message, **figures)
 
     # A thread begins without the context that says which run this is about.
     thread = threading.Thread(target=copy_context().run, args=(follow,), daemon=True)

@@ -60,3 +60,23 @@ def test_afterwards_nobody_watches_and_the_signal_is_what_it_was() -> None:
     server.close()
     threading.Event().wait(0.8)
     assert signal.getsignal(signal.SIGUSR2) == before
+
+
+def test_an_error_is_told_as_what_caused_it_while_nothing_answers() -> None:
+    server = listening()
+    where = address(server)
+    with pytest.raises(
+        HeadLostError, match=rf"{where} does not answer \(RuntimeError: of an actor\).* run the same command"
+    ):
+        fail_without(server)
+
+
+def fail_without(server: socket.socket) -> None:
+    with watched(address(server)):
+        server.close()
+        raise RuntimeError("a long story\nof an actor")
+
+
+def test_an_error_beside_a_head_that_answers_is_what_it_was() -> None:
+    with listening() as server, pytest.raises(RuntimeError, match="of our own"), watched(address(server)):
+        raise RuntimeError("of our own")
