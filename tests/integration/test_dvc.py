@@ -75,21 +75,31 @@ def test_a_changed_gate_runs_no_training_and_no_sampling(repository: Path) -> No
     preset.write_text(before)
 
 
-def test_push_and_pull_bring_model_and_dataset_to_another_clone(repository: Path, tmp_path: Path) -> None:
-    succeed("dvc", "remote", "add", "--local", "--default", "--force", "store", str(tmp_path / "store"), cwd=repository)
-    succeed("dvc", "push", cwd=repository)
-    clone = tmp_path / "clone"
+def push_and_clone(repository: Path, remote: str, clone: Path, **settings: str) -> None:
+    """The way of what was made to another clone, by the remote."""
+    succeed("dvc", "remote", "add", "--local", "--default", "--force", "store", remote, cwd=repository)
+    succeed("dvc", "push", cwd=repository, **settings)
     succeed("git", "clone", "--quiet", str(repository), str(clone))
-    succeed("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store"), cwd=clone)
-    succeed("dvc", "pull", cwd=clone)
+    succeed("dvc", "remote", "add", "--local", "--default", "store", remote, cwd=clone)
+    succeed("dvc", "pull", cwd=clone, **settings)
     for folder in MADE:
         ours = sorted(path.relative_to(repository) for path in (repository / folder).rglob("*") if path.is_file())
         assert ours
         for path in ours:
             assert (clone / path).read_bytes() == (repository / path).read_bytes()
     assert "up to date" in succeed("dvc", "status", cwd=clone)
+
+
+def test_push_and_pull_bring_model_and_dataset_to_another_clone(repository: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    push_and_clone(repository, str(tmp_path / "store"), clone)
     said = succeed("imagemint", "verify", "datasets/digits", cwd=clone)
     assert "random records equal what the model makes" in said
+
+
+def test_push_and_pull_by_a_bucket(repository: Path, s3: S3Server, tmp_path: Path) -> None:
+    remote = f"{s3.make_bucket('dvc-remote')}/store"
+    push_and_clone(repository, remote, tmp_path / "clone", **s3.environment)
 
 
 def test_a_published_version_is_checked_by_whoever_gets_it(repository: Path, tmp_path: Path) -> None:

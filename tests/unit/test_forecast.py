@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_sizes_are_those_of_the_shards_that_will_be_made(tiny_pair: TrainedPair, tmp_path: Path) -> None:
-    seconds, sizes = measure(tiny_pair, SETTINGS, (), ["parquet", "webdataset"], CLASSES, 12)
+    seconds, sizes = measure(tiny_pair, SETTINGS, (), ["parquet", "webdataset"], CLASSES, rows=12, at_least_s=0)
     assert seconds > 0
     (shard,) = mint_dataset(tmp_path, tiny_pair, count=12).manifest["shards"]
     assert sizes == {"parquet": shard["bytes"] / 12, "webdataset": shard["also"][0]["bytes"] / 12}
