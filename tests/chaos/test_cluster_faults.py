@@ -31,7 +31,6 @@ LOST = 3  # the node that it happens to; 1 is the head, on which drivers run
 AWAY_S = 60
 HEAD_LOST = r"The head of the cluster at \S+ (has not answered for \d+ s|does not answer \()"
 THRICE = [pytest.param(number, marks=pytest.mark.soak) for number in (1, 2, 3)]
-also_once = pytest.mark.parametrize("repeat", [pytest.param(0, marks=pytest.mark.slow), *THRICE], indirect=True)
 pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.usefixtures("repeat"),
@@ -173,11 +172,17 @@ def cut_off_for_a_moment(cluster: LocalCluster) -> None:
     cluster.plug_in(LOST)
 
 
-@also_once
 @pytest.mark.parametrize(
-    "fault",
-    [lost, *(pytest.param(fault, marks=pytest.mark.soak) for fault in (cut_off_for_a_moment, cut_off))],
-    ids=["lost", "cut off for a moment", "cut off"],
+    ("fault", "repeat"),
+    [
+        pytest.param(lost, 0, marks=pytest.mark.slow),
+        *(
+            pytest.param(fault, number, marks=pytest.mark.soak)
+            for fault in (lost, cut_off_for_a_moment, cut_off)
+            for number in (1, 2, 3)
+        ),
+    ],
+    indirect=["repeat"],
 )
 def test_sampling_without_one_of_its_nodes_makes_the_same_bytes(
     whole: LocalCluster, unbroken: Unbroken, times: Times, tmp_path: Path, fault: Callable[[LocalCluster], None]
@@ -236,7 +241,7 @@ def test_a_driver_that_is_killed_leaves_what_is_finished(
     assert digests(there.dataset / "data") == unbroken.digests
 
 
-@also_once
+@pytest.mark.parametrize("repeat", [pytest.param(0, marks=pytest.mark.slow), *THRICE], indirect=True)
 def test_a_lost_head_is_told_and_its_successor_goes_on(
     whole: LocalCluster, unbroken: Unbroken, times: Times, tmp_path: Path
 ) -> None:
