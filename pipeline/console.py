@@ -101,6 +101,9 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(141)
+    except KeyboardInterrupt:
+        print("imagemint: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def _show(dataset: str, out: Path | None, columns: int) -> None:

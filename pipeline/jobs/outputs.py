@@ -1,13 +1,13 @@
 """What a pipeline has made in one checkout, brought to another one: an index below the root, and the files by their digests."""
 
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import UserError
 from pipeline.folders import Folder, write_document
@@ -30,11 +30,31 @@ Name = Annotated[str, AfterValidator(_safe_name)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+class _Out(BaseModel):
+    path: Name
+
+
+class _Stage(BaseModel):
+    outs: list[_Out] = []
+
+
+class _Lock(BaseModel):
+    """What of a `dvc.lock` matters here."""
+
+    stages: dict[str, _Stage] = {}
+
+
 class _Index(BaseModel):
     model_config = ConfigDict(strict=True)
 
     kept_at: float  # seconds since the epoch
     files: dict[Name, Digest]
+
+    @model_validator(mode="after")
+    def _has_lock(self) -> Self:
+        if LOCK not in self.files:
+            raise ValueError(f"without a {LOCK}")
+        return self
 
 
 def index_of(name: str) -> str:
@@ -44,7 +64,8 @@ def index_of(name: str) -> str:
 
 def keep_outputs(checkout: Path, name: str, root: Folder) -> int:
     """Puts `dvc.lock` and all files that it lists as made below `root`, their index last; returns how many."""
-    names = [LOCK, *(file for out in _outs(checkout / LOCK) for file in _files(checkout, out))]
+    outs = _outs((checkout / LOCK).read_bytes(), checkout / LOCK)
+    names = [LOCK, *(file for out in outs for file in _files(checkout, out))]
     files = kept(checkout, names, root).files
     write_document(root, index_of(name), {"kept_at": time.time(), "files": files})
     return len(files)
@@ -60,11 +81,14 @@ def bring_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
         return None
     wanted = [file for file, digest in index.files.items() if not _is(checkout / file, digest)]
     source = SharedFolder(checkout, root / SHARED, index.files)
+    with tempfile.TemporaryDirectory() as aside:  # read before anything here is touched
+        source.bring([LOCK], Path(aside))
+        outs = _outs((Path(aside) / LOCK).read_bytes(), root / SHARED / index.files[LOCK])
     source.bring([file for file in wanted if file != LOCK], checkout)
     if LOCK in wanted:
         source.bring([LOCK], checkout)
-    for out in _outs(checkout / LOCK):
-        for file in _files(checkout, out) if out.split("/")[0] in MADE_IN else ():
+    for out in outs:
+        for file in _files(checkout, out):
             if file not in index.files:
                 (checkout / file).unlink()
     return wanted
@@ -72,10 +96,22 @@ def bring_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
 
 def require_replaceable_lock(checkout: Path) -> None:
     """Refuses to replace a `dvc.lock` that git does not keep: it names what was made here."""
-    asked = subprocess.run(
-        ["git", "status", "--porcelain", "--", LOCK], cwd=checkout, capture_output=True, text=True, check=False
-    )
-    if asked.returncode == 0 and asked.stdout.strip():
+    if not (checkout / LOCK).exists():
+        return
+    try:
+        asked = subprocess.run(
+            ["git", "status", "--porcelain", "--", LOCK], cwd=checkout, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        raise UserError(
+            f"{LOCK} here would be replaced, and there is no git to say whether it is kept: give --replace."
+        ) from None
+    if asked.returncode != 0:
+        why = (asked.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise UserError(
+            f"{LOCK} here would be replaced, and git does not say whether it is kept ({why}): give --replace."
+        )
+    if asked.stdout.strip():
         raise UserError(
             f"{LOCK} here has changes that are not committed, and would be replaced: commit it, or give --replace."
         )
@@ -107,13 +143,14 @@ def _read_index(name: str, root: Folder) -> _Index | None:
         ) from None
 
 
-def _outs(lock: Path) -> Iterator[str]:
-    """Paths of what `dvc.lock` lists as made."""
-    if not lock.is_file():
-        return
-    stages: dict[str, Any] = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages", {})
-    for stage in stages.values():
-        yield from (out["path"] for out in stage.get("outs", ()))
+def _outs(lock: bytes, place: object) -> list[str]:
+    """Paths of what a `dvc.lock`, which is found in `place`, lists as made."""
+    try:
+        read = _Lock.model_validate(yaml.safe_load(lock) or {})
+    except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        raise UserError(f"{place} is no {LOCK} of this project: {why}. Submit the job again.") from None
+    return [out.path for stage in read.stages.values() for out in stage.outs]
 
 
 def _files(checkout: Path, out: str) -> list[str]:

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+from aiohttp import ClientError
+from ray.exceptions import AuthenticationError, RayError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from pipeline.config import load_preset
@@ -14,6 +17,9 @@ from pipeline.jobs.work import require_lasting, require_target
 from pipeline.log import LOG_VARIABLE, require_known_format
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
+# What its client raises when the service cannot be reached, answers with an error, or goes away.
+NO_ANSWER = (OSError, RuntimeError, RayError, ClientError)
+TOKEN = "it wants a token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's"
 
 
 def submit(target: str, preset: str | None, root: str | None, address: str | None, say: Callable[[str], None]) -> None:
@@ -32,6 +38,8 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
     where = address or os.environ.get(ADDRESS_VARIABLE)
     if not where:
         raise UserError(f"Which cluster? Give --address http://HOST:8265, or set {ADDRESS_VARIABLE}.")
+    if not re.fullmatch(r"https?://[^/\s]+/?", where):
+        raise UserError(f"{where!r} is no address of a cluster's job service: give http://HOST:8265 (--address, or {ADDRESS_VARIABLE}).")  # fmt: skip
     os.environ[ADDRESS_VARIABLE] = where  # Ray goes by the environment before what it is told
     try:
         client = JobSubmissionClient(where)
@@ -39,21 +47,23 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
             entrypoint=f"python -m stages.job {target} --preset {name}",
             runtime_env={"working_dir": str(Path.cwd()), "env_vars": {ROOT_VARIABLE: config.root, **_log_format()}},
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except AuthenticationError:
+        raise UserError(f"{where}: the job was not taken: {TOKEN}.") from None
+    except (*NO_ANSWER, ValueError) as error:
         raise UserError(f"{where}: the job was not taken: {_first_line(error)}") from None
     say(f"job {job} at {where}, root {config.root}")
+    goes_on = f"`ray job logs --follow {job}` shows what it says, `ray job stop {job}` ends it, and `imagemint fetch` brings what it made."  # fmt: skip
     try:
         asyncio.run(_follow(client, job))
+        ended = client.get_job_info(job)
     except KeyboardInterrupt:
+        raise UserError(f"the job goes on. {goes_on}") from None
+    except NO_ANSWER as error:
         raise UserError(
-            f"the job goes on. `ray job logs --follow {job}` shows what it says, `ray job stop {job}` ends it, and "
-            "`imagemint fetch` brings what it made."
+            f"{where} does not answer any more ({_first_line(error)}). The job may go on: {goes_on}"
         ) from None
-    except (ConnectionError, RuntimeError) as error:
-        raise UserError(
-            f"{where} does not answer any more ({_first_line(error)}). The job may go on: `ray job status {job}`."
-        ) from None
-    ended = client.get_job_info(job)
+    if not ended.status.is_terminal():
+        raise UserError(f"{where} has stopped to tell what the job says. The job goes on: {goes_on}")
     if ended.status != JobStatus.SUCCEEDED:
         raise UserError(f"job {job}: {ended.status.value.lower()}. {_first_line(ended.message or '')}".strip())
     say(f"job {job} has succeeded: `imagemint fetch --preset {name} --root {config.root}` brings what it made")

@@ -152,6 +152,17 @@ def test_the_head_does_no_work_and_nobody_else_is_there_unasked(tmp_path: Path) 
     assert "gcsFaultToleranceOptions" in spec
 
 
+@pytest.mark.parametrize("components", [(), COMPONENTS], ids="+".join)
+def test_all_nodes_have_one_image(tmp_path: Path, components: tuple[str, ...]) -> None:
+    """Nodes with another build of torch are refused by `pipeline.nodes`."""
+    images = {
+        container["image"]
+        for pod in pod_specs(cluster_in(rendered(tmp_path, *components)))
+        for container in pod["containers"]
+    }
+    assert images == {"imagemint:gpu" if components else "imagemint:cpu"}
+
+
 def test_only_work_that_can_be_done_again_is_on_spot_nodes(tmp_path: Path) -> None:
     spec = cluster_in(rendered(tmp_path, "spot"))["spec"]
     assert "tolerations" not in spec["headGroupSpec"]["template"]["spec"]
@@ -179,6 +190,8 @@ def test_policies_speak_of_the_pods_that_there_are() -> None:
     for job in jobs:
         assert submitter in job["spec"]["submitterPodTemplate"]["metadata"]["labels"].items()
         assert job["spec"]["clusterSelector"] == {"ray.io/cluster": name}
+        # The operator refuses the two together (KubeRay 1.6 and later), which the definitions do not tell.
+        assert "backoffLimit" not in job["spec"]
 
 
 def test_jobs_run_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

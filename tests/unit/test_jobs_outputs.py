@@ -1,5 +1,6 @@
 """A checkout's outputs below a root, and in another checkout."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -96,6 +97,48 @@ def test_an_index_cannot_write_elsewhere(checkout: Path, root: LocalFolder, tmp_
     assert not other.exists()
 
 
+@pytest.mark.parametrize(
+    "lock",
+    [
+        {"stages": {"train": {"outs": [{"path": "data/../.."}]}}},
+        {"stages": {"train": {"outs": [{"path": "/etc"}]}}},
+        {"stages": {"train": {"outs": [{"path": ".git"}]}}},
+        {"stages": {"train": {"outs": [{}]}}},
+        {"stages": None},
+        [1],
+    ],
+    ids=json.dumps,
+)
+def test_a_lock_cannot_remove_what_lies_elsewhere(
+    checkout: Path, root: LocalFolder, tmp_path: Path, lock: object
+) -> None:
+    keep_outputs(checkout, "small", root)
+    put_lock(root, yaml.safe_dump(lock).encode())
+    other = LocalFolder(tmp_path / "a" / "other")
+    other.write("models/small/samples/a.png", b"here before")
+    (tmp_path / "a" / "private.txt").write_text("kept")
+    before = digests(tmp_path / "a")
+    with pytest.raises(UserError, match=r"is no dvc\.lock of this project"):
+        bring_outputs(other.path, "small", root)
+    assert digests(tmp_path / "a") == before
+
+
+def test_a_lock_that_is_no_yaml_is_refused(checkout: Path, root: LocalFolder, tmp_path: Path) -> None:
+    keep_outputs(checkout, "small", root)
+    for rubbish in (b"{", b"\xff\xfe\xff", b"a: b: c"):
+        put_lock(root, rubbish)
+        with pytest.raises(UserError, match=r"is no dvc\.lock of this project"):
+            bring_outputs(tmp_path / "other", "small", root)
+
+
+def put_lock(root: LocalFolder, content: bytes) -> None:
+    """As someone would who can write there."""
+    index, digest = json.loads(root.read(index_of("small"))), hashlib.sha256(content).hexdigest()
+    index["files"]["dvc.lock"] = digest
+    root.write(index_of("small"), json.dumps(index).encode())
+    root.write(f"shared/{digest}", content)
+
+
 @given(
     content=st.binary(max_size=50)
     | st.recursive(st.none() | st.text(max_size=5), st.lists).map(json.dumps).map(str.encode)
@@ -109,7 +152,10 @@ def test_rubbish_for_an_index_is_refused(tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_a_lock_that_git_does_not_keep_is_not_replaced_unasked(checkout: Path) -> None:
-    require_replaceable_lock(checkout)  # no git here: nobody to ask
+    with pytest.raises(
+        UserError, match=r"git does not say whether it is kept \(fatal: not a git repository.*give --replace"
+    ):
+        require_replaceable_lock(checkout)
 
     def git(*arguments: str) -> None:
         identity = ("-c", "user.email=test@localhost", "-c", "user.name=test")
@@ -124,3 +170,11 @@ def test_a_lock_that_git_does_not_keep_is_not_replaced_unasked(checkout: Path) -
     (checkout / "dvc.lock").write_text("changed")
     with pytest.raises(UserError, match="--replace"):
         require_replaceable_lock(checkout)
+
+
+def test_without_git_a_lock_is_not_replaced_unasked(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match=r"there is no git to say.*give --replace"):
+        require_replaceable_lock(checkout)
+    (checkout / "dvc.lock").unlink()
+    require_replaceable_lock(checkout)
