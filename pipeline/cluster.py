@@ -7,18 +7,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pipeline
 from pipeline.errors import UserError
 from pipeline.head import HeadLostError, watched
 
-HEALTH_TIMEOUT_S = 8
+HEALTH_TIMEOUT_S = 20  # a process has to start and to import Ray
+FREE_WITHIN_S = 120
 IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray for what `ray job submit` started
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Resources:
     cpus: int
     gpus: int
     nodes: int  # those that can work
+    node_cpus: tuple[int, ...]  # of each that can train: has a GPU where there are any
     interface: str | None = None  # the network between the nodes, where it has the same name on each
 
 
@@ -67,20 +71,49 @@ def connect(root: str) -> Iterator[Resources]:
             raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
         nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
         cpus, gpus = int(total.get("CPU", 0)), int(total.get("GPU", 0))
+        training = [node["Resources"] for node in nodes if not gpus or node["Resources"].get("GPU", 0) >= 1]
+        found = Resources(cpus, gpus, max(len(nodes), 1), tuple(int(each["CPU"]) for each in training))
         if not address:
-            yield Resources(cpus, gpus, max(len(nodes), 1))
+            yield found
         else:
             from pipeline.nodes import common_interface, look_at_nodes
 
             with watched(ray.get_runtime_context().gcs_address):
                 interface = common_interface(look_at_nodes(root))
-                yield Resources(cpus, gpus, max(len(nodes), 1), interface)
+                yield replace(found, interface=interface)
     except HeadLostError:
         raise  # to be told while there is time: Ray's shutdown would wait for the head
     except BaseException:
         ray.shutdown()
         raise
     ray.shutdown()
+
+
+def on_a_worker(work: Callable[[], Result], resources: Resources) -> Result:
+    """What `work` returns where a worker would run: on a GPU if there are any, else on a CPU.
+
+    Raises:
+        UserError: that of `work`, or nothing is free for it.
+    """
+    import ray
+    from ray.exceptions import GetTimeoutError, RayTaskError
+
+    def run() -> Result:
+        return work()
+
+    gpus = 1 if resources.gpus else 0
+    task = ray.remote(run).options(max_retries=0, num_cpus=1 - gpus, num_gpus=gpus)
+    try:
+        result: Result = ray.get(task.remote(), timeout=FREE_WITHIN_S)
+    except GetTimeoutError:
+        raise UserError(
+            f"Nothing was free to work on for {FREE_WITHIN_S} s: the cluster is busy, try again later."
+        ) from None
+    except RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from None
+        raise
+    return result
 
 
 def beside_driver() -> dict[str, Any]:
@@ -112,6 +145,16 @@ def fewest_train_workers(wanted: int | str, workers: int, batch_size: int, accum
     while wanted == "auto" and fewest > 1 and _can_share(fewest - 1, batch_size, accumulation, group):
         fewest -= 1
     return fewest
+
+
+def threads_each(workers: int, resources: Resources) -> int:
+    """How many CPUs each worker that trains can have: those of a node of its own, or as many as let all of them find room."""
+    cpus = sorted(resources.node_cpus, reverse=True)
+    if workers <= len(cpus):
+        return cpus[workers - 1]
+    return max(
+        (each for each in range(1, max(cpus, default=0) + 1) if sum(n // each for n in cpus) >= workers), default=1
+    )
 
 
 def _can_share(workers: int, batch_size: int, accumulation: int, group: int) -> bool:
@@ -162,8 +205,11 @@ def _require_ray_at(address: str) -> None:
     try:
         healthy = subprocess.run(check, capture_output=True, timeout=HEALTH_TIMEOUT_S, check=False).returncode == 0
     except subprocess.TimeoutExpired:
-        healthy = False
+        raise UserError(
+            f"RAY_ADDRESS={address}: something listens there and does not say within {HEALTH_TIMEOUT_S} s that it is Ray. {advice}"
+        ) from None
     if not healthy:
         raise UserError(
-            f"RAY_ADDRESS={address}: the port is taken by something that is no healthy Ray cluster. {advice}"
+            f"RAY_ADDRESS={address}: no healthy Ray cluster, or one with another token than yours (RAY_AUTH_MODE=token, and "
+            f"RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH). {advice}"
         )

@@ -4,9 +4,11 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 
-from pipeline.cluster import Resources, connect, sample_workers
+from pipeline.cluster import Resources, connect, on_a_worker, sample_workers
 from pipeline.config import Config
 from pipeline.folders import is_remote
 from pipeline.models.precision import resolve_precision
@@ -22,7 +24,7 @@ from pipeline.storage import free_space
 from pipeline.worktime import Spent
 
 MEASURED_BATCHES = 2
-MEASURED_S = 5.0  # beside a Ray that has just started the first seconds are slower than what follows
+MEASURED_S = 5.0  # beside a worker that has just started the first seconds are slower than what follows
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,16 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         device = "cuda" if resources.gpus else "cpu"
         settings = MintSettings.of(sample, classes, resolve_precision(config.train.precision, device))
         filters = fit_filters(sample.filters, pair, settings, model, data)
-        pair.generator.to(device)
-        pair.discriminator.to(device)
         rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)
-        seconds, sizes = measure(pair, settings, filters, sample.formats, classes, rows, MEASURED_S)
+        work = partial(measure, pair, settings, filters, sample.formats, classes, rows, MEASURED_S, device)
+        seconds, sizes = on_a_worker(work, there)
     total = sum(sizes.values()) * sample.count
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
     yield f"size       about {_bytes(total)}, bytes an image: {each}; {_room(config.root)}"
     duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
     yield (
         f"time       about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
-        f"here: {1 / seconds:,.0f} images/s a worker"
+        f"on a worker: {1 / seconds:,.0f} images/s"
     )
     spent = Spent(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
     yield f"cost       about {cost(spent, config.audit.prices):,.2f} {config.audit.prices.currency} at the prices of the config"
@@ -76,8 +77,12 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
 
 def scaled(there: Resources, nodes: int) -> Resources:
     """As many nodes as given, of the mean kind of those that are there."""
+    kinds = there.node_cpus or (there.cpus,)
     return Resources(
-        cpus=max(there.cpus * nodes // there.nodes, 1), gpus=there.gpus * nodes // there.nodes, nodes=nodes
+        cpus=max(there.cpus * nodes // there.nodes, 1),
+        gpus=there.gpus * nodes // there.nodes,
+        nodes=nodes,
+        node_cpus=tuple(islice(cycle(kinds), nodes)),
     )
 
 
@@ -102,11 +107,14 @@ def measure(
     classes: Sequence[str],
     rows: int,
     at_least_s: float,
+    device: str,
 ) -> tuple[float, dict[str, float]]:
     """Seconds of one worker, and bytes in each format, of one image: the mean over the first `rows` records.
 
-    These are made again and again for `at_least_s` seconds; the median time counts.
+    These are made again and again for `at_least_s` seconds on `device` (cpu, cuda); the median time counts.
     """
+    pair.generator.to(device)
+    pair.discriminator.to(device)
     plan = ShardPlan(0, 0, rows)
     with reproducible_numerics():
         mint(pair, settings, plan, filters)  # the first time, the library prepares its kernels

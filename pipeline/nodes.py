@@ -81,6 +81,8 @@ def look_at_nodes(root: str) -> list[NodeReport]:
             else:
                 reports.append(_heard(report, place, nonce, asked_at))
     finally:
+        for one in waited_for:
+            ray.cancel(one, force=True)  # it would write its answer after all has been cleared away
         place.remove([f"{HANDSHAKE}/{nonce}", *(_answer(nonce, address) for address in addresses.values())])
     # A node that has gone is missed by nobody; at its address may be another by now.
     alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}

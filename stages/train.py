@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 import torch
 
-from pipeline.cluster import Resources, connect, fewest_train_workers, train_workers
+from pipeline.cluster import Resources, connect, fewest_train_workers, threads_each, train_workers
 from pipeline.config import Config
 from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
@@ -66,7 +66,7 @@ def train(command: Command) -> None:
         fewest = fewest_train_workers(
             config.cluster.train_workers, workers, recipe.batch_size, recipe.accumulation, config.model.batch_group
         )
-        threads = max(resources.cpus // max(workers, resources.nodes), 1)
+        threads = threads_each(workers, resources)
         parameters = {
             "data": dataset["digest"],
             "pair": asdict(spec),

@@ -12,8 +12,13 @@ die() {
   exit 1
 }
 
+# shellcheck source-path=SCRIPTDIR source=own_folder.sh
+source "$here/own_folder.sh"
+
 [[ $(id -u) == 0 ]] || die "Network namespaces are made by root: run this as root (sudo)."
 command -v ip > /dev/null || die "ip is missing. Debian: apt-get install -y --no-install-recommends iproute2"
+
+[[ ! -e $folder ]] || own_folder "$folder" CLUSTER_FOLDER
 
 # Two folders are two clusters: the names of their namespaces differ.
 cluster=imagemint-$(printf '%s' "$folder" | cksum | cut -d' ' -f1)

@@ -19,7 +19,7 @@ IN_STORE = """
 import hashlib, json, sys
 from pipeline.folders import Bucket
 root = Bucket(sys.argv[1])
-print(json.dumps({name: root.sha256(name) for name in root.entries("") if "/data/" in name}))
+print(json.dumps({name: root.sha256(name) for name in root.entries("")}))
 """
 
 
@@ -39,7 +39,7 @@ def test_a_job_samples_into_a_store_what_one_process_makes(cluster: LocalCluster
     )
     assert "2,200 images" in said
     stored = json.loads(cluster.succeed("python", "-c", IN_STORE, root))
-    made = {Path(name).name: digest for name, digest in stored.items() if "datasets/" in name}
+    made = {Path(name).name: digest for name, digest in stored.items() if "datasets/" in name and "/data/" in name}
     local = digests(sampled.dataset / "data")
     assert made == {name: hashlib.sha256(content).hexdigest() for name, content in local.items()}
     assert not [name for name in stored if "handshake" in name]
@@ -82,3 +82,4 @@ def test_nothing_listens_in_the_machines_own_network(cluster: LocalCluster) -> N
 @pytest.mark.usefixtures("cluster")  # skipped where there can be none
 def test_a_cluster_asked_for_wrongly_is_refused() -> None:
     assert "usage: up N" in run(str(ROOT / "infra/local/up"), "1").stderr
+    assert "usage: enter" in run(str(ROOT / "infra/local/enter"), "--node").stderr

@@ -1,10 +1,12 @@
 """The local S3 that tests run against is one: it keeps what was put, and gives nothing to strangers."""
 
 import secrets
+from pathlib import Path
 
 import pytest
 from pyarrow.fs import AwsStandardS3RetryStrategy, FileSelector, FileSystem, FileType, S3FileSystem
 
+from tests.project import ROOT, run
 from tests.s3 import S3Server
 
 ONCE = AwsStandardS3RetryStrategy(max_attempts=1)
@@ -75,3 +77,15 @@ def test_wrong_credentials_are_refused(s3: S3Server, credentials: dict[str, str 
     with pytest.raises(OSError, match=r"ACCESS_DENIED|SIGNATURE_DOES_NOT_MATCH|INVALID_ACCESS_KEY_ID"):
         put(stranger, "refused/object", b"replaced")
     assert get(s3.filesystem(), "refused/object") == b"kept"
+
+
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    """They could put there what is read as settings."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    for script in ("s3/start.sh", "s3/stop.sh"):
+        done = run(str(ROOT / "infra" / "local" / script), S3_FOLDER=str(folder))
+        assert done.returncode == 1
+        assert "is not yours alone" in done.stderr
+    assert list(folder.iterdir()) == []

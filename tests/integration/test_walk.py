@@ -186,7 +186,7 @@ def test_plan_says_what_a_run_would_take_and_writes_nothing(audited: Places, tmp
     options = ["--preset", "digits", "--model", str(audited.model), "--set", "sample.count=25000"]
     said = succeed("imagemint", "plan", *options, "--set", f"root={tmp_path}")
     assert "25,000 images of 8 px in 25 shard(s) of up to 1,000, png in parquet and webdataset" in said
-    assert "images/s a worker" in said
+    assert "on a worker: " in said
     assert "worker(s), each on one CPU; there: " in said
     many = succeed("imagemint", "plan", *options, "--set", f"root={tmp_path}", "--nodes", "4")
     assert "on 4 node(s)" in many

@@ -15,15 +15,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_sizes_are_those_of_the_shards_that_will_be_made(tiny_pair: TrainedPair, tmp_path: Path) -> None:
-    seconds, sizes = measure(tiny_pair, SETTINGS, (), ["parquet", "webdataset"], CLASSES, rows=12, at_least_s=0)
+    seconds, sizes = measure(
+        tiny_pair, SETTINGS, (), ["parquet", "webdataset"], CLASSES, rows=12, at_least_s=0, device="cpu"
+    )
     assert seconds > 0
     (shard,) = mint_dataset(tmp_path, tiny_pair, count=12).manifest["shards"]
     assert sizes == {"parquet": shard["bytes"] / 12, "webdataset": shard["also"][0]["bytes"] / 12}
 
 
 def test_nodes_are_of_the_kind_that_are_there() -> None:
-    assert scaled(Resources(cpus=8, gpus=4, nodes=2), 5) == Resources(cpus=20, gpus=10, nodes=5)
-    assert scaled(Resources(cpus=2, gpus=0, nodes=1), 1) == Resources(cpus=2, gpus=0, nodes=1)
+    assert scaled(Resources(8, 4, 2, (4, 4)), 5) == Resources(20, 10, 5, (4,) * 5)
+    assert scaled(Resources(2, 0, 1, (2,)), 1) == Resources(2, 0, 1, (2,))
 
 
 def test_the_last_round_takes_as_long_as_the_others() -> None:

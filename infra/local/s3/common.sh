@@ -19,3 +19,7 @@ pid_of() {
   tr '\0' '\n' 2> /dev/null < "/proc/$pid/cmdline" | grep -qxF -- "$conf" || return 1
   echo "$pid"
 }
+
+# shellcheck source-path=SCRIPTDIR source=../own_folder.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../own_folder.sh"
+[[ ! -e $folder ]] || own_folder "$folder" S3_FOLDER

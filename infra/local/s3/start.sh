@@ -110,6 +110,7 @@ if [[ -d $folder && ! -e $folder/$marker && -n $(ls -A "$folder") ]]; then
 fi
 # What a broken first start has left cannot be continued, and holds no data yet.
 [[ -e $folder/made ]] || "$(dirname "${BASH_SOURCE[0]}")/stop.sh" --wipe
+own_folder "$folder" S3_FOLDER
 mkdir -p "$folder"/{mon,osd,gateway,log}
 touch "$folder/$marker"
 
