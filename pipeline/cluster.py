@@ -36,10 +36,11 @@ class Resources:
 
 
 @contextmanager
-def connect(root: str) -> Iterator[Resources]:
+def connect(root: str, workers: int | str = "auto", *, on_gpus: bool = False) -> Iterator[Resources]:
     """Connects to the cluster that `RAY_ADDRESS` names, else starts Ray inside this process; ends it afterwards.
 
-    Refuses a cluster whose nodes are not ready to work on what is kept below `root`.
+    Refuses a cluster whose nodes are not ready to work on what is kept below `root`. One that starts nodes when they are
+    asked for is asked for `workers` of them (`pipeline.growth`).
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's own remarks on its inner life; what concerns the user is raised as an error.
@@ -66,27 +67,35 @@ def connect(root: str) -> Iterator[Resources]:
     # Ray has put a handler of its own in place, which aborts the process and prints stacks.
     signal.signal(signal.SIGTERM, on_terminate)
     try:
-        total = ray.cluster_resources()
-        if total.get("CPU", 0) < 1:
-            raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
-        nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
-        cpus, gpus = int(total.get("CPU", 0)), int(total.get("GPU", 0))
-        training = [node["Resources"] for node in nodes if not gpus or node["Resources"].get("GPU", 0) >= 1]
-        found = Resources(cpus, gpus, max(len(nodes), 1), tuple(int(each["CPU"]) for each in training))
         if not address:
-            yield found
+            yield _resources()
         else:
+            from pipeline.growth import grow
             from pipeline.nodes import common_interface, look_at_nodes
 
             with watched(ray.get_runtime_context().gcs_address):
-                interface = common_interface(look_at_nodes(root))
-                yield replace(found, interface=interface)
+                grow(workers, on_gpus)
+                found = _resources()
+                if found.cpus < 1:
+                    raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
+                yield replace(found, interface=common_interface(look_at_nodes(root)))
     except HeadLostError:
         raise  # to be told while there is time: Ray's shutdown would wait for the head
     except BaseException:
         ray.shutdown()
         raise
     ray.shutdown()
+
+
+def _resources() -> Resources:
+    """Of the cluster that this process is connected to."""
+    import ray
+
+    total = ray.cluster_resources()
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    cpus, gpus = int(total.get("CPU", 0)), int(total.get("GPU", 0))
+    training = [node for node in nodes if not gpus or node.get("GPU", 0) >= 1]
+    return Resources(cpus, gpus, max(len(nodes), 1), tuple(int(node["CPU"]) for node in training))
 
 
 def on_a_worker(work: Callable[[], Result], resources: Resources) -> Result:

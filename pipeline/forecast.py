@@ -47,7 +47,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         f"records    {sample.count:,} images of {pair.spec.image_size} px in {shards} shard(s) of up to "
         f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
     )
-    with connect(config.root) as there:
+    with connect(config.root, on_gpus=True) as there:
         resources = there if nodes is None else scaled(there, nodes)
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"

@@ -64,7 +64,7 @@ def sample(command: Command) -> None:
     for folder in () if is_remote(config.root) else (Path(config.root), command.out):
         require_free_space(folder, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
     plans = plan_shards(settings.count, settings.shard_size)
-    with connect(config.root) as resources:
+    with connect(config.root, config.cluster.sample_workers, on_gpus=True) as resources:
         workers = sample_workers(config.cluster.sample_workers, resources)
         use_gpu = resources.gpus > 0
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")

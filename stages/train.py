@@ -56,7 +56,7 @@ def train(command: Command) -> None:
     shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(config.data.classes)}
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
-    with connect(config.root) as resources:
+    with connect(config.root, config.cluster.train_workers, on_gpus=True) as resources:
         _require_extras(config, resources)
         device = "cuda" if resources.gpus else "cpu"
         recipe, spec = recipe_of(config, device), spec_of(config)

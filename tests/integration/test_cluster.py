@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.project import ROOT, SMALL, Places, digests, environment, succeed
+from tests.project import ROOT, SMALL, Places, digests, environment, run, succeed
 
 
 def start_node(temporary: Path, environment_: dict[str, str], *options: str) -> subprocess.Popen[str]:
@@ -78,6 +78,41 @@ def test_sampling_on_a_running_cluster_gives_the_bytes_of_the_embedded_one(
 
 def test_doctor_names_the_cluster(cluster: dict[str, str]) -> None:
     assert f"cluster at {cluster['RAY_ADDRESS']}" in succeed("imagemint", "doctor", **cluster)
+
+
+def test_a_stage_asks_for_the_nodes_that_it_needs_and_waits_for_them(sampled: Places, tmp_path: Path) -> None:
+    """From none at all: the head does no work. This test does what an autoscaler would, as far as starting nodes goes."""
+    there = Places(tmp_path / "there")
+    command = there.command("sample", "--model", str(sampled.model), "--set", "cluster.sample_workers=2")
+    with cluster_of(0, tmp_path / "token") as (address, temporary):
+        done = run(*command, **address)
+        assert done.returncode == 1
+        assert "has no CPU to work on" in done.stderr
+        growing = environment(**address, IMAGEMINT_AUTOSCALED="CPU")
+        with subprocess.Popen(command, env=growing, cwd=ROOT, stdout=subprocess.PIPE, text=True) as driver:
+            assert driver.stdout is not None
+            assert any("waiting for nodes with 2 CPU(s)" in line for line in driver.stdout)
+            while "{'CPU': 1.0}: 2" not in succeed("ray", "status", **address):
+                assert driver.poll() is None
+            nodes = [
+                start_node(temporary, address, f"--address={address['RAY_ADDRESS']}", "--num-cpus=1") for _ in "ab"
+            ]
+            try:
+                said = driver.stdout.read()
+                assert "{'CPU': 1.0}: 2" not in succeed("ray", "status", **address)
+            finally:
+                driver.kill()
+                for node in nodes:
+                    end_node(node)
+    assert "with 2 worker(s)" in said
+    assert digests(there.dataset / "data") == digests(sampled.dataset / "data")
+
+
+def test_an_unknown_kind_of_nodes_is_refused(sampled: Places, cluster: dict[str, str], tmp_path: Path) -> None:
+    command = Places(tmp_path).command("sample", "--model", str(sampled.model))
+    done = run(*command, IMAGEMINT_AUTOSCALED="yes", **cluster)
+    assert done.returncode == 1
+    assert "IMAGEMINT_AUTOSCALED=yes: use CPU or GPU" in done.stderr
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ FLOORS = [
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster", "fan_out", "ray_metrics"},
     {"mirror", "shared"},
-    {"lease", "nodes", "worktime"},
+    {"growth", "lease", "nodes", "worktime"},
     {"folders"},
     {"storage", "fingerprint", "config", "log", "head"},
     {"errors", "cpu"},
@@ -26,7 +26,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.
 SAME_FLOOR = {("embedding", "models")}
 BINDINGS = {
-    "ray_train.py", "ray_progress.py", "ray_data.py", "ray_trouble.py", "ray_metrics.py", "cluster.py", "nodes.py", "fan_out.py", "submit.py",
+    "ray_train.py", "ray_progress.py", "ray_data.py", "ray_trouble.py", "ray_metrics.py", "cluster.py", "nodes.py", "growth.py", "fan_out.py", "submit.py",
 }  # fmt: skip
 
 

@@ -107,6 +107,11 @@ def cluster_in(manifests: list[Manifest]) -> Manifest:
     return cluster
 
 
+def settings_in(manifests: list[Manifest]) -> Manifest:
+    (settings,) = [document["data"] for document in manifests if document["kind"] == "ConfigMap"]
+    return dict(settings)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_manifest_is_of_its_kinds_shape(file: Path) -> None:
     for document in documents(file):
@@ -145,9 +150,12 @@ def test_no_container_has_more_rights_than_it_needs(tmp_path: Path) -> None:
 
 
 def test_the_head_does_no_work_and_nobody_else_is_there_unasked(tmp_path: Path) -> None:
-    spec = cluster_in(rendered(tmp_path, *COMPONENTS))["spec"]
+    manifests = rendered(tmp_path, *COMPONENTS)
+    spec = cluster_in(manifests)["spec"]
     assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
     assert {group["groupName"]: group["minReplicas"] for group in spec["workerGroupSpecs"]} == {"cpu": 0, "gpu": 0}
+    assert settings_in(manifests)["IMAGEMINT_AUTOSCALED"] == "GPU"  # else no stage would ask for one
+    assert settings_in(rendered(tmp_path / "without", "spot"))["IMAGEMINT_AUTOSCALED"] == "CPU"
     assert spec["authOptions"] == {"mode": "token"}
     assert "gcsFaultToleranceOptions" in spec
 
