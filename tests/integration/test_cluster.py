@@ -92,14 +92,14 @@ def test_a_stage_asks_for_the_nodes_that_it_needs_and_waits_for_them(sampled: Pl
         with subprocess.Popen(command, env=growing, cwd=ROOT, stdout=subprocess.PIPE, text=True) as driver:
             assert driver.stdout is not None
             assert any("waiting for nodes with 2 CPU(s)" in line for line in driver.stdout)
-            while "{'CPU': 1.0}: 2" not in succeed("ray", "status", **address):
+            while "2 from request_resources()" not in succeed("ray", "status", **address):
                 assert driver.poll() is None
             nodes = [
                 start_node(temporary, address, f"--address={address['RAY_ADDRESS']}", "--num-cpus=1") for _ in "ab"
             ]
             try:
                 said = driver.stdout.read()
-                assert "{'CPU': 1.0}: 2" not in succeed("ray", "status", **address)
+                assert "2 from request_resources()" not in succeed("ray", "status", **address)
             finally:
                 driver.kill()
                 for node in nodes:
