@@ -215,10 +215,10 @@ def _require_ray_at(address: str) -> None:
         healthy = subprocess.run(check, capture_output=True, timeout=HEALTH_TIMEOUT_S, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"RAY_ADDRESS={address}: something listens there and does not say within {HEALTH_TIMEOUT_S} s that it is Ray. {advice}"
+            f"RAY_ADDRESS={address}: what listens there does not say within {HEALTH_TIMEOUT_S} s that it is Ray. {advice}"
         ) from None
     if not healthy:
         raise UserError(
-            f"RAY_ADDRESS={address}: no healthy Ray cluster, or one with another token than yours (RAY_AUTH_MODE=token, and "
+            f"RAY_ADDRESS={address}: what listens there is no healthy Ray cluster, or one with another token than yours (RAY_AUTH_MODE=token, and "
             f"RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH). {advice}"
         )

@@ -198,7 +198,7 @@ def test_a_port_taken_by_another_program_is_refused(trained: Places, tmp_path: P
 
         threading.Thread(target=hang_up, daemon=True).start()
         options = ["--preset", "digits", "--model", str(trained.model)]
-        refused("sample", *options, expected=[address, "taken"], out=tmp_path / "out", RAY_ADDRESS=address)
+        refused("sample", *options, expected=[address, "what listens there"], out=tmp_path / "out", RAY_ADDRESS=address)
 
 
 def test_too_little_disk_is_refused_before_work_starts(trained: Places, tmp_path: Path) -> None:
