@@ -115,6 +115,19 @@ def test_an_unknown_kind_of_nodes_is_refused(sampled: Places, cluster: dict[str,
     assert "IMAGEMINT_AUTOSCALED=yes: use CPU or GPU" in done.stderr
 
 
+@pytest.mark.parametrize("token", ["another", None])
+def test_another_token_or_none_is_said(cluster: dict[str, str], tmp_path: Path, token: str | None) -> None:
+    if token:
+        (tmp_path / "token").write_text(token * 8)
+        told = {"RAY_AUTH_TOKEN_PATH": str(tmp_path / "token")}
+    else:
+        told = {"RAY_AUTH_MODE": "disabled"}
+    done = run("imagemint", "doctor", **{**cluster, **told})
+    assert done.returncode == 1
+    assert "one with another token than yours" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("cpus", [1, 4])
 def test_a_cluster_of_another_size_gives_the_same_bytes(cpus: int, sampled: Places, tmp_path: Path) -> None:
