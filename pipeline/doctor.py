@@ -12,7 +12,7 @@ import torch
 from pipeline import __version__
 from pipeline.cluster import connect, sample_workers, train_workers
 from pipeline.config.load import active_preset, load_preset
-from pipeline.data.published import PUBLISHED
+from pipeline.data.sources.published import PUBLISHED
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.sampling.plan import plan_shards

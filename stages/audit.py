@@ -160,7 +160,7 @@ def _taught(command: Command, teacher: str, identity: str, train: Labelled, test
     """What is got right of the test images after learning from `train`; kept from audit to audit, as minutes go into it."""
     settings = command.config.audit
     budget: dict[str, Any] = {
-        "classes": command.config.data.classes,
+        "classes": describe(command.data)["classes"],
         "total_images": settings.total_images,
         "seeds": max(settings.seeds, FULL_SEEDS) if settings.full else settings.seeds,
     }

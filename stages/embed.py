@@ -7,6 +7,7 @@ import torch
 from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.classifier import DomainClassifier, Fit, accuracy, train_classifier
 from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, load_embedder, save_embedder
+from pipeline.errors import UserError
 from pipeline.fingerprint import source_digest
 from pipeline.models.precision import resolve_precision
 from pipeline.storage import copy_whole, read_json, write_json
@@ -16,6 +17,11 @@ from stages.command import Command, is_whole, main
 def embed(command: Command) -> None:
     """Trains the classifier on `train`, reports its accuracy on `holdout`."""
     settings, dataset = command.config.embed, describe(command.data)
+    if len(dataset["classes"]) < 2:
+        raise UserError(
+            f"{command.data}: the data has one class only ({dataset['classes'][0]}); what measures distances learns by telling classes "
+            "apart. Sort the images into two folders or more, or use a source with labels."
+        )
     fingerprint = command.fingerprint(
         {
             "embed": settings.model_dump(mode="json"),

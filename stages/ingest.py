@@ -1,25 +1,78 @@
 """Real images in, canonical dataset out: `data/<name>/`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.data.canonical import write_canonical
-from pipeline.data.sources import read_source
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.cluster import connect
+from pipeline.data.prepare import Preparation
+from pipeline.data.sources import list_source
+from pipeline.data.sources.source import Part
+from pipeline.data.writing import write_canonical
+from pipeline.fan_out import fan_out
+from pipeline.fingerprint import source_digest
 from pipeline.folders import is_remote
 from pipeline.storage import require_free_space
 from stages.command import Command, main
 
+# What determines a prepared image.
+CODE = (
+    "pipeline.data.decode",
+    "pipeline.data.likeness",
+    "pipeline.data.png",
+    "pipeline.data.prepare",
+    "pipeline.data.resize",
+    "pipeline.data.sources",
+)
+
 
 def ingest(command: Command) -> None:
-    """Reads the source, splits it, writes Parquet and `dataset.json`."""
+    """Prepares what is new in the source, places every image, writes Parquet and `dataset.json`."""
     config = command.config
-    # What is fetched is for this machine alone.
-    here = Path("." if is_remote(config.root) else config.root)
-    raw = read_source(config.data, here / "runs" / "downloads", command.say)
-    require_free_space(command.out, 2 * raw.train.images.nbytes, "ingest")
-    description = write_canonical(raw, config.data, config.name, command.out)
-    rows = ", ".join(f"{part['rows']:,} {name}" for name, part in description["splits"].items())
-    left_out = sum(description["left_out"].values())
-    command.say(f"{rows}; {left_out} left out ({description['left_out']}) -> {command.out}")
+    # What is fetched and prepared is for this machine alone.
+    here = replace(command, config=config.model_copy(update={"root": "."})) if is_remote(config.root) else command
+    data = config.data
+    listing = list_source(data, Path(here.config.root) / "runs" / "downloads", command.say)
+    settings = {"size": data.size, "channels": data.channels, "images": data.images.model_dump()}
+    fingerprint = here.fingerprint({**settings, "name": config.name, "code": source_digest(*CODE)})
+    with here.run(fingerprint) as run:
+        preparation = Preparation(data.size, data.channels, data.images, run / "prepared")
+        paths = [preparation.path(part) for part in listing.parts]
+        missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
+        done = 0
+        with _workers(here, preparation, missing) as counts:
+            for number, rows in enumerate(counts, start=1):
+                done += rows
+                command.say(f"{done:,} images prepared, {number:,} of {len(missing):,} parts", images=done)
+        require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest")
+        description = write_canonical(listing, paths, data, config.name, command.out)
+        for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
+            path.unlink()
+    rows_of = ", ".join(f"{part['rows']:,} {name}" for name, part in description["splits"].items())
+    left_out = {reason: told["count"] for reason, told in description["left_out"].items()}
+    command.say(f"{rows_of}; {sum(left_out.values()):,} left out ({left_out}) -> {command.out}")
+
+
+@contextmanager
+def _workers(command: Command, preparation: Preparation, missing: list[Part]) -> Iterator[Iterator[int]]:
+    """How many images each part had, as the workers come back; one part alone is done here."""
+    if len(missing) < 2:
+        yield map(preparation, missing)
+        return
+    with connect(command.config.root, here=True) as resources:
+        yield fan_out(preparation, missing, resources.cpus)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
 if __name__ == "__main__":

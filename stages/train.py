@@ -33,7 +33,10 @@ from stages.command import Command, is_whole, main
 
 CODE = (
     "pipeline.cpu",
-    "pipeline.data",
+    "pipeline.data.blocks",
+    "pipeline.data.canonical",
+    "pipeline.data.images",
+    "pipeline.data.png",
     "pipeline.embedding",
     "pipeline.evaluation.calibration",
     "pipeline.evaluation.class_quality",
@@ -53,13 +56,13 @@ def train(command: Command) -> None:
     """Trains, or goes on with an interrupted run, and puts the finished model into the output."""
     config, dataset = command.config, describe(command.data)
     embedder = load_embedder(command.model)
-    shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(config.data.classes)}
+    shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset["classes"])}
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     with connect(config.root, config.cluster.train_workers, on_gpus=True) as resources:
         _require_extras(config, resources)
         device = "cuda" if resources.gpus else "cpu"
-        recipe, spec = recipe_of(config, device), spec_of(config)
+        recipe, spec = recipe_of(config, device), spec_of(config, len(dataset["classes"]))
         workers = train_workers(
             config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation, config.model.batch_group
         )
@@ -165,15 +168,15 @@ def recipe_of(config: Config, device: str) -> Recipe:
     )
 
 
-def spec_of(config: Config) -> PairSpec:
-    """The networks that `config` asks for."""
+def spec_of(config: Config, classes: int) -> PairSpec:
+    """The networks that `config` asks for, for data of so many classes."""
     model = config.model
     return PairSpec(
         architecture=model.architecture,
         resolution=model.resolution,
         image_size=config.data.size,
         channels=model.channels,
-        classes=len(config.data.classes) if model.conditioning == "class" else 0,
+        classes=classes if model.conditioning == "class" else 0,
         latent_size=model.latent.size,
         latent_prior=model.latent.prior,
         width=model.width,

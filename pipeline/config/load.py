@@ -11,12 +11,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.config.schema import Config
+from pipeline.config.sources import SOURCE_KINDS
 from pipeline.errors import UserError
 
 CONF = Path("conf")
 ACTIVE = CONF / "active.yaml"
 ROOT_VARIABLE = "IMAGEMINT_ROOT"
-SOURCE_KINDS = ("idx", "digits")
 FILTER_KINDS = ("density_ratio", "near_copy")
 
 

@@ -58,11 +58,19 @@ def broken_rules(c: "Config") -> list[str]:
         broken.append(
             f"data.holdout_share: {c.data.holdout_share}, but the source 'idx' has an official test split (the t10k files); use null"
         )
-    if c.data.source.kind in ("idx", "digits") and c.model.channels != 1:
+    if c.data.source.kind in ("idx", "digits") and c.data.validation_share is None:
         broken.append(
-            f"model.channels: {c.model.channels} does not fit the source {c.data.source.kind!r}, which is grey; use 1"
+            f"data.validation_share: null, but the source {c.data.source.kind!r} has no validation split; use e.g. 0.05"
         )
-    if c.data.validation_share + (c.data.holdout_share or 0) >= 1:
+    if c.data.source.kind in ("idx", "digits") and c.data.classes is None:
+        broken.append(
+            f"data.classes: null, but the source {c.data.source.kind!r} has numbers for labels; give one name for each"
+        )
+    if c.model.channels != c.data.channels:
+        broken.append(
+            f"model.channels: {c.model.channels} does not fit data.channels {c.data.channels}; leave it out, or use {c.data.channels}"
+        )
+    if (c.data.validation_share or 0) + (c.data.holdout_share or 0) >= 1:
         broken.append(
             f"data.validation_share: {c.data.validation_share} and data.holdout_share {c.data.holdout_share} leave nothing to train on"
         )
@@ -104,7 +112,7 @@ def broken_rules(c: "Config") -> list[str]:
             f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "
             "batches are aligned to the shard"
         )
-    if c.evaluate.images < 10 * len(c.data.classes):
+    if c.data.classes is not None and c.evaluate.images < 10 * len(c.data.classes):
         broken.append(
             f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
         )
@@ -132,6 +140,8 @@ def _broken_label_rules(c: "Config") -> list[str]:
         return []
     if c.model.conditioning == "none":
         return ["sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"]
+    if c.data.classes is None:  # `sample` will see
+        return []
     broken = [
         f"sample.labels.{name}: no class of data.classes, which are {', '.join(c.data.classes)}"
         for name in c.sample.labels

@@ -6,58 +6,44 @@ The rules that span several keys stand in `rules.py`.
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.config.known import KNOWN_SOURCES
 from pipeline.config.rules import DEFAULT_JPEG_QUALITY, broken_rules
+from pipeline.config.section import Section
+from pipeline.config.sources import GREY_KINDS, Images, Source
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Auto = Literal["auto"]
 
 
-class Section(BaseModel):
-    """Base of every section: no unknown keys, no silent conversions, no changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class IdxSource(Section):
-    """IDX files, the format of MNIST and its kin, gzipped or not."""
-
-    kind: Literal["idx"]
-    path: str | None = Field(
-        None, description="Folder of the four IDX files. null: look in the usual places, then fetch."
-    )
-    published: Literal["fashion-mnist"] | None = Field(
-        None,
-        description="The known dataset to look for and fetch; where path is null, fashion-mnist unless said otherwise.",
-    )
-    sha256: dict[str, Sha256] | None = Field(
-        None, description="Digest of each file's uncompressed content, by name. null: any content is accepted."
-    )
-    name: str = Field(description="What the source is called in the provenance of everything made from it.")
-    licence: str = Field(description="SPDX name of the licence of the real images.")
-
-
-class DigitsSource(Section):
-    """The 1,797 handwritten digits, 8x8, that scikit-learn carries."""
-
-    kind: Literal["digits"]
-    name: str = "scikit-learn digits (UCI optical recognition of handwritten digits, test part)"
-    licence: str = "CC-BY-4.0"
-
-
 class Data(Section):
-    source: Annotated[IdxSource | DigitsSource, Field(discriminator="kind")]
+    source: Source
     size: Literal[8, 16, 28, 32, 64, 128] = Field(
         description="Side of the stored image, px. The model pads to its own resolution."
     )
-    classes: list[str] = Field(min_length=1, description="Class names, in the order of the labels.")
-    validation_share: Share = Field(description="Cut from train, for choices (best checkpoint, thresholds).")
+    channels: Literal[1, 3] = Field(
+        description="1: grey, 3: RGB. By itself: 1 for the grey sources idx and digits, else 3."
+    )
+    images: Images = Images()
+    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="Class names, in the order of the labels. null: as the source names them."
+    )
+    validation_share: Share | None = Field(
+        None,
+        description="Cut from train, for choices (best checkpoint, thresholds); null where the source has such a split.",
+    )
     holdout_share: Share | None = Field(None, description="Cut from a source that has no official test split.")
+    near_duplicates: Literal["group", "keep"] = Field(
+        "group",
+        description="group: pictures that look nearly alike are never on two sides; keep: only equal ones are not.",
+    )
+    bad_share_max: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.02,
+        description="Largest share of the images that may be damaged, too small or otherwise unusable; beyond it ingest fails.",
+    )
     seed: Seed = 0
 
     @model_validator(mode="before")
@@ -65,7 +51,10 @@ class Data(Section):
     def _fill_in_what_is_known(cls, raw: Any) -> Any:
         """An IDX source without a path is a published dataset, whose name, licence, digests and classes are known."""
         source = raw.get("source") if isinstance(raw, dict) else None
-        if not isinstance(source, dict) or source.get("kind") != "idx" or source.get("path") is not None:
+        if not isinstance(source, dict):
+            return raw
+        raw = {"channels": 1 if source.get("kind") in GREY_KINDS else 3, **raw}
+        if source.get("kind") != "idx" or source.get("path") is not None:
             return raw
         published = source.get("published", "fashion-mnist")
         known = KNOWN_SOURCES.get(published) if isinstance(published, str) else None
@@ -76,8 +65,8 @@ class Data(Section):
 
     @field_validator("classes")
     @classmethod
-    def _distinct(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
+    def _distinct(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and len(set(names)) < len(names):
             raise ValueError("class names must differ from each other")
         return names
 
@@ -106,7 +95,7 @@ class Model(Section):
         description="mlp: fully connected, of 2014; dcgan: strided convolutions; resnet: residual; r3: residual without norms.",
     )
     resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the image inside the networks, px.")
-    channels: Literal[1, 3] = 1
+    channels: Literal[1, 3] = Field(description="By itself: those of the data.")
     conditioning: Literal["none", "class"] = Field(
         "class", description="none: both networks ignore the labels, and what is sampled has none."
     )
@@ -274,7 +263,7 @@ class Sample(Section):
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(
         500, description="Images of one forward pass; batches are aligned to the shard."
     )
-    formats: Annotated[list[Literal["parquet", "webdataset"]], Field(min_length=1)] = ["parquet"]
+    formats: Annotated[list[Literal["parquet", "webdataset"]], Field(min_length=1)] = Field(["parquet"])
     encoding: Encoding = Field(
         "png",
         description="webp: lossless, RGB for grey images too; raw: pixels behind a PNM header; only jpeg loses anything.",
@@ -389,6 +378,16 @@ class Config(Section):
     audit: Audit
     gates: dict[GATED_METRICS, Gate]
     cluster: Cluster
+
+    @model_validator(mode="before")
+    @classmethod
+    def _networks_have_the_channels_of_the_data(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("model"), dict) or not isinstance(raw.get("data"), dict):
+            return raw
+        source = raw["data"].get("source")
+        kind = source.get("kind") if isinstance(source, dict) else None
+        channels = raw["data"].get("channels", 1 if kind in GREY_KINDS else 3)
+        return {**raw, "model": {"channels": channels, **raw["model"]}}
 
     @field_validator("root")
     @classmethod

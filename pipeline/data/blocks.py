@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from pipeline.data.canonical import split_file
+from pipeline.data.canonical import split_files
 from pipeline.data.images import ROW_GROUP_IMAGES
 from pipeline.data.png import decode_png
 from pipeline.errors import UserError
@@ -20,22 +20,28 @@ class ParquetBlocks:
     block = ROW_GROUP_IMAGES
 
     def __init__(self, folder: Path, split: str) -> None:
-        self.path, description = split_file(folder, split)
+        self.paths, description = split_files(folder, split)
         self.channels = description["image"]["channels"]
         self.size = int(description["splits"][split]["rows"])
         self.count = -(-self.size // self.block)
+        # Files are of whole blocks, but for the last block of the split.
+        in_files = [-(-int(file["rows"]) // self.block) for file in description["splits"][split]["files"]]
+        self._place = [
+            (path, group) for path, groups in zip(self.paths, in_files, strict=True) for group in range(groups)
+        ]
 
     def load(self, block: int) -> tuple[Tensor, Tensor]:
         """`(images uint8 [n, C, H, W], labels int64 [n])` of one row group; UserError when it is damaged.
 
         Every call opens the file anew: an open Parquet file is for one thread.
         """
+        path, group = self._place[block]
         try:
-            with pq.ParquetFile(self.path) as file:
-                table = file.read_row_group(block, columns=["image", "label"])
+            with pq.ParquetFile(path) as file:
+                table = file.read_row_group(group, columns=["image", "label"])
             contents = table["image"].combine_chunks().field("bytes")
             images = np.stack([decode_png(content.as_py(), self.channels) for content in contents])
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise UserError(f"{self.path} is damaged: {error}. Run the stage that makes it again.") from None
+            raise UserError(f"{path} is damaged: {error}. Run the stage that makes it again.") from None
         labels = table["label"].to_numpy()
         return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels.copy())

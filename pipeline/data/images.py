@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 
 from pipeline.data.png import decode_png
 from pipeline.errors import UserError
-from pipeline.storage import write_atomically
 
 ROW_GROUP_IMAGES = 500
 
 # The names of `pa.types` that a Hugging Face feature of the same name stands for.
-_EXTRA_TYPES = {"float32": pa.float32(), "int64": pa.int64()}
+_EXTRA_TYPES = {"float32": pa.float32(), "int64": pa.int64(), "string": pa.string()}
 
 
 def image_schema(classes: Sequence[str], extra: dict[str, str] | None = None) -> pa.Schema:
-    """Columns `image`, `label` (only where there are classes), `index` and `extra` (name -> "float32" or "int64").
+    """Columns `image`, `label` (only where there are classes), `index` and `extra` (name -> "float32", "int64" or "string").
 
     The reader matches this exactly and in silence: `path` before `bytes`, a non-null column or a label of
     another width would give it raw structs in place of pictures.
@@ -44,17 +43,6 @@ def image_schema(classes: Sequence[str], extra: dict[str, str] | None = None) ->
         ],
         metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
-
-
-def write_images(
-    path: Path,
-    schema: pa.Schema,
-    encoded: Sequence[bytes],
-    labels: NDArray[np.int64] | None,
-    indices: NDArray[np.int64],
-) -> None:
-    """Writes one Parquet file of PNG images, whole or not at all; see `images_as_parquet`."""
-    write_atomically(path, images_as_parquet(schema, encoded, labels, indices, {}, ".png"))
 
 
 def images_as_parquet(
@@ -87,7 +75,7 @@ def images_as_parquet(
 
 
 def read_images(path: Path, channels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """`(uint8 [N, H, W, C], int64 [N])` of a Parquet file that `write_images` wrote."""
+    """`(uint8 [N, H, W, C], int64 [N])` of a Parquet file of PNG images with labels."""
     if not path.exists():
         raise UserError(f"{path} is not there: run the stage that makes it (ingest).")
     try:

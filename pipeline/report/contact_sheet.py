@@ -124,7 +124,9 @@ def _real(dataset: Path, described: dict[str, Any]) -> _Pictures:
         with _naming(dataset / file):
             return decode_png(content, channels)
 
-    return _Pictures(classes, [*range(len(classes))], [described["splits"]["train"]["file"]], read, decode)
+    return _Pictures(
+        classes, [*range(len(classes))], [part["file"] for part in described["splits"]["train"]["files"]], read, decode
+    )
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Steps:
 
     def __init__(self, preset: str, place: Place) -> None:
         config = load_preset(preset)
-        spec, recipe = spec_of(config), recipe_of(config, "cpu")
+        spec, recipe = spec_of(config, 10), recipe_of(config, "cpu")
         size = (IMAGES, spec.channels, spec.image_size, spec.image_size)
         pixels = torch.randint(0, 256, size, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         labels = torch.arange(IMAGES) % max(spec.classes, 1)
@@ -66,7 +66,7 @@ class PlainLoop:
     """
 
     def __init__(self, preset: str) -> None:
-        train, spec = load_preset(preset).train, spec_of(load_preset(preset))
+        train, spec = load_preset(preset).train, spec_of(load_preset(preset), 10)
         size = (IMAGES, spec.channels, spec.resolution, spec.resolution)
         self.dataset = torch.utils.data.TensorDataset(torch.rand(size) * 2 - 1, torch.arange(IMAGES) % spec.classes)
         self.batch, self.latent_size = train.batch_size, spec.latent_size

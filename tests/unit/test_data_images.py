@@ -4,19 +4,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.data.images import image_schema, images_as_parquet, read_images, write_images
+from pipeline.data.images import image_schema, images_as_parquet, read_images
 from pipeline.data.png import encode_png
 from pipeline.errors import UserError
 
 CLASSES = ["T-shirt/top", "été", "7"]
 FILL_THE_DISK = """
 import numpy as np
-from pipeline.data.images import image_schema, write_images
+from pipeline.data.images import image_schema, images_as_parquet
 from pipeline.errors import UserError
+from pipeline.storage import write_atomically
 target = disk / "shard.parquet"
+content = images_as_parquet(image_schema(["a"]), [bytes(100_000)] * 10, np.zeros(10, np.int64), np.arange(10), {}, ".png")
 target.write_bytes(b"old")
 try:
-    write_images(target, image_schema(["a"]), [bytes(100_000)] * 10, np.zeros(10, np.int64), np.arange(10))
+    write_atomically(target, content)
     error = None
 except UserError as refused:
     error = str(refused)
@@ -38,7 +40,8 @@ def write(path, images: np.ndarray, extra: dict[str, np.ndarray] | None = None) 
 def test_images_without_classes_have_no_label_and_still_load_as_pictures(tmp_path, hf_datasets):
     images = some_images(3, 1)
     encoded = [encode_png(image) for image in images]
-    write_images(tmp_path / "file.parquet", image_schema([]), encoded, None, np.arange(3))
+    content = images_as_parquet(image_schema([]), encoded, None, np.arange(3), {}, ".png")
+    (tmp_path / "file.parquet").write_bytes(content)
     loaded = hf_datasets.load_dataset(
         "parquet", data_files=str(tmp_path / "file.parquet"), split="train", cache_dir=str(tmp_path / "cache")
     )
@@ -83,14 +86,9 @@ def test_hugging_face_shows_pictures_and_class_names(tmp_path, hf_datasets, chan
     assert loaded["logit"][:] == [0, 0.25, 0.5, 0.75, 1]
 
 
-def test_columns_of_different_length_are_refused_and_the_old_file_stays(tmp_path):
-    path = tmp_path / "file.parquet"
-    write(path, some_images(3, 1))
-    before = path.read_bytes()
+def test_columns_of_different_length_are_refused():
     with pytest.raises(ValueError, match="length"):
-        write_images(path, image_schema(CLASSES), [bytes(10)] * 3, np.zeros(2, np.int64), np.arange(3))
-    assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["file.parquet"]
+        images_as_parquet(image_schema(CLASSES), [bytes(10)] * 3, np.zeros(2, np.int64), np.arange(3), {}, ".png")
 
 
 def test_full_disk_is_a_user_error_and_the_old_shard_stays(run_on_tmpfs):

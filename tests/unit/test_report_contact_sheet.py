@@ -38,7 +38,7 @@ SYNTHETIC = {
 
 def described(file: str) -> dict:
     """A `dataset.json` whose train split is `file`."""
-    split = {"file": file, "rows": 3, "sha256": ""}
+    split = {"rows": 3, "files": [{"file": file, "rows": 3, "sha256": ""}]}
     return {**ABOUT, "splits": {"train": split, "validation": split, "holdout": split}}
 
 

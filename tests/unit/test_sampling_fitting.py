@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline.config.schema import Data, DensityRatioFilter, DigitsSource, NearCopyFilter, Sample
-from pipeline.data.canonical import describe, load_split, write_canonical
-from pipeline.data.sources import LabelledImages, RawSource
+from pipeline.config.schema import Data, DensityRatioFilter, NearCopyFilter, Sample
+from pipeline.config.sources import DigitsSource
+from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder
 from pipeline.errors import UserError
@@ -24,6 +24,7 @@ from pipeline.sampling.filters import Candidates
 from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
+from tests.unit.canonical_data import write_arrays
 from tests.unit.conftest import Labelled
 from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS
 
@@ -43,9 +44,9 @@ def folders(
     """Of an embedder, and of the digits as a canonical dataset."""
     model, data = tmp_path_factory.mktemp("model"), tmp_path_factory.mktemp("digits")
     save_embedder(model, digits_classifier, {"network": NETWORK})
-    parts = [LabelledImages(images.permute(0, 2, 3, 1).numpy(), labels.numpy()) for images, labels in digits]
-    description = Data(source=DigitsSource(kind="digits"), size=8, classes=DIGITS, validation_share=0.3)
-    write_canonical(RawSource(*parts), description, "digits", data)
+    train, holdout = [(images.permute(0, 2, 3, 1).numpy(), labels.numpy()) for images, labels in digits]
+    description = Data(source=DigitsSource(kind="digits"), size=8, channels=1, classes=DIGITS, validation_share=0.3)
+    write_arrays(train, description, data, holdout, "digits")
     return model, data
 
 

@@ -13,7 +13,7 @@ from stages.train import recipe_of, spec_of
 @pytest.mark.parametrize("conditioning", ["none", "class"])
 def test_every_architecture_is_one_line_of_config(architecture: str, conditioning: str) -> None:
     sets = [f"model.architecture={architecture}", f"model.conditioning={conditioning}", "gates={}", "model.width=8"]
-    spec = spec_of(load_preset("digits", sets))
+    spec = spec_of(load_preset("digits", sets), 10)
     assert spec.conditional == (conditioning == "class")
     build_generator(spec)
     build_discriminator(spec)
@@ -23,8 +23,8 @@ def test_every_architecture_is_one_line_of_config(architecture: str, conditionin
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_every_preset_of_the_project_can_be_built(preset: str, device: str) -> None:
     config = load_preset(preset)
-    build_generator(spec_of(config))
-    build_discriminator(spec_of(config))
+    build_generator(spec_of(config, 10))
+    build_discriminator(spec_of(config, 10))
     assert recipe_of(config, device).precision in ("fp32", "bf16")
 
 

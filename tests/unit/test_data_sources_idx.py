@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from pipeline.data import idx
-from pipeline.data.idx import parse_images, parse_labels, read_idx_bytes
+from pipeline.data.sources import idx
+from pipeline.data.sources.idx import parse_images, parse_labels, read_idx_bytes
 from pipeline.errors import UserError
 from tests.unit.idx_files import idx_images, idx_labels
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data import published
-from pipeline.data.idx import read_idx_bytes
-from pipeline.data.published import FILES, Published, find_or_fetch
+from pipeline.data.sources import published
+from pipeline.data.sources.idx import read_idx_bytes
+from pipeline.data.sources.published import FILES, Published, find_or_fetch
 from pipeline.errors import UserError
 
 PACKAGE = "dataset-small"

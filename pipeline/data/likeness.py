@@ -1,0 +1,76 @@
+"""Which images look nearly alike: the same picture stored at another size or quality."""
+
+from dataclasses import dataclass
+
+import imagehash
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+HASH_BITS = 64
+THUMBNAIL = 8  # px
+# Two bits of the hash may differ, and the thumbnails by this much on average, of 255.
+MOST_DIFFERENCE = 2.0
+# Flat pictures share a hash by the thousand: each is compared with so many of its neighbours in brightness.
+MOST_NEIGHBOURS = 64
+_HALVES = 16  # hashes are gone through in so many parts, to bound the memory
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What near copies share. `hashes: uint64 [N]`, `thumbnails: uint8 [N, 64]`."""
+
+    hashes: NDArray[np.uint64]
+    thumbnails: NDArray[np.uint8]
+
+
+def look(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
+    """Difference hash (64 bits) and grey thumbnail (8x8) of `uint8 [H, W, C]`."""
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("L")
+    bits = imagehash.dhash(picture, hash_size=8).hash
+    small = picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    return int.from_bytes(np.packbits(bits).tobytes(), "big"), small.tobytes()
+
+
+def near_pairs(likeness: Likeness) -> NDArray[np.int64]:
+    """Pairs `int64 [M, 2]` of images whose hashes differ in at most two bits and whose thumbnails hardly do.
+
+    Two hashes differ in at most two bits if some hash differs from each in at most one: all of those are sorted, 65 an image.
+    """
+    order = (
+        np.argsort(likeness.thumbnails.mean(axis=1), kind="stable") if len(likeness.hashes) else np.array([], np.int64)
+    )
+    flips = np.concatenate([np.zeros(1, np.uint64), np.uint64(1) << np.arange(HASH_BITS, dtype=np.uint64)])
+    found = []
+    for part in range(_HALVES):
+        variants, owners = [], []
+        for flip in flips:
+            flipped = likeness.hashes[order] ^ flip
+            here = np.flatnonzero(flipped % np.uint64(_HALVES) == part)
+            variants.append(flipped[here])
+            owners.append(here)
+        variant, owner = np.concatenate(variants), np.concatenate(owners)
+        by_variant = np.lexsort((owner, variant))
+        variant, owner = variant[by_variant], order[owner[by_variant]]
+        for distance in range(1, MOST_NEIGHBOURS + 1):
+            equal = np.flatnonzero(variant[distance:] == variant[:-distance])
+            if len(equal) == 0:
+                break
+            pairs = np.stack([owner[equal], owner[equal + distance]], axis=1)
+            found.append(_confirmed(np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0), likeness))
+    return np.unique(np.concatenate([np.empty((0, 2), np.int64), *found]), axis=0)
+
+
+def groups(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Number of the group of each of `count` images: images are together if a chain of pairs joins them."""
+    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _confirmed(pairs: NDArray[np.int64], likeness: Likeness) -> NDArray[np.int64]:
+    first, second = (likeness.thumbnails[pairs[:, side]].astype(np.int16) for side in (0, 1))
+    alike = np.abs(first - second).mean(axis=1) <= MOST_DIFFERENCE
+    confirmed: NDArray[np.int64] = pairs[alike]
+    return confirmed

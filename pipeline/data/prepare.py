@@ -1,0 +1,112 @@
+"""A part of a source as a file of squares that are ready to be placed: the work of one worker, kept until its part changes."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.config.sources import Images
+from pipeline.data.decode import UnusableError, decode
+from pipeline.data.likeness import THUMBNAIL, look
+from pipeline.data.png import encode_png
+from pipeline.data.resize import square
+from pipeline.data.sources.source import Part, RawImage
+from pipeline.storage import atomic_path
+
+ROW_GROUP = 500
+PREPARED = pa.schema(
+    [
+        pa.field("name", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("label", pa.string()),  # a name, or a number in digits
+        pa.field("text", pa.string()),
+        pa.field("reason", pa.string()),  # null: usable; else nothing below is there but the size
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("digest", pa.string()),  # SHA-256 of the square's pixels
+        pa.field("hash", pa.uint64()),
+        pa.field("thumbnail", pa.binary(THUMBNAIL * THUMBNAIL)),
+        pa.field("sums", pa.list_(pa.int64())),  # of the pixels, by channel, and of their squares
+        pa.field("squares", pa.list_(pa.int64())),
+        pa.field("png", pa.binary()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What becomes of every image, and where the files lie."""
+
+    size: int
+    channels: int
+    images: Images
+    folder: Path
+
+    def path(self, part: Part) -> Path:
+        """The file of a part, under a name that stands for its content."""
+        return self.folder / f"{hashlib.sha256(part.identity.encode()).hexdigest()[:32]}.parquet"
+
+    def __call__(self, part: Part) -> int:
+        """Makes a part's file, whole or not at all; returns how many images it has."""
+        rows = 0
+        with (
+            atomic_path(self.path(part), sync=False) as temporary,
+            pq.ParquetWriter(
+                temporary, PREPARED, compression="none", use_dictionary=["split", "label", "reason"]
+            ) as writer,
+        ):
+            for some in _in_groups(self._prepared(image) for image in part.images()):
+                writer.write_table(pa.Table.from_pylist(some, PREPARED))
+                rows += len(some)
+        return rows
+
+    def _prepared(self, raw: RawImage) -> dict[str, object]:
+        known: dict[str, object] = {
+            "name": raw.name, "split": raw.split, "label": None if raw.label is None else str(raw.label), "text": raw.text,
+        }  # fmt: skip
+        if raw.reason is not None:
+            return {**known, "reason": raw.reason}
+        try:
+            if isinstance(raw.content, bytes):
+                picture = decode(raw.content, self.images.background)
+                known |= {"width": picture.width, "height": picture.height}
+                pixels = square(picture, self.size, self.channels, self.images)
+            else:
+                known |= {"width": raw.content.shape[1], "height": raw.content.shape[0]}
+                pixels = self._from_array(raw.content)
+        except UnusableError as error:
+            return {**known, "reason": str(error)}
+        likeness, thumbnail = look(pixels)
+        values = pixels.reshape(-1, self.channels).astype(np.int64)
+        return {
+            **known,
+            "digest": hashlib.sha256(pixels.tobytes()).hexdigest(),
+            "hash": likeness,
+            "thumbnail": thumbnail,
+            "sums": values.sum(axis=0).tolist(),
+            "squares": (values * values).sum(axis=0).tolist(),
+            "png": encode_png(pixels),
+        }
+
+    def _from_array(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if pixels.shape == (self.size, self.size, self.channels):
+            return pixels
+        picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        return square(picture, self.size, self.channels, self.images)
+
+
+def _in_groups(rows: Iterator[dict[str, object]]) -> Iterator[list[dict[str, object]]]:
+    some: list[dict[str, object]] = []
+    for row in rows:
+        some.append(row)
+        if len(some) == ROW_GROUP:
+            yield some
+            some = []
+    if some:
+        yield some

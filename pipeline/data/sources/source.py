@@ -1,0 +1,73 @@
+"""What every source of real images offers: pieces that workers read on their own, each in its true on-disk format."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+OfficialSplit = Literal["train", "validation", "holdout"]
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """An image as its source holds it."""
+
+    name: str  # by which people find it in the source
+    content: bytes | NDArray[np.uint8]  # an encoded file, or pixels [H, W, C]
+    label: str | int | None = None  # the class's name, or its place among `Listing.classes`
+    text: str | None = None  # a caption
+    split: OfficialSplit = "train"
+    reason: str | None = None  # why it could not even be read
+
+
+class Part(Protocol):
+    """A piece of a source, of some hundred to some thousand images. It can be sent to other processes."""
+
+    @property
+    def identity(self) -> str:
+        """Differs where the part's content does: names, sizes and times of files, or digests."""
+        ...
+
+    def images(self) -> Iterator[RawImage]:
+        """Its images in their order, one in memory at a time."""
+        ...
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is in a source, before any image is decoded."""
+
+    parts: list[Part]
+    classes: list[str] | None = None  # names in the order of the numbers; None: labels are names
+    splits: tuple[OfficialSplit, ...] = ("train",)  # that the source itself has
+    left_out: list[tuple[str, str]] = field(default_factory=list)  # name and reason of what is no image
+
+
+@dataclass(frozen=True)
+class ArrayPart:
+    """Images that are in memory already."""
+
+    identity: str
+    pixels: NDArray[np.uint8]  # [N, H, W, C]
+    labels: NDArray[np.int64]
+    split: OfficialSplit
+    first: int = 0  # number of the first image in its split
+
+    def images(self) -> Iterator[RawImage]:
+        """See `Part`."""
+        for offset, (image, label) in enumerate(zip(self.pixels, self.labels.tolist(), strict=True)):
+            yield RawImage(f"{self.split}/{self.first + offset}", image, label, split=self.split)
+
+
+def array_parts(
+    digest: str, pixels: NDArray[np.uint8], labels: NDArray[np.int64], split: OfficialSplit, images: int = 10_000
+) -> list[Part]:
+    """Parts of up to `images` images; `digest` stands for the content of all."""
+    return [
+        ArrayPart(
+            f"{digest}/{split}/{start}", pixels[start : start + images], labels[start : start + images], split, start
+        )
+        for start in range(0, len(pixels), images)
+    ]

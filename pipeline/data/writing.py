@@ -1,0 +1,248 @@
+"""Prepared images become the canonical dataset: placed, shuffled by their content, written, described."""
+
+import csv
+import io
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.config.schema import Data
+from pipeline.data.canonical import DESCRIPTION
+from pipeline.data.images import ROW_GROUP_IMAGES, image_schema
+from pipeline.data.labelling import number_labels
+from pipeline.data.likeness import Likeness
+from pipeline.data.sources.source import Listing
+from pipeline.data.splits import NOWHERE, SPLITS, Shares, place
+from pipeline.errors import UserError
+from pipeline.fingerprint import canonical_digest
+from pipeline.storage import atomic_path, file_sha256, write_atomically, write_json
+
+LARGEST_FILE = 256 << 20  # bytes of images, which are in memory while their file is written
+EXAMPLES = 20  # names of each reason in dataset.json
+LEFT_OUT = "left_out.csv"
+_KNOWN = [
+    "name",
+    "split",
+    "label",
+    "text",
+    "reason",
+    "width",
+    "height",
+    "digest",
+    "hash",
+    "thumbnail",
+    "sums",
+    "squares",
+]
+
+
+def write_canonical(listing: Listing, prepared: Sequence[Path], data: Data, name: str, folder: Path) -> dict[str, Any]:
+    """Writes the three splits and `dataset.json`, which comes last; returns its content.
+
+    `prepared`: what `Preparation` made of the parts of `listing`, in their order. Equal images, labels and captions give equal files,
+    whatever the names and the order in the source; only the column `source` and the list of what was left out know these.
+    """
+    known = pa.concat_tables(pq.read_table(path, columns=_KNOWN) for path in prepared)
+    reasons = {row: reason for row, reason in enumerate(known["reason"].to_pylist()) if reason is not None}
+    _require_most_usable(reasons, known, data)
+    labelled = number_labels(known["label"], listing.classes, data.classes)
+    for row, reason in labelled.reasons.items():
+        reasons.setdefault(row, reason)
+    usable = np.array([row for row in range(len(known)) if row not in reasons], np.int64)
+    images = known.take(usable)
+    placement = place(
+        np.array(images["digest"].to_pylist(), dtype="U64"),
+        labelled.labels[usable],
+        np.array([SPLITS.index(split) for split in images["split"].to_pylist()], np.int64),
+        _likeness(images) if data.near_duplicates == "group" else None,
+        Shares(data.validation_share or 0.0, data.holdout_share or 0.0, data.seed),
+    )
+    reasons |= {int(usable[row]): reason for row, reason in placement.reasons.items()}
+    places = np.full(len(known), NOWHERE)
+    places[usable] = placement.places
+    for number, split in enumerate(SPLITS):
+        _require_every_class(split, labelled.labels[places == number], labelled.classes)
+    rows = {
+        split: _by_content(np.flatnonzero(places == number), known["digest"]) for number, split in enumerate(SPLITS)
+    }
+    described = _write_splits(known, prepared, rows, labelled.labels, labelled.classes, folder)
+    left_out = [(known["name"][row].as_py(), reason) for row, reason in sorted(reasons.items())] + listing.left_out
+    description = {
+        "name": name,
+        "digest": _content_digest(known, rows, labelled.labels),
+        "source": {"name": data.source.name, "licence": data.source.licence, "kind": data.source.kind},
+        "image": {"height": data.size, "width": data.size, "channels": data.channels},
+        "classes": labelled.classes,
+        "splits": described,
+        **_moments(known, rows["train"], data),
+        "left_out": _left_out(left_out, folder),
+    }
+    write_json(folder / DESCRIPTION, description)
+    return description
+
+
+def _require_most_usable(reasons: dict[int, str], known: pa.Table, data: Data) -> None:
+    if len(known) == 0:
+        raise UserError("data.source: holds no images.")
+    if len(reasons) <= data.bad_share_max * len(known) and len(reasons) < len(known):
+        return
+    counted = ", ".join(f"{count:,} {reason}" for reason, count in Counter(reasons.values()).most_common())
+    first = known["name"][min(reasons)].as_py()
+    raise UserError(
+        f"data.bad_share_max: {len(reasons):,} of {len(known):,} images cannot be used, at most {data.bad_share_max:.1%} may be: "
+        f"{counted} (the first: {first}). Mend the source, allow more, or change data.size or data.images."
+    )
+
+
+def _require_every_class(split: str, labels: NDArray[np.int64], classes: list[str]) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    if counts.min() < 2:  # diversity within a class is measured on pairs
+        raise UserError(
+            f"data: the class {classes[int(counts.argmin())]!r} has {counts.min()} images for {split}, at least 2 are needed; use a "
+            f"{'smaller' if split == 'train' else 'larger'} data.validation_share or data.holdout_share, or more images."
+        )
+
+
+def _likeness(images: pa.Table) -> Likeness:
+    thumbnails = np.frombuffer(b"".join(images["thumbnail"].to_pylist()), np.uint8).reshape(len(images), -1)
+    return Likeness(images["hash"].to_numpy(), thumbnails)
+
+
+def _by_content(rows: NDArray[np.int64], digests: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Rows in the order of their digests, which is as good as a random one: a block of a file has all classes in it."""
+    return rows[np.argsort(np.array(digests.take(rows).to_pylist(), dtype="U64"), kind="stable")]
+
+
+def _write_splits(
+    known: pa.Table,
+    prepared: Sequence[Path],
+    rows: dict[str, NDArray[np.int64]],
+    labels: NDArray[np.int64],
+    classes: list[str],
+    folder: Path,
+) -> dict[str, Any]:
+    """Goes over the prepared files once, handing each image to the spool of its file; then each file is put in order."""
+    extra = {"source": "string"} | ({"text": "string"} if known["text"].null_count < len(known) else {})
+    schema = image_schema(classes, extra)
+    per_file = _images_per_file(prepared, len(known))
+    file_of, position = np.full(len(known), -1), np.zeros(len(known), np.int64)
+    names: list[tuple[str, str]] = []
+    for split, members in rows.items():
+        for start in range(0, len(members), per_file):
+            chunk = members[start : start + per_file]
+            file_of[chunk], position[chunk] = len(names), np.arange(start, start + len(chunk))
+            names.append((split, f"{split}-{start // per_file:06d}.parquet"))
+    described: dict[str, Any] = {
+        split: {
+            "rows": len(members),
+            "classes": dict(zip(classes, np.bincount(labels[members], minlength=len(classes)).tolist(), strict=True)),
+            "files": [],
+        }
+        for split, members in rows.items()
+    }
+    with tempfile.TemporaryDirectory(dir=prepared[0].parent, prefix="spool-") as spool:
+        _scatter(prepared, file_of, Path(spool), len(names))
+        for number, (split, name) in enumerate(names):
+            mine = np.flatnonzero(file_of == number)  # in the order of the spool
+            order = np.argsort(position[mine])
+            contents = pa.ipc.open_stream((Path(spool) / str(number)).read_bytes()).read_all()["png"].take(order)
+            mine = mine[order]
+            table = _table(schema, contents, position[mine], labels[mine], known.take(mine))
+            with atomic_path(folder / name) as temporary:
+                pq.write_table(
+                    table,
+                    temporary,
+                    row_group_size=ROW_GROUP_IMAGES,
+                    compression="none",
+                    use_dictionary=False,
+                    write_page_index=True,
+                )
+            described[split]["files"].append({"file": name, "rows": len(mine), "sha256": file_sha256(folder / name)})
+    return described
+
+
+def _images_per_file(prepared: Sequence[Path], images: int) -> int:
+    mean = sum(path.stat().st_size for path in prepared) / images
+    return max(1, int(LARGEST_FILE / mean / ROW_GROUP_IMAGES)) * ROW_GROUP_IMAGES
+
+
+def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, files: int) -> None:
+    schema = pa.schema([pa.field("png", pa.binary())])
+    with ExitStack() as stack:
+        writers = [stack.enter_context(pa.ipc.new_stream(str(spool / str(number)), schema)) for number in range(files)]
+        row = 0
+        for path in prepared:
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group, columns=["png"])
+                    target = file_of[row : row + len(table)]
+                    for number in np.unique(target[target >= 0]).tolist():
+                        writers[number].write_table(table.filter(pa.array(target == number)))
+                    row += len(table)
+
+
+def _table(
+    schema: pa.Schema,
+    contents: pa.ChunkedArray,
+    position: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    known: pa.Table,
+) -> pa.Table:
+    paths = pa.array([f"{index:09d}.png" for index in position.tolist()], pa.string())
+    columns = {
+        "image": pa.StructArray.from_arrays(
+            [contents.combine_chunks(), paths], fields=list(schema.field("image").type)
+        ),
+        "label": pa.array(labels, pa.int64()),
+        "index": pa.array(position, pa.int64()),
+        "source": known["name"],
+        "text": known["text"],
+    }
+    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
+
+
+def _content_digest(known: pa.Table, rows: dict[str, NDArray[np.int64]], labels: NDArray[np.int64]) -> str:
+    """Digest of which images with which labels and captions are in which split, whatever their order."""
+    parts = defaultdict(list)
+    for split, members in rows.items():
+        some = known.select(["digest", "text"]).take(members)
+        for digest, text, label in zip(
+            some["digest"].to_pylist(), some["text"].to_pylist(), labels[members].tolist(), strict=True
+        ):
+            parts[split].append(f"{digest} {label}" + ("" if text is None else f" {text}"))
+    return canonical_digest({split: sorted(lines) for split, lines in parts.items()})
+
+
+def _moments(known: pa.Table, rows: NDArray[np.int64], data: Data) -> dict[str, list[float]]:
+    """Mean and standard deviation of each channel over the training images, 0 to 1; sums of whole numbers, so exact."""
+    train = known.select(["sums", "squares"]).take(rows)
+    sums, squares = (
+        np.array(train[name].to_pylist(), dtype=np.int64).reshape(-1, data.channels).sum(axis=0)
+        for name in ("sums", "squares")
+    )
+    pixels = len(rows) * data.size * data.size
+    mean = sums / pixels / 255
+    variance = np.maximum(squares / pixels / 255**2 - mean**2, 0)
+    return {"mean": mean.round(6).tolist(), "std": np.sqrt(variance).round(6).tolist()}
+
+
+def _left_out(left_out: list[tuple[str, str]], folder: Path) -> dict[str, Any]:
+    """Counts and first names by reason; all of them go into a file of their own."""
+    by_reason = defaultdict(list)
+    for name, reason in left_out:
+        by_reason[reason].append(name)
+    if left_out:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["source", "reason"])
+        writer.writerows(left_out)
+        write_atomically(folder / LEFT_OUT, text.getvalue().encode(errors="backslashreplace"))
+    return {reason: {"count": len(names), "first": names[:EXAMPLES]} for reason, names in sorted(by_reason.items())}

@@ -1,0 +1,49 @@
+"""Canonical datasets out of arrays, the way `stages/ingest.py` makes them."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config.schema import Data
+from pipeline.config.sources import DigitsSource
+from pipeline.data.prepare import Preparation
+from pipeline.data.sources.source import Listing, RawImage, array_parts
+from pipeline.data.writing import write_canonical
+
+Images = tuple[np.ndarray, np.ndarray]  # uint8 [N, H, W, C], int64 [N]
+
+
+class RawImages:
+    """A part of a source that holds these images."""
+
+    def __init__(self, *images: RawImage, identity: str = "x") -> None:
+        self.identity = identity
+        self._images = images
+
+    def images(self):
+        return iter(self._images)
+
+
+def data_of(classes: list[str] | None, **other: Any) -> Data:
+    source = DigitsSource(kind="digits")
+    shares = {"validation_share": 0.2, "holdout_share": 0.3}
+    return Data(**{"source": source, "size": 8, "channels": 1, "classes": classes, **shares, **other})
+
+
+def write_listing(listing: Listing, data: Data, folder: Path, name: str = "small") -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as temporary:
+        preparation = Preparation(data.size, data.channels, data.images, Path(temporary))
+        for part in listing.parts:
+            preparation(part)
+        return write_canonical(listing, [preparation.path(part) for part in listing.parts], data, name, folder)
+
+
+def write_arrays(
+    train: Images, data: Data, folder: Path, holdout: Images | None = None, name: str = "small"
+) -> dict[str, Any]:
+    parts = array_parts("a", *train, "train", 500)
+    if holdout is not None:
+        parts += array_parts("b", *holdout, "holdout", 500)
+    return write_listing(Listing(parts), data, folder, name)
