@@ -16,9 +16,11 @@ from typing import Any, TypeVar
 import pipeline
 from pipeline.errors import UserError
 from pipeline.head import HeadLostError, watched
+from pipeline.process import stderr_without
 
 HEALTH_TIMEOUT_S = 20  # a process has to start and to import Ray
 FREE_WITHIN_S = 120
+LEVEL_IS_SET = "Set ray log level from environment variable"
 IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray for what `ray job submit` started
 
 Result = TypeVar("Result")
@@ -46,7 +48,7 @@ def connect(
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's own remarks on its inner life; what concerns the user is raised as an error.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # of which its core tells, at any level
     address = None if here else os.environ.get("RAY_ADDRESS")
     if address:
         _require_ray_at(address)
@@ -58,11 +60,13 @@ def connect(
             # In a job the nodes have its working folder; for any other driver our packages are sent to them.
             ours = Path(pipeline.__file__).parent
             code = {} if IN_JOB in os.environ else {"py_modules": [str(ours), str(ours.with_name("stages"))]}
-            ray.init(address=address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
+            with stderr_without(LEVEL_IS_SET):
+                ray.init(address=address, runtime_env=code, log_to_driver=False, logging_level=logging.ERROR)
         else:
             _use_token_of_our_own()
             # Not "auto": a cluster that happens to run on this machine is not taken for ours.
-            ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            with stderr_without(LEVEL_IS_SET):
+                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
         raise UserError(f"Could not connect to {where}: {str(error).strip().splitlines()[0]}") from None

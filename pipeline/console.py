@@ -3,18 +3,44 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline import __version__
-from pipeline.config.load import active_preset, load_config, load_preset, presets, use_preset
-from pipeline.config.schema import Config
 from pipeline.errors import UserError
+from pipeline.process import INTERRUPTED, raise_interrupts, run_process
 from pipeline.storage import read_json, write_atomically
 
+if TYPE_CHECKING:
+    from pipeline.config import Config
 
-def main() -> None:
-    """Parses the command line; ends with 0, or with 1 and one message."""
+
+def console() -> NoReturn:
+    """Runs this process as the command `imagemint`."""
+    run_process("imagemint", main)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parses the command line and does what it asks for.
+
+    Returns:
+        The exit code: 0, or 1 or 130 and one message.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.work(arguments)
+    except UserError as error:
+        print(f"imagemint: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("imagemint: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    # What a command does imports what it needs: seconds, of which a command that is misspelt takes none.
     parser = argparse.ArgumentParser(prog="imagemint", description="Looks at and checks what the stages make.")
     parser.add_argument("--version", action="version", version=f"imagemint {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -45,7 +71,7 @@ def main() -> None:
 
     use = commands.add_parser("use", help="make a preset the active one, after checking it")
     use.add_argument("preset", nargs="?", help="default: the one that is active already")
-    use.set_defaults(work=lambda a: use_preset(a.preset or active_preset()))
+    use.set_defaults(work=lambda a: _use(a.preset))
 
     summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
     summary.set_defaults(work=lambda _: _summary())
@@ -91,24 +117,14 @@ def main() -> None:
     fetch.set_defaults(work=lambda a: _fetch(a.preset, a.root, a.replace))
 
     schema = commands.add_parser("schema", help="print the JSON schema of a preset, for editors")
-    schema.set_defaults(work=lambda _: print(json.dumps(Config.model_json_schema(), indent=2)))
-
-    arguments = parser.parse_args()
-    try:
-        arguments.work(arguments)
-    except UserError as error:
-        print(f"imagemint: {error}", file=sys.stderr)
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(141)
-    except KeyboardInterrupt:
-        print("imagemint: interrupted", file=sys.stderr)
-        sys.exit(130)
+    schema.set_defaults(work=lambda _: _schema())
+    return parser
 
 
 def _show(dataset: str, out: Path | None, columns: int) -> None:
     from pipeline.report.contact_sheet import contact_sheet
 
+    raise_interrupts()
     if columns < 1:
         raise UserError(f"-n: {columns}; at least 1.")
     target = out or Path(f"{Path(dataset).resolve().name}.png")
@@ -123,6 +139,7 @@ def _verify(place: str, model: Path | None, records: int) -> None:
     from pipeline.sampling.remaking import require_model_of
     from pipeline.sampling.verify import read_shards, verify_files, verify_records
 
+    raise_interrupts()
     if records < 0:
         raise UserError(f"--records: {records}; at least 0.")
     dataset, manifest = open_dataset(place)
@@ -155,6 +172,7 @@ def _record(place: str, index: int, model: Path | None, out: Path | None) -> Non
     from pipeline.sampling.readers import DamagedShardError, ShardReader
     from pipeline.sampling.remaking import compare, shard_of, stored_records
 
+    raise_interrupts()
     dataset, manifest = open_dataset(place)
     shard = shard_of(dataset, manifest, index)
     try:
@@ -171,14 +189,24 @@ def _record(place: str, index: int, model: Path | None, out: Path | None) -> Non
 def _doctor() -> None:
     from pipeline.doctor import examine
 
+    raise_interrupts()
     for line in examine():
         print(line)
 
 
+def _use(preset: str | None) -> None:
+    from pipeline.config.load import active_preset, use_preset
+
+    raise_interrupts()
+    use_preset(preset or active_preset())
+
+
 def _summary() -> None:
+    from pipeline.config.load import active_preset, load_preset, presets
     from pipeline.report.summary import summary
     from pipeline.sampling.manifest import read_manifest
 
+    raise_interrupts()
     config = load_preset(active_preset())
     name = config.name
     dataset, metrics = Path("datasets") / name, Path("metrics") / name
@@ -199,8 +227,10 @@ Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".jo
 
 
 def _publish(place: str | None) -> None:
+    from pipeline.config.load import active_preset, load_preset
     from pipeline.release.publish import publish
 
+    raise_interrupts()
     config = load_preset(active_preset())
     published = publish(config.name, place or f"{config.root}/published")
     print(f"{published.place}: {published.line}")
@@ -210,6 +240,7 @@ def _publish(place: str | None) -> None:
 def _compare(old: str, new: str, out: Path) -> None:
     from pipeline.report.compare import compare
 
+    raise_interrupts()
     write_atomically(out, compare(old, new).encode())
     print(f"{out}: {old} and {new}")
 
@@ -217,13 +248,16 @@ def _compare(old: str, new: str, out: Path) -> None:
 def _submit(target: str, preset: str | None, root: str | None, address: str | None) -> None:
     from pipeline.jobs.submit import submit
 
+    raise_interrupts()
     submit(target, preset, root, address, lambda text: print(text, flush=True))
 
 
 def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
+    from pipeline.config.load import active_preset, load_preset, use_preset
     from pipeline.folders import folder_at
     from pipeline.jobs.outputs import bring_outputs, record_in_dvc, require_replaceable_lock
 
+    raise_interrupts()
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
     if not replace:
@@ -249,24 +283,28 @@ def _add_config_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="override one key")
 
 
-def _config(arguments: argparse.Namespace) -> Config:
+def _config(arguments: argparse.Namespace) -> "Config":
+    from pipeline.config.load import load_config, load_preset
+
     if arguments.config is not None:
         return load_config(arguments.config, arguments.set)
     return load_preset(arguments.preset, arguments.set)
 
 
-def _plan(config: Config, model: Path | None, data: Path | None, nodes: int | None) -> None:
+def _plan(config: "Config", model: Path | None, data: Path | None, nodes: int | None) -> None:
     from pipeline.forecast import forecast
 
+    raise_interrupts()
     if nodes is not None and nodes < 1:
         raise UserError(f"--nodes: {nodes}; at least 1.")
     for line in forecast(config, model or Path("models") / config.name, data or Path("data") / config.name, nodes):
         print(line)
 
 
-def _status(config: Config) -> None:
+def _status(config: "Config") -> None:
     from pipeline.sampling.status import statuses
 
+    raise_interrupts()
     found = statuses(config.root, config.name)
     if not found:
         raise UserError(f"No sampling run of the preset {config.name} under {config.root}/runs yet.")
@@ -281,5 +319,11 @@ def _status(config: Config) -> None:
         )
 
 
+def _schema() -> None:
+    from pipeline.config import Config
+
+    print(json.dumps(Config.model_json_schema(), indent=2))
+
+
 if __name__ == "__main__":
-    main()
+    console()

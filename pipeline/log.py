@@ -55,6 +55,5 @@ def _line(stage: str, level: str, message: str, figures: dict[str, Any]) -> str:
     run = {"run": _run.get()} if _run.get() else {}
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     finite = {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in figures.items()}  # fmt: skip
-    return json.dumps(
-        {"time": now, "level": level, "stage": stage, **run, "message": message, **finite}, ensure_ascii=False
-    )
+    # In ASCII it is JSON wherever it is written; escapes of Python's would be none.
+    return json.dumps({"time": now, "level": level, "stage": stage, **run, "message": message, **finite})

@@ -3,12 +3,11 @@
 import argparse
 import fcntl
 import shutil
-import signal
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +19,7 @@ from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
 from pipeline.lease import LEASE, lease
 from pipeline.log import about_run, require_known_format, tell, tell_error
 from pipeline.mirror import mirrored
+from pipeline.process import INTERRUPTED, raise_interrupts
 from pipeline.storage import sweep_temporary
 
 
@@ -121,17 +121,38 @@ def is_whole(load: Callable[[Path], object], folder: Path) -> bool:
     return True
 
 
-def main(
+def run_stage(
     stage: str,
     about: str,
     default_out: str,
-    work: Callable[[Command], None],
+    argv: Sequence[str] | None = None,
+    *,
     switches: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Parses the command line, runs `work`, and ends with 0, or with 1 and one message.
+) -> int:
+    """Parses the command line, loads the config, and only then imports what the stage does, and runs it.
 
     `switches`: short names of this stage for what `--set` does.
+
+    Returns:
+        The exit code: 0, or 1 or 130 and one message.
     """
+    arguments = _parser(stage, about, default_out, switches).parse_args(argv)
+    try:
+        command = _command(stage, default_out, arguments)
+        work: Callable[[Command], None] = getattr(import_module(f"stages.work.{stage}"), stage)
+        raise_interrupts()
+        work(command)
+    except UserError as error:
+        tell_error(stage, str(error))
+        return 1
+    except KeyboardInterrupt:
+        again = "the same command without --fresh" if arguments.fresh else "the same command"
+        tell_error(stage, f"interrupted; {again} goes on from here.")
+        return INTERRUPTED
+    return 0
+
+
+def _parser(stage: str, about: str, default_out: str, switches: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=about)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--preset", help="a preset of conf/ (default: the one that conf/active.yaml names)")
@@ -143,39 +164,32 @@ def main(
     parser.add_argument("--model", type=Path, help="model and embedder (default: models/NAME)")
     parser.add_argument("--out", type=Path, help=f"output (default: {default_out}/NAME)")
     parser.add_argument("--fresh", action="store_true", help="redo the work even where a finished run is there")
-    arguments = parser.parse_args()
-    # `kill` and Ctrl-C end the same way: through the `finally` blocks.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        require_known_format()
-        config = (
-            load_config(arguments.config, arguments.set)
-            if arguments.config is not None
-            else load_preset(arguments.preset, arguments.set)
-        )
-        for option in ("data", "model", "out"):
-            given = str(getattr(arguments, option) or "")
-            if given.startswith(("s3:/", "gs:/")):  # pathlib has made one slash of two
-                raise UserError(
-                    f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
-                )
-        out = arguments.out or Path(default_out) / config.name
-        metrics_beside_out = out if default_out == "metrics" else out / "metrics"
-        command = Command(
-            stage=stage,
-            config=config,
-            data=arguments.data or Path("data") / config.name,
-            model=arguments.model or Path("models") / config.name,
-            out=out,
-            metrics=Path("metrics") / config.name if arguments.out is None else metrics_beside_out,
-            fresh=arguments.fresh,
-            default_out=arguments.out is None,
-        )
-        work(command)
-    except UserError as error:
-        tell_error(stage, str(error))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        again = "the same command without --fresh" if arguments.fresh else "the same command"
-        tell_error(stage, f"interrupted; {again} goes on from here.")
-        sys.exit(130)
+    return parser
+
+
+def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Command:
+    """What was asked for, its config loaded and found right."""
+    require_known_format()
+    config = (
+        load_config(arguments.config, arguments.set)
+        if arguments.config is not None
+        else load_preset(arguments.preset, arguments.set)
+    )
+    for option in ("data", "model", "out"):
+        given = str(getattr(arguments, option) or "")
+        if given.startswith(("s3:/", "gs:/")):  # pathlib has made one slash of two
+            raise UserError(
+                f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
+            )
+    out = arguments.out or Path(default_out) / config.name
+    metrics_beside_out = out if default_out == "metrics" else out / "metrics"
+    return Command(
+        stage=stage,
+        config=config,
+        data=arguments.data or Path("data") / config.name,
+        model=arguments.model or Path("models") / config.name,
+        out=out,
+        metrics=Path("metrics") / config.name if arguments.out is None else metrics_beside_out,
+        fresh=arguments.fresh,
+        default_out=arguments.out is None,
+    )

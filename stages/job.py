@@ -1,33 +1,34 @@
 """All stages, or those up to one, as a job on a cluster: from what is kept below the root, to there."""
 
 import argparse
-import signal
-import sys
+from collections.abc import Sequence
 from functools import partial
 
 from pipeline.errors import UserError
-from pipeline.jobs.work import ALL, STAGES, run_job
 from pipeline.log import require_known_format, tell, tell_error
+from pipeline.process import INTERRUPTED, raise_interrupts, run_process
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> int:
     """Ends as `dvc repro` does, or with 1 and one message."""
+    from pipeline.jobs.work import ALL, STAGES, run_job
+
     parser = argparse.ArgumentParser(prog="python -m stages.job", description=__doc__)
     parser.add_argument("target", metavar="STAGE|all", help=f"{ALL}, or one of {', '.join(STAGES)}")
     parser.add_argument("--preset", help="a preset of conf/ (default: the one that conf/active.yaml names)")
     parser.add_argument("--root", help="s3://BUCKET/PREFIX, or a folder that all nodes have (default: the preset's)")
-    arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    arguments = parser.parse_args(argv)
     try:
+        raise_interrupts()
         require_known_format()
-        sys.exit(run_job(arguments.target, arguments.preset, arguments.root, partial(tell, "job")))
+        return run_job(arguments.target, arguments.preset, arguments.root, partial(tell, "job"))
     except UserError as error:
         tell_error("job", str(error))
-        sys.exit(1)
+        return 1
     except KeyboardInterrupt:
         tell_error("job", "interrupted; the same job submitted again goes on from here.")
-        sys.exit(130)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
-    main()
+    run_process("job", main)

@@ -1,11 +1,15 @@
-"""Running the project's commands as a user would: each in a process of its own."""
+"""Running the project's commands as a user would: each in a process of its own, but for those that are refused."""
 
+import io
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,6 +53,17 @@ def succeed(*command: str, cwd: Path = ROOT, timeout_s: float = 300, **extra: st
     return done.stdout
 
 
+def refuse(command: str, *options: str, **extra: str) -> str:
+    """Calls a stage, or `imagemint`, in this process; it must end with 1 and one message, which is returned."""
+    main = import_module("pipeline.console" if command == "imagemint" else f"stages.{command}").main
+    said = io.StringIO()
+    with chdir(ROOT), patch.dict(os.environ, environment(**extra), clear=True), redirect_stderr(said):
+        code = main(options)
+    assert code == 1, said.getvalue()
+    assert said.getvalue().count(f"{command}: ") == 1, said.getvalue()
+    return said.getvalue()
+
+
 @dataclass(frozen=True)
 class Places:
     """A folder of one's own for each thing that stages make."""
@@ -73,15 +88,23 @@ class Places:
 
     def command(self, stage: str, *options: str, settings: tuple[str, ...] = SMALL) -> list[str]:
         """The command line of a stage on the small digits; later options win over earlier ones."""
+        return [sys.executable, "-m", f"stages.{stage}", *self.options(stage, *options, settings=settings)]
+
+    def options(self, stage: str, *options: str, settings: tuple[str, ...] = SMALL) -> list[str]:
+        """What comes after the stage's name."""
         out = {"ingest": self.data, "embed": self.model, "train": self.model, "sample": self.dataset,
                "audit": self.dataset}.get(stage, self.dataset / "metrics")  # fmt: skip
         sets = [word for setting in (*settings, f"root={self.root}") for word in ("--set", setting)]
         places = ["--data", str(self.data), "--model", str(self.model), "--out", str(out)]
-        return [sys.executable, "-m", f"stages.{stage}", "--preset", "digits", *sets, *places, *options]
+        return ["--preset", "digits", *sets, *places, *options]
 
     def stage(self, stage: str, *options: str, settings: tuple[str, ...] = SMALL) -> str:
         """Runs a stage that must end well; returns its standard output."""
         return succeed(*self.command(stage, *options, settings=settings))
+
+    def refuse(self, stage: str, *options: str, settings: tuple[str, ...] = SMALL) -> str:
+        """Calls a stage that must refuse; returns its message."""
+        return refuse(stage, *self.options(stage, *options, settings=settings))
 
 
 def digests(folder: Path) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Figures in, verdict out: `metrics/<name>/accept.json`, or an end with the gates that were missed."""
+"""The work of the stage `accept`."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pipeline.errors import UserError
 from pipeline.evaluation.gates import as_records, judge_gates
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.storage import read_json, write_json
-from stages.command import Command, main
+from stages.command import Command
 
 
 def accept(command: Command) -> None:
@@ -28,7 +28,3 @@ def accept(command: Command) -> None:
         )
     write_json(verdict_file, {"accepted": True, "dataset_id": measured["dataset_id"], "gates": as_records(verdicts)})
     command.say(f"accepted: all {len(verdicts)} gates met")
-
-
-if __name__ == "__main__":
-    main("accept", __doc__, "metrics", accept)

@@ -1,4 +1,4 @@
-"""Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
+"""The work of the stage `audit`."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -29,9 +29,9 @@ from pipeline.sampling.manifest import open_dataset
 from pipeline.sampling.verify import verify_files, verify_records
 from pipeline.storage import read_json, write_json
 from pipeline.worktime import TIME, spent_on
-from stages.command import Command, main
-from stages.inspection import look_at_shards
-from stages.real_images import FEWEST, floor, holdout_of
+from stages.command import Command
+from stages.work.inspection import look_at_shards
+from stages.work.real_images import FEWEST, floor, holdout_of
 
 VERSION = "1.0.0"
 REGENERATED = 20
@@ -195,7 +195,3 @@ def _shown(images: torch.Tensor, labels: torch.Tensor | None, classes: list[str]
 
 def _for_people(images: torch.Tensor) -> NDArray[np.uint8]:
     return images.permute(0, 2, 3, 1).numpy()
-
-
-if __name__ == "__main__":
-    main("audit", __doc__, "datasets", audit, switches={"--full": "audit.full=true"})

@@ -1,4 +1,4 @@
-"""Canonical dataset in, domain classifier out: `models/<name>/embedder.*`, the ruler of every distance."""
+"""The work of the stage `embed`."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.fingerprint import source_digest
 from pipeline.models.precision import resolve_precision
 from pipeline.storage import copy_whole, read_json, write_json
-from stages.command import Command, is_whole, main
+from stages.command import Command, is_whole
 
 
 def embed(command: Command) -> None:
@@ -63,7 +63,3 @@ def embed(command: Command) -> None:
         description = read_json(run / DESCRIPTION, "embedder description")
     write_json(command.metrics / "embed.json", {"holdout_accuracy": description["holdout_accuracy"]})
     command.say(f"accuracy on holdout {description['holdout_accuracy']:.1%} -> {command.out / WEIGHTS}")
-
-
-if __name__ == "__main__":
-    main("embed", __doc__, "models", embed)

@@ -1,4 +1,4 @@
-"""Model and holdout in, its quality out: `metrics/<name>/evaluate.json`."""
+"""The work of the stage `evaluate`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +21,8 @@ from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan
 from pipeline.storage import write_json
-from stages.command import Command, main
-from stages.real_images import floor, holdout_of, some_training_images
+from stages.command import Command
+from stages.work.real_images import floor, holdout_of, some_training_images
 
 
 def evaluate(command: Command) -> None:
@@ -96,7 +96,3 @@ def _figures_elsewhere(kind: str, space: FeatureSpace, fake: Tensor, train: Tens
             which, _, rest = key.partition("_")
             figures[f"{name[which]}{'_' if rest else ''}{rest}{ending}"] = six_digits(value)
     return figures
-
-
-if __name__ == "__main__":
-    main("evaluate", __doc__, "metrics", evaluate)

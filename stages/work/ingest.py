@@ -1,4 +1,4 @@
-"""Real images in, canonical dataset out: `data/<name>/`."""
+"""The work of the stage `ingest`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from pipeline.fan_out import fan_out
 from pipeline.fingerprint import source_digest
 from pipeline.folders import is_remote
 from pipeline.storage import require_free_space
-from stages.command import Command, main
+from stages.command import Command
 
 # What determines a prepared image.
 CODE = (
@@ -73,7 +73,3 @@ def _is_whole(path: Path) -> bool:
     except (OSError, pa.ArrowException):
         return False
     return True
-
-
-if __name__ == "__main__":
-    main("ingest", __doc__, "data", ingest)

@@ -1,4 +1,4 @@
-"""Model in, synthetic dataset out: `datasets/<name>/{data/,manifest.json}`."""
+"""The work of the stage `sample`."""
 
 import importlib.metadata
 import time
@@ -28,7 +28,7 @@ from pipeline.sampling.status import Request, read_request, write_request
 from pipeline.shared import share
 from pipeline.storage import require_free_space, write_json
 from pipeline.worktime import TIME, Stopwatch, spent_on
-from stages.command import Command, main
+from stages.command import Command
 
 # The code that a record's bytes depend on, and no more: a dataset is not another one because of a better `verify`.
 CODE = (
@@ -210,7 +210,3 @@ class _Progress:
             f"{seconds // 60}:{seconds % 60:02d} left",
             **figures,
         )
-
-
-if __name__ == "__main__":
-    main("sample", __doc__, "datasets", sample)

@@ -1,4 +1,4 @@
-"""Canonical dataset and embedder in, trained pair out: `models/<name>/`."""
+"""The work of the stage `train`."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ from pipeline.training.diagnostics import Metrics
 from pipeline.training.ray_train import TrainingJob, train_on_ray
 from pipeline.training.recipe import Recipe
 from pipeline.worktime import TIME, spent_on
-from stages.command import Command, is_whole, main
+from stages.command import Command, is_whole
 
 CODE = (
     "pipeline.cpu",
@@ -214,7 +214,3 @@ def _csv(history: list[Metrics]) -> str:
     writer.writeheader()
     writer.writerows(history)
     return text.getvalue()
-
-
-if __name__ == "__main__":
-    main("train", __doc__, "models", train)

@@ -21,7 +21,7 @@ from pipeline.training.batches import ResidentImages, prepared
 from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
-from stages.train import recipe_of, spec_of
+from stages.work.train import recipe_of, spec_of
 from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import paired
 

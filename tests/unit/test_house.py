@@ -18,7 +18,7 @@ FLOORS = [
     {"embedding", "models", "data", "cluster", "fan_out", "ray_metrics"},
     {"mirror", "shared"},
     {"growth", "lease", "nodes", "worktime"},
-    {"folders"},
+    {"folders", "process"},
     {"storage", "fingerprint", "config", "log", "head"},
     {"errors", "cpu"},
 ]

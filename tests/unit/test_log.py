@@ -28,6 +28,7 @@ def test_a_machine_reads_an_object_a_line(capsys: pytest.CaptureFixture[str]) ->
         tell("train", "zwei\nZeilen, größer", loss=0.5, broken=math.nan, name="x")
     line = capsys.readouterr().out
     assert line.count("\n") == 1
+    assert line.isascii()  # JSON on any terminal
     told = json.loads(line, parse_constant=pytest.fail)  # NaN is not JSON
     assert abs(datetime.fromisoformat(told.pop("time")) - datetime.now(UTC)) < timedelta(minutes=1)
     assert told == {

@@ -6,7 +6,7 @@ from pipeline.config import load_preset
 from pipeline.config.load import presets
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.losses import LOSSES
-from stages.train import recipe_of, spec_of
+from stages.work.train import recipe_of, spec_of
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan", "resnet", "r3"])

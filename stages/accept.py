@@ -1,0 +1,16 @@
+"""Figures in, verdict out: `metrics/<name>/accept.json`, or an end with the gates that were missed."""
+
+from collections.abc import Sequence
+
+from pipeline.process import run_process
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the stage and returns its exit code."""
+    from stages.command import run_stage
+
+    return run_stage("accept", __doc__, "metrics", argv)
+
+
+if __name__ == "__main__":
+    run_process("accept", main)

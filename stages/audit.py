@@ -1,0 +1,16 @@
+"""Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
+
+from collections.abc import Sequence
+
+from pipeline.process import run_process
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the stage and returns its exit code."""
+    from stages.command import run_stage
+
+    return run_stage("audit", __doc__, "datasets", argv, switches={"--full": "audit.full=true"})
+
+
+if __name__ == "__main__":
+    run_process("audit", main)

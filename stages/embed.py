@@ -1,0 +1,16 @@
+"""Canonical dataset in, domain classifier out: `models/<name>/embedder.*`, the ruler of every distance."""
+
+from collections.abc import Sequence
+
+from pipeline.process import run_process
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the stage and returns its exit code."""
+    from stages.command import run_stage
+
+    return run_stage("embed", __doc__, "models", argv)
+
+
+if __name__ == "__main__":
+    run_process("embed", main)

@@ -1,0 +1,16 @@
+"""Model in, synthetic dataset out: `datasets/<name>/{data/,manifest.json}`."""
+
+from collections.abc import Sequence
+
+from pipeline.process import run_process
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the stage and returns its exit code."""
+    from stages.command import run_stage
+
+    return run_stage("sample", __doc__, "datasets", argv)
+
+
+if __name__ == "__main__":
+    run_process("sample", main)

@@ -1,0 +1,36 @@
+"""From a command line to a stage's work."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.jobs.work import STAGES
+from tests.project import ROOT, refuse
+
+HEAVY = {"cv2", "dvc", "matplotlib", "numpy", "pyarrow", "ray", "scipy", "sklearn", "torch"}
+
+
+def test_a_refused_config_costs_no_import_of_what_would_have_worked() -> None:
+    """In a fresh interpreter: every command, told of a key that is not there."""
+    code = f"""
+import sys
+from importlib import import_module
+from pipeline import console
+for stage in {STAGES!r}:
+    assert import_module("stages." + stage).main(["--preset", "digits", "--set", "trian=1"]) == 1
+assert import_module("stages.job").main(["nothing"]) == 1
+for command in (["use", "nothing"], ["status", "--set", "trian=1"]):
+    assert console.main(command) == 1
+print(*{HEAVY!r} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
+    assert done.stderr.count("did you mean 'train'?") == len(STAGES) + 1
+
+
+@pytest.mark.parametrize("option", ["--data", "--model", "--out"])
+def test_a_place_in_an_object_store_is_the_root(option: str) -> None:
+    assert f"{option} s3:/bucket/x: a folder of this machine" in refuse(
+        "embed", "--preset", "digits", option, "s3://bucket/x"
+    )
