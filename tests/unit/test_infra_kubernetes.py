@@ -4,10 +4,6 @@ Nothing here runs them; there is no Kubernetes to try them on.
 """
 
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,46 +15,20 @@ from jsonschema import Draft202012Validator
 from pipeline.config.load import presets
 from pipeline.jobs.work import ALL, STAGES
 from tests.project import ROOT
+from tests.unit.kubernetes_manifests import (
+    COMPONENTS,
+    FILES,
+    KUBERNETES,
+    Manifest,
+    cluster_in,
+    documents,
+    pod_specs,
+    rendered,
+    settings_in,
+)
 
-KUBERNETES = ROOT / "infra" / "kubernetes"
 CRDS = ROOT.parent / "shared" / "kuberay-crds"
-FILES = sorted([*KUBERNETES.glob("base/*.yaml"), *KUBERNETES.glob("jobs/*.yaml")])
-COMPONENTS = ("gpu", "spot", "fault-tolerant", "monitoring")
 RAY_API = "ray.io/v1"
-Manifest = dict[str, Any]
-
-
-def documents(*files: Path) -> list[Manifest]:
-    return [
-        document
-        for file in files
-        if file.name != "kustomization.yaml"
-        for document in yaml.safe_load_all(file.read_text())
-    ]
-
-
-def rendered(tmp_path: Path, *components: str) -> list[Manifest]:
-    """What `kubectl apply -k` would send, with these components."""
-    if not can_put_together():
-        pytest.skip("no kubectl with kustomize 5 or later is installed: the manifests are not put together")
-    shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
-    chosen = {"resources": ["base"], "components": list(components)}
-    (tmp_path / "kubernetes" / "kustomization.yaml").write_text(
-        yaml.safe_dump({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **chosen})
-    )
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(tmp_path / "kubernetes")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
-
-
-def can_put_together() -> bool:
-    if not shutil.which("kubectl"):
-        return False
-    said = subprocess.run(["kubectl", "version", "--client"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"Kustomize Version: v(\d+)", said)
-    return found is not None and int(found[1]) >= 5
 
 
 def strict(schema: Any) -> Any:
@@ -89,78 +59,6 @@ def require_fit(document: Manifest) -> None:
     wanted["properties"]["metadata"] = {"type": "object"}
     errors = [f"{'/'.join(map(str, error.path))}: {error.message}" for error in Draft202012Validator(wanted).iter_errors(document)]  # fmt: skip
     assert not errors
-
-
-def pod_specs(document: Any) -> Iterator[Manifest]:
-    """Everything in a manifest that has containers."""
-    if isinstance(document, dict):
-        if "containers" in document:
-            yield document
-        for value in document.values():
-            yield from pod_specs(value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from pod_specs(value)
-
-
-def cluster_in(manifests: list[Manifest]) -> Manifest:
-    (cluster,) = [document for document in manifests if document["kind"] == "RayCluster"]
-    return cluster
-
-
-def quota_in(manifests: list[Manifest]) -> dict[str, Decimal]:
-    (quota,) = [document["spec"]["hard"] for document in manifests if document["kind"] == "ResourceQuota"]
-    return {name: parse_quantity(amount) for name, amount in quota.items()}
-
-
-def parse_quantity(written: str | int) -> Decimal:
-    """Return the number that a Kubernetes quantity such as 500m, 16Gi or "4" stands for."""
-    number, unit = re.fullmatch(r"(\d+)(m|Mi|Gi|)", str(written)).groups()
-    return Decimal(number) * {"": Decimal(1), "m": Decimal("0.001"), "Mi": Decimal(2**20), "Gi": Decimal(2**30)}[unit]
-
-
-def with_components(*components: str) -> list[Manifest]:
-    """Return the cluster's manifests with the components' patches, which all set or append one value, without kubectl."""
-    manifests = documents(*KUBERNETES.glob("base/*.yaml"))
-    for component in components:
-        for patch in yaml.safe_load((KUBERNETES / component / "kustomization.yaml").read_text()).get("patches", []):
-            (target,) = [each for each in manifests if (each["kind"], each["metadata"]["name"]) == tuple(patch["target"].values())]  # fmt: skip
-            for change in yaml.safe_load(patch["patch"]):
-                *above, last = change["path"].split("/")[1:]
-                place: Any = target
-                for key in above:
-                    place = place[int(key) if isinstance(place, list) else key]
-                if isinstance(place, list):
-                    assert last == "-"
-                    place.append(change["value"])
-                else:
-                    place[last] = change["value"]
-    return manifests
-
-
-def requested_at_most(manifests: list[Manifest]) -> dict[str, Decimal]:
-    """Return what the head and every group at its largest ask for, by the quota's names."""
-    spec = cluster_in(manifests)["spec"]
-    head = spec["headGroupSpec"]["template"]["spec"]["containers"]
-    pods = [(1, [*head, spec["autoscalerOptions"]])]  # the autoscaler is a container in the head's pod
-    pods += [(group["maxReplicas"], group["template"]["spec"]["containers"]) for group in spec["workerGroupSpecs"]]
-    total = {name: Decimal(0) for name in quota_in(manifests)}
-    for replicas, containers in pods:
-        total["pods"] += replicas
-        for container in containers:
-            limits, requests = container["resources"]["limits"], container["resources"]["requests"]
-            asked = {f"limits.{name}": amount for name, amount in limits.items()}
-            # What has a limit and no request of its own asks for the limit.
-            asked |= {f"requests.{name}": amount for name, amount in {**limits, **requests}.items()}
-            for name, amount in asked.items():
-                if name in total:
-                    total[name] += replicas * parse_quantity(amount)
-    return total
-
-
-def settings_in(manifests: list[Manifest]) -> Manifest:
-    (settings,) = [document["data"] for document in manifests if document["kind"] == "ConfigMap"]
-    return dict(settings)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -209,38 +107,6 @@ def test_the_head_does_no_work_and_nobody_else_is_there_unasked(tmp_path: Path) 
     assert settings_in(rendered(tmp_path / "without", "spot"))["IMAGEMINT_AUTOSCALED"] == "CPU"
     assert spec["authOptions"] == {"mode": "token"}
     assert "gcsFaultToleranceOptions" in spec
-
-
-@pytest.mark.parametrize("components", [(), ("gpu",), COMPONENTS], ids="+".join)
-def test_the_quota_has_room_for_all_nodes_and_for_jobs_in_every_pod_that_is_left(components: tuple[str, ...]) -> None:
-    manifests = with_components(*components)
-    allowed, asked = quota_in(manifests), requested_at_most(manifests)
-    assert {name: (asked[name], allowed[name]) for name in allowed if asked[name] > allowed[name]} == {}
-    jobs = allowed["pods"] - asked["pods"]
-    assert jobs >= 2
-    for submitter in pod_specs(documents(*KUBERNETES.glob("jobs/*.yaml"))):
-        (container,) = submitter["containers"]
-        for kind, amounts in container["resources"].items():
-            for name, amount in amounts.items():
-                assert asked[f"{kind}.{name}"] + jobs * parse_quantity(amount) <= allowed[f"{kind}.{name}"]
-
-
-def test_by_default_no_node_waits_for_a_gpu() -> None:
-    kustomization = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
-    assert kustomization["resources"] == ["base"]
-    assert "components" not in kustomization
-    manifests = with_components()
-    assert settings_in(manifests)["IMAGEMINT_AUTOSCALED"] == "CPU"
-    assert quota_in(manifests)["requests.nvidia.com/gpu"] == 0
-    assert "nvidia.com/gpu" not in yaml.safe_dump(cluster_in(manifests))
-
-
-@pytest.mark.parametrize("components", [("gpu",), COMPONENTS], ids="+".join)
-def test_these_tests_put_components_together_as_kustomize_does(tmp_path: Path, components: tuple[str, ...]) -> None:
-    ours, kustomizes = with_components(*components), rendered(tmp_path, *components)
-    assert cluster_in(ours)["spec"] == cluster_in(kustomizes)["spec"]
-    assert quota_in(ours) == quota_in(kustomizes)
-    assert settings_in(ours) == settings_in(kustomizes)
 
 
 @pytest.mark.parametrize("components", [(), COMPONENTS], ids="+".join)
