@@ -7,8 +7,8 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
 DEFAULT_JPEG_QUALITY = 95
-# Other characters would be decoded on the way to the store, or carry a password into a manifest.
 MOST_SHARDS = 1_000_000
+# Other characters would be decoded on the way to the store, or carry a password into a manifest.
 OBJECT_STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.\.?(/|$))[A-Za-z0-9._=-]+)*/?")
 
 # Some figures exist only where labels were asked for, one only where none were.

@@ -1,6 +1,5 @@
 """Workers that hold the same pair: where each stands, and what they do together."""
 
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,15 +31,12 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
     if place.workers == 1:
         return network
     on_gpu = place.device.type == "cuda"
-    with warnings.catch_warnings():
-        # torch 2.13 has a new name for `broadcast_buffers`, which the versions before do not know.
-        warnings.simplefilter("ignore", FutureWarning)
-        replica = DistributedDataParallel(
-            network,
-            device_ids=[place.device] if on_gpu else None,
-            gradient_as_bucket_view=True,
-            broadcast_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
-        )
+    replica = DistributedDataParallel(
+        network,
+        device_ids=[place.device] if on_gpu else None,
+        gradient_as_bucket_view=True,
+        forward_sync_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
+    )
     if on_gpu:
         return replica
     mean = shared_memory(sum(parameter.numel() for parameter in network.parameters()), place.memory)

@@ -1,6 +1,7 @@
 """Imports go one way, and the training core needs torch alone."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,20 +10,16 @@ import pytest
 
 from tests.project import ROOT
 
-# Higher floors may import lower ones; rooms on one floor do not know each other.
-FLOORS = [
-    {"stages", "console"},
-    {"doctor", "forecast", "jobs", "release"},
-    {"report"},
-    {"evaluation", "sampling", "training"},
-    {"embedding", "models", "data", "cluster", "fan_out", "ray_metrics"},
-    {"mirror", "shared"},
-    {"growth", "lease", "nodes", "worktime"},
-    {"folders", "process"},
-    {"storage", "fingerprint", "config", "log", "head"},
-    {"errors", "cpu"},
-]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+
+
+def floors() -> dict[str, int]:
+    """Return the floor of each room, from the table in docs/architecture.md; the top floor is 1."""
+    rows = re.findall(r"(?m)^\| (\d+) \| `(?:pipeline/)?(\w+)(?:/|\.py)` \|", ARCHITECTURE.read_text())
+    return {room: int(floor) for floor, room in rows}
+
+
+FLOOR_OF = floors()
 # An embedder is a model, and takes its precision and layout from there.
 SAME_FLOOR = {("embedding", "models")}
 BINDINGS = {
@@ -46,6 +43,11 @@ def room(module: str) -> str:
 
 
 SOURCES = sorted([*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("stages/*.py")])
+
+
+def test_every_room_stands_in_the_table_of_the_docs_and_no_other() -> None:
+    rooms = {room(".".join(path.relative_to(ROOT).with_suffix("").parts)) for path in SOURCES} - {"__init__"}
+    assert FLOOR_OF.keys() == rooms, f"{ARCHITECTURE}: the table is to list these rooms"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

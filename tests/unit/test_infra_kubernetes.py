@@ -4,9 +4,6 @@ Nothing here runs them; there is no Kubernetes to try them on.
 """
 
 import re
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,46 +15,20 @@ from jsonschema import Draft202012Validator
 from pipeline.config.load import presets
 from pipeline.jobs.work import ALL, STAGES
 from tests.project import ROOT
+from tests.unit.kubernetes_manifests import (
+    COMPONENTS,
+    FILES,
+    KUBERNETES,
+    Manifest,
+    cluster_in,
+    documents,
+    pod_specs,
+    rendered,
+    settings_in,
+)
 
-KUBERNETES = ROOT / "infra" / "kubernetes"
 CRDS = ROOT.parent / "shared" / "kuberay-crds"
-FILES = sorted([*KUBERNETES.glob("base/*.yaml"), *KUBERNETES.glob("jobs/*.yaml")])
-COMPONENTS = ("gpu", "spot", "fault-tolerant", "monitoring")
 RAY_API = "ray.io/v1"
-Manifest = dict[str, Any]
-
-
-def documents(*files: Path) -> list[Manifest]:
-    return [
-        document
-        for file in files
-        if file.name != "kustomization.yaml"
-        for document in yaml.safe_load_all(file.read_text())
-    ]
-
-
-def rendered(tmp_path: Path, *components: str) -> list[Manifest]:
-    """What `kubectl apply -k` would send, with these components."""
-    if not can_put_together():
-        pytest.skip("no kubectl with kustomize 5 or later is installed: the manifests are not put together")
-    shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
-    chosen = {"resources": ["base"], "components": list(components)}
-    (tmp_path / "kubernetes" / "kustomization.yaml").write_text(
-        yaml.safe_dump({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", **chosen})
-    )
-    done = subprocess.run(
-        ["kubectl", "kustomize", str(tmp_path / "kubernetes")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
-
-
-def can_put_together() -> bool:
-    if not shutil.which("kubectl"):
-        return False
-    said = subprocess.run(["kubectl", "version", "--client"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"Kustomize Version: v(\d+)", said)
-    return found is not None and int(found[1]) >= 5
 
 
 def strict(schema: Any) -> Any:
@@ -88,28 +59,6 @@ def require_fit(document: Manifest) -> None:
     wanted["properties"]["metadata"] = {"type": "object"}
     errors = [f"{'/'.join(map(str, error.path))}: {error.message}" for error in Draft202012Validator(wanted).iter_errors(document)]  # fmt: skip
     assert not errors
-
-
-def pod_specs(document: Any) -> Iterator[Manifest]:
-    """Everything in a manifest that has containers."""
-    if isinstance(document, dict):
-        if "containers" in document:
-            yield document
-        for value in document.values():
-            yield from pod_specs(value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from pod_specs(value)
-
-
-def cluster_in(manifests: list[Manifest]) -> Manifest:
-    (cluster,) = [document for document in manifests if document["kind"] == "RayCluster"]
-    return cluster
-
-
-def settings_in(manifests: list[Manifest]) -> Manifest:
-    (settings,) = [document["data"] for document in manifests if document["kind"] == "ConfigMap"]
-    return dict(settings)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

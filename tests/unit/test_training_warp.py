@@ -1,4 +1,4 @@
-"""The warp is linear in the images, and can be differentiated twice on every version of torch."""
+"""The warp is linear in the images, and can be differentiated twice."""
 
 import pytest
 import torch
