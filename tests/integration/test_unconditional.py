@@ -76,9 +76,10 @@ def test_hugging_face_gives_pictures_without_labels(unconditional: Places, tmp_p
 
 def test_webdataset_reads_tars_without_labels(unconditional: Places) -> None:
     tars = sorted(str(path) for path in (unconditional.dataset / "data").glob("*.tar"))
-    samples = list(webdataset.WebDataset(tars, shardshuffle=False).decode("pil"))
+    samples = list(webdataset.WebDataset(tars, shardshuffle=False).decode("pill"))
     assert len(samples) == 2200
     assert {key for sample in samples for key in sample if not key.startswith("__")} == {"json", "png"}
+    assert samples[1234]["png"].mode == "L"
     assert samples[1234]["json"].keys() == {"index", "logit"}
 
 
