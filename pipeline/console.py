@@ -134,29 +134,27 @@ def _show(dataset: str, out: Path | None, columns: int) -> None:
 
 
 def _verify(place: str, model: Path | None, records: int) -> None:
-    from pipeline.models.weights import load_pair
     from pipeline.sampling.manifest import open_dataset
-    from pipeline.sampling.remaking import require_model_of
+    from pipeline.sampling.remaking import load_model_of
     from pipeline.sampling.verify import read_shards, verify_files, verify_records
 
     raise_interrupts()
     if records < 0:
         raise UserError(f"--records: {records}; at least 0.")
     dataset, manifest = open_dataset(place)
-    findings = verify_files(dataset, manifest)
-    for _ in read_shards(dataset, manifest, findings):
-        pass
-    folder = model or Path(manifest["model"]["uri"])
     try:
-        pair = load_pair(folder)
+        pair, without = load_model_of(manifest, model), ""
     except UserError as error:
         if model is not None:
             raise
-        # The checkout's model of that name may be of another time; the files can be checked without it.
-        findings.regenerated = f"no record made again: {error} (or give the model with --model)"
+        # Most who verify a dataset have the files alone, and those can be checked.
+        pair, without = None, f"no record was made again: {error}"
+    findings = verify_files(dataset, manifest)
+    for _ in read_shards(dataset, manifest, findings):
+        pass
+    if pair is None:
+        findings.regenerated = without
     else:
-        if model is not None:
-            require_model_of(manifest, pair)
         verify_records(dataset, manifest, pair, findings, records)
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
@@ -167,10 +165,9 @@ def _verify(place: str, model: Path | None, records: int) -> None:
 
 
 def _record(place: str, index: int, model: Path | None, out: Path | None) -> None:
-    from pipeline.models.weights import load_pair
     from pipeline.sampling.manifest import open_dataset
     from pipeline.sampling.readers import DamagedShardError, ShardReader
-    from pipeline.sampling.remaking import compare, shard_of, stored_records
+    from pipeline.sampling.remaking import compare, load_model_of, shard_of, stored_records
 
     raise_interrupts()
     dataset, manifest = open_dataset(place)
@@ -183,7 +180,7 @@ def _record(place: str, index: int, model: Path | None, out: Path | None) -> Non
         write_atomically(out, stored.content)
     label = "" if stored.label is None else f", {manifest['classes'][stored.label]}"
     print(f"record {index} of {place}: row {index - shard['first_index']} of {shard['file']}{label}")
-    print(compare(index, stored, attempts, manifest, load_pair(model or Path(manifest["model"]["uri"]))))
+    print(compare(index, stored, attempts, manifest, load_model_of(manifest, model)))
 
 
 def _doctor() -> None:

@@ -20,13 +20,12 @@ SIZE_NAMES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<
 def write_card(path: Path, manifest: dict[str, Any], metrics: dict[str, Any]) -> None:
     """Writes the card of the dataset that `manifest` describes, with its measured quality."""
     matter = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
-    ending = encoding_named(manifest["image"]["encoding"]).ending[1:]
     body = render(
         "card.md.j2",
         manifest=manifest,
         metrics=metrics,
         parquet=has_parquet(manifest),
-        ending=ending,
+        read_tars=tar_reader(manifest, "PATH/TO/THIS/FOLDER"),
         **about_records(manifest),
     )
     write_atomically(path, f"---\n{matter}---\n{body}".encode())
@@ -73,3 +72,17 @@ def size_category(count: int) -> str:
 def has_parquet(manifest: dict[str, Any]) -> bool:
     """Whether the dataset has Parquet shards (else only tars)."""
     return bool(manifest["shards"][0]["file"].endswith(".parquet"))
+
+
+def tar_reader(manifest: dict[str, Any], place: str) -> str:
+    """Return the Python expression by which `webdataset`, imported as `wds`, reads all tars of the dataset in `place`.
+
+    Images come as Pillow's, of the mode they were made in: webdataset's `pil` would turn grey ones to colour.
+    """
+    first, last = (f"{shard['shard']:06d}" for shard in (manifest["shards"][0], manifest["shards"][-1]))
+    numbers = first if first == last else f"{{{first}..{last}}}"
+    decoder = "pill" if manifest["image"]["channels"] == 1 else "pil"
+    ending = encoding_named(manifest["image"]["encoding"]).ending[1:]
+    members = f'"{ending}", "cls"' if manifest["classes"] else f'"{ending}"'
+    tars = f'wds.WebDataset("{place}/data/train-{numbers}.tar", shardshuffle=False)'
+    return f'{tars}.decode("{decoder}").to_tuple({members})'

@@ -135,4 +135,4 @@ def _naming(file: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, pa.ArrowException, KeyError, DamagedShardError) as error:
-        raise UserError(f"{file} cannot be read: {error}. Run the stage that makes it again.") from None
+        raise UserError(f"{file} cannot be read: {error}. Fetch it again, or run the stage that makes it.") from None

@@ -1,5 +1,6 @@
 """Croissant 1.1: the dataset's description for machines (http://mlcommons.org/croissant/1.1)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,22 @@ from pipeline.sampling.formats import extra_columns
 from pipeline.storage import write_json
 
 TYPES = {"float32": "sc:Float", "int64": "sc:Integer"}
+# The context of the specification, whole, since readers warn of keys that are missing; only `prov` is added to it.
 CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
     "citeAs": "cr:citeAs",
     "column": "cr:column",
     "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
     "cr": "http://mlcommons.org/croissant/",
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "description": {"@container": "@language"},
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
     "fileObject": "cr:fileObject",
@@ -27,15 +34,26 @@ CONTEXT = {
     "fileSet": "cr:fileSet",
     "format": "cr:format",
     "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
     "jsonPath": "cr:jsonPath",
     "key": "cr:key",
+    "md5": "cr:md5",
+    "name": {"@container": "@language"},
+    "parentField": "cr:parentField",
     "path": "cr:path",
     "prov": "http://www.w3.org/ns/prov#",
+    "rai": "http://mlcommons.org/croissant/RAI/",
     "recordSet": "cr:recordSet",
     "references": "cr:references",
     "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
+    "separator": "cr:separator",
     "source": "cr:source",
+    "subField": "cr:subField",
     "transform": "cr:transform",
 }
 MEDIA_TYPES = {".parquet": "application/x-parquet", ".tar": "application/x-tar"}
@@ -48,7 +66,11 @@ def write_croissant(path: Path, manifest: dict[str, Any], version: str, publishe
 
 
 def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[str, Any]:
-    """A file object a shard, with its digest; where there is Parquet, a file set and the record set `default`."""
+    """Return the description.
+
+    It has a file object a shard, with its digest; where there is Parquet, a file set and the record set `default`; where
+    there are labels, the record set `classes`, an enumeration that gives each label its name.
+    """
     files = [file for shard in manifest["shards"] for file in shard_files(shard)]
     distribution: list[dict[str, Any]] = [
         {
@@ -77,11 +99,13 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
         )
         fields = [
             _field("image", "sc:ImageObject", transform={"jsonPath": "bytes"}),
-            *([_field("label", "sc:Integer")] if classes else []),
+            *([_field("label", "sc:Integer") | {"references": {"field": {"@id": "classes/label"}}}] if classes else []),
             _field("index", "sc:Integer"),
             *(_field(name, TYPES[dtype]) for name, dtype in extra_columns(manifest["filters"]).items()),
         ]
         record_sets.append({"@type": "cr:RecordSet", "@id": "default", "name": "default", "field": fields})
+    if classes:
+        record_sets.append(_class_names(manifest["classes"]))
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -90,6 +114,7 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
         "description": (
             f"{manifest['count']:,} synthetic images{labelled}, made by a generative adversarial network trained on {manifest['source']['name']}."
         ),
+        "citeAs": _citation(manifest, version, published),
         "license": SPDX + manifest["source"]["licence"],
         "url": f"urn:sha256:{manifest['dataset_id']}",
         "version": version,
@@ -114,3 +139,33 @@ def _field(name: str, data_type: str, transform: dict[str, str] | None = None) -
     if transform is not None:
         source["transform"] = transform
     return {"@type": "cr:Field", "@id": f"default/{name}", "name": name, "dataType": data_type, "source": source}
+
+
+def _class_names(names: Sequence[str]) -> dict[str, Any]:
+    types = {"label": "sc:Integer", "name": "sc:Text"}
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "classes",
+        "name": "classes",
+        "description": "The name of each label.",
+        "dataType": "sc:Enumeration",
+        "key": {"@id": "classes/label"},
+        "field": [
+            {"@type": "cr:Field", "@id": f"classes/{name}", "name": name, "dataType": data_type}
+            for name, data_type in types.items()
+        ],
+        "data": [{"classes/label": label, "classes/name": name} for label, name in enumerate(names)],
+    }
+
+
+def _citation(manifest: dict[str, Any], version: str, published: str) -> str:
+    """Return a BibTeX entry; the author is the program, since no person is known."""
+    entries = {
+        "title": f"{manifest['name']}-synthetic",
+        "author": f"{{imagemint {manifest['software']['imagemint']}}}",
+        "year": published[:4],
+        "version": version,
+        "note": f"Synthetic image dataset, urn:sha256:{manifest['dataset_id']}",
+    }
+    lines = "".join(f",\n  {key} = {{{value}}}" for key, value in entries.items())
+    return f"@misc{{{manifest['name']}-synthetic-{version}{lines}\n}}"

@@ -14,7 +14,7 @@ from pipeline.data.pictures import image_grid
 from pipeline.data.png import encode_png
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.advice import advice
-from pipeline.report.card import has_parquet
+from pipeline.report.card import has_parquet, tar_reader
 from pipeline.report.figures import figure_groups
 from pipeline.report.records import about_records
 from pipeline.report.templates import render
@@ -96,6 +96,7 @@ def write_report(
         work=work_lines(spent, prices),
         config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
         parquet=has_parquet(manifest),
+        read_tars=tar_reader(manifest, "PATH/TO/THE/DATASET"),
         **about_records(manifest),
     )
     write_atomically(path, page.encode())

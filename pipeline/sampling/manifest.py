@@ -20,6 +20,8 @@ LOCATION = "location.json"  # in `data`, where the shards are in an object store
 
 Size = Annotated[int, Field(ge=1, le=10**12)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# Readers of a dataset are told what they can do, too, who need not have what makes one.
+FETCH_OR_FINISH = "Fetch the whole dataset, or finish it with `python -m stages.sample`."
 
 
 class _Strict(BaseModel):
@@ -127,10 +129,10 @@ def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
         return LocalFolder(folder), manifest
     where = read_json(location, "location of the shards")
     if not (isinstance(where, dict) and isinstance(where.get("url"), str) and is_remote(where["url"])):
-        raise UserError(f"{location}: names no prefix of an object store. Run `python -m stages.sample` again.")
+        raise UserError(f"{location}: names no prefix of an object store. {FETCH_OR_FINISH}")
     there = Bucket(where["url"])
     if manifest_in(there) != manifest:
-        raise UserError(f"{there}: its manifest is not that of {folder}. Run `python -m stages.sample` again.")
+        raise UserError(f"{there}: its manifest is not that of {folder}. {FETCH_OR_FINISH}")
     return there, manifest
 
 
@@ -145,9 +147,7 @@ def manifest_in(dataset: Folder) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(dataset.read(MANIFEST))
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(
-            f"No {MANIFEST} in {dataset}: not a finished dataset. Run `python -m stages.sample` again."
-        ) from None
+        raise UserError(f"No {MANIFEST} in {dataset}: not a finished dataset. {FETCH_OR_FINISH}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"manifest {place} is damaged: {error}.") from None
     try:

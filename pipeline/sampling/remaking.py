@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipeline.config.schema import Sample
 from pipeline.errors import UserError
 from pipeline.folders import Folder
 from pipeline.models.hardware import device_name
-from pipeline.models.weights import TrainedPair
+from pipeline.models.weights import DESCRIPTION, TrainedPair, load_pair
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
 from pipeline.sampling.minting import mint_batch
 from pipeline.sampling.readers import Attempts, DamagedShardError, ShardReader
@@ -47,6 +48,24 @@ class Record:
         """Whether a reader sees the same; of the logit, JSON keeps six decimals."""
         logits = round(self.logit, 6), round(other.logit, 6)
         return self.label == other.label and logits[0] == logits[1] and np.array_equal(self.image, other.image)
+
+
+def load_model_of(manifest: dict[str, Any], folder: Path | None) -> TrainedPair:
+    """Load the model in `folder`, or, where that is None, the one in the folder that the manifest names.
+
+    Only a model that was asked for has to be the dataset's: the other folder may hold one of another time.
+
+    Raises:
+        UserError: there is none, it is damaged, or it is not the one that made the dataset.
+    """
+    place = folder or Path(manifest["model"]["uri"])
+    if not (place / DESCRIPTION).is_file():
+        digest = manifest["model"]["digest"][:16]
+        raise UserError(f"the model {digest} is not here, {place} holds none (`--model DIR` names another folder)")
+    pair = load_pair(place)
+    if folder is not None:
+        require_model_of(manifest, pair)
+    return pair
 
 
 def require_model_of(manifest: dict[str, Any], pair: TrainedPair) -> None:

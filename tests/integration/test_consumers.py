@@ -49,8 +49,10 @@ def test_webdataset_reads_the_tars(sampled: Places) -> None:
 
 def test_croissant_reads_the_record_set(audited: Places) -> None:
     dataset = mlcroissant.Dataset(str(audited.dataset / "croissant.json"))
-    assert not dataset.metadata.ctx.issues.errors
+    assert not dataset.metadata.ctx.issues.errors | dataset.metadata.ctx.issues.warnings
     records = list(dataset.records("default"))
     assert len(records) == 2200
     assert records[5]["default/label"] == records[5]["default/index"] % 10
+    names = {each["classes/label"]: each["classes/name"] for each in dataset.records("classes")}
+    assert names[records[5]["default/label"]] == "5"
     assert records[5]["default/image"].size == (8, 8)

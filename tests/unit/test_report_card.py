@@ -103,7 +103,7 @@ def test_card_says_that_the_images_are_synthetic_and_what_they_were_made_from(tm
 def test_card_shows_how_to_load_each_format_that_is_there(tmp_path, kinds, shown):
     write_card(tmp_path / "README.md", make_dataset(tmp_path, *kinds), METRICS)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert ("load_dataset(" in text, "train-000000.tar" in text) == shown
+    assert ("load_dataset(" in text, "train-{000000..000001}.tar" in text) == shown
 
 
 def test_card_says_what_was_asked_for_besides_the_usual(tmp_path):

@@ -1,6 +1,7 @@
 """The Croissant description is valid, and its reader finds the records through it."""
 
 import hashlib
+import logging
 
 import numpy as np
 import pytest
@@ -21,11 +22,18 @@ def described(folder, *kinds: str, classes=CLASSES) -> dict:
     return read_json(folder / "croissant.json", "description")
 
 
+def read_without_complaint(mlcroissant, folder, caplog):
+    """The metadata, after making sure that the reader found nothing to warn of, be it in its issues or in its log."""
+    metadata = mlcroissant.Dataset(jsonld=str(folder / "croissant.json")).metadata
+    assert metadata.ctx.issues.errors == metadata.ctx.issues.warnings == set()
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    return metadata
+
+
 @pytest.mark.parametrize("kinds", [("parquet",), ("webdataset",), ("parquet", "webdataset")])
-def test_description_is_valid(tmp_path, mlcroissant, kinds):
+def test_description_is_valid_and_its_reader_warns_of_nothing(tmp_path, mlcroissant, caplog, kinds):
     described(tmp_path, *kinds)
-    metadata = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json")).metadata
-    assert metadata.ctx.issues.errors == set()
+    metadata = read_without_complaint(mlcroissant, tmp_path, caplog)
     assert metadata.version == "1.2.0"
     assert (metadata.date_published.year, metadata.date_published.month, metadata.date_published.day) == (2024, 5, 6)
     assert metadata.license == ["https://spdx.org/licenses/CC-BY-4.0"]
@@ -53,9 +61,49 @@ def test_every_file_is_listed_with_its_size_and_digest(tmp_path, kinds):
         assert files[name]["contentSize"] == f"{len(content)} B"
 
 
-def test_tars_alone_have_no_record_set(tmp_path):
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+@pytest.mark.parametrize("classes", [CLASSES, ("0", "1", "2")])  # names that look like numbers stay names
+def test_reader_gets_from_labels_to_class_names(tmp_path, mlcroissant, kind, classes):
+    described(tmp_path, kind, classes=classes)
+    dataset = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json"))
+    names = {record["classes/label"]: record["classes/name"] for record in dataset.records("classes")}
+    assert names == dict(enumerate(classes))
+    (class_set,) = [each for each in dataset.metadata.record_sets if each.id == "classes"]
+    assert [str(each) for each in class_set.data_types] == ["https://schema.org/Enumeration"]
+
+
+def test_the_label_column_says_where_its_names_are(tmp_path, mlcroissant):
+    described(tmp_path, "parquet")
+    dataset = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json"))
+    (label,) = [field for each in dataset.metadata.record_sets for field in each.fields if field.id == "default/label"]
+    assert label.references.field == "classes/label"
+
+
+def test_a_class_without_records_is_named_too(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet")
+    for shard in manifest["shards"]:
+        shard["labels"][CLASSES[0]] = 0
+    class_set = croissant(manifest, "1.0.0", "2024-05-06")["recordSet"][1]
+    assert [record["classes/name"] for record in class_set["data"]] == CLASSES
+
+
+def test_citation_names_the_dataset_its_maker_and_its_version(tmp_path, mlcroissant):
+    described(tmp_path, "parquet")
+    cited = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json")).metadata.cite_as
+    assert cited.splitlines() == [
+        "@misc{small-synthetic-1.2.0,",
+        "  title = {small-synthetic},",
+        "  author = {{imagemint 9.9}},",
+        "  year = {2024},",
+        "  version = {1.2.0},",
+        f"  note = {{Synthetic image dataset, urn:sha256:{'d' * 64}}}",
+        "}",
+    ]
+
+
+def test_tars_alone_have_no_record_set_of_images(tmp_path):
     description = described(tmp_path, "webdataset")
-    assert description["recordSet"] == []
+    assert [each["@id"] for each in description["recordSet"]] == ["classes"]
     assert {entry["encodingFormat"] for entry in description["distribution"]} == {"application/x-tar"}
 
 
@@ -76,10 +124,9 @@ def test_identifiers_are_unique(tmp_path):
 
 
 @pytest.mark.parametrize("kinds", [("parquet",), ("webdataset",), ("parquet", "webdataset")])
-def test_description_without_labels_is_valid_and_says_so(tmp_path, mlcroissant, kinds):
+def test_description_without_labels_is_valid_and_says_so(tmp_path, mlcroissant, caplog, kinds):
     description = described(tmp_path, *kinds, classes=())
-    metadata = mlcroissant.Dataset(jsonld=str(tmp_path / "croissant.json")).metadata
-    assert metadata.ctx.issues.errors == set()
+    read_without_complaint(mlcroissant, tmp_path, caplog)
     assert description["description"].startswith("12 synthetic images, no labels, made by")
 
 

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from pipeline.config.schema import Prices
 from pipeline.data.png import encode_png
 from pipeline.evaluation.gates import Verdict
+from pipeline.report.card import tar_reader
 from pipeline.report.page import Pictures, write_report
 from pipeline.worktime import Spent
 from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
@@ -55,6 +57,15 @@ def test_page_shows_the_synthetic_images_nearest_to_training_images_and_those(tm
     pictures = dict(re.findall(r'src="data:image/png;base64,([^"]+)" alt="([^"]*nearest to[^"]*)"', html))
     assert len(pictures) == 2
     assert "1.2 %" in html  # share of near ones
+
+
+def test_page_of_tars_alone_says_how_to_read_them_in_grey(tmp_path, labelled):
+    manifest = make_dataset(tmp_path / "tars", "webdataset")
+    html = page(tmp_path, labelled | {"manifest": manifest})
+    assert (
+        f"<pre>import webdataset as wds\nsamples = {escape(tar_reader(manifest, 'PATH/TO/THE/DATASET'))}</pre>" in html
+    )
+    assert "load_dataset" not in html
 
 
 def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, labelled):
