@@ -10,6 +10,7 @@ from pipeline import __version__
 from pipeline.config.load import active_preset, load_config, load_preset, presets, use_preset
 from pipeline.config.schema import Config
 from pipeline.errors import UserError
+from pipeline.outputs.places import require_output_file, require_writable_checkout
 from pipeline.storage import read_json, write_atomically
 
 
@@ -45,7 +46,7 @@ def main() -> None:
 
     use = commands.add_parser("use", help="make a preset the active one, after checking it")
     use.add_argument("preset", nargs="?", help="default: the one that is active already")
-    use.set_defaults(work=lambda a: use_preset(a.preset or active_preset()))
+    use.set_defaults(work=lambda a: _use(a.preset))
 
     summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
     summary.set_defaults(work=lambda _: _summary())
@@ -106,12 +107,18 @@ def main() -> None:
         sys.exit(130)
 
 
+def _use(preset: str | None) -> None:
+    require_writable_checkout()
+    use_preset(preset or active_preset())
+
+
 def _show(dataset: str, out: Path | None, columns: int) -> None:
     from pipeline.report.contact_sheet import contact_sheet
 
     if columns < 1:
         raise UserError(f"-n: {columns}; at least 1.")
     target = out or Path(f"{Path(dataset).resolve().name}.png")
+    require_output_file(target, "sheet.png")
     sheet = contact_sheet(dataset, columns)
     write_atomically(target, sheet.png)
     print(f"{target}: {sheet.about}")
@@ -145,6 +152,8 @@ def _verify(place: str, model: Path | None, records: int) -> None:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
         raise UserError(f"{place}: {len(findings.problems)} problems\n{listed}")
     print(f"{place}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
+    for name in findings.ignored:
+        print(f"ignored: {name}, which no stage has written")
     print(f"{findings.regenerated}")
     print(f"dataset {manifest['dataset_id']}")
 
@@ -155,6 +164,8 @@ def _record(place: str, index: int, model: Path | None, out: Path | None) -> Non
     from pipeline.sampling.readers import DamagedShardError, ShardReader
     from pipeline.sampling.remaking import compare, shard_of, stored_records
 
+    if out is not None:
+        require_output_file(out, "record.png")
     dataset, manifest = open_dataset(place)
     shard = shard_of(dataset, manifest, index)
     try:
@@ -210,6 +221,7 @@ def _publish(place: str | None) -> None:
 def _compare(old: str, new: str, out: Path) -> None:
     from pipeline.report.compare import compare
 
+    require_output_file(out, "compare.html")
     write_atomically(out, compare(old, new).encode())
     print(f"{out}: {old} and {new}")
 

@@ -20,6 +20,7 @@ from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
 from pipeline.lease import LEASE, lease
 from pipeline.log import about_run, require_known_format, tell, tell_error
 from pipeline.mirror import mirrored
+from pipeline.outputs.places import require_stage_output
 from pipeline.storage import sweep_temporary
 
 
@@ -171,6 +172,8 @@ def main(
             fresh=arguments.fresh,
             default_out=arguments.out is None,
         )
+        root = None if is_remote(config.root) else Path(config.root)
+        require_stage_output(stage, out, command.metrics, root, given=not command.default_out)
         work(command)
     except UserError as error:
         tell_error(stage, str(error))

@@ -18,9 +18,9 @@ FLOORS = [
     {"embedding", "models", "data", "cluster", "fan_out", "ray_metrics"},
     {"mirror", "shared"},
     {"growth", "lease", "nodes", "worktime"},
-    {"folders"},
+    {"folders", "outputs"},
     {"storage", "fingerprint", "config", "log", "head"},
-    {"errors", "cpu"},
+    {"errors", "cpu", "junk"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.
