@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import console
 from pipeline.errors import UserError
 from pipeline.outputs.places import require_output_file, require_stage_output, require_writable_checkout
 from stages.command import main
@@ -91,6 +92,7 @@ def test_a_root_that_cannot_be_written_is_refused_and_accept_needs_none(tmp_path
 
 ON_A_READ_ONLY_DISK = """
 import os, subprocess
+from pipeline import console
 from pipeline.errors import UserError
 from pipeline.outputs.places import require_output_file, require_stage_output, require_writable_checkout
 
@@ -155,3 +157,31 @@ def test_a_stage_refuses_before_it_works(
     assert ended.value.code == 1
     assert "--out /: is the root of all folders" in capsys.readouterr().err
     assert not began
+
+
+@pytest.mark.parametrize(
+    "words", [("show", "DATASET"), ("record", "DATASET", "3"), ("compare", "OLD", "NEW")], ids=" ".join
+)
+@pytest.mark.parametrize("out", ["/", "."])
+def test_commands_refuse_a_folder_for_a_file_before_they_read(
+    words: tuple[str, ...], out: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["imagemint", *words, "--out", out])
+    with pytest.raises(SystemExit) as ended:
+        console.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith(
+        f"imagemint: --out {out}: is a folder; give the name of a file, as in --out "
+    )
+
+
+def test_use_says_that_the_checkout_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".dvc").write_text("a file")
+    monkeypatch.setattr(sys, "argv", ["imagemint", "use"])
+    with pytest.raises(SystemExit) as ended:
+        console.main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith(f"imagemint: The project's folder {tmp_path}: ")
