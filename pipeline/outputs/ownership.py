@@ -5,7 +5,6 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +69,11 @@ def dataset_layout(out: Path) -> Layout:
             return True
         return _is_shard_table(path) if path.suffix == ".parquet" else _is_shard_archive(path)
 
-    def is_manifest(path: Path) -> bool:
-        # A damaged one is ours where nothing but shards of ours lies beside it.
-        return listed is not None or (_json(path) is None and _only_shards(out / "data"))
-
     data = Layout({_SHARD: is_shard, r"wids\.json": _is_wids_index, r"location\.json": _is_location})
 
-    @cache
-    def _only_shards(folder: Path) -> bool:
-        shards = folder.is_dir() and any(re.fullmatch(_SHARD, path.name) for path in folder.iterdir())
-        return shards and not any(foreign_files(folder, data))
+    def is_manifest(path: Path) -> bool:
+        # A damaged one is ours where nothing but shards of ours lies beside it.
+        return listed is not None or (_json(path) is None and _holds_shards_alone(out / "data", data))
 
     return Layout(
         {
@@ -178,6 +172,11 @@ def _shards_of(manifest: Path) -> set[str] | None:
         return None
     names = re.findall(rf'"file": "(data/{_SHARD})"', json.dumps(value["shards"]))
     return {name for name, _ in names} or None
+
+
+def _holds_shards_alone(folder: Path, layout: Layout) -> bool:
+    shards = folder.is_dir() and any(re.fullmatch(_SHARD, path.name) for path in folder.iterdir())
+    return shards and not any(foreign_files(folder, layout))
 
 
 def _is_shard_table(path: Path) -> bool:

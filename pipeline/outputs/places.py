@@ -23,7 +23,7 @@ def require_stage_output(stage: str, out: Path, metrics: Path, root: Path | None
         given: whether the user named `out`; else it is the checkout's own place.
     """
     if given:
-        _require_harmless(out)
+        _require_harmless(out, root)
         if out.is_dir():
             _require_own(out, layout_of(stage, out, None if root is None else root / "runs"))
     elif stage in ("sample", "audit"):
@@ -77,7 +77,7 @@ def require_writable(folder: Path, named: str, advice: str) -> None:
         raise UserError(f"{named}: {existing} cannot be written: {error.strerror or error}; {advice}.") from None
 
 
-def _require_harmless(out: Path) -> None:
+def _require_harmless(out: Path, root: Path | None) -> None:
     try:
         resolved = out.resolve()
     except (OSError, RuntimeError) as error:  # a circle of links
@@ -90,6 +90,8 @@ def _require_harmless(out: Path) -> None:
     for checkout in _checkouts():
         if checkout.is_relative_to(resolved):
             _refuse(out, "is the project's own folder" if checkout == resolved else f"holds the project {checkout}")
+    if root is not None and root.resolve().is_relative_to(resolved):
+        _refuse(out, f"holds the root of this config, {root}, where runs are kept")
     if os.path.lexists(out) and not out.is_dir():
         _refuse(out, "is a file, or a link to nothing")
 

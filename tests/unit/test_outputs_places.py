@@ -38,6 +38,7 @@ def test_roots_homes_and_the_project_are_refused_by_every_stage(
     assert "is the project's own folder" in refusal(stage, ROOT)
     assert "is the project's own folder" in refusal(stage, Path())
     assert "holds the project" in refusal(stage, ROOT.parent)
+    assert "holds the root of this config" in refusal(stage, tmp_path / "new", root=tmp_path / "new" / "root")
 
 
 @pytest.mark.parametrize("stage", STAGES)
