@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pipeline import __version__
 from pipeline.errors import UserError
+from pipeline.outputs.places import require_output_file, require_writable_checkout
 from pipeline.process import INTERRUPTED, raise_interrupts, run_process
 from pipeline.storage import read_json, write_atomically
 
@@ -128,6 +129,7 @@ def _show(dataset: str, out: Path | None, columns: int) -> None:
     if columns < 1:
         raise UserError(f"-n: {columns}; at least 1.")
     target = out or Path(f"{Path(dataset).resolve().name}.png")
+    require_output_file(target, "sheet.png")
     sheet = contact_sheet(dataset, columns)
     write_atomically(target, sheet.png)
     print(f"{target}: {sheet.about}")
@@ -160,6 +162,8 @@ def _verify(place: str, model: Path | None, records: int) -> None:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
         raise UserError(f"{place}: {len(findings.problems)} problems\n{listed}")
     print(f"{place}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
+    for name in findings.ignored:
+        print(f"ignored: {name}, which no stage has written")
     print(f"{findings.regenerated}")
     print(f"dataset {manifest['dataset_id']}")
 
@@ -170,6 +174,8 @@ def _record(place: str, index: int, model: Path | None, out: Path | None) -> Non
     from pipeline.sampling.remaking import compare, load_model_of, shard_of, stored_records
 
     raise_interrupts()
+    if out is not None:
+        require_output_file(out, "record.png")
     dataset, manifest = open_dataset(place)
     shard = shard_of(dataset, manifest, index)
     try:
@@ -195,6 +201,7 @@ def _use(preset: str | None) -> None:
     from pipeline.config.load import active_preset, use_preset
 
     raise_interrupts()
+    require_writable_checkout()
     use_preset(preset or active_preset())
 
 
@@ -238,6 +245,7 @@ def _compare(old: str, new: str, out: Path) -> None:
     from pipeline.report.compare import compare
 
     raise_interrupts()
+    require_output_file(out, "compare.html")
     write_atomically(out, compare(old, new).encode())
     print(f"{out}: {old} and {new}")
 

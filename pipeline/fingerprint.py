@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.junk import is_junk
+
 # What is no part of any fingerprint, and why. Everything else in a stage's config sections is.
 LEFT_OUT = {
     "root": "where the work is kept does not change it",
@@ -38,6 +40,8 @@ def source_digest(*modules: str) -> str:
         files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
         for file in files:
             relative = file.relative_to(origin.parent).as_posix()
+            if is_junk(relative):
+                continue
             digest.update(f"{name}/{relative}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -20,7 +20,7 @@ from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.minting import mint
 from pipeline.sampling.plan import ShardPlan, plan_shards
 from pipeline.sampling.shards import render_shard
-from pipeline.storage import free_space
+from pipeline.storage import free_space, size_text
 from pipeline.worktime import Spent
 
 MEASURED_BATCHES = 2
@@ -58,7 +58,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         seconds, sizes = on_a_worker(work, there)
     total = sum(sizes.values()) * sample.count
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
-    yield f"size       about {_bytes(total)}, bytes an image: {each}; {_room(config.root)}"
+    yield f"size       about {size_text(total)}, bytes an image: {each}; {_room(config.root)}"
     duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
     yield (
         f"time       about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
@@ -129,11 +129,7 @@ def measure(
 def _room(root: str) -> str:
     if is_remote(root):
         return f"to be kept in {root}"
-    return f"{_bytes(free_space(Path(root)))} free under {root}"
-
-
-def _bytes(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    return f"{size_text(free_space(Path(root)))} free under {root}"
 
 
 def _duration(seconds: float) -> str:

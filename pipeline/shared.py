@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
 from pipeline.folders import Bucket, Folder, at_once, is_remote
+from pipeline.junk import is_junk
 from pipeline.storage import file_sha256, own_temporary_folder, write_atomically
 
 SHARED = "shared"  # below the root: a file for each digest, never changed
@@ -81,4 +82,5 @@ def kept(folder: Path, names: Sequence[str], root: Folder) -> SharedFolder:
 
 def files_below(folder: Path) -> list[str]:
     """Names of all files in `folder` and below, sorted."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if not is_junk(name))

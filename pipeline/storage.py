@@ -128,14 +128,25 @@ def free_space(folder: Path) -> int:
         raise UserError(f"{folder} cannot be used: {error.strerror or error}.") from None
 
 
-def require_free_space(folder: Path, needed_bytes: int, what: str) -> None:
-    """Refuses to start `what` when `folder`'s disk has less than `needed_bytes` left."""
+def require_free_space(folder: Path, needed_bytes: int, what: str, option: str) -> None:
+    """Refuse to start `what` when `folder`'s disk has less than `needed_bytes` left; `option` names another place."""
     free = free_space(folder)
     if free < needed_bytes:
+        needed, left = size_text(needed_bytes), size_text(free)
+        if needed == left:
+            needed, left = f"{needed_bytes:,} bytes", f"{free:,} bytes"
         raise UserError(
-            f"{what} needs about {needed_bytes / 1e6:,.0f} MB under {folder}, where {free / 1e6:,.0f} MB are free. "
-            "Make space, or choose another place with --set root=FOLDER."
+            f"{what} needs about {needed} under {folder}, where {left} are free. Make space on its disk, or choose another "
+            f"place with {option}."
         )
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes in the unit that people would use for it."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count:,.0f} bytes"
 
 
 def own_temporary_folder() -> Path:

@@ -19,6 +19,7 @@ from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
 from pipeline.lease import LEASE, lease
 from pipeline.log import about_run, require_known_format, tell, tell_error
 from pipeline.mirror import mirrored
+from pipeline.outputs.places import require_stage_output
 from pipeline.process import INTERRUPTED, raise_interrupts
 from pipeline.storage import sweep_temporary
 
@@ -182,14 +183,18 @@ def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Com
                 f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
             )
     out = arguments.out or Path(default_out) / config.name
-    metrics_beside_out = out if default_out == "metrics" else out / "metrics"
+    metrics = out if default_out == "metrics" else out / "metrics"
+    if arguments.out is None:
+        metrics = Path("metrics") / config.name
+    root = None if is_remote(config.root) else Path(config.root)
+    require_stage_output(stage, out, metrics, root, given=arguments.out is not None)
     return Command(
         stage=stage,
         config=config,
         data=arguments.data or Path("data") / config.name,
         model=arguments.model or Path("models") / config.name,
         out=out,
-        metrics=Path("metrics") / config.name if arguments.out is None else metrics_beside_out,
+        metrics=metrics,
         fresh=arguments.fresh,
         default_out=arguments.out is None,
     )

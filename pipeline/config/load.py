@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.schema import Config
 from pipeline.config.sources import SOURCE_KINDS
 from pipeline.errors import UserError
+from pipeline.junk import is_junk
 
 CONF = Path("conf")
 ACTIVE = CONF / "active.yaml"
@@ -46,7 +47,7 @@ def presets() -> list[str]:
     """Names of the presets of this checkout, sorted."""
     if not CONF.is_dir():
         raise UserError(f"No folder {CONF}/ in {Path.cwd()}: run this in the project's top folder.")
-    return sorted(path.stem for path in CONF.glob("*.yaml") if path != ACTIVE)
+    return sorted(path.stem for path in CONF.glob("*.yaml") if path != ACTIVE and not is_junk(path.name))
 
 
 def active_preset() -> str:

@@ -6,6 +6,7 @@ PLACE/NAME/latest.json  which version is the newest; written last
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from semver import Version
 
 from pipeline.errors import UserError
 from pipeline.folders import Bucket, Folder, LocalFolder, copy_file, is_remote, write_document
+from pipeline.junk import is_junk
 from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
@@ -23,10 +25,13 @@ from pipeline.sampling.commits import shard_files
 from pipeline.sampling.manifest import MANIFEST, manifest_in, open_dataset
 from pipeline.sampling.verify import verify_files
 from pipeline.sampling.wids import WIDS
-from pipeline.storage import read_json
+from pipeline.storage import is_temporary, read_json
 
 LATEST = "latest.json"
 CHANGELOG = "CHANGELOG.md"
+_RELEASED = re.compile(
+    rf"data/(train-\d{{6,}}\.(parquet|tar)|wids\.json)|README\.md|report/index\.html|croissant\.json|{FIGURES}|{MANIFEST}"
+)
 SAID = {"fd_domain": "fd_domain", "tstr_accuracy": "TSTR", "coverage": "coverage"}  # in the changelog
 
 
@@ -154,7 +159,7 @@ def _figures_said(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
 
 def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: dict[str, Any], there: Folder) -> None:
     """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
-    there.remove(list(there.entries("")))  # of a release that was cut short
+    _remove_cut_short(there)
     for shard in manifest["shards"]:
         for file in shard_files(shard):
             copy_file(dataset, file["file"], there)
@@ -170,6 +175,18 @@ def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: dict[
         if problems:
             raise UserError(f"{folder}: {problems[0]}, and {len(problems) - 1} more problems: run sample again.")
     write_document(there, MANIFEST, manifest)
+
+
+def _remove_cut_short(there: Folder) -> None:
+    """Remove what a release that was cut short left; refuse a folder that holds anything else."""
+    found = [name for name in there.entries("") if not is_junk(name)]
+    foreign = [name for name in found if not _RELEASED.fullmatch(name) and not is_temporary(Path(name))]
+    if foreign:
+        raise UserError(
+            f"--to: {there} holds {foreign[0]}, which is no part of a release; nothing was touched. Move it away, or publish "
+            "to another place."
+        )
+    there.remove(found)
 
 
 def _enter(home: Folder, line: str) -> None:

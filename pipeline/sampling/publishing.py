@@ -3,23 +3,21 @@
 import fcntl
 import json
 import os
-import re
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.folders import Bucket, LocalFolder, at_once, write_document
+from pipeline.junk import is_junk
+from pipeline.outputs.places import require_own_dataset
 from pipeline.sampling.changes import record_changes
 from pipeline.sampling.commits import ShardTarget, name_in_run, shard_files
 from pipeline.sampling.manifest import LOCATION, MANIFEST, manifest_in, read_manifest
 from pipeline.sampling.wids import WIDS, wids_index
 from pipeline.storage import link_or_copy_all, write_json
 
-# Names in `data`, while they are written, too.
-OURS = re.compile(r"\.?(train-\d{6,}\.(parquet|tar)|location\.json|wids\.json)(\.\d+\.tmp)?")
 LOCK = ".lock"
 
 
@@ -84,19 +82,18 @@ def _holds(dataset: Bucket, file: dict[str, Any]) -> bool:
 @contextmanager
 def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterator[Path]:
     """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last."""
-    require_ours(out)
+    require_own_dataset(out)
     if _identity(out) != manifest["dataset_id"]:
         # They describe another dataset.
-        (out / "README.md").unlink(missing_ok=True)
-        (out / "croissant.json").unlink(missing_ok=True)
-        shutil.rmtree(out / "report", ignore_errors=True)
+        for name in ("README.md", "croissant.json", "report/index.html"):
+            (out / name).unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or what a desktop has put into it stays
+            (out / "report").rmdir()
     (out / MANIFEST).unlink(missing_ok=True)
     data = out / "data"
     if data.is_dir():
         for stale in sorted(data.iterdir()):
-            if stale.is_dir():
-                shutil.rmtree(stale)
-            elif stale.name not in wanted:
+            if stale.name not in wanted and not is_junk(stale.name):
                 stale.unlink()
     yield data
     write_json(out / MANIFEST, manifest)
@@ -124,20 +121,6 @@ def reserved(out: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)  # while it is held: a dataset has no such file
-
-
-def require_ours(out: Path) -> None:
-    """Refuses a folder whose content no earlier publish can have made: publishing would delete it."""
-    data = out / "data"
-    for folder in (out, data):
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"--out {out}: {folder} is a file; give an empty or new folder.")
-    foreign = [path for path in data.glob("*") if path.is_dir() or not OURS.fullmatch(path.name)]
-    audited = (out / "croissant.json").exists() or (out / "report" / "index.html").exists()
-    if not (out / MANIFEST).is_file() and not audited:  # DVC removes manifest and data before it runs the stage
-        foreign += [path for path in (out / "README.md", out / "report") if path.exists()]
-    if foreign:
-        raise UserError(f"--out {out}: holds {foreign[0]}, which is no part of a dataset; give an empty or new folder.")
 
 
 def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> None:

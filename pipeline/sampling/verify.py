@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.folders import REQUESTS_AT_ONCE, Entry, Folder, LocalFolder, at_once
+from pipeline.junk import is_junk
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.commits import shard_files
 from pipeline.sampling.formats import FORMATS
@@ -44,6 +45,7 @@ class Findings:
     files: int = 0
     records: int = 0
     regenerated: str = "not asked for"
+    ignored: list[str] = field(default_factory=list)  # files that a desktop has put beside the shards
 
 
 def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
@@ -78,7 +80,8 @@ def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
     extra = sorted(set(there) - {file["file"] for file in listed} - ({WIDS} if index else set()))
     if index is not None and not _holds(dataset, WIDS, index):
         problems.append(f"{WIDS}: is not the index that follows from the manifest")
-    problems += [f"{name}: not in the manifest" for name in extra]
+    findings.ignored = [name for name in extra if is_junk(name)]
+    problems += [f"{name}: not in the manifest" for name in extra if not is_junk(name)]
     return findings
 
 

@@ -16,6 +16,7 @@ from pipeline.data.writing import write_canonical
 from pipeline.fan_out import fan_out
 from pipeline.fingerprint import source_digest
 from pipeline.folders import is_remote
+from pipeline.junk import is_junk
 from pipeline.storage import require_free_space
 from stages.command import Command
 
@@ -48,10 +49,11 @@ def ingest(command: Command) -> None:
             for number, rows in enumerate(counts, start=1):
                 done += rows
                 command.say(f"{done:,} images prepared, {number:,} of {len(missing):,} parts", images=done)
-        require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest")
+        require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest", "--out FOLDER")
         description = write_canonical(listing, paths, data, config.name, command.out)
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
-            path.unlink()
+            if not is_junk(path.name):
+                path.unlink()
     rows_of = ", ".join(f"{part['rows']:,} {name}" for name, part in description["splits"].items())
     left_out = {reason: told["count"] for reason, told in description["left_out"].items()}
     command.say(f"{rows_of}; {sum(left_out.values()):,} left out ({left_out}) -> {command.out}")

@@ -22,7 +22,7 @@ from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.plan import ShardPlan, plan_shards
-from pipeline.sampling.publishing import publish, publish_in_store, require_ours, require_same_records, reserved
+from pipeline.sampling.publishing import publish, publish_in_store, require_same_records, reserved
 from pipeline.sampling.ray_data import make_shards
 from pipeline.sampling.status import Request, read_request, write_request
 from pipeline.shared import share
@@ -60,9 +60,10 @@ def sample(command: Command) -> None:
     """Makes the shards that are missing and publishes the dataset, its manifest last."""
     config, pair = command.config, load_pair(command.model)
     settings = config.sample
-    require_ours(command.out)
-    for folder in () if is_remote(config.root) else (Path(config.root), command.out):
-        require_free_space(folder, settings.count * _bytes_per_image(pair) * len(settings.formats), "sample")
+    if not is_remote(config.root):
+        needed = settings.count * _bytes_per_image(pair) * len(settings.formats)
+        require_free_space(Path(config.root), needed, "sample", "--set root=FOLDER")
+        require_free_space(command.out, needed, "sample", "--out FOLDER")
     plans = plan_shards(settings.count, settings.shard_size)
     with connect(config.root, config.cluster.sample_workers, on_gpus=True) as resources:
         workers = sample_workers(config.cluster.sample_workers, resources)

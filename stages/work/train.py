@@ -7,6 +7,7 @@ import shutil
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 
@@ -18,6 +19,7 @@ from pipeline.embedding.embedder import WEIGHTS, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
+from pipeline.junk import is_junk
 from pipeline.mirror import mirrored
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
@@ -118,9 +120,9 @@ def train(command: Command) -> None:
             mirror.pull("model", "samples", "history.json")
             for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
                 copy_whole(run / "model" / name, command.out / name)
-            for stale in (command.out / "samples").glob("*.png"):
+            for stale in _pictures(command.out / "samples"):
                 stale.unlink()
-            for picture in sorted((run / "samples").glob("*.png")):
+            for picture in _pictures(run / "samples"):
                 copy_whole(picture, command.out / "samples" / picture.name)
             history: list[Metrics] = read_json(run / "history.json", "training history")
             description = read_json(run / "model" / DESCRIPTION, "model description")
@@ -135,6 +137,10 @@ def train(command: Command) -> None:
     command.say(
         f"best at {best['images_seen']:,} images: fd_domain on validation {best['validation_fd_domain']:.1f} -> {command.out}"
     )
+
+
+def _pictures(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.png") if not is_junk(path.name))
 
 
 def recipe_of(config: Config, device: str) -> Recipe:

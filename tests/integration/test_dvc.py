@@ -28,10 +28,18 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_repro_again_changes_nothing(repository: Path) -> None:
+def test_repro_again_changes_nothing_whatever_desktops_leave_in_the_folders(repository: Path) -> None:
+    left = [
+        repository / folder / name for folder in (*MADE, "pipeline/data", "conf") for name in (".DS_Store", "Thumbs.db")
+    ]
+    left.append(repository / "datasets/digits/data/._train-000000.parquet")
+    for path in left:
+        path.write_text("junk")
     said = succeed("dvc", "repro", cwd=repository)
     assert "Data and pipelines are up to date" in said
     assert git(repository, "status", "--porcelain") == ""
+    for path in left:
+        path.unlink()
 
 
 def test_experiments_show_figures_beside_parameters(repository: Path) -> None:

@@ -37,8 +37,8 @@ def test_presets_of_the_project_load_under_their_file_name(path):
     assert load_config(path).name == path.stem
 
 
-@pytest.mark.usefixtures("checkout")
-def test_active_preset_is_loaded_when_none_is_named():
+def test_active_preset_is_loaded_when_none_is_named(checkout):
+    (checkout / "conf" / "._tiny.yaml").write_text("left by a Mac")
     assert load_preset().name == "tiny"
     assert load_preset("other").name == "other"
     assert presets() == ["other", "tiny"]

@@ -56,7 +56,8 @@ def test_classes_that_are_called_test_without_a_train_are_classes(tmp_path):
 def test_other_files_are_told_of_and_hidden_ones_are_not(tmp_path):
     fill(tmp_path, "cat/a.png", ".trash/b.png", "__MACOSX/cat/a.png")
     (tmp_path / "cat/notes.txt").write_text("x")
-    (tmp_path / "cat/.DS_Store").write_text("x")
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / "cat" / name).write_text("x")
     assert [image.name for image in images_of(tmp_path)] == ["cat/a.png"]
     assert listed(tmp_path).left_out == [("cat/notes.txt", "no image, by its name")]
 

@@ -84,6 +84,7 @@ def test_source_digest_changes_when_a_file_is_added_moved_or_removed(package):
 def test_source_digest_is_blind_to_what_does_not_run(package):
     before = source_digest("ruler")
     (package / "notes.txt").write_text("x")
+    (package / "._a.py").write_text("left by a Mac")
     (package / "__pycache__").mkdir()
     (package / "__pycache__" / "a.cpython-312.pyc").write_bytes(b"x")
     assert source_digest("ruler") == before

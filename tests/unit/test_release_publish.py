@@ -118,14 +118,22 @@ def test_more_records_are_a_minor_version_of_the_same_model(tiny_pair: TrainedPa
     assert open_dataset("published/tiny/1.1.0")[1]["count"] == 48
 
 
-def test_what_was_cut_short_is_completed_and_nothing_of_it_stays() -> None:
+def test_what_was_cut_short_is_completed_and_nothing_but_it_goes() -> None:
     publish("tiny", "published")
     whole = {path: path.read_bytes() for path in Path("published").rglob("*") if path.is_file()}
     place = Path("published/tiny")
     for name in ("latest.json", "CHANGELOG.md", "1.0.0/manifest.json", "1.0.0/data/train-000001.tar"):
         (place / name).unlink()
     (place / "1.0.0/data/train-000009.tar").write_text("of a larger one")
+    desktop, mine = place / "1.0.0/data/.DS_Store", place / "1.0.0/notes.txt"
+    desktop.write_text("junk")
+    mine.write_text("precious")
+    with pytest.raises(UserError, match=r"1\.0\.0 holds notes\.txt, which is no part of a release"):
+        publish("tiny", "published")
+    assert (place / "1.0.0/data/train-000009.tar").exists()
+    mine.unlink()
     publish("tiny", "published")
+    desktop.unlink()  # it stayed
     assert {path: path.read_bytes() for path in Path("published").rglob("*") if path.is_file()} == whole
 
 

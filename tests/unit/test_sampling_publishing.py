@@ -7,13 +7,21 @@ from typing import Any
 
 import pytest
 
+from pipeline.config.schema import Prices
 from pipeline.errors import UserError
 from pipeline.models.weights import TrainedPair
+from pipeline.outputs.places import require_own_dataset
+from pipeline.report.card import write_card
+from pipeline.report.croissant import write_croissant
+from pipeline.report.page import Pictures, write_report
 from pipeline.sampling.commits import committed
 from pipeline.sampling.manifest import MANIFEST, read_manifest
-from pipeline.sampling.publishing import publish, require_ours, require_same_records, reserved
+from pipeline.sampling.publishing import publish, require_same_records, reserved
 from pipeline.sampling.wids import WIDS
 from pipeline.storage import file_sha256
+from pipeline.worktime import Spent
+from tests.project import digests
+from tests.unit.report_data import METRICS, pixels
 from tests.unit.tiny import COUNT, SAMPLE, Minted, about, flip_bit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,10 +45,11 @@ def test_a_published_dataset_is_its_manifest_and_the_files_it_lists(minted: Mint
 
 
 def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None:
-    shutil.rmtree(minted.out)
-    (minted.out / "data").mkdir(parents=True)
-    for stale in ("train-000000.tar", "train-000003.parquet", ".train-000001.tar.77.tmp"):
-        (minted.out / "data" / stale).write_bytes(b"stale")
+    data = minted.out / "data"
+    (minted.out / MANIFEST).unlink()
+    (data / "train-000000.parquet").rename(data / "train-000003.parquet")
+    (data / "train-000001.tar").unlink()
+    (data / ".train-000001.tar.77.tmp").write_bytes(b"half")
     publish(minted.target, minted.manifest, minted.out)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
 
@@ -71,23 +80,68 @@ def test_a_publication_that_fails_half_way_leaves_no_manifest(minted: Minted) ->
     "foreign",
     [
         "README.md",
+        "croissant.json",
+        "manifest.json",
+        "report/index.html",
+        "report/thesis.html",
         "data/holiday.jpg",
         "data/mine/dataset.json",
-        "report/thesis.html",
         "data/train-00000-of-00001.parquet",
+        "data/train-000007.parquet",
+        "data/train-000007.tar",
+        "data/wids.json",
+        "data/location.json",
         "data/train-images-idx3-ubyte",
     ],
 )
+@pytest.mark.parametrize("beside", ["nothing", "a dataset"])
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
-    minted: Minted, tmp_path: Path, foreign: str
+    minted: Minted, tmp_path: Path, foreign: str, beside: str
 ) -> None:
     out = tmp_path / "elsewhere"
-    (out / foreign).parent.mkdir(parents=True)
+    if beside == "a dataset":
+        shutil.copytree(minted.out, out)
+    (out / foreign).unlink(missing_ok=True)
+    (out / foreign).parent.mkdir(parents=True, exist_ok=True)
     (out / foreign).write_text("precious")
-    with pytest.raises(UserError, match="no part of a dataset"):
+    before = digests(out)
+    if (beside, foreign) == ("a dataset", MANIFEST):
+        publish(minted.target, minted.manifest, out)  # shards of ours alone: it was a manifest of ours, and is damaged
+        return
+    with pytest.raises(UserError, match=f"holds {out / foreign.removesuffix('/dataset.json')}, which this stage"):
         publish(minted.target, minted.manifest, out)
-    assert (out / foreign).read_text() == "precious"
-    assert not (out / "manifest.json").exists()
+    assert digests(out) == before
+
+
+def test_what_a_desktop_leaves_is_no_obstacle_and_stays(minted: Minted) -> None:
+    left = ["data/.DS_Store", "data/._train-000000.parquet", "report/Thumbs.db", "data/.ipynb_checkpoints/x.json"]
+    for name in left:
+        (minted.out / name).parent.mkdir(exist_ok=True)
+        (minted.out / name).write_text("junk")
+    (minted.out / MANIFEST).unlink()
+    publish(minted.target, minted.manifest, minted.out)
+    assert names(minted) == sorted([*left, *SIX_FILES, WIDS, MANIFEST])
+
+
+def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> None:
+    """What audit writes is known by its content, or this would be refused."""
+    write_card(minted.out / "README.md", minted.manifest, METRICS)
+    write_croissant(minted.out / "croissant.json", minted.manifest, "1.0.0", "2026-01-31")
+    images = {name: pixels() for name in minted.manifest["classes"]}
+    write_report(
+        minted.out / "report" / "index.html",
+        manifest=minted.manifest,
+        metrics={**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": dict.fromkeys(images, 0.5)},
+        verdicts=[],
+        pictures=Pictures(images, images, (pixels(), pixels())),
+        spent={"sample": Spent(100, 1.0, 1.0)},
+        prices=Prices(),
+    )
+    require_own_dataset(minted.out)
+    (minted.out / MANIFEST).unlink()  # as DVC does before it runs the stage
+    publish(minted.target, minted.manifest, minted.out)
+    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
+    assert not (minted.out / "report").exists()
 
 
 # Not mixed -----------------------------------------------------------------------------------------------------------
@@ -139,14 +193,6 @@ def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pa
         require_same_records(minted.out, "0" * 64, about(unconditional_pair))
     assert "model.digest: " in str(caught.value)
     assert "classes: " in str(caught.value)
-
-
-@pytest.mark.parametrize("file", ["out", "out/data"])
-def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, file: str) -> None:
-    (tmp_path / file).parent.mkdir(exist_ok=True)
-    (tmp_path / file).write_text("precious")
-    with pytest.raises(UserError, match="is a file"):
-        require_ours(tmp_path / "out")
 
 
 def test_an_output_is_worked_on_by_one_at_a_time(tmp_path: Path) -> None:

@@ -51,6 +51,16 @@ def test_reading_back_gives_the_records_once_and_in_order(minted: Minted, tiny_p
         np.testing.assert_array_equal(found.indices, expected.indices)
 
 
+def test_what_a_desktop_has_put_beside_the_shards_is_listed_and_no_problem(
+    minted: Minted, tiny_pair: TrainedPair
+) -> None:
+    for name in (".DS_Store", "._train-000000.tar"):
+        (minted.out / "data" / name).write_text("junk")
+    findings = verify(minted.out, minted.manifest, tiny_pair)
+    assert findings.problems == []
+    assert findings.ignored == ["data/.DS_Store", "data/._train-000000.tar"]
+
+
 # Damage to files -----------------------------------------------------------------------------------------------------
 
 

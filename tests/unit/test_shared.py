@@ -56,7 +56,7 @@ def test_what_is_not_what_was_put_there_is_refused(tmp_path: Path, damage: bytes
     assert not list(tmp_path.glob("imagemint-*/*/a"))
 
 
-def test_files_below_a_folder_are_named_with_slashes(tmp_path: Path) -> None:
-    for name in ("b", "a/c"):
+def test_files_below_a_folder_are_named_with_slashes_without_what_desktops_leave(tmp_path: Path) -> None:
+    for name in ("b", "a/c", "a/.DS_Store", "a/._c"):
         LocalFolder(tmp_path).write(name, b"")
     assert files_below(tmp_path) == ["a/c", "b"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -259,10 +260,29 @@ def test_digest_is_that_of_the_whole_file(tmp_path):
 
 def test_too_little_space_is_refused_before_work_even_where_the_folder_is_still_to_be_made(tmp_path):
     folder = tmp_path / "not" / "yet" / "made"
-    with pytest.raises(UserError, match=r"^sample needs about 1,000,000,000,000 MB under .*made, where .* MB are free"):
-        require_free_space(folder, 10**18, "sample")
-    require_free_space(folder, 1, "sample")
+    with pytest.raises(
+        UserError, match=r"^sample needs about 1,000,000\.0 TB under .*made, where .* are free.* --out FOLDER"
+    ):
+        require_free_space(folder, 10**18, "sample", "--out FOLDER")
+    require_free_space(folder, 1, "sample", "--out FOLDER")
     assert not (tmp_path / "not").exists()
+
+
+@pytest.mark.parametrize(
+    ("free", "needed", "said"),
+    [
+        (0, 400, "400 bytes under DISK, where 0 bytes are free"),
+        (12_000, 2_100_000, "2.1 MB under DISK, where 12.0 KB are free"),
+        (1_000_000_000, 1_000_000_001, "1,000,000,001 bytes under DISK, where 1,000,000,000 bytes are free"),
+    ],
+)
+def test_what_is_needed_and_what_is_free_never_read_the_same(tmp_path, monkeypatch, free, needed, said):
+    monkeypatch.setattr(
+        "shutil.disk_usage", lambda _: SimpleNamespace(free=free)
+    )  # no disk has just so many bytes left
+    with pytest.raises(UserError, match="choose another place with --set root=FOLDER") as caught:
+        require_free_space(tmp_path, needed, "ingest", "--set root=FOLDER")
+    assert said.replace("DISK", str(tmp_path)) in str(caught.value)
 
 
 def test_a_temporary_folder_where_others_may_write_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pipeline.config.sources import ImageFolderSource
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage
 from pipeline.errors import UserError
 from pipeline.folders import Entry, Folder, folder_at
+from pipeline.junk import is_junk
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 SPLIT_FOLDERS: dict[str, OfficialSplit] = {
@@ -73,7 +74,7 @@ def list_image_folder(source: ImageFolderSource) -> Listing:
 
 
 def _hidden(name: str) -> bool:
-    return any(step.startswith(".") or step == "__MACOSX" for step in name.split("/"))
+    return is_junk(name) or any(step.startswith(".") for step in name.split("/"))
 
 
 def _chunks(names: list[str]) -> Iterator[list[str]]:

@@ -1,0 +1,218 @@
+"""What each stage leaves in its output folder, known by content: a file of the same name that others wrote is theirs."""
+
+import json
+import re
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.junk import is_junk
+from pipeline.storage import file_sha256
+
+Proof = Callable[[Path], bool]
+
+_DIGEST = r"[0-9a-f]{64}"
+_SHARD = r"train-\d{6,}\.(parquet|tar)"
+_TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")  # a name of ours, while its file is written
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Files of an output folder by the pattern of their names, with the proof that a stage wrote one, and its folders."""
+
+    files: dict[str, Proof]
+    folders: dict[str, "Layout"] = field(default_factory=dict)
+
+    def proof(self, name: str) -> Proof | None:
+        """Return the proof for a file of that name, None where no stage writes such a file here."""
+        return next((proof for pattern, proof in self.files.items() if re.fullmatch(pattern, name)), None)
+
+
+def layout_of(stage: str, out: Path, runs: Path | None) -> Layout:
+    """Return what `stage`, and the stages that share its output, leave in `out`.
+
+    `runs` holds the stages' finished work: it proves files that an interrupted stage copied without what describes them.
+    """
+    if stage == "ingest":
+        return _canonical(out)
+    if stage in ("embed", "train"):
+        return _model(out, runs)
+    if stage in ("sample", "audit"):
+        return dataset_layout(out)
+    return METRICS
+
+
+def foreign_files(folder: Path, layout: Layout) -> Iterator[Path]:
+    """Yield what lies in `folder` and is not proven to be a stage's, in order; junk is passed over."""
+    for path in sorted(folder.iterdir()):
+        if is_junk(path.name):
+            continue
+        if path.is_dir() and path.name in layout.folders:
+            yield from foreign_files(path, layout.folders[path.name])
+            continue
+        temporary = _TEMPORARY.fullmatch(path.name)
+        if temporary and layout.proof(temporary[1]):
+            continue
+        proof = layout.proof(path.name)
+        if proof is None or not path.is_file() or not proof(path):
+            yield path
+
+
+def dataset_layout(out: Path) -> Layout:
+    """Return what `sample` and `audit` leave in `out`."""
+    listed = _shards_of(out / "manifest.json")
+
+    def is_shard(path: Path) -> bool:
+        if listed is not None and f"data/{path.name}" in listed:
+            return True
+        return _is_shard_table(path) if path.suffix == ".parquet" else _is_shard_archive(path)
+
+    data = Layout({_SHARD: is_shard, r"wids\.json": _is_wids_index, r"location\.json": _is_location})
+
+    def is_manifest(path: Path) -> bool:
+        # A damaged one is ours where nothing but shards of ours lies beside it.
+        return listed is not None or (_json(path) is None and _holds_shards_alone(out / "data", data))
+
+    return Layout(
+        {
+            r"manifest\.json": is_manifest,
+            r"README\.md": _says(rf"\n- Dataset: `{_DIGEST}`\n", "imagemint"),
+            r"croissant\.json": _says(f"urn:sha256:{_DIGEST}", '"imagemint '),
+            r"\.lock": lambda path: path.stat().st_size == 0,
+        },
+        {
+            "data": data,
+            "report": Layout({r"index\.html": _says(rf">Dataset</td><td><code>{_DIGEST}<")}),
+            "metrics": METRICS,
+        },
+    )
+
+
+def _canonical(out: Path) -> Layout:
+    description = _json(out / "dataset.json")
+    ours = _has(description, "digest", "image", "classes", "splits")
+    listed = set(re.findall(r'"file": "([^"]+)"', json.dumps(description["splits"]))) if ours else set()
+    return Layout(
+        {
+            r"dataset\.json": lambda _: ours,
+            r"left_out\.csv": _says(r"\Asource,reason\n"),
+            r".+\.parquet": lambda path: path.name in listed or _is_table(path, {"image", "index", "source"}),
+        }
+    )
+
+
+def _model(out: Path, runs: Path | None) -> Layout:
+    embedder, model = _json(out / "embedder.json"), _json(out / "model.json")
+    has_embedder, has_model = _has(embedder, "network", "sha256"), _has(model, "pair", "calibration", "sha256")
+
+    def is_copy(path: Path) -> bool:
+        found = [] if runs is None else [*runs.glob(f"*/{path.name}"), *runs.glob(f"*/model/{path.name}")]
+        same_size = [other for other in found if other.stat().st_size == path.stat().st_size]
+        return any(file_sha256(other) == file_sha256(path) for other in same_size)
+
+    return Layout(
+        {
+            r"embedder\.json": lambda _: has_embedder,
+            r"embedder\.safetensors": lambda path: has_embedder or is_copy(path),
+            r"model\.json": lambda _: has_model,
+            r"(generator|discriminator)\.safetensors": lambda path: has_model or is_copy(path),
+        },
+        {
+            "samples": Layout({r"(images-\d{9}|interpolation|curves)\.png": lambda _: has_model}),
+            "metrics": METRICS,
+        },
+    )
+
+
+def _json(path: Path) -> Any:
+    """Return the content of a JSON file, None where there is none or it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _has(value: Any, *keys: str) -> bool:
+    return isinstance(value, dict) and all(key in value for key in keys)
+
+
+def _object_with(*keys: str) -> Proof:
+    return lambda path: _has(_json(path), *keys)
+
+
+def _says(*patterns: str) -> Proof:
+    def proof(path: Path) -> bool:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        return all(re.search(pattern, text) for pattern in patterns)
+
+    return proof
+
+
+METRICS = Layout(
+    {
+        r"embed\.json": _object_with("holdout_accuracy"),
+        r"train\.json": _object_with("images_seen", "trained_images"),
+        r"(train|sample)_time\.json": _object_with("images", "seconds", "core_seconds"),
+        r"training\.csv": _says(r"\A[^\n]*\bimages_seen\b"),
+        r"evaluate\.json": _object_with("fd_domain", "model", "embedder"),
+        r"audit\.json": _object_with("fd_domain", "dataset_id"),
+        r"accept\.json": _object_with("accepted", "dataset_id"),
+    }
+)
+
+
+def _shards_of(manifest: Path) -> set[str] | None:
+    """Return the names of the shards that a manifest of ours lists, None where there is none or it is another's."""
+    value = _json(manifest)
+    if not _has(value, "format_version", "dataset_id", "fingerprint", "count", "shards"):
+        return None
+    if not re.fullmatch(_DIGEST, str(value["dataset_id"])) or not isinstance(value["shards"], list):
+        return None
+    names = re.findall(rf'"file": "(data/{_SHARD})"', json.dumps(value["shards"]))
+    return {name for name, _ in names} or None
+
+
+def _holds_shards_alone(folder: Path, layout: Layout) -> bool:
+    shards = folder.is_dir() and any(re.fullmatch(_SHARD, path.name) for path in folder.iterdir())
+    return shards and not any(foreign_files(folder, layout))
+
+
+def _is_shard_table(path: Path) -> bool:
+    return _is_table(path, {"image", "index", "logit"})
+
+
+def _is_table(path: Path, columns: set[str]) -> bool:
+    import pyarrow as pa  # takes longer than the rest, and is seldom needed
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return columns <= set(schema.names) and b"huggingface" in (schema.metadata or {})
+
+
+def _is_shard_archive(path: Path) -> bool:
+    """Return whether the first record's JSON is as `sample` writes it: of a record's members, it is the first or second."""
+    try:
+        with tarfile.open(path) as archive:
+            first, second = archive.next(), archive.next()
+            about = next(each for each in (first, second) if each and re.fullmatch(r"\d{9}\.json", each.name))
+            content = archive.extractfile(about)
+            return content is not None and _has(json.load(content), "index", "logit")
+    except (OSError, tarfile.TarError, ValueError, StopIteration):
+        return False
+
+
+def _is_wids_index(path: Path) -> bool:
+    value = _json(path)
+    if not _has(value, "__kind__", "shardlist") or not isinstance(value["shardlist"], list):
+        return False
+    return all(_has(shard, "url") and re.fullmatch(_SHARD, str(shard["url"])) for shard in value["shardlist"])
+
+
+def _is_location(path: Path) -> bool:
+    value = _json(path)
+    return _has(value, "url") and str(value["url"]).startswith(("s3://", "gs://"))
