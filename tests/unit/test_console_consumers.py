@@ -22,13 +22,7 @@ def imagemint(
     monkeypatch.chdir(minted.out.parent)
 
     def run(*arguments: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["imagemint", *arguments])
-        code = 0
-        try:
-            console.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return (code, *capsys.readouterr())
+        return (console.main(arguments), *capsys.readouterr())
 
     return run
 
