@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.onnx_module import module
-from tests.project import ROOT, Places, run, succeed
+from tests.project import ROOT, Places, succeed
 
 # The pair is what the extra `inception` gets on a machine where torchvision fits torch; the network's weights are random.
 PACKAGES = ("torch==2.14.1", "torchvision==0.29.1", "torch-fidelity==0.4.0")
@@ -45,12 +45,13 @@ def test_an_onnx_module_gives_distances_of_its_own(trained: Places, tmp_path: Pa
     assert "fid" not in figures
 
 
-def test_a_missing_module_is_refused_before_work(trained: Places, tmp_path: Path) -> None:
+def test_a_missing_module_is_refused_before_work(
+    trained: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = "evaluate.features={kind: onnx, path: /nowhere.onnx}"
-    done = run(*trained.command("evaluate", "--out", str(tmp_path / "out"), "--set", settings))
-    assert done.returncode == 1
-    assert "/nowhere.onnx: there is no such file" in done.stderr
-    assert "generating" not in done.stdout
+    message = trained.refuse("evaluate", "--out", str(tmp_path / "out"), "--set", settings)
+    assert "/nowhere.onnx: there is no such file" in message
+    assert "generating" not in capsys.readouterr().out
 
 
 @pytest.mark.slow
