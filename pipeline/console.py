@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
-from pipeline.config.load import active_preset, load_config, load_preset, presets, use_preset
+from pipeline.config.active import default_preset, share_preset, use_preset
+from pipeline.config.load import active_preset, load_config, load_preset, presets, which_config
 from pipeline.config.schema import Config
 from pipeline.errors import UserError
 from pipeline.storage import read_json, write_atomically
@@ -43,9 +44,12 @@ def main() -> None:
     doctor = commands.add_parser("doctor", help="what is installed, what hardware, what would run")
     doctor.set_defaults(work=lambda _: _doctor())
 
-    use = commands.add_parser("use", help="make a preset the active one, after checking it")
-    use.add_argument("preset", nargs="?", help="default: the one that is active already")
-    use.set_defaults(work=lambda a: use_preset(a.preset or active_preset()))
+    use = commands.add_parser("use", help="which preset is active, or make another one active in this checkout")
+    which = use.add_mutually_exclusive_group()
+    which.add_argument("preset", nargs="?", help="the preset to make active, after checking it")
+    which.add_argument("--default", action="store_true", help="the preset that git shares")
+    use.add_argument("--share", action="store_true", help="make it the default: a change of conf/active.yaml to commit")
+    use.set_defaults(work=lambda a: _use(a.preset, a.default, a.share))
 
     summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
     summary.set_defaults(work=lambda _: _summary())
@@ -175,11 +179,23 @@ def _doctor() -> None:
         print(line)
 
 
+def _use(name: str | None, default: bool, share: bool) -> None:
+    chosen = default_preset() if default else name or active_preset()
+    if share:
+        share_preset(chosen)
+    elif chosen != active_preset():
+        use_preset(chosen)
+    print(f"{which_config(chosen)} is active")
+    if name is None and not default:
+        print(f"default: {default_preset()}; presets here: {', '.join(presets())}")
+
+
 def _summary() -> None:
     from pipeline.report.summary import summary
     from pipeline.sampling.manifest import read_manifest
 
-    config = load_preset(active_preset())
+    config = load_preset()
+    print(which_config(config.name))
     name = config.name
     dataset, metrics = Path("datasets") / name, Path("metrics") / name
     manifest = read_manifest(dataset)
@@ -201,7 +217,8 @@ Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".jo
 def _publish(place: str | None) -> None:
     from pipeline.release.publish import publish
 
-    config = load_preset(active_preset())
+    config = load_preset()
+    print(which_config(config.name), flush=True)
     published = publish(config.name, place or f"{config.root}/published")
     print(f"{published.place}: {published.line}")
     print(f"git tags {', '.join(published.tags)}: `git push --tags` hands them on")
@@ -226,6 +243,7 @@ def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
 
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
+    print(which_config(config.name), flush=True)
     if not replace:
         require_replaceable_lock(Path.cwd())
     brought = bring_outputs(Path.cwd(), name, folder_at(config.root))
@@ -233,7 +251,7 @@ def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
         raise UserError(f"No job has kept anything of the preset {name} below {config.root}: `imagemint submit` one.")
     if active_preset() != name:
         use_preset(name)
-        print(f"conf/active.yaml: {name}")
+        print(f"preset {name} is active here now")
     print(f"{len(brought)} files brought from {config.root}")
     others = record_in_dvc(Path.cwd())
     if others:
@@ -250,9 +268,10 @@ def _add_config_options(command: argparse.ArgumentParser) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> Config:
-    if arguments.config is not None:
-        return load_config(arguments.config, arguments.set)
-    return load_preset(arguments.preset, arguments.set)
+    given: Path | None = arguments.config
+    config = load_preset(arguments.preset, arguments.set) if given is None else load_config(given, arguments.set)
+    print(which_config(config.name, given), flush=True)
+    return config
 
 
 def _plan(config: Config, model: Path | None, data: Path | None, nodes: int | None) -> None:
