@@ -20,7 +20,7 @@ FLOORS = [
     {"growth", "lease", "nodes", "worktime"},
     {"folders"},
     {"storage", "fingerprint", "config", "log", "head"},
-    {"errors", "cpu"},
+    {"errors", "cpu", "pace"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # An embedder is a model, and takes its precision and layout from there.
