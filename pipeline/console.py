@@ -284,7 +284,7 @@ def _plan(config: Config, model: Path | None, data: Path | None, nodes: int | No
 
 
 def _status(config: Config) -> None:
-    from pipeline.pace import left_in_words
+    from pipeline.pace import in_words
     from pipeline.sampling.status import statuses
 
     found = statuses(config.root, config.name)
@@ -292,7 +292,7 @@ def _status(config: Config) -> None:
         raise UserError(f"No sampling run of the preset {config.name} under {config.root}/runs yet.")
     for one in found:
         rate = "" if one.images_per_s is None else f" | {one.images_per_s:,.0f} images/s"
-        left = f" | {left_in_words(one.seconds_left)}" if one.seconds_left else ""
+        left = f" | {in_words(one.seconds_left)} left" if one.seconds_left else ""
         at_it = " | a process is working on it" if one.working else ""
         print(
             f"{one.run}: {one.done_shards} of {one.shards} shards, {one.done_rows:,} of {one.request.count:,} images"

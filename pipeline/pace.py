@@ -28,11 +28,11 @@ class Pace:
         return rest / self.rate(now)
 
 
-def left_in_words(seconds: float) -> str:
-    """Return for example "about 35 min left", no finer than such an estimate can be."""
+def in_words(seconds: float) -> str:
+    """Return for example "about 35 min", no finer than an estimate can be."""
     if seconds < 60:
-        return "less than a minute left"
+        return "less than a minute"
     step_s = 60 if seconds < 600 else 300 if seconds < 3600 else 600 if seconds < 36_000 else 3600
     hours, minutes = divmod(round(seconds / step_s) * step_s // 60, 60)
     parts = [f"{hours:,} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
-    return f"about {' '.join(parts)} left"
+    return f"about {' '.join(parts)}"

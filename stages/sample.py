@@ -16,7 +16,7 @@ from pipeline.folders import Bucket, is_remote
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, TrainedPair, load_pair
-from pipeline.pace import Pace, left_in_words
+from pipeline.pace import Pace, in_words
 from pipeline.ray_metrics import RunGauges
 from pipeline.sampling.commits import ShardTarget, committed, work_seconds
 from pipeline.sampling.drawing import MintSettings
@@ -220,7 +220,7 @@ class _Progress:
         self.gauges.show(**figures)
         self.command.say(
             f"shard {shard} committed, {figures['shards']} of {self.shards} | {figures['images_per_s']:,.0f} images/s"
-            + (f" | {left_in_words(seconds_left)}" if seconds_left else ""),
+            + (f" | {in_words(seconds_left)} left" if seconds_left else ""),
             **figures,
         )
 

@@ -1,6 +1,6 @@
 """A line for each checkpoint: how far, how fast, how long still, how good; and one for each thing that goes wrong."""
 
-from pipeline.pace import left_in_words
+from pipeline.pace import in_words
 from pipeline.training.diagnostics import Finding
 from pipeline.training.trainer import Evaluation
 
@@ -17,7 +17,7 @@ def progress_line(evaluation: Evaluation, total_images: int, seconds_left: float
     """For example "50,000 of 600,000 images (8%) | 1,200 images/s | about 8 min left | …"."""
     metrics, rate = evaluation.metrics, evaluation.images_per_s
     seen = int(metrics["images_seen"])
-    left = f" | {left_in_words(seconds_left)}" if seconds_left else ""
+    left = f" | {in_words(seconds_left)} left" if seconds_left else ""
     measured = ", ".join(words.format(metrics[name]) for name, words in WORDS.items() if name in metrics)
     return (
         f"{seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s{left} | "

@@ -16,7 +16,7 @@ FLOORS = [
     {"report"},
     {"evaluation", "sampling", "training"},
     {"embedding", "models", "data", "cluster", "fan_out", "ray_metrics"},
-    {"mirror", "shared"},
+    {"earlier_runs", "mirror", "shared"},
     {"growth", "lease", "nodes", "worktime"},
     {"folders"},
     {"storage", "fingerprint", "config", "log", "head"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.pace import Pace, left_in_words
+from pipeline.pace import Pace, in_words
 
 
 def estimates(ends: list[float], began: float, total: int, each: int = 1) -> list[float]:
@@ -56,4 +56,4 @@ def test_nothing_done_has_no_rate() -> None:
     ],
 )  # fmt: skip
 def test_words_are_as_fine_as_an_estimate_can_be(seconds: float, said: str) -> None:
-    assert left_in_words(seconds) == f"{said} left"
+    assert in_words(seconds) == said
