@@ -67,7 +67,8 @@ def main() -> None:
     compare.set_defaults(work=lambda a: _compare(a.old, a.new, a.out))
 
     plan = commands.add_parser(
-        "plan", help="what a sampling run would take: shards, bytes, time, resources; makes nothing"
+        "plan",
+        help="what a sampling run would take: shards, bytes, time, resources; whether training would start from 0; makes nothing",
     )
     _add_config_options(plan)
     plan.add_argument("--model", type=Path, help="default: models/NAME")

@@ -65,6 +65,7 @@ def _earlier(root: str, name: str) -> Iterator[tuple[Folder, Parameters, float]]
 def _training_runs(root: str) -> list[Folder]:
     if is_remote(root):
         below = Bucket(root) / "runs"
+        below.require_answer()
         return [below / run for run in below.folders() if run.startswith("train-")]
     return [LocalFolder(path) for path in sorted(Path(root).glob("runs/train-*")) if path.is_dir()]
 
