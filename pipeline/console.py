@@ -184,7 +184,7 @@ def _use(name: str | None, default: bool, share: bool) -> None:
     chosen = default_preset() if default else name or active_preset()
     if share:
         share_preset(chosen)
-    elif chosen != active_preset():
+    elif name is not None or default:
         use_preset(chosen)
     print(f"{which_config(chosen)} is active")
     if name is None and not default:

@@ -13,14 +13,14 @@ from pipeline.errors import UserError
 
 
 def default_preset() -> str:
-    """Return the preset that is active where nobody has chosen another: what git shares, or will with the next commit."""
-    if not _is_hidden():
+    """Return the preset that is active where nobody has chosen another: the one that git has, or will have by the next commit."""
+    shared = _shared_text()
+    if shared is None:
         return active_preset()
-    text = _shared_text()
-    raw = yaml.safe_load(text)
-    if not isinstance(raw, dict) or not isinstance(raw.get("preset"), str):
-        raise UserError(f"{ACTIVE} in git: found {text.strip()!r}; expected the one line `preset: NAME`.")
-    return str(raw["preset"])
+    name = _name_in(shared)
+    if name is None:
+        raise UserError(f"{ACTIVE} in git: found {shared.strip()!r}; expected the one line `preset: NAME`.")
+    return name
 
 
 def use_preset(name: str) -> None:
@@ -29,49 +29,59 @@ def use_preset(name: str) -> None:
     The file that DVC watches is not touched where `name` is active already.
     """
     load_preset(name)
-    if active_preset() == name:
-        return
-    if not _is_tracked():
+    shared = _shared_text()
+    if shared is None:
         _write(name)
-    elif _is_hidden() and default_preset() == name:
-        ACTIVE.write_text(_shared_text(), encoding="utf-8")
-        _git("update-index", "--no-skip-worktree", str(ACTIVE))
+    elif _name_in(shared) == name:
+        _write(name, shared)
+        _hide(False)
     else:
-        _git("update-index", "--skip-worktree", str(ACTIVE))
+        _hide(True)
         _write(name)
 
 
 def share_preset(name: str) -> None:
     """Make `name` the default preset, after checking that it loads: a change for git to commit."""
     load_preset(name)
-    if _is_hidden():
-        _git("update-index", "--no-skip-worktree", str(ACTIVE))
-    if active_preset() != name:
+    if _shared_text() is None:
         _write(name)
+        return
+    _hide(False)
+    _write(name)
+    _git("add", "--", str(ACTIVE))
 
 
-def _write(name: str) -> None:
-    ACTIVE.write_text(f"preset: {name}\n", encoding="utf-8")
+def _write(name: str, text: str | None = None) -> None:
+    if active_preset() != name:
+        ACTIVE.write_text(text or f"preset: {name}\n", encoding="utf-8")
 
 
-def _is_tracked() -> bool:
-    return bool(_flag())
-
-
-def _is_hidden() -> bool:
-    return _flag() == "S"
+def _hide(wanted: bool) -> None:
+    """Make git pass over what the file holds, or look at it again."""
+    if (_flag() == "S") != wanted:
+        _git("update-index", "--skip-worktree" if wanted else "--no-skip-worktree", "--", str(ACTIVE))
 
 
 def _flag() -> str:
-    """Return git's letter for the file: S where it is to pass over its content, another where it is tracked, else nothing."""
+    """Return git's letter for the file: S where it is hidden, another where it is tracked, else nothing."""
     try:
         return _git("ls-files", "-v", "--", str(ACTIVE))[:1]
     except UserError:  # no git, or no git checkout
         return ""
 
 
-def _shared_text() -> str:
-    return _git("show", f":./{ACTIVE.as_posix()}")
+def _shared_text() -> str | None:
+    """Return what git has of the file, with what waits for the next commit; None where it has nothing of it."""
+    return _git("show", f":./{ACTIVE.as_posix()}") if _flag() else None
+
+
+def _name_in(text: str) -> str | None:
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+    name = raw.get("preset") if isinstance(raw, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _git(*arguments: str) -> str:
@@ -81,4 +91,4 @@ def _git(*arguments: str) -> str:
         raise UserError(f"{ACTIVE}: git is not installed.") from None
     except subprocess.CalledProcessError as error:
         why = error.stderr.strip() or f"`git {arguments[0]}` ended with {error.returncode}"
-        raise UserError(f"{ACTIVE}: git cannot change how it treats this file: {why}") from None
+        raise UserError(f"{ACTIVE}: git says: {why}") from None

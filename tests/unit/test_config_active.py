@@ -33,14 +33,15 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *author, *arguments], check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture(params=[".", ".."], ids=["top", "below"])
+@pytest.fixture
 def committed(request: pytest.FixtureRequest) -> None:
-    """The project in a git checkout: its top folder, or one below."""
-    git("init", "--quiet", request.param)
+    """The project in a git checkout, whose top folder it is unless a test says otherwise."""
+    git("init", "--quiet", getattr(request, "param", "."))
     git("add", "--all")
     git("commit", "--quiet", "--message", "begun")
 
 
+@pytest.mark.parametrize("committed", [".", ".."], indirect=True, ids=["top", "below"])
 @pytest.mark.usefixtures("committed")
 def test_another_active_preset_is_nothing_to_commit() -> None:
     use_preset("other")
@@ -59,7 +60,17 @@ def test_back_at_the_default_git_sees_the_file_again() -> None:
     assert active_preset() == "tiny"
     ACTIVE.write_text("preset: third\n")
     assert "conf/active.yaml" in git("status", "--porcelain")
-    assert default_preset() == "third"  # as the next commit will have it
+    assert default_preset() == "tiny"
+
+
+@pytest.mark.usefixtures("committed")
+def test_a_change_that_git_sees_again_is_hidden_again() -> None:
+    """`dvc exp run` writes git's index anew, without what was hidden."""
+    use_preset("other")
+    git("update-index", "--no-skip-worktree", str(ACTIVE))
+    assert default_preset() == "tiny"
+    use_preset("other")
+    assert (active_preset(), git("status", "--porcelain")) == ("other", "")
 
 
 @pytest.mark.usefixtures("committed")
@@ -68,7 +79,6 @@ def test_a_shared_preset_is_a_change_to_commit_and_then_the_default(before: str)
     use_preset(before)
     share_preset("other")
     assert (active_preset(), default_preset()) == ("other", "other")
-    git("add", "conf")
     git("commit", "--quiet", "--message", "share")
     assert git("show", "HEAD:./conf/active.yaml") == "preset: other\n"
     use_preset("tiny")
@@ -85,12 +95,13 @@ def test_what_git_cannot_do_changes_nothing_and_says_why() -> None:
 
 
 @pytest.mark.usefixtures("committed")
-def test_a_default_that_is_none_is_told_of() -> None:
-    ACTIVE.write_text("preset: [tiny]\n")
+@pytest.mark.parametrize("text", ["preset: [tiny]\n", "tiny\n", "preset: [\n"])
+def test_a_default_that_is_none_is_told_of(text: str) -> None:
+    ACTIVE.write_text(text)
     git("commit", "--quiet", "--all", "--message", "broken")
     ACTIVE.write_text("preset: tiny\n")
     use_preset("other")
-    with pytest.raises(UserError, match=r"conf/active\.yaml in git: found 'preset: \[tiny\]'; expected"):
+    with pytest.raises(UserError, match=r"conf/active\.yaml in git: found '.*'; expected the one line"):
         default_preset()
 
 
@@ -137,7 +148,7 @@ def test_use_of_the_default_and_sharing_of_the_active_one(monkeypatch) -> None:
     imagemint_use(monkeypatch, "other")
     imagemint_use(monkeypatch, "--share")
     assert default_preset() == "other"
-    git("commit", "--quiet", "--all", "--message", "share")
+    git("commit", "--quiet", "--message", "share")
     imagemint_use(monkeypatch, "tiny")
     imagemint_use(monkeypatch, "--default")
     assert active_preset() == "other"
