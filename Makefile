@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
-	@imagemint use $(PRESET)
+	@imagemint use $(or $(PRESET),--default)
 	@dvc repro
 	@imagemint summary
 

@@ -70,9 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is installed, what hardware, what would run")
     doctor.set_defaults(work=lambda _: _doctor())
 
-    use = commands.add_parser("use", help="make a preset the active one, after checking it")
-    use.add_argument("preset", nargs="?", help="default: the one that is active already")
-    use.set_defaults(work=lambda a: _use(a.preset))
+    use = commands.add_parser("use", help="which preset is active, or make another one active in this checkout")
+    which = use.add_mutually_exclusive_group()
+    which.add_argument("preset", nargs="?", help="the preset to make active, after checking it")
+    which.add_argument("--default", action="store_true", help="the preset that git shares")
+    use.add_argument("--share", action="store_true", help="make it the default: a change of conf/active.yaml to commit")
+    use.set_defaults(work=lambda a: _use(a.preset, a.default, a.share))
 
     summary = commands.add_parser("summary", help="what the active preset has made, how good, which files to open")
     summary.set_defaults(work=lambda _: _summary())
@@ -90,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.set_defaults(work=lambda a: _compare(a.old, a.new, a.out))
 
     plan = commands.add_parser(
-        "plan", help="what a sampling run would take: shards, bytes, time, resources; makes nothing"
+        "plan",
+        help="what a sampling run would take: shards, bytes, time, resources; whether training would start from 0; makes nothing",
     )
     _add_config_options(plan)
     plan.add_argument("--model", type=Path, help="default: models/NAME")
@@ -197,21 +201,31 @@ def _doctor() -> None:
         print(line)
 
 
-def _use(preset: str | None) -> None:
-    from pipeline.config.load import active_preset, use_preset
+def _use(name: str | None, default: bool, share: bool) -> None:
+    from pipeline.config.active import default_preset, share_preset, use_preset
+    from pipeline.config.load import active_preset, presets, which_config
 
     raise_interrupts()
-    require_writable_checkout()
-    use_preset(preset or active_preset())
+    chosen = default_preset() if default else name or active_preset()
+    if share or default or name is not None:
+        require_writable_checkout()
+    if share:
+        share_preset(chosen)
+    elif name is not None or default:
+        use_preset(chosen)
+    print(f"{which_config(chosen)} is active")
+    if name is None and not default:
+        print(f"default: {default_preset()}; presets here: {', '.join(presets())}")
 
 
 def _summary() -> None:
-    from pipeline.config.load import active_preset, load_preset, presets
+    from pipeline.config.load import load_preset, presets, which_config
     from pipeline.report.summary import summary
     from pipeline.sampling.manifest import read_manifest
 
     raise_interrupts()
-    config = load_preset(active_preset())
+    config = load_preset()
+    print(which_config(config.name))
     name = config.name
     dataset, metrics = Path("datasets") / name, Path("metrics") / name
     manifest = read_manifest(dataset)
@@ -231,11 +245,12 @@ Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".jo
 
 
 def _publish(place: str | None) -> None:
-    from pipeline.config.load import active_preset, load_preset
+    from pipeline.config.load import load_preset, which_config
     from pipeline.release.publish import publish
 
     raise_interrupts()
-    config = load_preset(active_preset())
+    config = load_preset()
+    print(which_config(config.name), flush=True)
     published = publish(config.name, place or f"{config.root}/published")
     print(f"{published.place}: {published.line}")
     print(f"git tags {', '.join(published.tags)}: `git push --tags` hands them on")
@@ -258,13 +273,15 @@ def _submit(target: str, preset: str | None, root: str | None, address: str | No
 
 
 def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
-    from pipeline.config.load import active_preset, load_preset, use_preset
+    from pipeline.config.active import use_preset
+    from pipeline.config.load import active_preset, load_preset, which_config
     from pipeline.folders import folder_at
     from pipeline.jobs.outputs import bring_outputs, record_in_dvc, require_replaceable_lock
 
     raise_interrupts()
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
+    print(which_config(config.name), flush=True)
     if not replace:
         require_replaceable_lock(Path.cwd())
     brought = bring_outputs(Path.cwd(), name, folder_at(config.root))
@@ -272,7 +289,7 @@ def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
         raise UserError(f"No job has kept anything of the preset {name} below {config.root}: `imagemint submit` one.")
     if active_preset() != name:
         use_preset(name)
-        print(f"conf/active.yaml: {name}")
+        print(f"preset {name} is active here now")
     print(f"{len(brought)} files brought from {config.root}")
     others = record_in_dvc(Path.cwd())
     if others:
@@ -289,11 +306,12 @@ def _add_config_options(command: argparse.ArgumentParser) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> "Config":
-    from pipeline.config.load import load_config, load_preset
+    from pipeline.config.load import load_config, load_preset, which_config
 
-    if arguments.config is not None:
-        return load_config(arguments.config, arguments.set)
-    return load_preset(arguments.preset, arguments.set)
+    given: Path | None = arguments.config
+    config = load_preset(arguments.preset, arguments.set) if given is None else load_config(given, arguments.set)
+    print(which_config(config.name, given), flush=True)
+    return config
 
 
 def _plan(config: "Config", model: Path | None, data: Path | None, nodes: int | None) -> None:
@@ -307,6 +325,7 @@ def _plan(config: "Config", model: Path | None, data: Path | None, nodes: int | 
 
 
 def _status(config: "Config") -> None:
+    from pipeline.pace import in_words
     from pipeline.sampling.status import statuses
 
     raise_interrupts()
@@ -315,8 +334,7 @@ def _status(config: "Config") -> None:
         raise UserError(f"No sampling run of the preset {config.name} under {config.root}/runs yet.")
     for one in found:
         rate = "" if one.images_per_s is None else f" | {one.images_per_s:,.0f} images/s"
-        seconds = int(one.seconds_left or 0)
-        left = "" if not seconds else f" | {seconds // 60}:{seconds % 60:02d} left"
+        left = f" | {in_words(one.seconds_left)} left" if one.seconds_left else ""
         at_it = " | a process is working on it" if one.working else ""
         print(
             f"{one.run}: {one.done_shards} of {one.shards} shards, {one.done_rows:,} of {one.request.count:,} images"

@@ -11,7 +11,7 @@ import torch
 
 from pipeline import __version__
 from pipeline.cluster import connect, sample_workers, train_workers
-from pipeline.config.load import active_preset, load_preset
+from pipeline.config.load import active_preset, load_preset, which_config
 from pipeline.data.sources.published import PUBLISHED
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
@@ -22,6 +22,7 @@ PACKAGES = ("torch", "ray", "dvc", "pydantic", "pyarrow", "numpy", "scipy", "ope
 
 def examine() -> Iterator[str]:
     """The report, line by line. Starts or joins the cluster that stages would use."""
+    yield which_config(active_preset())
     yield f"imagemint {__version__}, Python {platform.python_version()}, {platform.platform()}"
     yield "packages   " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     yield "tools      " + ", ".join(
@@ -31,7 +32,7 @@ def examine() -> Iterator[str]:
     yield f"disk       {shutil.disk_usage(Path.cwd()).free / 1e9:,.0f} GB free here"
     for name, source in PUBLISHED.items():
         yield f"data       {name}: {'installed in' if source.installed.is_dir() else 'not in'} {source.installed}"
-    config = load_preset(active_preset())
+    config = load_preset()
     yield f"preset     {config.name}: config is valid"
     address = os.environ.get("RAY_ADDRESS")
     with connect(config.root) as resources:

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from pipeline.cluster import Resources, connect, on_a_worker, sample_workers
 from pipeline.config import Config
+from pipeline.earlier_runs import config_parameters, restart
+from pipeline.errors import UserError
 from pipeline.folders import is_remote
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
@@ -40,6 +43,10 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
 
     With `nodes` it is about as many nodes of the kind that are there.
     """
+    with suppress(UserError):  # a plan can be made before its object store is there
+        why = restart(config.root, config.name, config_parameters(config), config.train.total_images)
+        if why is not None:
+            yield f"training   {why}"
     pair, sample = load_pair(model), config.sample
     classes = pair.label_names
     shards = len(plan_shards(sample.count, sample.shard_size))

@@ -7,7 +7,7 @@ LABELS = ("stage", "preset", "run")
 GAUGES = {
     "images": "Images made so far; in training, real images seen",
     "images_wanted": "Images that the run will have made, or seen, in the end",
-    "images_per_s": "Images a second, since the command was started; in training, since the last checkpoint",
+    "images_per_s": "Images a second, since the first shard was begun; in training, since the last checkpoint",
     "shards": "Shards committed so far",
     "shards_wanted": "Shards that the run will have committed in the end",
     "acceptance": "Share of the candidates that the filters kept, since the command was started",

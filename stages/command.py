@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.config import Config, load_config, load_preset
+from pipeline.config.load import which_config
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest, lock_of, run_folder
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
@@ -182,6 +183,7 @@ def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Com
             raise UserError(
                 f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
             )
+    tell(stage, which_config(config.name, arguments.config))
     out = arguments.out or Path(default_out) / config.name
     metrics = out if default_out == "metrics" else out / "metrics"
     if arguments.out is None:

@@ -60,11 +60,9 @@ def active_preset() -> str:
     return name
 
 
-def use_preset(name: str) -> None:
-    """Makes `name` the active preset, after checking that it loads; writes nothing when it is already active."""
-    load_preset(name)
-    if active_preset() != name:
-        ACTIVE.write_text(f"preset: {name}\n", encoding="utf-8")
+def which_config(name: str, file: Path | None = None) -> str:
+    """Return what a command says first: the preset that it goes by, or the config file that was given in its place."""
+    return f"preset {name} ({CONF / name}.yaml)" if file is None else f"config {file} (name: {name})"
 
 
 def load_preset(name: str | None = None, overrides: list[str] | None = None) -> Config:

@@ -10,7 +10,8 @@ from contextlib import chdir, contextmanager
 from pathlib import Path
 
 from pipeline.config import load_preset
-from pipeline.config.load import ROOT_VARIABLE, active_preset, use_preset
+from pipeline.config.active import use_preset
+from pipeline.config.load import ROOT_VARIABLE, active_preset, which_config
 from pipeline.errors import UserError
 from pipeline.folders import Bucket, Folder, folder_at, is_remote
 from pipeline.jobs.outputs import LOCK, MADE_IN, bring_outputs, keep_outputs, record_in_dvc
@@ -46,6 +47,7 @@ def run_job(target: str, preset: str | None, root: str | None, say: Callable[[st
     require_target(target)
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
+    say(which_config(config.name))
     require_lasting(config.root)
     place = folder_at(config.root)
     with _alone(place / f"jobs/{name}"), _copy_of(Path.cwd()) as here:

@@ -9,19 +9,26 @@ import yaml
 from gto.api import register
 from gto.exceptions import GTOException
 
+from pipeline.config.active import default_preset
 from pipeline.errors import UserError
 
 WATCHED = ("dvc.lock", "dvc.yaml", "conf", "pipeline", "stages")
 
 
-def require_committed() -> str:
-    """The commit that the checkout here is at; a UserError where what was made is not what that commit describes."""
+def require_committed(preset: str) -> str:
+    """The commit that the checkout here is at; a UserError where what `preset` made is not what that commit describes."""
     try:
         commit = _git("rev-parse", "HEAD")
     except (FileNotFoundError, subprocess.CalledProcessError):
         raise UserError("publish needs a git checkout with a commit: the version is a tag in it.") from None
     if not _git("ls-files", "dvc.lock"):
         raise UserError("dvc.lock is not committed: `git add dvc.lock conf && git commit`, then publish again.")
+    shared = default_preset()
+    if shared != preset:
+        raise UserError(
+            f"conf/active.yaml names {shared} in git, and {preset} here alone: whoever gets the version would look for "
+            f"{shared} in dvc.lock. `imagemint use {preset} --share`, `git add dvc.lock conf && git commit`, then publish again."
+        )
     changed = _git("status", "--porcelain", "--", *WATCHED).splitlines()
     if changed:
         raise UserError(

@@ -60,7 +60,7 @@ def publish(name: str, place: str) -> Published:
         "dataset": artifact_of(folder / "data"),
         "model": artifact_of(Path("models") / name / "generator.safetensors"),
     }
-    commit = require_committed()
+    commit = require_committed(name)
     home = _folder(place) / name
     before = _latest(home)
     version, change = next_version(None if before is None else (before.version, before.manifest), manifest)

@@ -4,6 +4,8 @@ from typing import Any
 
 from pipeline.report.records import occurring_classes
 
+HEADLINE = ("fd_domain", "coverage", "diversity_min", "tstr_accuracy")
+
 
 def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, str]) -> str:
     """Some lines of text.
@@ -24,6 +26,11 @@ def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, 
     return "\n".join(
         f"{'' if number else title:10}{line}" for title, lines in sections.items() for number, line in enumerate(lines)
     )
+
+
+def headline(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the few figures that `dvc metrics show` and `dvc exp show` have room for, of those of evaluate and audit."""
+    return {name: figures[name] for name in HEADLINE if name in figures}
 
 
 def _made(manifest: dict[str, Any], figures: dict[str, Any]) -> str:

@@ -77,6 +77,12 @@ def valid_commits(
             yield plan, commit
 
 
+def work_seconds(commit: Commit) -> float:
+    """How long a worker was at a shard, from its first record to its commit; 0 where that is not known."""
+    seconds = commit.get("seconds")
+    return seconds if isinstance(seconds, int | float) else 0.0
+
+
 def shard_files(commit: Commit) -> list[dict[str, Any]]:
     """Every file of a shard: `{file, bytes, sha256}` each."""
     return [{key: commit[key] for key in ("file", "bytes", "sha256")}, *commit["also"]]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.fingerprint import lock_of
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote, write_document
 from pipeline.lease import holder
-from pipeline.sampling.commits import COMMITS, ShardTarget, commit_name, valid_commits
+from pipeline.sampling.commits import COMMITS, ShardTarget, commit_name, valid_commits, work_seconds
 from pipeline.sampling.plan import plan_shards
 
 REQUEST = "request.json"
@@ -43,7 +43,7 @@ class Status:
     shards: int
     done_shards: int
     done_rows: int
-    images_per_s: float | None  # since the run was last started; None before its first commit
+    images_per_s: float | None  # since the work on the first shard began; None before its commit
     working: bool  # whether a process is at it
 
     @property
@@ -78,16 +78,18 @@ def _status(run: Folder, request: Request) -> Status:
     target = ShardTarget(run, request.fingerprint, formats=(), classes=())
     plans = plan_shards(request.count, request.shard_size)
     there = run.entries(COMMITS)
-    done = [plan for plan, _ in valid_commits(target, plans, there)]
-    times = {plan: there[commit_name(plan.shard)].modified for plan in done}
-    new = [plan for plan in times if times[plan] >= request.started]
-    elapsed = max((times[plan] for plan in new), default=request.started) - request.started
+    commits = dict(valid_commits(target, plans, there))
+    times = {plan: there[commit_name(plan.shard)].modified for plan in commits}
+    new = {plan: times[plan] for plan in times if times[plan] >= request.started}
+    # Not since the start: Ray and the workers took a while to be there.
+    began = min((new[plan] - work_seconds(commits[plan]) for plan in new), default=request.started)
+    elapsed = max(new.values(), default=began) - began
     return Status(
         run=run,
         request=request,
         shards=len(plans),
-        done_shards=len(done),
-        done_rows=sum(plan.rows for plan in done),
+        done_shards=len(commits),
+        done_rows=sum(plan.rows for plan in commits),
         images_per_s=sum(plan.rows for plan in new) / elapsed if elapsed > 0 else None,
         working=_is_worked_on(run),
     )

@@ -1,5 +1,6 @@
 """A line for each checkpoint: how far, how fast, how long still, how good; and one for each thing that goes wrong."""
 
+from pipeline.pace import in_words
 from pipeline.training.diagnostics import Finding
 from pipeline.training.trainer import Evaluation
 
@@ -12,15 +13,15 @@ WORDS = {
 }
 
 
-def progress_line(evaluation: Evaluation, total_images: int) -> str:
-    """For example "50,000 of 600,000 images (8%) | 1,200 images/s | 7:38 left | …"."""
+def progress_line(evaluation: Evaluation, total_images: int, seconds_left: float | None) -> str:
+    """For example "50,000 of 600,000 images (8%) | 1,200 images/s | about 8 min left | …"."""
     metrics, rate = evaluation.metrics, evaluation.images_per_s
     seen = int(metrics["images_seen"])
-    left = max(total_images - seen, 0) / rate
+    left = f" | {in_words(seconds_left)} left" if seconds_left else ""
     measured = ", ".join(words.format(metrics[name]) for name, words in WORDS.items() if name in metrics)
     return (
-        f"{seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s | "
-        f"{int(left // 60)}:{int(left % 60):02d} left | D {metrics['discriminator_loss']:.3f} "
+        f"{seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s{left} | "
+        f"D {metrics['discriminator_loss']:.3f} "
         f"G {metrics['generator_loss']:.3f} | validation: {measured}"
     )
 

@@ -1,7 +1,8 @@
 """What a worker of a training run tells while it works: lines, which the driver prints, and gauges for Prometheus."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
@@ -10,6 +11,7 @@ from ray.exceptions import RayError
 from ray.util.queue import Empty, Queue
 
 from pipeline.log import tell
+from pipeline.pace import Pace
 from pipeline.ray_metrics import RunGauges
 from pipeline.training.progress import finding_line, progress_line
 from pipeline.training.trainer import Evaluation
@@ -28,20 +30,34 @@ SHOWN = {
 class Teller:
     """In a worker: one that has the queue whose other end the driver reads."""
 
-    def __init__(self, lines: Queue, preset: str, fingerprint: str, total_images: int) -> None:
-        self._lines, self._total_images = lines, total_images
+    def __init__(
+        self,
+        lines: Queue,
+        preset: str,
+        fingerprint: str,
+        total_images: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lines, self._total_images, self._clock = lines, total_images, clock
         self._gauges = RunGauges(STAGE, preset, fingerprint)
+        self.begins(0)
+
+    def begins(self, images_seen: int) -> None:
+        """The first step comes next, after so many images: from here on the time left is reckoned."""
+        self._pace, self._position = Pace(self._clock()), images_seen
 
     def say(self, message: str, **figures: Any) -> None:
         """A line, and for machines what it is about."""
         self._lines.put((message, figures))
 
-    def evaluated(self, evaluation: Evaluation, findings: int) -> None:
-        """What a checkpoint brought; `findings` of the run so far."""
+    def evaluated(self, evaluation: Evaluation, goes_on_at: int, findings: int) -> None:
+        """What a checkpoint brought; `findings` of the run so far. Training goes on at an earlier image after a rollback."""
         metrics = evaluation.metrics
-        self.say(
-            progress_line(evaluation, self._total_images), **metrics, images_per_s=round(evaluation.images_per_s, 1)
-        )
+        self._pace.add(metrics["images_seen"] - self._position)
+        self._position = goes_on_at
+        left = self._pace.seconds_left(max(self._total_images - goes_on_at, 0), self._clock())
+        line = progress_line(evaluation, self._total_images, left)
+        self.say(line, **metrics, images_per_s=round(evaluation.images_per_s, 1))
         for finding in evaluation.findings:
             self.say(finding_line(finding), diagnostic=finding.diagnostic, action=finding.action)
         self._gauges.show(

@@ -220,7 +220,7 @@ def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, mirro
                 stopwatch.lap(int(evaluation.metrics["images_seen"]))
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
                     _draw(run / "samples", trainer, judge)
-                teller.evaluated(evaluation, len(trainer.findings))
+                teller.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
                 if board is not None:
                     board.add(evaluation.metrics, run / "samples")
             ray.train.report(evaluation.metrics)
@@ -242,6 +242,7 @@ def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, mirro
                     f"checkpoint at {trainer.players.images_seen:,} images"
                 )
 
+        teller.begins(trainer.players.images_seen)
         trainer.run(on_checkpoint, between)
     if judge is not None:
         _export(job, run, trainer, judge)

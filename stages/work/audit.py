@@ -25,6 +25,7 @@ from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, Pictures, write_report
+from pipeline.report.summary import headline
 from pipeline.sampling.manifest import open_dataset
 from pipeline.sampling.verify import verify_files, verify_records
 from pipeline.storage import read_json, write_json
@@ -111,6 +112,7 @@ def audit(command: Command) -> None:
     )
     write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())
     write_card(command.out / "README.md", manifest, everything)
+    write_json(command.metrics / "summary.json", headline(everything))
     write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it
     taught = (
         f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}, on both "

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,9 +55,17 @@ def ingest(command: Command) -> None:
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
             if not is_junk(path.name):
                 path.unlink()
-    rows_of = ", ".join(f"{part['rows']:,} {name}" for name, part in description["splits"].items())
-    left_out = {reason: told["count"] for reason, told in description["left_out"].items()}
-    command.say(f"{rows_of}; {sum(left_out.values()):,} left out ({left_out}) -> {command.out}")
+    command.say(f"{rows_said(description)} -> {command.out}")
+
+
+def rows_said(description: dict[str, Any]) -> str:
+    """Return for example "700 train, 150 validation; 3 left out (duplicate: 2; truncated: 1)" of a canonical dataset."""
+    rows = ", ".join(f"{part['rows']:,} {name}" for name, part in description["splits"].items())
+    counts = {reason: told["count"] for reason, told in description["left_out"].items()}
+    if not counts:
+        return rows
+    reasons = "; ".join(f"{reason}: {count:,}" for reason, count in counts.items())
+    return f"{rows}; {sum(counts.values()):,} left out ({reasons})"
 
 
 @contextmanager

@@ -16,8 +16,9 @@ from pipeline.folders import Bucket, is_remote
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, TrainedPair, load_pair
+from pipeline.pace import Pace, in_words
 from pipeline.ray_metrics import RunGauges
-from pipeline.sampling.commits import ShardTarget, committed
+from pipeline.sampling.commits import ShardTarget, committed, work_seconds
 from pipeline.sampling.drawing import MintSettings
 from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest
@@ -112,7 +113,8 @@ def sample(command: Command) -> None:
                 command.say(
                     f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {str(run).rpartition('/')[2]}"
                 )
-                progress = _Progress(command, plans, missing, RunGauges(command.stage, config.name, fingerprint))
+                gauges = RunGauges(command.stage, config.name, fingerprint)
+                progress = _Progress(command, target, plans, missing, gauges, min(workers, len(missing)))
                 stopwatch = Stopwatch(run, cores=resources.cpus, gpus=resources.gpus)
                 try:
                     make_shards(
@@ -183,31 +185,42 @@ def _bytes_per_image(pair: TrainedPair) -> int:
 
 class _Progress:
     def __init__(
-        self, command: Command, plans: Sequence[ShardPlan], missing: Sequence[ShardPlan], gauges: RunGauges
+        self,
+        command: Command,
+        target: ShardTarget,
+        plans: Sequence[ShardPlan],
+        missing: Sequence[ShardPlan],
+        gauges: RunGauges,
+        workers: int,
     ) -> None:
-        self.command, self.gauges = command, gauges
+        self.command, self.target, self.gauges, self.workers = command, target, gauges, workers
         self.shards, self.images = len(plans), sum(plan.rows for plan in plans)
-        self.missing = {plan.shard: plan.rows for plan in missing}
+        self.missing = {plan.shard: plan for plan in missing}
         self.made = self.candidates = 0
-        self.started = time.monotonic()
+        self.pace: Pace | None = None  # before the first shard
 
     def one_more(self, shard: int, candidates: int) -> None:
-        self.made += self.missing.pop(shard)
+        plan = self.missing.pop(shard)
+        now = time.monotonic()
+        if self.pace is None:  # Ray and the workers took a while to be there
+            took = work_seconds(committed(self.target, [plan]).get(shard, {}))
+            self.pace = Pace(now - took, at_once=self.workers)
+        self.pace.add(plan.rows)
+        self.made += plan.rows
         self.candidates += candidates
-        rate = self.made / (time.monotonic() - self.started)
-        left = sum(self.missing.values())
-        figures = {
+        left = sum(plan.rows for plan in self.missing.values())
+        seconds_left = self.pace.seconds_left(left, now)
+        figures: dict[str, Any] = {
             "shards": self.shards - len(self.missing),
             "shards_wanted": self.shards,
             "images": self.images - left,
             "images_wanted": self.images,
-            "images_per_s": round(rate, 1),
+            "images_per_s": round(self.pace.rate(now), 1),
             "acceptance": round(self.made / self.candidates, 4),
         }
         self.gauges.show(**figures)
-        seconds = int(left / rate)
         self.command.say(
-            f"shard {shard} committed, {figures['shards']} of {self.shards} | {rate:,.0f} images/s | "
-            f"{seconds // 60}:{seconds % 60:02d} left",
+            f"shard {shard} committed, {figures['shards']} of {self.shards} | {figures['images_per_s']:,.0f} images/s"
+            + (f" | {in_words(seconds_left)} left" if seconds_left else ""),
             **figures,
         )

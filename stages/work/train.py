@@ -14,6 +14,7 @@ import torch
 from pipeline.cluster import Resources, connect, fewest_train_workers, threads_each, train_workers
 from pipeline.config import Config
 from pipeline.data.canonical import describe, require_shape
+from pipeline.earlier_runs import config_parameters, remember_parameters, restart
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
 from pipeline.embedding.embedder import WEIGHTS, load_embedder
 from pipeline.errors import UserError
@@ -28,7 +29,7 @@ from pipeline.report.curves import curves_png
 from pipeline.shared import SharedFolder, files_below, share
 from pipeline.storage import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
-from pipeline.training.ray_train import TrainingJob, train_on_ray
+from pipeline.training.ray_train import CHECKPOINTS, TrainingJob, train_on_ray
 from pipeline.training.recipe import Recipe
 from pipeline.worktime import TIME, spent_on
 from stages.command import Command, is_whole
@@ -89,6 +90,19 @@ def train(command: Command) -> None:
             run = mirror.path
             mirror.pull("model")
             if not is_whole(load_pair, run / "model"):
+                told = {
+                    **config_parameters(config),
+                    "the data": dataset["digest"],
+                    "the embedder": embedder.digest,
+                    "the code": parameters["code"],
+                    "torch": torch.__version__,
+                    "device": device,
+                }
+                if not command.fresh and not place.entries(CHECKPOINTS):
+                    why = restart(config.root, config.name, told, config.train.total_images)
+                    if why is not None:
+                        command.say(f"training {why}")
+                remember_parameters(place, config.name, told)
                 name = str(place).rpartition("/")[2]
                 command.say(f"{workers} worker(s) of {threads} thread(s), {recipe.precision}, run {name}")
                 data = share(command.data, files_below(command.data), config.root)

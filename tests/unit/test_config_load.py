@@ -1,15 +1,14 @@
 """A preset is taken as it was meant, or refused with every mistake named."""
 
-import os
-
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.load import active_preset, load_config, load_preset, presets, use_preset
+from pipeline.config.load import load_config, load_preset, presets, which_config
 from pipeline.config.schema import Sample, Train
 from pipeline.errors import UserError
+from stages import command
 from tests.unit.config_cases import CONF, SMALLEST, refusal, refusal_of
 
 
@@ -45,27 +44,6 @@ def test_active_preset_is_loaded_when_none_is_named(checkout):
 
 
 @pytest.mark.usefixtures("checkout")
-def test_use_makes_another_preset_the_active_one():
-    use_preset("other")
-    assert active_preset() == "other"
-    assert load_preset().name == "other"
-
-
-def test_use_of_a_broken_preset_changes_nothing(checkout):
-    (checkout / "conf" / "other.yaml").write_text("name: other\n")
-    with pytest.raises(UserError, match="missing"):
-        use_preset("other")
-    assert active_preset() == "tiny"
-
-
-def test_use_of_the_active_preset_does_not_touch_the_file_that_dvc_watches(checkout):
-    active = checkout / "conf" / "active.yaml"
-    os.utime(active, (1, 1))
-    use_preset("tiny")
-    assert active.stat().st_mtime == 1
-
-
-@pytest.mark.usefixtures("checkout")
 def test_misspelt_preset_is_answered_with_the_nearest_one():
     with pytest.raises(UserError, match=r"Unknown preset 'tny'\. Did you mean 'tiny'\? Presets here: other, tiny\."):
         load_preset("tny")
@@ -89,6 +67,25 @@ def test_outside_a_checkout_the_user_is_told_where_to_go(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="run this in the project's top folder"):
         load_preset("tiny")
+
+
+def test_what_a_command_goes_by_is_named_with_its_file(tmp_path):
+    assert which_config("tiny") == "preset tiny (conf/tiny.yaml)"
+    assert which_config("tiny", tmp_path / "mine.yaml") == f"config {tmp_path}/mine.yaml (name: tiny)"
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ([], "accept: preset tiny (conf/tiny.yaml)"),
+        (["--preset", "other"], "accept: preset other (conf/other.yaml)"),
+        (["--config", "conf/other.yaml"], "accept: config conf/other.yaml (name: other)"),
+    ],
+)
+def test_a_stage_says_first_what_it_goes_by(options, first, capsys):
+    assert command.run_stage("accept", "", "metrics", options) == 1  # nothing was made yet
+    assert capsys.readouterr().out.splitlines() == [first]
 
 
 # Reading YAML

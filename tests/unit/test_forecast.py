@@ -7,8 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cluster import Resources
-from pipeline.forecast import measure, requests_of, scaled, seconds_of
+from pipeline.config import load_config
+from pipeline.earlier_runs import config_parameters, remember_parameters
+from pipeline.errors import UserError
+from pipeline.folders import LocalFolder
+from pipeline.forecast import forecast, measure, requests_of, scaled, seconds_of
 from pipeline.models.weights import TrainedPair
+from tests.unit.config_cases import CONF
 from tests.unit.tiny import CLASSES, SETTINGS, mint_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -44,3 +49,18 @@ def test_a_million_shards_in_two_formats() -> None:
     asked = requests_of(shards=1_000_000, formats=2)
     assert asked.writes == 4_000_000 + 1_000_000 + 2 * (1_000 + 2_000)
     assert asked.reads == 1_000_000
+
+
+def test_a_plan_says_first_that_training_would_start_from_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = load_config(CONF / "digits.yaml", ["train.total_images=12800"])
+    run = LocalFolder(tmp_path / "runs" / "train-0123456789abcdef")
+    remember_parameters(run, "digits", config_parameters(before))
+    now = load_config(CONF / "digits.yaml", ["train.total_images=25600"])
+    first = next(forecast(now, tmp_path / "no model", tmp_path / "no data"))
+    assert first == (
+        "training   starts from 0: train.total_images was 12,800, is 25,600; "
+        "the earlier run is kept in runs/train-0123456789abcdef"
+    )
+    with pytest.raises(UserError, match="no model"):  # nothing to say of a run that can be taken up again
+        next(forecast(before, tmp_path / "no model", tmp_path / "no data"))

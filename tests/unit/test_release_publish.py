@@ -66,6 +66,7 @@ def checkout(tiny_pair: TrainedPair, tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name in ("conf", "pipeline", "stages"):
         Path(name).mkdir()
     Path("conf/tiny.yaml").write_text("name: tiny\n")
+    Path("conf/active.yaml").write_text("preset: tiny\n")
     Path(".gitignore").write_text("/metrics\n/published\n")
     described = {
         "stages": {"make": {"cmd": "true", "outs": list(OUTS)}},
@@ -159,6 +160,13 @@ def test_what_the_commit_does_not_describe_is_not_published(tiny_pair: TrainedPa
     commit("seed")
     Path("models/tiny/generator.safetensors").write_text("another")
     with pytest.raises(UserError, match=r"make: not as dvc\.lock says"):
+        publish("tiny", "published")
+    active = Path("conf/active.yaml")
+    active.write_text("preset: another\n")
+    commit("another default")
+    command("git", "update-index", "--skip-worktree", str(active))
+    active.write_text("preset: tiny\n")
+    with pytest.raises(UserError, match=r"active\.yaml names another in git.*`imagemint use tiny --share`"):
         publish("tiny", "published")
     assert not Path("published").exists()
 

@@ -1,6 +1,6 @@
 """What a user reads when a dataset is done."""
 
-from pipeline.report.summary import summary
+from pipeline.report.summary import headline, summary
 from tests.unit.report_data import METRICS, UNLABELLED_METRICS, make_dataset
 
 FILES = {"a/index.html": "the report", "a/b": "the card"}
@@ -32,3 +32,8 @@ Quality   a classifier sees the rarest class at 0.83 of an equal share (among re
 Open      a/index.html   the report
           a/b            the card"""
     )
+
+
+def test_the_headline_has_the_figures_that_there_are():
+    assert list(headline(METRICS)) == ["fd_domain", "coverage", "diversity_min", "tstr_accuracy"]
+    assert headline(UNLABELLED_METRICS) == {"fd_domain": 12.34, "coverage": 0.71, "diversity_min": 0.65}

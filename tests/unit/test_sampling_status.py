@@ -1,6 +1,7 @@
 """How far a run is, read from what it has committed."""
 
 import fcntl
+import json
 import os
 from pathlib import Path
 
@@ -29,10 +30,12 @@ def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STA
     return target
 
 
-def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float) -> None:
-    """Makes a shard, whose commit bears a time."""
-    make_shard(pair, SETTINGS, (), target, plan_shards(30, SHARD_SIZE)[shard])
-    os.utime((target.run.path / commit_name(shard)), (at, at))
+def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float, took: float = 1) -> None:
+    """Makes a shard, whose commit bears a time and says how long the work took."""
+    made = make_shard(pair, SETTINGS, (), target, plan_shards(30, SHARD_SIZE)[shard])
+    record = target.run.path / commit_name(shard)
+    record.write_text(json.dumps({**made, "seconds": took}))
+    os.utime(record, (at, at))
 
 
 def only(root: Path) -> Status:
@@ -48,10 +51,10 @@ def test_a_run_that_has_just_begun_has_no_rate_yet(tmp_path: Path) -> None:
     assert status.seconds_left is None
 
 
-def test_rate_and_time_left_are_of_what_was_made_since_the_last_start(tmp_path: Path, tiny_pair: TrainedPair) -> None:
+def test_rate_and_time_left_are_of_the_work_since_the_last_start(tmp_path: Path, tiny_pair: TrainedPair) -> None:
     target = run_in(tmp_path)
     commit(target, tiny_pair, 2, at=STARTED - 500)
-    commit(target, tiny_pair, 0, at=STARTED + 4)
+    commit(target, tiny_pair, 0, at=STARTED + 64, took=4)  # a minute went into the start of Ray
     status = only(tmp_path)
     assert (status.done_shards, status.done_rows) == (2, 18)
     assert status.images_per_s == 3
