@@ -134,9 +134,9 @@ def train(command: Command) -> None:
             mirror.pull("model", "samples", "history.json")
             for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
                 copy_whole(run / "model" / name, command.out / name)
-            for stale in _pictures(command.out / "samples"):
+            for stale in pictures_in(command.out / "samples"):
                 stale.unlink()
-            for picture in _pictures(run / "samples"):
+            for picture in pictures_in(run / "samples"):
                 copy_whole(picture, command.out / "samples" / picture.name)
             history: list[Metrics] = read_json(run / "history.json", "training history")
             description = read_json(run / "model" / DESCRIPTION, "model description")
@@ -153,7 +153,8 @@ def train(command: Command) -> None:
     )
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures of a folder of samples, by name, without what desktops leave."""
     return sorted(path for path in folder.glob("*.png") if not is_junk(path.name))
 
 

@@ -220,11 +220,6 @@ def test_too_little_disk_is_refused_before_work_starts(trained: Places, tmp_path
     refused("sample", *options, expected=["needs about", "are free", "root"], out=tmp_path / "out")
 
 
-def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("in the way")
-    refused("ingest", "--preset", "digits", expected=[str(tmp_path / "out")], out=tmp_path / "out")
-
-
 def test_a_truncated_model_is_refused(trained: Places, tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(trained.model, model)

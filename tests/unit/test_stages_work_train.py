@@ -1,12 +1,14 @@
 """From a preset to networks and a recipe."""
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.config import load_preset
 from pipeline.config.load import presets
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.losses import LOSSES
-from stages.work.train import recipe_of, spec_of
+from stages.work.train import pictures_in, recipe_of, spec_of
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan", "resnet", "r3"])
@@ -39,3 +41,9 @@ def test_every_loss_is_one_line_of_config(loss: str) -> None:
 def test_a_penalty_that_is_named_counts_with_any_loss() -> None:
     assert recipe_of(load_preset("digits", ["train.loss=hinge", "train.penalty.gp=3"]), "cpu").gp == 3
     assert recipe_of(load_preset("digits", ["train.loss=wgan_gp", "train.penalty.gp=0"]), "cpu").gp == 0
+
+
+def test_what_a_mac_leaves_beside_pictures_is_neither_copied_nor_removed(tmp_path: Path) -> None:
+    for name in ("interpolation.png", "curves.png", "._curves.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in pictures_in(tmp_path)] == ["curves.png", "interpolation.png"]
