@@ -3,8 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Two processes, file by file, since what starts Ray waits most of the time; the long files come first. No thread spins while it waits.
+PYTEST_TWO := OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: repro test test-all lint bench modes faults soak schema clean
+.PHONY: repro test test-ci test-all lint bench modes faults soak soak-docs schema clean
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
@@ -12,11 +14,14 @@ repro: .venv/.ready
 	@dvc repro
 	@imagemint summary
 
-# Two processes, file by file, since what starts Ray waits most of the time; the long files come first. No thread spins while it waits.
 test: .venv/.ready
-	OMP_WAIT_POLICY=PASSIVE pytest -m "not soak and not slow" --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	$(PYTEST_TWO) -m "not ci and not slow and not soak"
 
-test-all: test
+# What proves a promise and takes minutes: .ci/run calls both.
+test-ci: .venv/.ready
+	$(PYTEST_TWO) -m "ci and not slow"
+
+test-all: test test-ci
 	pytest -m "slow and not soak"
 
 soak: .venv/.ready
@@ -37,6 +42,10 @@ modes: .venv/.ready
 # About half an hour, on the finished default preset: what the audit says of planted faults.
 faults: .venv/.ready
 	python -m tests.benchmarks.faults
+
+# What the last soak found, into docs/.
+soak-docs: .venv/.ready
+	python -m tests.soak
 
 schema: .venv/.ready
 	imagemint schema > conf/schema.json

@@ -1,6 +1,6 @@
 """What goes wrong on a cluster of several nodes, and that the result is that of the unbroken run, or a clear error.
 
-`make soak` lets each fault happen three times and keeps the times in docs/soak.json; two happen once in `make test-all`.
+`make soak` lets each fault happen three times and keeps the times in soak.json; a lost node is tried in `make test-ci`, a lost head in `make test-all`.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests import soak
 from tests.chaos.test_kill_training import beside, weights
 from tests.cluster import LocalCluster
 from tests.project import ROOT, SMALL, Places, digests
@@ -108,15 +109,8 @@ def times() -> Iterator[Times]:
     yield kept
     thrice = {fault: longer for fault, longer in kept.longer_s.items() if len(longer) >= 3}
     if thrice:
-        path = ROOT / "docs" / "soak.json"
-        known = json.loads(path.read_text(encoding="utf-8"))
-        before = known.get("cluster", {})
-        known["cluster"] = {
-            "unbroken_s": before.get("unbroken_s", {}) | kept.unbroken_s,
-            "longer_s": before.get("longer_s", {}) | thrice,
-            "ended": time.strftime("%Y-%m-%d"),
-        }
-        path.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        ended = time.strftime("%Y-%m-%d")
+        soak.note("cluster", {"unbroken_s": kept.unbroken_s, "longer_s": thrice, "ended": ended})
 
 
 @pytest.fixture(params=THRICE)
@@ -175,7 +169,7 @@ def cut_off_for_a_moment(cluster: LocalCluster) -> None:
 @pytest.mark.parametrize(
     ("fault", "repeat"),
     [
-        pytest.param(lost, 0, marks=pytest.mark.slow),
+        pytest.param(lost, 0, marks=pytest.mark.ci),
         *(
             pytest.param(fault, number, marks=pytest.mark.soak)
             for fault in (lost, cut_off_for_a_moment, cut_off)

@@ -34,7 +34,7 @@ print(json.dumps({"code": process.returncode, "error": error, "published": publi
 """
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_disk_that_fills_up_ends_with_a_message_and_goes_on_once_there_is_space(
     run_on_tmpfs: Callable[[str, str], Any], sampled: Places
 ) -> None:

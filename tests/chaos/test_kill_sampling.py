@@ -1,6 +1,5 @@
 """Whatever of it is killed at a random moment, sampling that is run again gives what an unbroken run gives."""
 
-import json
 import random
 import re
 import signal
@@ -12,11 +11,11 @@ import psutil
 import pytest
 
 from pipeline.sampling.manifest import read_manifest
+from tests import soak
 from tests.project import ROOT, Places, digests, environment
 
 VICTIMS = {"driver": "", "actor": "ray::MapWorker", "writer": "ray::MapBatches", "raylet": "raylet"}
 MANY = "sample.count=15000"
-RESULT = ROOT / "docs" / "soak.json"
 
 
 def start(places: Places, *options: str) -> subprocess.Popen[str]:
@@ -63,7 +62,9 @@ def unbroken(sampled: Places, tmp_path_factory: pytest.TempPathFactory) -> Place
     return places
 
 
-@pytest.mark.parametrize("victim", ["driver", "actor", "raylet"])
+@pytest.mark.parametrize(
+    "victim", ["driver", *(pytest.param(each, marks=pytest.mark.ci) for each in ("actor", "raylet"))]
+)
 def test_killed_midway_it_makes_only_what_is_missing(
     victim: str, sampled: Places, unbroken: Places, tmp_path: Path
 ) -> None:
@@ -81,7 +82,7 @@ def test_killed_midway_it_makes_only_what_is_missing(
     assert read_manifest(broken.dataset)["dataset_id"] == read_manifest(unbroken.dataset)["dataset_id"]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_what_is_lost_while_the_run_goes_on_is_never_published_as_a_hole(
     sampled: Places, unbroken: Places, tmp_path: Path
 ) -> None:
@@ -125,5 +126,4 @@ def test_killed_at_random_moments_the_bytes_are_the_same(sampled: Places, tmp_pa
             }
         )
         print(told[-1], flush=True)
-    results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    RESULT.write_text(json.dumps({**results, "sampling": {"kills": len(told), "runs": told}}, indent=2) + "\n")
+    soak.note("sampling", {"kills": len(told), "runs": told})

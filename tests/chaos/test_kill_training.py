@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import soak
 from tests.project import ROOT, SMALL, Places, environment
 
 # What is left after the first checkpoint takes seconds, time enough to be killed in.
@@ -85,7 +86,9 @@ def test_a_run_goes_on_with_fewer_and_with_more_workers(trained: Places, tmp_pat
     assert history[-1]["validation_label_accuracy"] > 0.5
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.ci), pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_ended_by_a_signal_it_says_how_to_go_on(trained: Places, tmp_path: Path, number: int) -> None:
     places, settings = beside(trained, tmp_path), (*SMALL, "train.total_images=640000")
     process = subprocess.Popen(
@@ -107,7 +110,7 @@ def test_ended_by_a_signal_it_says_how_to_go_on(trained: Places, tmp_path: Path,
 
 @pytest.mark.soak
 def test_killed_at_twenty_random_moments_the_weights_are_the_same(trained: Places, tmp_path: Path) -> None:
-    """Each run is killed again and again until it ends; the figures go to docs/soak.json."""
+    """Each run is killed again and again until it ends; the figures go to soak.json."""
     moments, kills, runs = random.Random(0), 0, []
     settings = (*LONG, "cluster.train_workers=1")
     data = ["--data", str(trained.data)]
@@ -136,7 +139,5 @@ def test_killed_at_twenty_random_moments_the_weights_are_the_same(trained: Place
         assert weights(broken) == weights(unbroken)
         kills += len(moments_killed)
         runs.append({"killed_after_s": moments_killed, "equal": True})
-    figures = {"kills": kills, "unbroken_s": round(whole, 1), "runs": runs, "ended": time.strftime("%Y-%m-%d")}
-    path = ROOT / "docs" / "soak.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    path.write_text(json.dumps({**known, "training": figures}, indent=2) + "\n", encoding="utf-8")
+    ended = time.strftime("%Y-%m-%d")
+    soak.note("training", {"kills": kills, "unbroken_s": round(whole, 1), "runs": runs, "ended": ended})

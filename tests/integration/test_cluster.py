@@ -14,6 +14,8 @@ import pytest
 
 from tests.project import ROOT, SMALL, Places, digests, environment, run, succeed
 
+pytestmark = pytest.mark.ci
+
 
 def start_node(temporary: Path, environment_: dict[str, str], *options: str) -> subprocess.Popen[str]:
     """A Ray node on the loopback, as soon as it runs."""
@@ -128,8 +130,7 @@ def test_another_token_or_none_is_said(cluster: dict[str, str], tmp_path: Path, 
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("cpus", [1, 4])
+@pytest.mark.parametrize("cpus", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_cluster_of_another_size_gives_the_same_bytes(cpus: int, sampled: Places, tmp_path: Path) -> None:
     there = Places(tmp_path / "there")
     with cluster_of(cpus, tmp_path / "token") as (address, _):

@@ -13,7 +13,7 @@ from tests.checkout import git, small_checkout
 from tests.project import succeed
 from tests.s3 import S3Server
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+pytestmark = [pytest.mark.ci, pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")]
 
 MADE = ("data/digits", "models/digits", "metrics/digits", "datasets/digits")
 

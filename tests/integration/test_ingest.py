@@ -90,6 +90,7 @@ def test_what_was_left_out_is_named_with_its_reason(ingested: Places) -> None:
     assert description(ingested)["left_out"]["truncated"] == {"count": 1, "first": ["kind a/cut.png"]}
 
 
+@pytest.mark.ci
 def test_killed_three_times_it_comes_to_the_same_bytes(ingested: Places, photos: Path, tmp_path: Path) -> None:
     places = Places(tmp_path)
     for _ in range(3):

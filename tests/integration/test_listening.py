@@ -30,7 +30,7 @@ def try_to_enter(port: int, home: Path, **token: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_strangers_are_refused_and_no_token_is_left_for_them(tmp_path: Path) -> None:
     stage = subprocess.Popen(
         [sys.executable, "-c", STAGE], cwd=ROOT, env=environment(HOME=str(tmp_path)),

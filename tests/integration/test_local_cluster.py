@@ -12,7 +12,7 @@ from tests.integration.test_workers import beside
 from tests.project import ROOT, Places, digests, run
 from tests.s3 import missing_programs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 
 
 IN_STORE = """

@@ -17,6 +17,8 @@ from pipeline.sampling.manifest import open_dataset, read_manifest
 from tests.project import ROOT, Places, environment, refuse, run, succeed
 from tests.s3 import S3Server
 
+pytestmark = pytest.mark.ci
+
 
 def sampling(bucket: Bucket, sampled: Places, out: Path, *options: str) -> list[str]:
     places = Places(out)
@@ -110,7 +112,6 @@ def test_a_lease_is_kept_alive(bucket: Bucket) -> None:
 # Sampling into it ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_killed_gateway_and_killed_driver_leave_the_bytes_of_a_local_run(
     s3: S3Server, bucket: Bucket, sampled: Places, tmp_path: Path
 ) -> None:

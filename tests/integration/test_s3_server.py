@@ -9,6 +9,7 @@ from pyarrow.fs import AwsStandardS3RetryStrategy, FileSelector, FileSystem, Fil
 from tests.project import ROOT, run
 from tests.s3 import S3Server
 
+pytestmark = pytest.mark.ci
 ONCE = AwsStandardS3RetryStrategy(max_attempts=1)
 
 

@@ -12,13 +12,12 @@ from pipeline.lease import LEASE
 from tests.chaos.test_kill_training import LONG, beside, resumed_from, weights
 from tests.project import ROOT, Places, digests, environment
 
-pytestmark = pytest.mark.slow
-
 
 def below(bucket: Bucket) -> tuple[str, str]:
     return "--set", f"root={bucket}"
 
 
+@pytest.mark.ci
 def test_every_stage_makes_there_what_it_makes_in_a_folder(bucket: Bucket, audited: Places, tmp_path: Path) -> None:
     """From `ingest` to `accept`; a second time everything that takes long is found finished."""
     there = Places(tmp_path)
@@ -43,6 +42,7 @@ def test_every_stage_makes_there_what_it_makes_in_a_folder(bucket: Bucket, audit
     assert weights(again) == weights(there)
 
 
+@pytest.mark.slow
 def test_killed_training_goes_on_from_its_checkpoint_there(bucket: Bucket, trained: Places, tmp_path: Path) -> None:
     data = ["--data", str(trained.data)]
     unbroken, broken = beside(trained, tmp_path / "unbroken"), beside(trained, tmp_path / "broken")
