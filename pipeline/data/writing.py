@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import Data
 from pipeline.data.canonical import DESCRIPTION
-from pipeline.data.images import ROW_GROUP_IMAGES, image_schema
+from pipeline.data.images import ROW_GROUP_IMAGES, image_schema, read_parquet
 from pipeline.data.labelling import number_labels
 from pipeline.data.likeness import Likeness
 from pipeline.data.sources.source import Listing
@@ -50,7 +50,7 @@ def write_canonical(listing: Listing, prepared: Sequence[Path], data: Data, name
     `prepared`: what `Preparation` made of the parts of `listing`, in their order. Equal images, labels and captions give equal files,
     whatever the names and the order in the source; only the column `source` and the list of what was left out know these.
     """
-    known = pa.concat_tables(pq.read_table(path, columns=_KNOWN) for path in prepared)
+    known = pa.concat_tables(read_parquet(path, _KNOWN) for path in prepared)
     reasons = {row: reason for row, reason in enumerate(known["reason"].to_pylist()) if reason is not None}
     _require_most_usable(reasons, known, data)
     labelled = number_labels(known["label"], listing.classes, data.classes)
