@@ -14,6 +14,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pipeline.data.kinds import kind_of
+
 # What is tried; Pillow's other readers are for files that nobody trains on, and one of them starts another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 LARGEST_PIXELS = 1 << 27  # a file of a few kB may claim any size: 400 MB of colour are taken, no more
@@ -51,7 +53,8 @@ def decode(content: bytes, background: tuple[int, int, int]) -> Image.Image:
     except UnusableError:
         raise
     except UnidentifiedImageError:
-        raise UnusableError("no image of a known kind") from None
+        kind = kind_of(content)
+        raise UnusableError("no image of a known kind" + ("" if kind is None else f": {kind}")) from None
     # What Pillow's readers raise at damaged content is of nearly every kind there is.
     except Exception as error:
         cut = "truncated" in str(error) or isinstance(error, EOFError)

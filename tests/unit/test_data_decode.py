@@ -108,6 +108,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
     [
         (b"", "empty file"),
         (b"hello", "no image of a known kind"),
+        (b"<html>404", "no image of a known kind: an HTML page, .*"),
         (SVG, "no image of a known kind"),
         (PNG[: len(PNG) // 2], "truncated"),
         (stored(Image.new("RGB", (900, 900)), "JPEG")[:3000], "truncated"),
