@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.config.minimums import FEWEST
 from pipeline.cpu import keep_freed_memory
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
@@ -31,7 +32,7 @@ from pipeline.storage import read_json, write_json
 from pipeline.worktime import TIME, spent_on
 from stages.command import Command, main
 from stages.inspection import look_at_shards
-from stages.real_images import FEWEST, floor, holdout_of
+from stages.real_images import floor, holdout_of
 
 VERSION = "1.0.0"
 REGENERATED = 20

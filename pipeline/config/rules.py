@@ -1,7 +1,11 @@
 """The rules that span several keys: each of them refuses in a second what would otherwise fail an hour later."""
 
+import math
 import re
 from typing import TYPE_CHECKING
+
+from pipeline.config.known import DIGITS_IMAGES, KNOWN_SOURCES
+from pipeline.config.minimums import FEWEST
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -66,6 +70,7 @@ def broken_rules(c: "Config") -> list[str]:
         broken.append(
             f"data.classes: null, but the source {c.data.source.kind!r} has numbers for labels; give one name for each"
         )
+    broken += _too_small_shares(c)
     if c.model.channels != c.data.channels:
         broken.append(
             f"model.channels: {c.model.channels} does not fit data.channels {c.data.channels}; leave it out, or use {c.data.channels}"
@@ -133,6 +138,22 @@ def broken_rules(c: "Config") -> list[str]:
         )
     broken += _gates_without_figure(c)
     return broken
+
+
+def _too_small_shares(c: "Config") -> list[str]:
+    """Of sources whose number of images is known: shares that leave too few to measure with."""
+    source = c.data.source
+    images = {
+        "digits": DIGITS_IMAGES,
+        "idx": KNOWN_SOURCES.get(getattr(source, "published", None) or "", {}).get("train_images"),
+    }
+    known = images.get(source.kind) if getattr(source, "path", None) is None else None
+    return [
+        f"data.{name}: {share} of the {known:,} images of {source.name} are {int(share * known)}, at least {FEWEST} are needed to measure "
+        f"with; use at least {math.ceil(1000 * FEWEST / known) / 1000:g}"
+        for name, share in (("validation_share", c.data.validation_share), ("holdout_share", c.data.holdout_share))
+        if known is not None and share is not None and share * known < FEWEST
+    ]
 
 
 def _broken_label_rules(c: "Config") -> list[str]:

@@ -70,6 +70,23 @@ def test_worker_number_that_does_not_fit_is_one_error_under_its_own_key(preset, 
         (["data.holdout_share=null"], "data.holdout_share", "use e.g. 0.2"),
         ([IDX], "data.holdout_share", "use null"),
         (
+            ["data.validation_share=0.01"],
+            "data.validation_share",
+            "are 17, at least 20 are needed to measure with; use at least 0.012",
+        ),
+        (["data.holdout_share=0.011"], "data.holdout_share", "are 19, at least 20 are needed"),
+        (
+            [
+                "data.source={kind: idx}",
+                "data.size=28",
+                "model.resolution=32",
+                "data.holdout_share=null",
+                "data.validation_share=0.0001",
+            ],
+            "data.validation_share",
+            "0.0001 of the 60,000 images of Fashion-MNIST are 6",
+        ),
+        (
             [IDX, "data.holdout_share=null", "data.source.path=null", "data.source.published=null"],
             "data.source.path",
             "set one of them",
