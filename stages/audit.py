@@ -14,6 +14,7 @@ from pipeline.data.canonical import describe, load_split, pixel_digests, require
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluation.audit import Content, content_metrics
+from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import judge_gates
 from pipeline.evaluation.moments import Moments
 from pipeline.evaluation.privacy import inversion_attack, privacy_of_images, some
@@ -124,6 +125,8 @@ def audit(command: Command) -> None:
         f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are "
         f"-> {command.out / 'report' / 'index.html'}"
     )
+    for warning in warnings_of_few(everything):
+        command.say(f"warning: {warning}")
 
 
 def _quality_metrics(
@@ -141,6 +144,7 @@ def _quality_metrics(
         **beside,
         "fd_domain_ratio": six_digits(figures["fd_domain"] / beside["fd_domain_real"]),
         "images": count,
+        "real_images": len(holdout[1]),
     }
 
 

@@ -1,7 +1,7 @@
 """What a user reads when a dataset is done."""
 
 from pipeline.report.summary import summary
-from tests.unit.report_data import METRICS, UNLABELLED_METRICS, make_dataset
+from tests.unit.report_data import FEW, METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset
 
 FILES = {"a/index.html": "the report", "a/b": "the card"}
 
@@ -32,3 +32,11 @@ Quality   a classifier sees the rarest class at 0.83 of an equal share (among re
 Open      a/index.html   the report
           a/b            the card"""
     )
+
+
+def test_summary_warns_of_figures_of_too_few_images(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet")
+    text = summary(manifest, {**METRICS, **FEW, "gates": []}, FILES)
+    assert [line.strip() for line in text.splitlines() if "too few" in line] == [
+        f"warning: {line}" for line in WARNINGS
+    ]
