@@ -117,11 +117,12 @@ def broken_rules(c: "Config") -> list[str]:
             f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "
             "batches are aligned to the shard"
         )
-    if c.data.classes is not None and c.evaluate.images < 10 * len(c.data.classes):
+    if c.sample.labels != "balanced" and c.model.conditioning == "none":
         broken.append(
-            f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
+            "sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"
         )
-    broken += _broken_label_rules(c)
+    if c.data.classes is not None:
+        broken += broken_class_rules(c, c.data.classes)
     if c.sample.encoding != "jpeg" and c.sample.jpeg_quality != DEFAULT_JPEG_QUALITY:
         broken.append(
             f"sample.jpeg_quality: {c.sample.jpeg_quality} does nothing with sample.encoding {c.sample.encoding!r}; leave it out, "
@@ -156,19 +157,19 @@ def _too_small_shares(c: "Config") -> list[str]:
     ]
 
 
-def _broken_label_rules(c: "Config") -> list[str]:
-    if c.sample.labels == "balanced":
-        return []
-    if c.model.conditioning == "none":
-        return ["sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"]
-    if c.data.classes is None:  # `sample` will see
-        return []
-    broken = [
-        f"sample.labels.{name}: no class of data.classes, which are {', '.join(c.data.classes)}"
+def broken_class_rules(c: "Config", classes: list[str]) -> list[str]:
+    """Return the rules that a config breaks with data of these classes, which ingest alone knows where data.classes is null."""
+    broken = []
+    if c.evaluate.images < 10 * len(classes):
+        broken.append(f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(classes)} classes")
+    if c.sample.labels == "balanced" or c.model.conditioning == "none":
+        return broken
+    broken += [
+        f"sample.labels.{name}: no class of the data, which are {', '.join(classes)}"
         for name in c.sample.labels
-        if name not in c.data.classes
+        if name not in classes
     ]
-    left_out = [name for name in c.data.classes if name not in c.sample.labels]
+    left_out = [name for name in classes if name not in c.sample.labels]
     broken += [
         f"gates.{metric}: cannot be met where sample.labels leaves out {left_out[0]}; leave the gate out"
         for metric in ("tstr_accuracy", "tstr_ratio", "tstr_class_min", "class_balance")
