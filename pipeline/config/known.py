@@ -2,6 +2,8 @@
 
 from typing import Any
 
+DIGITS_IMAGES = 1_797
+
 KNOWN_SOURCES: dict[str, dict[str, Any]] = {
     "fashion-mnist": {
         "source": {
@@ -14,6 +16,7 @@ KNOWN_SOURCES: dict[str, dict[str, Any]] = {
                 "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
             },
         },
+        "train_images": 60_000,
         "classes": ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
     }
 }  # fmt: skip

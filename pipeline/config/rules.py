@@ -1,7 +1,11 @@
 """The rules that span several keys: each of them refuses in a second what would otherwise fail an hour later."""
 
+import math
 import re
 from typing import TYPE_CHECKING
+
+from pipeline.config.known import DIGITS_IMAGES, KNOWN_SOURCES
+from pipeline.config.minimums import FEWEST
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -66,6 +70,7 @@ def broken_rules(c: "Config") -> list[str]:
         broken.append(
             f"data.classes: null, but the source {c.data.source.kind!r} has numbers for labels; give one name for each"
         )
+    broken += _too_small_shares(c)
     if c.model.channels != c.data.channels:
         broken.append(
             f"model.channels: {c.model.channels} does not fit data.channels {c.data.channels}; leave it out, or use {c.data.channels}"
@@ -112,11 +117,12 @@ def broken_rules(c: "Config") -> list[str]:
             f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "
             "batches are aligned to the shard"
         )
-    if c.data.classes is not None and c.evaluate.images < 10 * len(c.data.classes):
+    if c.sample.labels != "balanced" and c.model.conditioning == "none":
         broken.append(
-            f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(c.data.classes)} classes"
+            "sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"
         )
-    broken += _broken_label_rules(c)
+    if c.data.classes is not None:
+        broken += broken_class_rules(c, c.data.classes)
     if c.sample.encoding != "jpeg" and c.sample.jpeg_quality != DEFAULT_JPEG_QUALITY:
         broken.append(
             f"sample.jpeg_quality: {c.sample.jpeg_quality} does nothing with sample.encoding {c.sample.encoding!r}; leave it out, "
@@ -135,19 +141,35 @@ def broken_rules(c: "Config") -> list[str]:
     return broken
 
 
-def _broken_label_rules(c: "Config") -> list[str]:
-    if c.sample.labels == "balanced":
-        return []
-    if c.model.conditioning == "none":
-        return ["sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"]
-    if c.data.classes is None:  # `sample` will see
-        return []
-    broken = [
-        f"sample.labels.{name}: no class of data.classes, which are {', '.join(c.data.classes)}"
-        for name in c.sample.labels
-        if name not in c.data.classes
+def _too_small_shares(c: "Config") -> list[str]:
+    """Of sources whose number of images is known: shares that leave too few to measure with."""
+    source = c.data.source
+    images = {
+        "digits": DIGITS_IMAGES,
+        "idx": KNOWN_SOURCES.get(getattr(source, "published", None) or "", {}).get("train_images"),
+    }
+    known = images.get(source.kind) if getattr(source, "path", None) is None else None
+    return [
+        f"data.{name}: {share} of the {known:,} images of {source.name} are {int(share * known)}, at least {FEWEST} are needed to measure "
+        f"with; use at least {math.ceil(1000 * FEWEST / known) / 1000:g}"
+        for name, share in (("validation_share", c.data.validation_share), ("holdout_share", c.data.holdout_share))
+        if known is not None and share is not None and share * known < FEWEST
     ]
-    left_out = [name for name in c.data.classes if name not in c.sample.labels]
+
+
+def broken_class_rules(c: "Config", classes: list[str]) -> list[str]:
+    """Return the rules that a config breaks with data of these classes, which ingest alone knows where data.classes is null."""
+    broken = []
+    if c.evaluate.images < 10 * len(classes):
+        broken.append(f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(classes)} classes")
+    if c.sample.labels == "balanced" or c.model.conditioning == "none":
+        return broken
+    broken += [
+        f"sample.labels.{name}: no class of the data, which are {', '.join(classes)}"
+        for name in c.sample.labels
+        if name not in classes
+    ]
+    left_out = [name for name in classes if name not in c.sample.labels]
     broken += [
         f"gates.{metric}: cannot be met where sample.labels leaves out {left_out[0]}; leave the gate out"
         for metric in ("tstr_accuracy", "tstr_ratio", "tstr_class_min", "class_balance")

@@ -74,12 +74,21 @@ def images_as_parquet(
     return memoryview(sink.getvalue())
 
 
+def read_parquet(source: Path | pa.BufferReader, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return what a Parquet file holds, read by the calling thread alone.
+
+    pyarrow's own threads may still hold a buffer of Python's when the interpreter ends, and the process is aborted then.
+    """
+    with pq.ParquetFile(source, pre_buffer=False) as file:
+        return file.read(columns=columns, use_threads=False)
+
+
 def read_images(path: Path, channels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """`(uint8 [N, H, W, C], int64 [N])` of a Parquet file of PNG images with labels."""
     if not path.exists():
         raise UserError(f"{path} is not there: run the stage that makes it (ingest).")
     try:
-        table = pq.read_table(path, columns=["image", "label"])
+        table = read_parquet(path, ["image", "label"])
         contents = table["image"].combine_chunks().field("bytes")
         images = np.stack([decode_png(content.as_py(), channels) for content in contents])
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -16,6 +16,8 @@ _KERNELS = {
 }
 _SMALLEST_SIDE = 2
 
+TOO_SMALL = "too small"
+
 
 def square(image: Image.Image, size: int, channels: int, images: Images) -> NDArray[np.uint8]:
     """`uint8 [size, size, channels]` of a picture of mode "L" or "RGB", cut out, fitted and resized as `images` says.
@@ -33,7 +35,7 @@ def square(image: Image.Image, size: int, channels: int, images: Images) -> NDAr
         image = image.crop((left, top, left + width, top + height))
     least = size if images.smallest is None else images.smallest
     if min(image.size) < max(least, _SMALLEST_SIDE):
-        raise UnusableError(f"too small: a side of fewer than {least} px")
+        raise UnusableError(f"{TOO_SMALL}: a side of fewer than {least} px")
     if images.fit == "centre":
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2

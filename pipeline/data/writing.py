@@ -3,7 +3,7 @@
 import csv
 import io
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import Data
 from pipeline.data.canonical import DESCRIPTION
-from pipeline.data.images import ROW_GROUP_IMAGES, image_schema
+from pipeline.data.enough import require_enough, require_most_usable
+from pipeline.data.images import ROW_GROUP_IMAGES, image_schema, read_parquet
 from pipeline.data.labelling import number_labels
 from pipeline.data.likeness import Likeness
 from pipeline.data.sources.source import Listing
 from pipeline.data.splits import NOWHERE, SPLITS, Shares, place
-from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
 from pipeline.storage import atomic_path, file_sha256, write_atomically, write_json
 
@@ -50,9 +50,9 @@ def write_canonical(listing: Listing, prepared: Sequence[Path], data: Data, name
     `prepared`: what `Preparation` made of the parts of `listing`, in their order. Equal images, labels and captions give equal files,
     whatever the names and the order in the source; only the column `source` and the list of what was left out know these.
     """
-    known = pa.concat_tables(pq.read_table(path, columns=_KNOWN) for path in prepared)
+    known = pa.concat_tables(read_parquet(path, _KNOWN) for path in prepared)
     reasons = {row: reason for row, reason in enumerate(known["reason"].to_pylist()) if reason is not None}
-    _require_most_usable(reasons, known, data)
+    require_most_usable(reasons, known, data)
     labelled = number_labels(known["label"], listing.classes, data.classes)
     for row, reason in labelled.reasons.items():
         reasons.setdefault(row, reason)
@@ -68,8 +68,8 @@ def write_canonical(listing: Listing, prepared: Sequence[Path], data: Data, name
     reasons |= {int(usable[row]): reason for row, reason in placement.reasons.items()}
     places = np.full(len(known), NOWHERE)
     places[usable] = placement.places
-    for number, split in enumerate(SPLITS):
-        _require_every_class(split, labelled.labels[places == number], labelled.classes)
+    members = {split: labelled.labels[places == number] for number, split in enumerate(SPLITS)}
+    require_enough(members, labelled.classes, listing.splits, data)
     rows = {
         split: _by_content(np.flatnonzero(places == number), known["digest"]) for number, split in enumerate(SPLITS)
     }
@@ -87,28 +87,6 @@ def write_canonical(listing: Listing, prepared: Sequence[Path], data: Data, name
     }
     write_json(folder / DESCRIPTION, description)
     return description
-
-
-def _require_most_usable(reasons: dict[int, str], known: pa.Table, data: Data) -> None:
-    if len(known) == 0:
-        raise UserError("data.source: holds no images.")
-    if len(reasons) <= data.bad_share_max * len(known) and len(reasons) < len(known):
-        return
-    counted = ", ".join(f"{count:,} {reason}" for reason, count in Counter(reasons.values()).most_common())
-    first = known["name"][min(reasons)].as_py()
-    raise UserError(
-        f"data.bad_share_max: {len(reasons):,} of {len(known):,} images cannot be used, at most {data.bad_share_max:.1%} may be: "
-        f"{counted} (the first: {first}). Mend the source, allow more, or change data.size or data.images."
-    )
-
-
-def _require_every_class(split: str, labels: NDArray[np.int64], classes: list[str]) -> None:
-    counts = np.bincount(labels, minlength=len(classes))
-    if counts.min() < 2:  # diversity within a class is measured on pairs
-        raise UserError(
-            f"data: the class {classes[int(counts.argmin())]!r} has {counts.min()} images for {split}, at least 2 are needed; use a "
-            f"{'smaller' if split == 'train' else 'larger'} data.validation_share or data.holdout_share, or more images."
-        )
 
 
 def _likeness(images: pa.Table) -> Likeness:

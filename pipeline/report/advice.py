@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.figures import percent
 
@@ -15,6 +16,7 @@ def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tup
     use, avoid = [], []
     if any(not verdict.met for verdict in verdicts):
         avoid.append("Anything, before it is known why a gate was missed.")
+    avoid += [f"Conclusions from its figures: {warning}." for warning in warnings_of_few(metrics)]
     if "tstr_accuracy" in metrics:
         use.append(
             f"Teaching a classifier where the real images cannot be handed on: what learnt from these alone gets "

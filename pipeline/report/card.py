@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.evaluation.few import measured_on, warnings_of_few
 from pipeline.report.records import about_records
 from pipeline.report.templates import render
 from pipeline.sampling.encodings import encoding_named
@@ -24,6 +25,8 @@ def write_card(path: Path, manifest: dict[str, Any], metrics: dict[str, Any]) ->
         "card.md.j2",
         manifest=manifest,
         metrics=metrics,
+        measured_on=measured_on(metrics),
+        warnings=warnings_of_few(metrics),
         parquet=has_parquet(manifest),
         read_tars=tar_reader(manifest, "PATH/TO/THIS/FOLDER"),
         **about_records(manifest),

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.data.canonical import DESCRIPTION, describe
+from pipeline.data.images import read_parquet
 from pipeline.data.pictures import image_grid
 from pipeline.data.png import decode_png, encode_png
 from pipeline.errors import UserError
@@ -117,7 +117,7 @@ def _real(dataset: Path, described: dict[str, Any]) -> _Pictures:
 
     def read(file: str) -> tuple[list[int] | None, list[bytes]]:
         with _naming(dataset / file):
-            table = pq.read_table(dataset / file, columns=["image", "label"])
+            table = read_parquet(dataset / file, ["image", "label"])
             return table["label"].to_pylist(), table["image"].combine_chunks().field("bytes").to_pylist()
 
     def decode(file: str, content: bytes) -> Image:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.config.schema import Prices
 from pipeline.data.pictures import image_grid
 from pipeline.data.png import encode_png
+from pipeline.evaluation.few import measured_on, warnings_of_few
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.advice import advice
 from pipeline.report.card import has_parquet, tar_reader
@@ -84,6 +85,8 @@ def write_report(
         metrics=metrics,
         verdicts=verdicts,
         groups=groups,
+        measured_on=measured_on(metrics),
+        warnings=warnings_of_few(metrics),
         headline=HEADLINE,
         shown={row.key: row for rows in groups.values() for row in rows},
         use=use,

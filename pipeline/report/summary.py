@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.evaluation.few import warnings_of_few
 from pipeline.report.records import occurring_classes
 
 HEADLINE = ("fd_domain", "coverage", "diversity_min", "tstr_accuracy")
@@ -20,7 +21,8 @@ def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, 
         "Made": [_made(manifest, figures)],
         "Quality": [*(_labelled_quality(figures) if manifest["classes"] else _unlabelled_quality(figures)),
                     f"{figures['unique_share']:.2%} unique, {figures['train_copies']} exact copies of training images, "
-                    f"{figures['near_train_share']:.1%} nearer to one than 99 % of held-out images are"],
+                    f"{figures['near_train_share']:.1%} nearer to one than 99 % of held-out images are",
+                    *(f"warning: {warning}" for warning in warnings_of_few(figures))],
         "Open": [f"{path:{width}}   {what}" for path, what in files.items()],
     }  # fmt: skip
     return "\n".join(

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.data.images import image_schema
+from pipeline.data.images import image_schema, read_parquet
 from pipeline.folders import Folder
 from pipeline.sampling.encodings import encoding_named
 from pipeline.sampling.filters import ATTEMPTS
@@ -89,7 +89,7 @@ class ShardReader:
 
     def _read_parquet(self, content: bytes) -> StoredRecords:
         _require_plain(pq.read_metadata(pa.BufferReader(content)), len(content))
-        table = pq.read_table(pa.BufferReader(content))
+        table = read_parquet(pa.BufferReader(content))
         if not table.schema.equals(image_schema(self._classes, extra_columns(self._filters)), check_metadata=True):
             raise ValueError("its schema is not that of the dataset format")
         images = table["image"].combine_chunks().field("bytes")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import as_records, judge_gates
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.storage import read_json, write_json
@@ -28,3 +29,5 @@ def accept(command: Command) -> None:
         )
     write_json(verdict_file, {"accepted": True, "dataset_id": measured["dataset_id"], "gates": as_records(verdicts)})
     command.say(f"accepted: all {len(verdicts)} gates met")
+    for warning in warnings_of_few(measured):
+        command.say(f"warning: {warning}")

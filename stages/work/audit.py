@@ -8,11 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.config.minimums import FEWEST
 from pipeline.cpu import keep_freed_memory
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.errors import UserError
 from pipeline.evaluation.audit import Content, content_metrics
+from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import judge_gates
 from pipeline.evaluation.moments import Moments
 from pipeline.evaluation.privacy import inversion_attack, privacy_of_images, some
@@ -32,7 +34,7 @@ from pipeline.storage import read_json, write_json
 from pipeline.worktime import TIME, spent_on
 from stages.command import Command
 from stages.work.inspection import look_at_shards
-from stages.work.real_images import FEWEST, floor, holdout_of
+from stages.work.real_images import floor, holdout_of
 
 VERSION = "1.0.0"
 REGENERATED = 20
@@ -125,6 +127,8 @@ def audit(command: Command) -> None:
         f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are "
         f"-> {command.out / 'report' / 'index.html'}"
     )
+    for warning in warnings_of_few(everything):
+        command.say(f"warning: {warning}")
 
 
 def _quality_metrics(
@@ -142,6 +146,7 @@ def _quality_metrics(
         **beside,
         "fd_domain_ratio": six_digits(figures["fd_domain"] / beside["fd_domain_real"]),
         "images": count,
+        "real_images": len(holdout[1]),
     }
 
 

@@ -11,6 +11,7 @@ from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.elsewhere import FeatureSpace, inception, onnx
 from pipeline.embedding.embedder import load_embedder
+from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.fidelity import distances
 from pipeline.evaluation.quality import quality_figures
 from pipeline.fingerprint import six_digits
@@ -60,6 +61,7 @@ def evaluate(command: Command) -> None:
         **elsewhere,
         "images": count,
         "real_images": len(holdout[1]),
+        "validation_images": dataset["splits"]["validation"]["rows"],  # that the checkpoint was chosen by
         "split": "holdout",
         "seed": seed,
         "embedder": embedder.digest,
@@ -74,8 +76,11 @@ def evaluate(command: Command) -> None:
     )
     command.say(
         f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f}), {classes_said}, "
-        f"coverage {metrics['coverage']:.2f}, least within-class diversity {metrics['diversity_min']:.2f} of real"
+        f"coverage {metrics['coverage']:.2f}, least within-class diversity {metrics['diversity_min']:.2f} of real; "
+        f"of {count:,} synthetic and {len(holdout[1]):,} real holdout images"
     )
+    for warning in warnings_of_few(metrics):
+        command.say(f"warning: {warning}")
 
 
 def feature_space(settings: OtherFeatures | None, shape: tuple[int, int, int]) -> FeatureSpace | None:

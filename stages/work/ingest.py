@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.cluster import connect
+from pipeline.config.rules import broken_class_rules
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources import list_source
 from pipeline.data.sources.source import Part
 from pipeline.data.writing import write_canonical
+from pipeline.errors import UserError
 from pipeline.fan_out import fan_out
 from pipeline.fingerprint import source_digest
 from pipeline.folders import is_remote
@@ -55,6 +57,7 @@ def ingest(command: Command) -> None:
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
             if not is_junk(path.name):
                 path.unlink()
+    require_classes(command, description["classes"])
     command.say(f"{rows_said(description)} -> {command.out}")
 
 
@@ -66,6 +69,15 @@ def rows_said(description: dict[str, Any]) -> str:
         return rows
     reasons = "; ".join(f"{reason}: {count:,}" for reason, count in counts.items())
     return f"{rows}; {sum(counts.values()):,} left out ({reasons})"
+
+
+def require_classes(command: Command, classes: list[str]) -> None:
+    """Refuse what the config asks of classes that the data does not have: later stages would, after hours of training."""
+    if broken := broken_class_rules(command.config, classes):
+        listed = "\n".join(f"  {line}" for line in broken)
+        raise UserError(f"The data in {command.out} does not fit the config:\n{listed}")
+    if len(classes) == 1:
+        command.say(f"warning: one class only ({classes[0]}): embed wants two or more, it learns by telling them apart")
 
 
 @contextmanager

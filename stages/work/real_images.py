@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.config.minimums import FEWEST
 from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.embedder import Embedder
 from pipeline.errors import UserError
@@ -16,16 +17,14 @@ from pipeline.models.hardware import device_name
 from pipeline.storage import read_json, write_json
 from stages.command import Command
 
-FEWEST = 20  # images of each kind: half of them still have five neighbours, and ten for a kernel distance
-
 
 def holdout_of(command: Command, embedder: Embedder) -> Labelled:
     """Features and labels of the holdout, where it is large enough to measure with."""
     images, labels = load_split(command.data, "holdout")
     if len(images) < FEWEST:
         raise UserError(
-            f"{command.data}: {len(images)} images are held out, at least {FEWEST} are needed to measure with: use a larger "
-            "data.holdout_share, or more images."
+            f"{command.data}: {len(images)} images are held out, at least {FEWEST} are needed to measure with. Run ingest again: it says "
+            "what to change."
         )
     return embedder.features(images), labels
 

@@ -18,6 +18,7 @@ from pipeline.earlier_runs import config_parameters, remember_parameters, restar
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
 from pipeline.embedding.embedder import WEIGHTS, load_embedder
 from pipeline.errors import UserError
+from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
 from pipeline.junk import is_junk
@@ -62,6 +63,9 @@ def train(command: Command) -> None:
     shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset["classes"])}
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    counted = {"validation_images": dataset["splits"]["validation"]["rows"]}
+    for warning in warnings_of_few(counted):
+        command.say(f"warning: {warning}")
     with connect(config.root, config.cluster.train_workers, on_gpus=True) as resources:
         _require_extras(config, resources)
         device = "cuda" if resources.gpus else "cpu"
@@ -143,13 +147,14 @@ def train(command: Command) -> None:
             best: Metrics = description["metrics"]
             spent = spent_on(place)
     ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
-    write_json(command.metrics / "train.json", {**best, **ended})
+    write_json(command.metrics / "train.json", {**best, **ended, **counted})
     write_json(command.metrics / f"train_{TIME}", asdict(spent))
     training = _csv(history)
     write_atomically(command.metrics / "training.csv", training.encode())
     write_atomically(command.out / "samples" / "curves.png", curves_png(training))
     command.say(
-        f"best at {best['images_seen']:,} images: fd_domain on validation {best['validation_fd_domain']:.1f} -> {command.out}"
+        f"best at {best['images_seen']:,} images: fd_domain on {counted['validation_images']:,} validation images "
+        f"{best['validation_fd_domain']:.1f} -> {command.out}"
     )
 
 

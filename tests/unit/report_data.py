@@ -34,6 +34,13 @@ UNLABELLED_METRICS = {
 }  # fmt: skip
 
 
+FEW = {"images": 2000, "real_images": 24, "floor_images": 1168, "validation_images": 4}
+WARNINGS = [
+    "measured on 24 real holdout images: too few to mean anything; at least 100 are needed",
+    "measured on 4 validation images: too few to mean anything; at least 100 are needed",
+]
+
+
 def pixels() -> np.ndarray:
     """`uint8 [12, 8, 8, 1]`: all images of the dataset, by index."""
     return np.random.default_rng(0).integers(0, 256, (2 * ROWS, 8, 8, 1), np.uint8)

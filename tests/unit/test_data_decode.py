@@ -1,7 +1,10 @@
 """Image files of every kind come out as the same pixels that a plain reading gives; what is no picture has a reason."""
 
+import os
 import struct
+import warnings
 import zlib
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -105,6 +108,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
     [
         (b"", "empty file"),
         (b"hello", "no image of a known kind"),
+        (b"<html>404", "no image of a known kind: an HTML page, .*"),
         (SVG, "no image of a known kind"),
         (PNG[: len(PNG) // 2], "truncated"),
         (stored(Image.new("RGB", (900, 900)), "JPEG")[:3000], "truncated"),
@@ -158,3 +162,40 @@ def test_mutated_files_are_pictures_or_have_a_reason(content, changes, cut):
         return
     assert picture.mode in ("L", "RGB")
     assert picture.width * picture.height <= decoding.LARGEST_PIXELS
+
+
+EXIF = Image.Exif()
+EXIF[0x0112], EXIF[0x010E] = 6, "a description"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("JPEG", {"exif": EXIF}),
+        ("WEBP", {"exif": EXIF}),
+        ("GIF", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"compression": "tiff_deflate"}),
+        ("TIFF", {"compression": "jpeg"}),
+    ],
+)
+def test_damaged_files_print_nothing(kind, options, capfd, caplog):
+    """Libtiff writes to the terminal itself; Pillow warns and logs."""
+    whole = stored(Image.fromarray(RGB), kind, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for place in range(0, len(whole), 5):
+            for content in (whole[:place], whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]):
+                with suppress(UnusableError):
+                    decode(content, WHITE)
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_what_is_printed_after_a_damaged_tiff_is_seen(capfd):
+    with pytest.raises(UnusableError):
+        decode(stored(Image.fromarray(RGB), "TIFF", compression="tiff_lzw")[:-30], WHITE)
+    os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"

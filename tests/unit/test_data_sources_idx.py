@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from pipeline.data.sources import idx
-from pipeline.data.sources.idx import parse_images, parse_labels, read_idx_bytes
+from pipeline.data.sources.idx import parse_images, parse_labels, read_idx
 from pipeline.errors import UserError
 from tests.unit.idx_files import idx_images, idx_labels
 
@@ -68,7 +68,8 @@ def test_gzipped_and_plain_file_are_read_alike(tmp_path, idx_contents, idx_packe
     for folder, files, ending in (("plain", idx_contents, ""), ("packed", idx_packed, ".gz")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"{NAME}{ending}").write_bytes(files[NAME])
-        assert read_idx_bytes(tmp_path / folder, NAME) == idx_contents[NAME]
+        path = tmp_path / folder / f"{NAME}{ending}"
+        assert read_idx(tmp_path / folder, NAME) == (path, idx_contents[NAME])
 
 
 PACKED = gzip.compress(idx_labels(np.arange(200) % 7), mtime=0)
@@ -76,7 +77,8 @@ PACKED = gzip.compress(idx_labels(np.arange(200) % 7), mtime=0)
 
 def labels_of(folder: Path, packed: bytes) -> np.ndarray:
     (folder / "labels.gz").write_bytes(packed)
-    return parse_labels(read_idx_bytes(folder, "labels"), folder / "labels.gz")
+    path, content = read_idx(folder, "labels")
+    return parse_labels(content, path)
 
 
 @given(cut=st.integers(0, len(PACKED) - 1))
@@ -99,9 +101,51 @@ def test_gzip_file_with_a_changed_byte_gives_the_same_labels_or_is_refused(tmp_p
     assert "labels.gz" in refused or np.array_equal(read, np.arange(200) % 7)
 
 
-def test_text_named_gz_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"labels\.gz: truncated or damaged gzip file"):
-        labels_of(tmp_path, b"<html>404 Not Found</html>")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>404 Not Found</html>", r"is no gzip file, but an HTML page.*\. Get the file itself\."),
+        (b"PK\x03\x04 and more", r"is no gzip file, but a ZIP archive\. Get"),
+        (
+            idx_labels(np.arange(200) % 7),
+            r"is an uncompressed IDX file of labels, no gzip file\. Take \.gz from its name",
+        ),
+        (b"anything", "truncated or damaged gzip file"),
+    ],
+    ids=["page", "archive", "idx", "unknown"],
+)
+def test_what_is_no_gzip_file_is_named(tmp_path, content, message):
+    with pytest.raises(UserError, match=rf"labels\.gz: {message}"):
+        labels_of(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (PACKED, r"no IDX file of labels, but a gzip file\. Add \.gz to its name"),
+        (b"<!DOCTYPE html>", "no IDX file of labels, but an HTML page"),
+    ],
+    ids=["gzip", "page"],
+)
+def test_what_is_no_idx_file_is_named(content, message):
+    with pytest.raises(UserError, match=f"is {message}"):
+        parse_labels(content, WHERE)
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_the_spelling_with_a_dot_is_read_too(tmp_path, idx_contents, idx_packed, ending):
+    path = tmp_path / f"train-images.idx3-ubyte{ending}"
+    path.write_bytes((idx_packed if ending else idx_contents)[NAME])
+    assert read_idx(tmp_path, NAME) == (path, idx_contents[NAME])
+
+
+def test_both_spellings_are_taken_where_they_agree_and_refused_where_not(tmp_path, idx_contents, idx_packed):
+    (tmp_path / NAME).write_bytes(idx_contents[NAME])
+    (tmp_path / "train-images.idx3-ubyte.gz").write_bytes(idx_packed[NAME])
+    assert read_idx(tmp_path, NAME) == (tmp_path / NAME, idx_contents[NAME])
+    (tmp_path / "train-images.idx3-ubyte").write_bytes(idx_contents[NAME][:-1] + b"\x01")
+    with pytest.raises(UserError, match=rf"{NAME} and .*train-images\.idx3-ubyte differ: which one is meant"):
+        read_idx(tmp_path, NAME)
 
 
 def test_gzip_bomb_is_refused(tmp_path, monkeypatch):
@@ -111,7 +155,8 @@ def test_gzip_bomb_is_refused(tmp_path, monkeypatch):
 
 
 def test_missing_file_and_missing_folder_are_told_apart(tmp_path):
-    with pytest.raises(UserError, match=f"has neither {NAME} nor {NAME}.gz"):
-        read_idx_bytes(tmp_path, NAME)
+    (tmp_path / "MNIST-train.zip").touch()
+    with pytest.raises(UserError, match=rf"has neither {NAME} nor {NAME}\.gz .*\. It has MNIST-train\.zip\."):
+        read_idx(tmp_path, NAME)
     with pytest.raises(UserError, match=r"data\.source\.path: no folder .*nowhere"):
-        read_idx_bytes(tmp_path / "nowhere", NAME)
+        read_idx(tmp_path / "nowhere", NAME)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.data.sources import published
-from pipeline.data.sources.idx import read_idx_bytes
+from pipeline.data.sources.idx import read_idx
 from pipeline.data.sources.published import FILES, Published, find_or_fetch
 from pipeline.errors import UserError
 
@@ -137,7 +137,7 @@ def digests_of(contents: dict[str, bytes]) -> dict[str, str]:
 
 
 def assert_whole(folder: Path, contents: dict[str, bytes]) -> None:
-    assert {name: read_idx_bytes(folder, name) for name in FILES} == contents
+    assert {name: read_idx(folder, name)[1] for name in FILES} == contents
 
 
 def test_installed_folder_is_taken_and_nothing_is_fetched(world, idx_packed):
@@ -237,7 +237,8 @@ def damaged(packed: bytes, how: str) -> bytes:
 @pytest.mark.parametrize("how", ["a page", "cut", "changed", "empty"])
 def test_download_that_is_no_gzip_file_is_refused_and_not_kept(world, idx_packed, how):
     world.site.files = {**idx_packed, FILES[0]: damaged(idx_packed[FILES[0]], how)}
-    assert f"{FILES[0]}.gz is no gzip file" in world.refusal()
+    why = {"a page": "is no gzip file, but an HTML page", "empty": "is no gzip file, but an empty file"}
+    assert f"{FILES[0]}.gz {why.get(how, 'is damaged')}" in world.refusal()
     assert not world.cache.exists()
 
 

@@ -50,11 +50,11 @@ def test_every_image_comes_back_with_its_label_its_place_and_its_name(tmp_path, 
 
 
 def test_official_holdout_is_written_with_its_repeats(tmp_path):
-    held = labelled([201, 200, 200, 203])
+    held = labelled([201, 200, 200, 203, *range(204, 220)])
     write_arrays(labelled(list(range(100))), data_of(CLASSES, holdout_share=None), tmp_path, held)
     images, labels = load_split(tmp_path, "holdout")
     assert sorted(pixel_digests(images.numpy().transpose(0, 2, 3, 1))) == sorted(pixel_digests(held[0]))
-    assert sorted(labels.tolist()) == [0, 0, 1, 1]
+    assert sorted(labels.tolist()) == sorted(held[1].tolist())
 
 
 def test_description_counts_what_is_in_the_files(tmp_path, raw):
@@ -107,7 +107,7 @@ def test_the_same_source_gives_the_same_files_byte_by_byte(tmp_path, raw):
 
 
 def test_pixels_labels_captions_and_splits_all_count_for_the_digest(tmp_path):
-    base, _ = labelled(list(range(40)))
+    base, _ = labelled(list(range(100)))
     png = [encode_png(image) for image in base]
 
     def digest(
@@ -120,18 +120,18 @@ def test_pixels_labels_captions_and_splits_all_count_for_the_digest(tmp_path):
         return write_listing(Listing([RawImages(*images)]), data_of(CLASSES, **data), tmp_path)["digest"]
 
     digests = [
-        digest(40),
-        digest(39),
-        digest(40, {3: "a boot"}),
-        digest(40, {4: "a boot"}),
-        digest(40, labels={0: "odd"}),
-        digest(40, seed=1),
+        digest(100),
+        digest(99),
+        digest(100, {3: "a boot"}),
+        digest(100, {4: "a boot"}),
+        digest(100, labels={0: "odd"}),
+        digest(100, seed=1),
     ]
     assert len(set(digests)) == len(digests)
 
 
 def test_captions_are_kept(tmp_path):
-    base, _ = labelled(list(range(40)))
+    base, _ = labelled(list(range(100)))
     images = [
         RawImage(str(row), encode_png(image), None, f"number {row}" if row else None) for row, image in enumerate(base)
     ]
@@ -141,7 +141,7 @@ def test_captions_are_kept(tmp_path):
     for part in description["splits"].values():
         table = pq.read_table(tmp_path / part["files"][0]["file"])
         captions |= dict(zip(table["source"].to_pylist(), table["text"].to_pylist(), strict=True))
-    assert captions == {str(row): f"number {row}" if row else None for row in range(40)}
+    assert captions == {str(row): f"number {row}" if row else None for row in range(100)}
 
 
 @pytest.mark.parametrize("other", [{"validation_share": 0.001}, {"holdout_share": 0.001}])
@@ -153,22 +153,16 @@ def test_split_that_would_lack_a_class_is_refused_before_anything_is_written(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_shares_that_leave_nothing_to_train_on_do_not_ask_for_larger_ones(tmp_path, raw):
-    with pytest.raises(UserError) as caught:
-        write_arrays(raw, data_of(CLASSES, channels=3, validation_share=0.6, holdout_share=0.6), tmp_path)
-    assert "smaller data.validation_share" in str(caught.value)
-
-
 def test_too_many_unusable_images_are_refused_with_their_reasons(tmp_path):
-    base, _ = labelled(list(range(40)))
+    base, _ = labelled(list(range(100)))
     images = [RawImage(f"{row}.png", encode_png(image), "a") for row, image in enumerate(base)]
     bad = [RawImage("x.png", b"", "a"), RawImage("y.png", b"GIF89a", "a"), RawImage("z.png", b"", "a")]
     listing = Listing([RawImages(*images, *bad)])
     with pytest.raises(
         UserError,
-        match=r"data\.bad_share_max: 3 of 43 images cannot be used, at most 5\.0% may be: 2 empty file, 1 .*\(the first: x\.png\)",
+        match=r"data\.bad_share_max: 3 of 103 images cannot be used, at most 1\.0% may be: 2 empty file, 1 .*\(the first: x\.png\)",
     ):
-        write_listing(listing, data_of(None, bad_share_max=0.05), tmp_path)
+        write_listing(listing, data_of(None, bad_share_max=0.01), tmp_path)
     description = write_listing(listing, data_of(None, bad_share_max=0.1), tmp_path)
     assert description["left_out"]["empty file"] == {"count": 2, "first": ["x.png", "z.png"]}
 

@@ -2,11 +2,13 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config.load import load_config
 from pipeline.config.schema import Gate
 from pipeline.errors import UserError
 from pipeline.evaluation.gates import Verdict, as_records, judge_gates
@@ -84,3 +86,12 @@ def test_bound_reads_as_a_sentence(low, high, words):
 def test_records_come_back_from_json_as_the_same_verdicts():
     verdicts = judge_gates({"fd_domain": Gate(max=10.0)}, {"fd_domain": 12.5})
     assert [Verdict(**record) for record in json.loads(json.dumps(as_records(verdicts)))] == verdicts
+
+
+@pytest.mark.parametrize(
+    "preset", sorted((Path(__file__).parents[2] / "conf").glob("[!a]*.yaml")), ids=lambda path: path.stem
+)
+def test_every_preset_refuses_a_generator_that_covers_a_fifth_of_the_real_images(preset: Path) -> None:
+    gates = {"coverage": load_config(preset).gates["coverage"]}
+    assert not any(verdict.met for verdict in judge_gates(gates, {"coverage": 0.2, "coverage_real": 0.97}))
+    assert all(verdict.met for verdict in judge_gates(gates, {"coverage": 0.9, "coverage_real": 0.97}))

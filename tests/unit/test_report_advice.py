@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.evaluation.gates import Verdict
 from pipeline.report.advice import advice
-from tests.unit.report_data import METRICS, UNLABELLED_METRICS
+from tests.unit.report_data import FEW, METRICS, UNLABELLED_METRICS, WARNINGS
 
 PRIVATE = {"train_copies": 0, "near_train_share": 0.003, "membership_auc": 0.51}
 MET, MISSED = Verdict("recall", 0.9, 0.5, None, True), Verdict("recall", 0.4, 0.5, None, False)
@@ -50,3 +50,9 @@ def test_each_sign_of_learning_by_heart_is_enough_to_warn(sign: dict[str, float]
 def test_copies_of_held_out_images_spoil_a_test_on_them() -> None:
     assert "3 records are copies of held-out images" in said(METRICS | {"held_out_copies": 3})[1]
     assert "held-out images" not in said(METRICS | PRIVATE)[1]
+
+
+def test_figures_of_too_few_images_are_nothing_to_conclude_from() -> None:
+    avoid = said(METRICS | FEW)[1]
+    assert all(f"Conclusions from its figures: {warning}." in avoid for warning in WARNINGS)
+    assert "Conclusions" not in said(METRICS)[1]

@@ -6,7 +6,7 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from pipeline.report.card import front_matter, size_category, write_card
-from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
+from tests.unit.report_data import CLASSES, FEW, METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset, pixels
 
 
 def parts(card: str) -> tuple[dict, str]:
@@ -192,3 +192,16 @@ def test_figure_that_is_missing_without_labels_is_an_error(tmp_path):
     metrics = {name: value for name, value in UNLABELLED_METRICS.items() if name != "class_share_min"}
     with pytest.raises(Exception, match="class_share_min"):
         write_card(tmp_path / "README.md", make_dataset(tmp_path, "parquet", classes=()), metrics)
+
+
+def test_card_says_on_how_many_images_it_was_measured_and_warns_of_too_few(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet")
+    write_card(tmp_path / "README.md", manifest, METRICS | FEW)
+    _, body = parts((tmp_path / "README.md").read_text(encoding="utf-8"))
+    assert (
+        "Measured on 2,000 synthetic images, 24 real holdout images, 1,168 real training images, 4 validation images."
+        in body
+    )
+    assert [line for line in body.splitlines() if "Warning" in line] == [f"**Warning:** {text}." for text in WARNINGS]
+    write_card(tmp_path / "README.md", manifest, METRICS | FEW | {"real_images": 100, "validation_images": 100})
+    assert "Warning" not in (tmp_path / "README.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from pipeline.evaluation.gates import Verdict
 from pipeline.report.card import tar_reader
 from pipeline.report.page import Pictures, write_report
 from pipeline.worktime import Spent
-from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
+from tests.unit.report_data import CLASSES, FEW, METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset, pixels
 
 FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": UNLABELLED_METRICS["diversity"]}
 NEAREST = (pixels()[:5], pixels()[5:10])
@@ -124,3 +124,11 @@ def test_page_says_what_not_to_do_with_it(tmp_path, labelled, unlabelled):
     assert "Adding to real images: together 92.3 %" in html
     missed = Verdict("fd_domain", 12.3, None, 10.0, False)
     assert "before it is known why a gate was missed" in page(tmp_path, unlabelled, (missed,))
+
+
+def test_page_says_on_how_many_images_it_was_measured_and_warns_of_too_few(tmp_path, labelled):
+    html = page(tmp_path, labelled | {"metrics": FIGURES | FEW})
+    assert "Measured on 2,000 synthetic images, 24 real holdout images," in html
+    assert re.findall(r"Warning: ([^<]*)<", html) == WARNINGS
+    enough = FEW | {"real_images": 100, "validation_images": 100}
+    assert "Warning" not in page(tmp_path, labelled | {"metrics": FIGURES | enough})

@@ -1,7 +1,7 @@
 """What a user reads when a dataset is done."""
 
 from pipeline.report.summary import headline, summary
-from tests.unit.report_data import METRICS, UNLABELLED_METRICS, make_dataset
+from tests.unit.report_data import FEW, METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset
 
 FILES = {"a/index.html": "the report", "a/b": "the card"}
 
@@ -37,3 +37,11 @@ Open      a/index.html   the report
 def test_the_headline_has_the_figures_that_there_are():
     assert list(headline(METRICS)) == ["fd_domain", "coverage", "diversity_min", "tstr_accuracy"]
     assert headline(UNLABELLED_METRICS) == {"fd_domain": 12.34, "coverage": 0.71, "diversity_min": 0.65}
+
+
+def test_summary_warns_of_figures_of_too_few_images(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet")
+    text = summary(manifest, {**METRICS, **FEW, "gates": []}, FILES)
+    assert [line.strip() for line in text.splitlines() if "too few" in line] == [
+        f"warning: {line}" for line in WARNINGS
+    ]

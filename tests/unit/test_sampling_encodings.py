@@ -97,3 +97,19 @@ def test_a_small_file_that_claims_to_be_huge_is_refused(name: str) -> None:
         content = whole[:start] + (60_000).to_bytes(2) * 2 + whole[start + 4 :]
     with pytest.raises(ValueError, match=r"not a readable image|larger than"):
         encoding_named(name).decode(content, 1)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_damaged_content_is_refused_or_decoded_and_nothing_is_printed(name: str, capfd: pytest.CaptureFixture) -> None:
+    encoding, random = encoding_named(name), np.random.default_rng(0)
+    whole = encoding.encode(random.integers(0, 256, (12, 12, 3), np.uint8))
+    cut = [whole[:length] for length in range(0, len(whole), 3)]
+    changed = [whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :] for place in range(0, len(whole), 3)]
+    refused = 0
+    for content in cut + changed:
+        try:
+            encoding.decode(content, 3)
+        except ValueError:
+            refused += 1
+    assert refused >= len(cut)
+    assert capfd.readouterr() == ("", "")

@@ -2,8 +2,10 @@
 
 import io
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,32 @@ def test_a_damaged_file_is_an_error_that_says_why(minted: Minted, ending: str, d
 
 def test_no_image_is_decoded_to_an_empty_array(minted: Minted) -> None:
     assert ShardReader(LocalFolder(minted.out), minted.manifest).decode([]).shape == (0, 6, 6, 1)
+
+
+@dataclass(frozen=True)
+class InMemory(LocalFolder):
+    """A folder with one file's content for every name."""
+
+    content: bytes
+
+    def read(self, name: str) -> bytes:  # noqa: ARG002
+        """Return the very object each time, so that it can be seen who else holds it."""
+        return self.content
+
+
+@pytest.mark.parametrize("filters", [[], [{"kind": "density_ratio"}]], ids=["its own", "another dataset's"])
+def test_no_thread_holds_a_shard_after_it_was_read(minted: Minted, filters: list[dict[str, str]]) -> None:
+    """A thread of pyarrow that lets go of it while the interpreter ends would abort the process ("terminate called")."""
+    folder = InMemory(minted.out, (minted.out / "data/train-000001.parquet").read_bytes())
+    reader = ShardReader(folder, {**minted.manifest, "filters": filters})
+    holders = []
+    for _ in range(100):
+        try:
+            reader.read("data/train-000001.parquet")
+        except DamagedShardError as error:
+            assert "schema" in str(error)  # noqa: PT017
+        holders.append(sys.getrefcount(folder.content))
+    assert set(holders) == {holders[0]}
 
 
 # Hostile files -------------------------------------------------------------------------------------------------------

@@ -7,26 +7,54 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data.kinds import kind_of
 from pipeline.errors import UserError
 
 IMAGES_MAGIC = 2051  # unsigned bytes, three dimensions
 LABELS_MAGIC = 2049  # unsigned bytes, one dimension
+_SHOWN = 10  # names of a folder in a message
 LARGEST_CONTENT = 4 << 30  # bytes; a gzip file that unpacks to more is taken for hostile
 
 
-def read_idx_bytes(folder: Path, name: str) -> bytes:
-    """The uncompressed content of `folder/name` or `folder/name.gz`."""
-    plain, packed = folder / name, folder / f"{name}.gz"
-    try:
-        if plain.is_file():
-            return plain.read_bytes()
-        if packed.is_file():
-            return _unpack(packed)
-    except OSError as error:
-        raise UserError(f"{folder / name}: cannot be read: {error}.") from None
+def read_idx(folder: Path, name: str) -> tuple[Path, bytes]:
+    """Return the path of the file `name` in `folder` and its uncompressed content.
+
+    It may be gzipped (`name.gz`), and have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`), as some sites spell it.
+    """
     if not folder.is_dir():
         raise UserError(f"data.source.path: no folder {folder}.")
-    raise UserError(f"data.source.path: the folder {folder} has neither {name} nor {name}.gz.")
+    dotted = name.replace("-idx", ".idx")
+    found = [
+        (path, _content(path))
+        for spelling in dict.fromkeys((name, dotted))
+        if (path := _plain_or_packed(folder, spelling)) is not None
+    ]
+    if not found:
+        raise UserError(
+            f"data.source.path: the folder {folder} has neither {name} nor {name}.gz (nor the same with {dotted}). It has "
+            f"{_listed(folder)}."
+        )
+    (path, content), *others = found
+    for other, another in others:
+        if another != content:
+            raise UserError(f"data.source.path: {path} and {other} differ: which one is meant? Remove the other one.")
+    return path, content
+
+
+def _plain_or_packed(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def _listed(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    return (", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")) or "no files"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return _unpack(path) if path.suffix == ".gz" else path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error}.") from None
 
 
 def _unpack(path: Path) -> bytes:
@@ -34,6 +62,12 @@ def _unpack(path: Path) -> bytes:
         with gzip.open(path) as file:
             content = file.read(LARGEST_CONTENT + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        with path.open("rb") as file:
+            kind = kind_of(file.read(1000))
+        if kind is not None and "IDX" in kind:
+            raise UserError(f"{path}: is {kind}, no gzip file. Take .gz from its name.") from None
+        if kind not in (None, "a gzip file", "an empty file"):
+            raise UserError(f"{path}: is no gzip file, but {kind}. Get the file itself.") from None
         raise UserError(f"{path}: truncated or damaged gzip file ({error}). Get it again.") from None
     if len(content) > LARGEST_CONTENT:
         raise UserError(f"{path}: unpacks to more than {LARGEST_CONTENT >> 30} GiB; refused.")
@@ -56,6 +90,10 @@ def _header(content: bytes, where: Path, magic: int, dimensions: int, what: str)
     size = 4 * (1 + dimensions)
     if len(content) < size:
         raise UserError(f"{where}: truncated: {len(content)} bytes, an IDX header has {size}. Get it again.")
+    kind = kind_of(content)
+    if kind is not None and "IDX" not in kind:
+        hint = "Add .gz to its name" if kind == "a gzip file" else "Get the file itself"
+        raise UserError(f"{where}: is no IDX file of {what}, but {kind}. {hint}.")
     found, *shape = np.frombuffer(content, ">u4", count=1 + dimensions).tolist()
     if found != magic:
         raise UserError(f"{where}: not an IDX file of {what}: its first number is {found}, expected {magic}.")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.sources import IdxSource
 from pipeline.data.sources import published
-from pipeline.data.sources.idx import parse_images, parse_labels, read_idx_bytes
+from pipeline.data.sources.idx import parse_images, parse_labels, read_idx
 from pipeline.data.sources.source import Listing, array_parts
 from pipeline.errors import UserError
 
@@ -21,16 +21,16 @@ def list_idx(source: IdxSource, downloads: Path, say: Callable[[str], None]) -> 
     else:
         assert source.published is not None  # a rule of the config
         folder = published.find_or_fetch(source.published, downloads / source.published, source.sha256, say)
-    contents = {name: read_idx_bytes(folder, name) for name in published.FILES}
-    train = _labelled(folder, contents, "train")
-    holdout = _labelled(folder, contents, "t10k")
+    files = {name: read_idx(folder, name) for name in published.FILES}
+    train = _labelled(files, "train")
+    holdout = _labelled(files, "t10k")
     # After the structure: "truncated" says more than "another digest".
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()}
     for name, digest in digests.items():
         expected = (source.sha256 or {}).get(name)
         if expected is not None and digest != expected:
             raise UserError(
-                f"{folder / name}: its content has SHA-256 {digest}, data.source.sha256 expects {expected}. "
+                f"{files[name][0]}: its content has SHA-256 {digest}, data.source.sha256 expects {expected}. "
                 "Get the file again, or, if the data is your own, use a preset of your own with sha256: null."
             )
     whole = hashlib.sha256("".join(digests.values()).encode()).hexdigest()
@@ -38,13 +38,14 @@ def list_idx(source: IdxSource, downloads: Path, say: Callable[[str], None]) -> 
     return Listing(parts, splits=("train", "holdout"))
 
 
-def _labelled(folder: Path, contents: dict[str, bytes], part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    images_name, labels_name = f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"
-    images = parse_images(contents[images_name], folder / images_name)
-    labels = parse_labels(contents[labels_name], folder / labels_name)
+def _labelled(files: dict[str, tuple[Path, bytes]], part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images_path, images_content = files[f"{part}-images-idx3-ubyte"]
+    labels_path, labels_content = files[f"{part}-labels-idx1-ubyte"]
+    images = parse_images(images_content, images_path)
+    labels = parse_labels(labels_content, labels_path)
     if len(images) != len(labels):
         raise UserError(
-            f"{folder}: {images_name} has {len(images)} images but {labels_name} has {len(labels)} labels. "
+            f"{images_path.parent}: {images_path.name} has {len(images)} images but {labels_path.name} has {len(labels)} labels. "
             "They belong to different sets; get both again."
         )
     return images, labels

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.data.kinds import kind_of
 from pipeline.errors import UserError
 from pipeline.storage import write_atomically
 
@@ -151,6 +152,8 @@ def _check(contents: dict[str, bytes], digests: dict[str, str] | None) -> None:
                 raise EOFError
             digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
         except (OSError, EOFError, zlib.error):
-            raise _NotHereError(f"{file}.gz is no gzip file") from None
+            kind = kind_of(packed)
+            why = "is damaged" if kind in (None, "a gzip file") else f"is no gzip file, but {kind}"
+            raise _NotHereError(f"{file}.gz {why}") from None
         if digests is not None and digest != digests.get(file, digest):
             raise _NotHereError(f"{file} has SHA-256 {digest}, expected {digests[file]}")

@@ -1,0 +1,6 @@
+"""How many images it takes: to measure at all, and for figures that mean something."""
+
+# Half of them, of which standard errors are taken, still have five neighbours each, and ten for a kernel distance.
+FEWEST = 20
+# A share of so many (coverage, precision, accuracy) has a standard error of up to 0.05; of fewer no gate can be told from luck.
+ENOUGH = 100
