@@ -19,7 +19,7 @@ FLOORS = [
     {"mirror", "shared"},
     {"growth", "lease", "nodes", "worktime"},
     {"folders"},
-    {"storage", "fingerprint", "config", "log", "head"},
+    {"storage", "fingerprint", "config", "log", "head", "worker_command"},
     {"errors", "cpu"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
