@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pipeline
 from pipeline.errors import UserError
 from pipeline.head import HeadLostError, watched
-from pipeline.worker_command import interpreter_for_workers, posix_command_lines, require_temporary_folder
+from pipeline.worker_command import interpreter_for_workers, posix_command_lines, require_paths
 
 HEALTH_TIMEOUT_S = 20  # a process has to start and to import Ray
 FREE_WITHIN_S = 120
@@ -52,7 +52,7 @@ def connect(
     if address:
         _require_ray_at(address)
     else:
-        require_temporary_folder()
+        require_paths()
     import ray  # 2 s to import: not before the checks above
 
     on_terminate = signal.getsignal(signal.SIGTERM)

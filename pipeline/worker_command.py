@@ -6,8 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipeline.errors import UserError
+
+SOCKET_BYTES = 107  # sun_path of unix(7), without its final zero
+SOCKET = "/ray/session_2000-01-01_00-00-00_000000_{process}/sockets/plasma_store"  # the longest name that Ray gives one
 
 
 def interpreter_for_workers() -> dict[str, str]:
@@ -36,16 +40,28 @@ def posix_command_lines() -> Iterator[None]:
         subprocess.list2cmdline = of_windows
 
 
-def require_temporary_folder() -> None:
-    """Refuse a temporary folder in which Ray cannot make its sockets, whose names it wants in ASCII.
+def require_paths() -> None:
+    """Refuse the few paths by which Ray cannot start, which it would say after some time and by a trace.
 
     Raises:
-        UserError: the folder's name has other letters.
+        UserError: a name is no text, or the temporary folder's is too long or not in ASCII.
     """
+    for what, path in (("the current folder", str(Path.cwd())), ("the Python that runs this", sys.executable)):
+        if not _is_text(path):
+            raise UserError(f"{what}, {path!a}, has a name that is not valid UTF-8, which Ray cannot take: rename it.")
     variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
     folder = os.environ.get(variable, "")
-    if not folder.isascii():
+    longest = SOCKET_BYTES - len(SOCKET.format(process=os.getpid()))
+    if not folder.isascii() or len(folder) > longest:
         raise UserError(
-            f"{variable}: {folder!a}: Ray takes ASCII letters alone in the name of its temporary folder; set {variable} to another "
-            "folder, for example /tmp."
+            f"{variable}: {folder!a}: Ray makes sockets there, whose names have to be short and in ASCII: set {variable} to a "
+            f"folder with a path of at most {longest} ASCII letters, for example /tmp."
         )
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # what the file system has is not UTF-8
+        return False
+    return True

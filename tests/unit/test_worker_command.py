@@ -1,13 +1,15 @@
 """By which paths Ray starts its processes; that whole stages run by them is shown by `test_folder_names`."""
 
+import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.worker_command import interpreter_for_workers, posix_command_lines, require_temporary_folder
+from pipeline.worker_command import interpreter_for_workers, posix_command_lines, require_paths
 
 FOLDERS = ("a b", "it's", 'a "b"', "$HOME", "`id`", "a\\b", "(new)", "a;b&c|d", "[a]*{b,c}?", "例")
 
@@ -35,10 +37,22 @@ def test_command_lines_come_apart_as_they_were(folder: str) -> None:
 
 
 @pytest.mark.parametrize("variable", ["TMPDIR", "RAY_TMPDIR"])
-def test_a_temporary_folder_that_ray_cannot_use_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folder", ["/tmp/例", f"/tmp/{'x' * 60}"])
+def test_a_temporary_folder_that_ray_cannot_use_is_refused(
+    variable: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
-    monkeypatch.setenv(variable, "/tmp/例")
-    with pytest.raises(UserError, match=rf"^{variable}: '/tmp/\\u4f8b': .* set {variable} to another folder"):
-        require_temporary_folder()
+    monkeypatch.setenv(variable, folder)
+    with pytest.raises(UserError, match=f"^{variable}: '/tmp/.*: set {variable} to a folder") as refused:
+        require_paths()
+    assert str(refused.value).isascii()
     monkeypatch.setenv("RAY_TMPDIR", "/tmp/it's")
-    require_temporary_folder()
+    require_paths()
+
+
+def test_a_checkout_whose_name_is_no_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match=r"^the current folder, '.*a\\udcff', has a name that is not valid UTF-8"):
+        require_paths()
