@@ -17,6 +17,7 @@ import pipeline
 from pipeline.errors import UserError
 from pipeline.head import HeadLostError, watched
 from pipeline.process import stderr_without
+from pipeline.worker_command import interpreter_for_workers, posix_command_lines, require_paths
 
 HEALTH_TIMEOUT_S = 20  # a process has to start and to import Ray
 FREE_WITHIN_S = 120
@@ -52,6 +53,8 @@ def connect(
     address = None if here else os.environ.get("RAY_ADDRESS")
     if address:
         _require_ray_at(address)
+    else:
+        require_paths()
     import ray  # 2 s to import: not before the checks above
 
     on_terminate = signal.getsignal(signal.SIGTERM)
@@ -65,8 +68,14 @@ def connect(
         else:
             _use_token_of_our_own()
             # Not "auto": a cluster that happens to run on this machine is not taken for ours.
-            with stderr_without(LEVEL_IS_SET):
-                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            with stderr_without(LEVEL_IS_SET), posix_command_lines():
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    runtime_env=interpreter_for_workers(),
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
         raise UserError(f"Could not connect to {where}: {str(error).strip().splitlines()[0]}") from None

@@ -19,6 +19,7 @@ CONF = Path("conf")
 ACTIVE = CONF / "active.yaml"
 ROOT_VARIABLE = "IMAGEMINT_ROOT"
 FILTER_KINDS = ("density_ratio", "near_copy")
+QUOTES = ("'", '"')
 
 
 class _Loader(yaml.SafeLoader):
@@ -124,6 +125,8 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         value = yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError):
         value = text
+    if isinstance(value, str) and not text.startswith(QUOTES):
+        value = text  # in which " #" begins no comment: it may be part of a folder's name
     node = raw
     *sections, last = key.split(".")
     for section in sections:

@@ -248,3 +248,11 @@ def test_preset_called_otherwise_than_its_file_is_refused(checkout):
     (checkout / "conf" / "copy.yaml").write_text(SMALLEST)
     with pytest.raises(UserError, match=r"copy\.yaml: name: found 'tiny'; allowed: 'copy'"):
         load_preset("copy")
+
+
+@pytest.mark.parametrize(
+    ("text", "root"),
+    [("/a #1", "/a #1"), ("it's", "it's"), ("[x]* {a", "[x]* {a"), ("'/a #1'", "/a #1"), ("/a\\b 'c'", "/a\\b 'c'")],
+)
+def test_an_override_takes_a_folder_of_any_name(text: str, root: str) -> None:
+    assert load_preset("digits", [f"root={text}"]).root == root

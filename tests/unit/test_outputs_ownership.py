@@ -20,7 +20,7 @@ def foreign(stage: str, out: Path, runs: Path | None = None) -> list[str]:
 @pytest.fixture
 def canonical(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8), np.arange(60) % 2
+    images, labels = rng.integers(0, 256, (200, 8, 8, 1), dtype=np.uint8), np.arange(200) % 2
     write_arrays((images, labels), data_of(["a", "b"]), tmp_path / "data")
     return tmp_path / "data"
 
