@@ -21,6 +21,7 @@ from pipeline.lease import LEASE, lease
 from pipeline.log import about_run, require_known_format, tell, tell_error
 from pipeline.mirror import mirrored
 from pipeline.storage import sweep_temporary
+from pipeline.worker_command import require_text
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,11 @@ def main(
                 raise UserError(
                     f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
                 )
+            require_text(f"--{option}", given)
+            if (
+                ":" in given
+            ):  # pyarrow takes what stands before it for the scheme of a URI, unless the path begins with a slash
+                setattr(arguments, option, Path(given).absolute())
         out = arguments.out or Path(default_out) / config.name
         metrics_beside_out = out if default_out == "metrics" else out / "metrics"
         command = Command(
