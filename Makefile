@@ -3,10 +3,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# A colon ends an entry of PATH; the scripts that venv and pip write into .venv do not quote the others.
-REFUSED := $(foreach sign,: " ` \ $$,$(findstring $(sign),$(CURDIR)))
+# A colon ends an entry of PATH, DVC takes braces for a template of its own, and the scripts that venv and pip write into .venv do
+# not quote the others.
+REFUSED := $(foreach sign,: { } " ` \ $$,$(findstring $(sign),$(CURDIR)))
 ifneq (,$(strip $(REFUSED)))
-  $(error The name of this folder, $(CURDIR), has $(strip $(REFUSED)), by which a .venv in it does not work: move it to another)
+  $(error The name of this folder, $(CURDIR), has $(strip $(REFUSED)), by which DVC or a .venv in it does not work: move it to another)
 endif
 # Two processes, file by file, since what starts Ray waits most of the time; the long files come first. No thread spins while it waits.
 PYTEST_TWO := OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder

@@ -47,8 +47,7 @@ def require_paths() -> None:
         UserError: a name is no text, or the temporary folder's is too long or not in ASCII.
     """
     for what, path in (("the current folder", str(Path.cwd())), ("the Python that runs this", sys.executable)):
-        if not _is_text(path):
-            raise UserError(f"{what}, {path!a}, has a name that is not valid UTF-8, which Ray cannot take: rename it.")
+        require_text(what, path)
     variable = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
     folder = os.environ.get(variable, "")
     longest = SOCKET_BYTES - len(SOCKET.format(process=os.getpid()))
@@ -59,9 +58,9 @@ def require_paths() -> None:
         )
 
 
-def _is_text(path: str) -> bool:
+def require_text(what: str, path: str) -> None:
+    """Refuse a path that is not UTF-8 in the file system: it can be neither sent to workers nor written into a manifest."""
     try:
         path.encode()
-    except UnicodeEncodeError:  # what the file system has is not UTF-8
-        return False
-    return True
+    except UnicodeEncodeError:
+        raise UserError(f"{what}: {path!a}: its name is not valid UTF-8: rename it.") from None

@@ -23,6 +23,7 @@ from pipeline.mirror import mirrored
 from pipeline.outputs.places import require_stage_output
 from pipeline.process import INTERRUPTED, raise_interrupts
 from pipeline.storage import sweep_temporary
+from pipeline.worker_command import require_text
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,9 @@ def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Com
             raise UserError(
                 f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
             )
+        require_text(f"--{option}", given)
+        if ":" in given:  # pyarrow takes what stands before it for the scheme of a URI, unless a slash comes first
+            setattr(arguments, option, Path(given).absolute())
     tell(stage, which_config(config.name, arguments.config))
     out = arguments.out or Path(default_out) / config.name
     metrics = out if default_out == "metrics" else out / "metrics"

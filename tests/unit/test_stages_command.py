@@ -1,5 +1,6 @@
 """From a command line to a stage's work."""
 
+import os
 import subprocess
 import sys
 
@@ -34,3 +35,13 @@ def test_a_place_in_an_object_store_is_the_root(option: str) -> None:
     assert f"{option} s3:/bucket/x: a folder of this machine" in refuse(
         "embed", "--preset", "digits", option, "s3://bucket/x"
     )
+
+
+def test_a_folder_with_a_colon_is_no_uri() -> None:
+    assert f"{ROOT / 'a:b'}" in refuse("embed", "--preset", "digits", "--data", "a:b")
+
+
+@pytest.mark.parametrize("option", ["--data", "--model", "--out"])
+def test_a_folder_whose_name_is_no_text_is_refused(option: str) -> None:
+    said = refuse("embed", "--preset", "digits", option, os.fsdecode(b"/tmp/a\xff"))
+    assert f"{option}: '/tmp/a\\udcff': its name is not valid UTF-8" in said

@@ -54,5 +54,5 @@ def test_a_checkout_whose_name_is_no_text_is_refused(tmp_path: Path, monkeypatch
     folder = tmp_path / os.fsdecode(b"a\xff")
     folder.mkdir()
     monkeypatch.chdir(folder)
-    with pytest.raises(UserError, match=r"^the current folder, '.*a\\udcff', has a name that is not valid UTF-8"):
+    with pytest.raises(UserError, match=r"^the current folder: '.*a\\udcff': its name is not valid UTF-8"):
         require_paths()
