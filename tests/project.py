@@ -26,9 +26,13 @@ SMALL = (
 )
 
 
+# What would change what a command does; the last three are of the make that runs the tests.
+IGNORED = ("RAY_ADDRESS", "IMAGEMINT_ROOT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+
+
 def environment(**extra: str) -> dict[str, str]:
     """The environment of this process without what would change where commands run, this Python's commands first."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("RAY_ADDRESS", "IMAGEMINT_ROOT")}
+    kept = {key: value for key, value in os.environ.items() if key not in IGNORED}
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
     return {**kept, "PATH": path, **extra}
 

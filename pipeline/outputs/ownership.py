@@ -158,6 +158,7 @@ METRICS = Layout(
         r"training\.csv": _says(r"\A[^\n]*\bimages_seen\b"),
         r"evaluate\.json": _object_with("fd_domain", "model", "embedder"),
         r"audit\.json": _object_with("fd_domain", "dataset_id"),
+        r"summary\.json": _object_with("fd_domain", "coverage"),
         r"accept\.json": _object_with("accepted", "dataset_id"),
     }
 )

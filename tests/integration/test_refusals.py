@@ -182,7 +182,7 @@ def test_more_workers_than_the_cluster_has_are_refused(trained: Places, tmp_path
         options = ["--preset", "digits", "--data", str(trained.data), "--model", str(trained.model)]
         options += ["--set", f"root={tmp_path}", "--set", "train.batch_size=4096", "--set", f"cluster.{key}=1024"]
         done = run(sys.executable, "-m", f"stages.{stage}", *options, "--out", str(out))
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (1, f"{stage}: preset digits (conf/digits.yaml)\n")
         # Ray has started and ended: nothing of it is to be seen.
         message = f"{stage}: cluster.{key}: 1024 workers asked for, but the cluster has "
         assert done.stderr.startswith(message)

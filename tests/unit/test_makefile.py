@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import ROOT
+from tests.project import ROOT, environment
 
 
 def make(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -16,7 +16,7 @@ def make(folder: Path) -> subprocess.CompletedProcess[str]:
     shutil.copy(ROOT / "Makefile", folder)
     (folder / ".venv").symlink_to(sys.prefix)
     command = ["make", "--silent", "--eval", "which: ; @command -v python", "which"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("name", ["a b", "it's (new)", "例 [x]*?", "#1 %20&;<>|!~=,@"])

@@ -72,6 +72,7 @@ OF_METRICS: dict[str, Any] = {
     "embed.json": {"holdout_accuracy": 0.9},
     "evaluate.json": {"fd_domain": 1.0, "embedder": "a", "model": "b"},
     "audit.json": {"fd_domain": 1.0, "dataset_id": "a"},
+    "summary.json": {"fd_domain": 1.0, "coverage": 0.9},
     "accept.json": {"accepted": True, "dataset_id": "a", "gates": []},
     "sample_time.json": {"images": 1, "seconds": 1, "core_seconds": 1, "gpu_seconds": 0},
 }

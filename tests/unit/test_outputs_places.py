@@ -164,5 +164,5 @@ def test_use_says_that_the_checkout_cannot_be_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".dvc").write_text("a file")
-    assert console.main(["use"]) == 1
+    assert console.main(["use", "digits"]) == 1
     assert capsys.readouterr().err.startswith(f"imagemint: The project's folder {tmp_path}: ")
