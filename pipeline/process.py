@@ -1,12 +1,14 @@
 """Our commands as processes: how Ctrl-C, `kill` and a closed pipe end them, and what is kept from their terminal."""
 
+import errno
 import os
 import select
+import shutil
 import signal
+import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from types import FrameType
 from typing import NoReturn
@@ -16,6 +18,7 @@ from pipeline.log import tell_error
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LATE_S = 1  # how long what was written last may take through a filter
 
 
 def run_process(name: str, main: Callable[[], int]) -> NoReturn:
@@ -37,6 +40,11 @@ def run_process(name: str, main: Callable[[], int]) -> NoReturn:
         if not _output_is_closed():
             raise
         code = PIPE_CLOSED
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        tell_error(name, "standard output cannot be written: its disk is full.")
+        os._exit(1)  # an orderly end would try to write it once more
     sys.exit(code)
 
 
@@ -74,16 +82,27 @@ def _output_is_closed() -> bool:
 
 @contextmanager
 def stderr_without(text: str) -> Iterator[None]:
-    """Keeps lines with `text` from standard error, also those of C code; all others follow at the end of the block."""
+    """Keep lines with `text` from standard error within the block, also those of C code and of processes started there.
+
+    All others pass at once. The filter is a process of its own: what is said right before this one aborts passes, too.
+    """
+    grep = shutil.which("grep")
+    if grep is None or sys.stderr is None:  # nothing to filter with, or standard error is closed
+        yield
+        return
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            said.seek(0)
-            os.write(2, b"".join(line for line in said if text.encode() not in line))
+    command = [grep, "--line-buffered", "--text", "--invert-match", "--fixed-strings", "--regexp", text]
+    # In a session of its own, so that Ctrl-C does not end it before us.
+    filtering = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=terminal, start_new_session=True)
+    assert filtering.stdin is not None
+    os.dup2(filtering.stdin.fileno(), 2)
+    filtering.stdin.close()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        with suppress(subprocess.TimeoutExpired):  # a process that was started in the block may go on writing
+            filtering.wait(timeout=LATE_S)

@@ -50,13 +50,6 @@ class _Placed(_Named):
     path: str = Field(min_length=1, description="A folder of this machine, or s3:// or gs://.")
 
 
-class _OneFile(_Placed):
-    path: str = Field(min_length=1, description="A file of this machine, of s3:// or gs://, or at an https:// address.")
-    sha256: Sha256 | None = Field(
-        None, description="Digest of the file; wanted for https://. null: any content is accepted."
-    )
-
-
 class ImageFolderSource(_Placed):
     """Image files, each in the folder of its class, or all in one; below train, validation and test where the splits are given."""
 

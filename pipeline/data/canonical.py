@@ -15,7 +15,6 @@ from pipeline.errors import UserError
 from pipeline.storage import file_sha256, read_json
 
 DESCRIPTION = "dataset.json"
-FILE_IMAGES = 100_000  # in each file of a split but the last
 
 
 class _File(BaseModel):

@@ -86,7 +86,19 @@ def write_canonical(listing: Listing, prepared: Sequence[Path], data: Data, name
         "left_out": _left_out(left_out, folder),
     }
     write_json(folder / DESCRIPTION, description)
+    _remove_stale(folder, description)
     return description
+
+
+def _remove_stale(folder: Path, description: dict[str, Any]) -> None:
+    """Remove what an earlier ingest left there and the description does not know: readers would take it for a part."""
+    files = {file["file"] for part in description["splits"].values() for file in part["files"]}
+    for split in SPLITS:
+        for path in folder.glob(f"{split}-*.parquet"):
+            if path.name not in files:
+                path.unlink()
+    if not description["left_out"]:
+        (folder / LEFT_OUT).unlink(missing_ok=True)
 
 
 def _likeness(images: pa.Table) -> Likeness:

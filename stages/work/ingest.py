@@ -26,6 +26,7 @@ from stages.command import Command
 # What determines a prepared image.
 CODE = (
     "pipeline.data.decode",
+    "pipeline.data.kinds",
     "pipeline.data.likeness",
     "pipeline.data.png",
     "pipeline.data.prepare",

@@ -81,6 +81,17 @@ def test_what_is_left_out_is_counted_named_and_listed(tmp_path, raw):
         assert list(csv.reader(file)) == [["source", "reason"], ["train/100", "duplicate"], ["train/101", "duplicate"]]
 
 
+def test_what_an_earlier_ingest_left_there_goes(tmp_path, raw):
+    write_arrays(raw, COLOUR, tmp_path)
+    (tmp_path / "train-000007.parquet").write_bytes(b"of a larger source")
+    (tmp_path / "notes.parquet").write_bytes(b"somebody's")
+    description = write_arrays(labelled([*range(100)], channels=3), COLOUR, tmp_path)
+    assert not description["left_out"]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "dataset.json", "notes.parquet", *(f"{split}-000000.parquet" for split in SPLITS),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("largest_file", [1 << 28, 30_000])
 def test_another_order_of_the_source_gives_the_same_images_in_the_same_order(tmp_path, monkeypatch, largest_file):
     monkeypatch.setattr(writing, "LARGEST_FILE", largest_file)

@@ -1,8 +1,10 @@
 """Commands as a terminal sees them; each in a process of its own, since what is looked at is how that ends."""
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -128,3 +130,22 @@ def test_what_goes_wrong_meanwhile_leaves_the_terminal_as_it_was(capfd: pytest.C
         os.write(2, b"%d\n" % (1 // 0))
     os.write(2, b"c\n")
     assert capfd.readouterr().err == "c\n"
+
+
+def test_what_is_said_before_an_abort_is_not_lost() -> None:
+    source = "import os\nfrom pipeline.process import stderr_without\n"
+    done = python(source + "with stderr_without('level'):\n    os.write(2, b'level is set\\nwhy\\n')\n    os.abort()\n")
+    assert done.returncode == -signal.SIGABRT
+    assert done.stderr == "why\n"
+
+
+def test_closed_standard_error_is_no_reason_to_fail() -> None:
+    source = "import os, sys\nos.close(2)\nsys.stderr = None\nfrom pipeline.process import stderr_without\n"
+    done = python(source + "with stderr_without('level'):\n    print('worked')\n")
+    assert (done.returncode, done.stdout) == (0, "worked\n")
+
+
+def test_a_full_disk_under_standard_output_is_said_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = python(COMMAND + "run_process('it', lambda: print('x' * 10) or 0)", stdout=full.fileno())
+    assert (done.returncode, done.stderr) == (1, "it: standard output cannot be written: its disk is full.\n")
