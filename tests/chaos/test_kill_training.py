@@ -58,6 +58,7 @@ def weights(places: Places) -> list[bytes]:
     return [(places.model / name).read_bytes() for name in WEIGHTS]
 
 
+@pytest.mark.ci
 def test_killed_after_a_checkpoint_it_goes_on_from_there_to_the_same_weights(trained: Places, tmp_path: Path) -> None:
     data = ["--data", str(trained.data)]
     unbroken, broken = beside(trained, tmp_path / "unbroken"), beside(trained, tmp_path / "broken")

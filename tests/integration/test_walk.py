@@ -50,6 +50,7 @@ def test_the_manifest_counts_what_is_there(sampled: Places) -> None:
     assert str(sampled.folder) not in json.dumps(manifest)
 
 
+@pytest.mark.ci
 def test_another_root_and_another_number_of_workers_give_the_same_bytes(sampled: Places, tmp_path) -> None:
     other = Places(tmp_path)
     other.stage("sample", "--model", str(sampled.model), "--set", "cluster.sample_workers=1")
@@ -138,6 +139,7 @@ def test_a_missed_gate_is_named_with_value_and_bound_and_leaves_the_report(copie
     assert (copied.dataset / "report" / "index.html").is_file()
 
 
+@pytest.mark.ci
 def test_audit_refuses_a_dataset_with_a_flipped_bit_and_sample_mends_it(sampled: Places, copied: Places) -> None:
     shutil.copytree(sampled.root, copied.root, dirs_exist_ok=True)
     shard = copied.dataset / "data" / "train-000001.parquet"
