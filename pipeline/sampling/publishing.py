@@ -29,8 +29,8 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
     assert isinstance(target.run, LocalFolder)
     wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
     index = wids_index(manifest)
-    with _replacing(out, manifest, wanted) as data:
-        run = target.run.path
+    run = target.run.path
+    with _replacing(out, manifest, wanted, run.parent) as data:
         link_or_copy_all((run / name_in_run(name), data / name) for name in sorted(wanted))
         if index is not None:
             write_json(out / WIDS, index)
@@ -60,7 +60,7 @@ def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket
     if there is None:
         write_document(dataset, MANIFEST, manifest)
     # The manifest that was there first stays: the same records may have been asked for with another config around them.
-    with _replacing(out, there or manifest, {LOCATION}) as data:
+    with _replacing(out, there or manifest, {LOCATION}, None) as data:
         write_json(data / LOCATION, {"url": str(dataset)})
     return dataset
 
@@ -80,9 +80,12 @@ def _holds(dataset: Bucket, file: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterator[Path]:
-    """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last."""
-    require_own_dataset(out)
+def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str], runs: Path | None) -> Iterator[Path]:
+    """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last.
+
+    `runs` holds the runs of this root, None where they are in an object store.
+    """
+    require_own_dataset(out, runs)
     if _identity(out) != manifest["dataset_id"]:
         # They describe another dataset.
         for name in ("README.md", "croissant.json", "report/index.html"):
