@@ -110,8 +110,8 @@ def reserved(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
         lock = path.open("w")
     except OSError as error:
-        raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
-    taken = UserError(f"--out {out}: another process is making a dataset there; wait for it, or give another place.")
+        raise UserError(f"{out}: cannot be written: {error.strerror}.") from None
+    taken = UserError(f"{out}: another process is making a dataset there; wait for it, or give another --out.")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,7 +138,7 @@ def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> 
     changed = record_changes(read_manifest(out), {**about, "fingerprint": fingerprint})
     if changed:
         raise UserError(
-            f"--out {out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
+            f"{out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
             + "\n".join(f"  {line}" for line in changed)
             + "\nGive another --out, or --fresh to replace it."
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.folders import folder_at, is_remote
-from pipeline.storage import atomic_path, file_sha256, readable
+from pipeline.storage import atomic_path, file_sha256
 
 TIMEOUT_S = 60
 _BLOCK = 1 << 20
@@ -38,9 +38,7 @@ def local_file(place: str, sha256: str | None, downloads: Path, say: Callable[[s
             place, version, downloads, say, lambda: iter([folder_at(parent).read(name)]), check=sha256 is not None
         )
     path = Path(place).expanduser()
-    with readable("data.source.path"):
-        there = path.is_file()
-    if not there:
+    if not path.is_file():
         raise UserError(f"data.source.path: there is no file {path}.")
     if sha256 is not None and (found := file_sha256(path)) != sha256:
         raise UserError(f"{path}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Get the file again.")
