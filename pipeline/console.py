@@ -167,7 +167,7 @@ def _verify(place: str, model: Path | None, records: int) -> None:
         raise UserError(f"{place}: {len(findings.problems)} problems\n{listed}")
     print(f"{place}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
     for name in findings.ignored:
-        print(f"ignored: {name}, which no stage has written")
+        print(f"ignored: {name} (left by a desktop or an editor)")
     print(f"{findings.regenerated}")
     print(f"dataset {manifest['dataset_id']}")
 

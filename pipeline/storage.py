@@ -82,6 +82,22 @@ def read_json(path: Path, what: str) -> Any:
         raise UserError(f"{what} {path} is damaged: {error}.") from None
 
 
+@contextmanager
+def readable(named: object) -> Iterator[None]:
+    """Turn what the system says against looking at a place that a user named into a `UserError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        where = "" if error.filename is None or str(error.filename) == str(named) else f" {error.filename}"
+        raise UserError(f"{named}:{where} cannot be read: {error.strerror or error}.") from None
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a plain file; a folder on its way that may not be entered is a `UserError`."""
+    with readable(path):
+        return path.is_file()
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content, hexadecimal."""
     with path.open("rb") as file:

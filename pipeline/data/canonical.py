@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pipeline.data.images import read_images
 from pipeline.errors import UserError
-from pipeline.storage import file_sha256, read_json
+from pipeline.storage import file_sha256, is_there, read_json
 
 DESCRIPTION = "dataset.json"
 
@@ -58,7 +58,7 @@ def pixel_digests(images: NDArray[np.uint8]) -> list[str]:
 
 def describe(folder: Path) -> dict[str, Any]:
     """The content of `folder/dataset.json`."""
-    if not (folder / DESCRIPTION).is_file():
+    if not is_there(folder / DESCRIPTION):
         raise UserError(f"No dataset in {folder}: run `python -m stages.ingest` first, or point --data at one.")
     description: dict[str, Any] = read_json(folder / DESCRIPTION, "dataset description")
     try:

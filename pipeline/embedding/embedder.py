@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.embedding.classifier import DomainClassifier, in_batches
 from pipeline.errors import UserError
 from pipeline.models.layout import channels_last
-from pipeline.storage import file_sha256, read_json, write_atomically, write_json
+from pipeline.storage import file_sha256, is_there, read_json, readable, write_atomically, write_json
 
 WEIGHTS = "embedder.safetensors"
 DESCRIPTION = "embedder.json"
@@ -50,7 +50,7 @@ def save_embedder(folder: Path, network: DomainClassifier, description: dict[str
 
 def load_embedder(folder: Path) -> Embedder:
     """Loads an embedder after checking its digest."""
-    if not (folder / DESCRIPTION).is_file():
+    if not is_there(folder / DESCRIPTION):
         raise UserError(f"No embedder in {folder}: run `python -m stages.embed` first.")
     description = read_json(folder / DESCRIPTION, "embedder description")
     try:
@@ -59,7 +59,9 @@ def load_embedder(folder: Path) -> Embedder:
         shape = {key: network_shape[key] for key in ("size", "channels", "classes")}
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder / DESCRIPTION} is no embedder description ({error}): run embed again.") from None
-    if not (folder / WEIGHTS).is_file() or file_sha256(folder / WEIGHTS) != expected:
+    with readable(folder):
+        whole = (folder / WEIGHTS).is_file() and file_sha256(folder / WEIGHTS) == expected
+    if not whole:
         raise UserError(f"{folder / WEIGHTS} is not what {DESCRIPTION} beside it describes: run embed again.")
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))

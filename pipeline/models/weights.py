@@ -13,7 +13,7 @@ from pipeline.fingerprint import canonical_digest
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
-from pipeline.storage import file_sha256, read_json, write_atomically, write_json
+from pipeline.storage import file_sha256, is_there, read_json, readable, write_atomically, write_json
 
 GENERATOR = "generator.safetensors"
 DISCRIMINATOR = "discriminator.safetensors"
@@ -59,7 +59,7 @@ def save_pair(
 
 def load_pair(folder: Path) -> TrainedPair:
     """Loads a model after checking the digests of its files; both networks in evaluation mode."""
-    if not (folder / DESCRIPTION).is_file():
+    if not is_there(folder / DESCRIPTION):
         raise UserError(f"No model in {folder}: run `python -m stages.train` first, or point --model at one.")
     description = read_json(folder / DESCRIPTION, "model description")
     try:
@@ -72,11 +72,12 @@ def load_pair(folder: Path) -> TrainedPair:
         raise UserError(
             f"{folder / DESCRIPTION} is no model description ({error}): train or fetch the model again."
         ) from None
-    for name, digest in expected.items():
-        if not (folder / name).is_file() or file_sha256(folder / name) != digest:
-            raise UserError(
-                f"{folder / name} is not what {DESCRIPTION} beside it describes: train or fetch the model again."
-            )
+    with readable(folder):
+        for name, digest in expected.items():
+            if not (folder / name).is_file() or file_sha256(folder / name) != digest:
+                raise UserError(
+                    f"{folder / name} is not what {DESCRIPTION} beside it describes: train or fetch the model again."
+                )
     try:
         generator.load_state_dict(load_file(folder / GENERATOR))
         discriminator.load_state_dict(load_file(folder / DISCRIMINATOR))

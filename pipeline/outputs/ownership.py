@@ -2,10 +2,10 @@
 
 import json
 import re
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 from typing import Any
 
 from pipeline.junk import is_junk
@@ -16,6 +16,8 @@ Proof = Callable[[Path], bool]
 _DIGEST = r"[0-9a-f]{64}"
 _SHARD = r"train-\d{6,}\.(parquet|tar)"
 _TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")  # a name of ours, while its file is written
+# In folders that people call empty: of a new disk, of git, and of NFS for a file that was removed while it was open.
+_IN_EMPTY_FOLDERS = ("lost+found", ".gitkeep", ".nfs*")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,13 @@ class Layout:
         """Return the proof for a file of that name, None where no stage writes such a file here."""
         return next((proof for pattern, proof in self.files.items() if re.fullmatch(pattern, name)), None)
 
+    def names(self, relative: PurePath) -> bool:
+        """Return whether a stage writes a file of that name, which may be in one of the folders."""
+        folder, *rest = relative.parts
+        if rest:
+            return folder in self.folders and self.folders[folder].names(PurePath(*rest))
+        return self.proof(folder) is not None
+
 
 def layout_of(stage: str, out: Path, runs: Path | None) -> Layout:
     """Return what `stage`, and the stages that share its output, leave in `out`.
@@ -40,34 +49,43 @@ def layout_of(stage: str, out: Path, runs: Path | None) -> Layout:
     if stage in ("embed", "train"):
         return _model(out, runs)
     if stage in ("sample", "audit"):
-        return dataset_layout(out)
+        return dataset_layout(out, runs)
     return METRICS
 
 
 def foreign_files(folder: Path, layout: Layout) -> Iterator[Path]:
-    """Yield what lies in `folder` and is not proven to be a stage's, in order; junk is passed over."""
+    """Yield what lies in `folder` and is not proven to be a stage's, in order.
+
+    Passed over are junk and what folders that people call empty hold: no stage touches it.
+    """
     for path in sorted(folder.iterdir()):
-        if is_junk(path.name):
-            continue
-        if path.is_dir() and path.name in layout.folders:
-            yield from foreign_files(path, layout.folders[path.name])
-            continue
-        temporary = _TEMPORARY.fullmatch(path.name)
-        if temporary and layout.proof(temporary[1]):
-            continue
-        proof = layout.proof(path.name)
-        if proof is None or not path.is_file() or not proof(path):
-            yield path
+        if not any(fnmatchcase(path.name, pattern) for pattern in _IN_EMPTY_FOLDERS):
+            yield from _foreign(path, layout)
 
 
-def dataset_layout(out: Path) -> Layout:
-    """Return what `sample` and `audit` leave in `out`."""
-    listed = _shards_of(out / "manifest.json")
+def _foreign(path: Path, layout: Layout) -> Iterator[Path]:
+    if is_junk(path.name):
+        return
+    # A link to a folder leads to where another dataset or model may lie, and be replaced.
+    if path.name in layout.folders and path.is_dir() and not path.is_symlink():
+        for inner in sorted(path.iterdir()):
+            yield from _foreign(inner, layout.folders[path.name])
+        return
+    temporary = _TEMPORARY.fullmatch(path.name)
+    if temporary and layout.proof(temporary[1]):
+        return
+    proof = layout.proof(path.name)
+    if proof is None or not path.is_file() or not proof(path):
+        yield path
+
+
+def dataset_layout(out: Path, runs: Path | None) -> Layout:
+    """Return what `sample` and `audit` leave in `out`; `runs` as for `layout_of`."""
+    listed, is_copy = _shards_of(out / "manifest.json"), _copy_from(runs, "*/shards")
 
     def is_shard(path: Path) -> bool:
-        if listed is not None and f"data/{path.name}" in listed:
-            return True
-        return _is_shard_table(path) if path.suffix == ".parquet" else _is_shard_archive(path)
+        # Without a manifest, shards may be those of any dataset: what an interrupted stage left is still in its run.
+        return (listed is not None and f"data/{path.name}" in listed) or is_copy(path)
 
     data = Layout({_SHARD: is_shard, r"wids\.json": _is_wids_index, r"location\.json": _is_location})
 
@@ -106,11 +124,7 @@ def _canonical(out: Path) -> Layout:
 def _model(out: Path, runs: Path | None) -> Layout:
     embedder, model = _json(out / "embedder.json"), _json(out / "model.json")
     has_embedder, has_model = _has(embedder, "network", "sha256"), _has(model, "pair", "calibration", "sha256")
-
-    def is_copy(path: Path) -> bool:
-        found = [] if runs is None else [*runs.glob(f"*/{path.name}"), *runs.glob(f"*/model/{path.name}")]
-        same_size = [other for other in found if other.stat().st_size == path.stat().st_size]
-        return any(file_sha256(other) == file_sha256(path) for other in same_size)
+    is_copy = _copy_from(runs, "*", "*/model")
 
     return Layout(
         {
@@ -124,6 +138,19 @@ def _model(out: Path, runs: Path | None) -> Layout:
             "metrics": METRICS,
         },
     )
+
+
+def _copy_from(runs: Path | None, *folders: str) -> Proof:
+    """Return the proof that a run has the same file, under the same name, in one of the folders of these patterns."""
+
+    def proof(path: Path) -> bool:
+        found = [] if runs is None else [each for folder in folders for each in runs.glob(f"{folder}/{path.name}")]
+        if any(path.samefile(each) for each in found):  # a hard link: nothing to be read
+            return True
+        same_size = [each for each in found if each.stat().st_size == path.stat().st_size]
+        return any(file_sha256(each) == file_sha256(path) for each in same_size)
+
+    return proof
 
 
 def _json(path: Path) -> Any:
@@ -180,10 +207,6 @@ def _holds_shards_alone(folder: Path, layout: Layout) -> bool:
     return shards and not any(foreign_files(folder, layout))
 
 
-def _is_shard_table(path: Path) -> bool:
-    return _is_table(path, {"image", "index", "logit"})
-
-
 def _is_table(path: Path, columns: set[str]) -> bool:
     import pyarrow as pa  # takes longer than the rest, and is seldom needed
     import pyarrow.parquet as pq
@@ -193,18 +216,6 @@ def _is_table(path: Path, columns: set[str]) -> bool:
     except (OSError, pa.ArrowException):
         return False
     return columns <= set(schema.names) and b"huggingface" in (schema.metadata or {})
-
-
-def _is_shard_archive(path: Path) -> bool:
-    """Return whether the first record's JSON is as `sample` writes it: of a record's members, it is the first or second."""
-    try:
-        with tarfile.open(path) as archive:
-            first, second = archive.next(), archive.next()
-            about = next(each for each in (first, second) if each and re.fullmatch(r"\d{9}\.json", each.name))
-            content = archive.extractfile(about)
-            return content is not None and _has(json.load(content), "index", "logit")
-    except (OSError, tarfile.TarError, ValueError, StopIteration):
-        return False
 
 
 def _is_wids_index(path: Path) -> bool:

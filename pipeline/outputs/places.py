@@ -5,11 +5,19 @@ import pwd
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import NoReturn
 
 import pipeline
 from pipeline.errors import UserError
 from pipeline.outputs.ownership import Layout, dataset_layout, foreign_files, layout_of
+from pipeline.storage import readable
+
+# What `--out` has to name for stages that go on from what lies there; all others make something new.
+_GIVE = {"audit": "the folder of a dataset", "accept": "the folder with the figures of evaluate and audit"}
+_NEW = "a new or empty folder"
+_LISTED = 3  # files that a message names
 
 
 def require_stage_output(stage: str, out: Path, metrics: Path, root: Path | None, *, given: bool) -> None:
@@ -22,12 +30,16 @@ def require_stage_output(stage: str, out: Path, metrics: Path, root: Path | None
         root: the folder that holds `runs`, None where that is in an object store.
         given: whether the user named `out`; else it is the checkout's own place.
     """
+    runs = None if root is None else root / "runs"
     if given:
-        _require_harmless(out, root)
-        if out.is_dir():
-            _require_own(out, layout_of(stage, out, None if root is None else root / "runs"))
+        named, wanted = f"--out {out}", _GIVE.get(stage, _NEW)
+        with readable(named):
+            _require_harmless(out, root, f"give {wanted}")
+            if out.is_dir():
+                advice = f"Give {_NEW}" if wanted == _NEW else "Move it to another folder"
+                _require_own(out, layout_of(stage, out, runs), named, advice)
     elif stage in ("sample", "audit"):
-        require_own_dataset(out)
+        require_own_dataset(out, runs)
     advice = "give another --out" if given else "work in a copy of the project that you may write to"
     require_writable(out, f"--out {out}" if given else str(out), advice)
     require_writable(metrics, str(metrics), advice)
@@ -35,22 +47,24 @@ def require_stage_output(stage: str, out: Path, metrics: Path, root: Path | None
         require_writable(root / "runs", f"root: {str(root)!r}", "choose another place with --set root=FOLDER")
 
 
-def require_own_dataset(out: Path) -> None:
+def require_own_dataset(out: Path, runs: Path | None) -> None:
     """Refuse a folder in which publishing or auditing a dataset would replace what no stage wrote.
 
-    Files at its top of which a dataset has none may lie there: they are left alone.
+    Files at its top of which a dataset has none may lie there: they are left alone. `runs` holds the runs of this root.
     """
-    if out.is_dir():
-        _require_own(out, dataset_layout(out), lenient=True)
+    with readable(out):
+        if out.is_dir():
+            _require_own(out, dataset_layout(out, runs), str(out), "Move it to another folder", lenient=True)
 
 
 def require_output_file(path: Path, example: str) -> None:
     """Refuse to write a file where there is a folder, a device, or nothing that can be written; `example` is a good name."""
     named = f"--out {path}"
-    if path.is_dir() or not path.name or path.name == "..":
-        raise UserError(f"{named}: is a folder; give the name of a file, as in --out {path / example}.")
-    if path.exists() and not path.is_file():
-        raise UserError(f"{named}: is no plain file; give another name, as in --out {example}.")
+    with readable(named):
+        if path.is_dir() or not path.name or path.name == "..":
+            raise UserError(f"{named}: is a folder; give the name of a file, as in --out {path / example}.")
+        if path.exists() and not path.is_file():
+            raise UserError(f"{named}: is no plain file; give another name, as in --out {example}.")
     require_writable(path.parent, named, "give another --out")
 
 
@@ -71,29 +85,36 @@ def require_writable(folder: Path, named: str, advice: str) -> None:
         while not os.path.lexists(existing):
             existing = existing.parent
         if not existing.is_dir():
-            raise UserError(f"{named}: {existing} is a file, or a link to nothing; {advice}.")
+            raise UserError(f"{named}: {existing} {_no_folder(existing)}; {advice}.")
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise UserError(f"{named}: {existing} cannot be written: {error.strerror or error}; {advice}.") from None
 
 
-def _require_harmless(out: Path, root: Path | None) -> None:
+def _no_folder(path: Path) -> str:
+    return "is a file" if path.exists() else "is a link to nothing"
+
+
+def _require_harmless(out: Path, root: Path | None, advice: str) -> None:
+    def refuse(why: str) -> NoReturn:
+        raise UserError(f"--out {out}: {why}; {advice}.")
+
     try:
         resolved = out.resolve()
     except (OSError, RuntimeError) as error:  # a circle of links
         raise UserError(f"--out {out}: cannot be used: {error}.") from None
     if resolved == resolved.parent:
-        _refuse(out, "is the root of all folders")
+        refuse("is the root of all folders")
     for home in _homes():
         if home.is_relative_to(resolved):
-            _refuse(out, "is a home folder" if home == resolved else f"holds the home folder {home}")
+            refuse("is a home folder" if home == resolved else f"holds the home folder {home}")
     for checkout in _checkouts():
         if checkout.is_relative_to(resolved):
-            _refuse(out, "is the project's own folder" if checkout == resolved else f"holds the project {checkout}")
+            refuse("is the project's own folder" if checkout == resolved else f"holds the project {checkout}")
     if root is not None and root.resolve().is_relative_to(resolved):
-        _refuse(out, f"holds the root of this config, {root}, where runs are kept")
+        refuse(f"holds the root of this config, {root}, where runs are kept")
     if os.path.lexists(out) and not out.is_dir():
-        _refuse(out, "is a file, or a link to nothing")
+        refuse(_no_folder(out))
 
 
 def _homes() -> Iterator[Path]:
@@ -109,20 +130,23 @@ def _checkouts() -> Iterator[Path]:
         yield Path.cwd().resolve()
 
 
-def _require_own(out: Path, layout: Layout, *, lenient: bool = False) -> None:
-    try:
-        for path in foreign_files(out, layout):
-            proof = layout.proof(path.name) if path.parent == out else None
-            if lenient and path.parent == out and proof is None and path.name not in layout.folders:
-                continue
-            rest = f", or remove {path.name} if it is the damaged rest of an earlier run" if proof else ""
-            raise UserError(
-                f"--out {out}: holds {path}, which this stage has not written; nothing was touched. Give a new or empty "
-                f"folder{rest}."
-            )
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.filename or out} cannot be read: {error.strerror or error}.") from None
+def _require_own(out: Path, layout: Layout, named: str, advice: str, *, lenient: bool = False) -> None:
+    foreign = list(islice(_in_the_way(out, layout, lenient=lenient), _LISTED + 1))
+    if not foreign:
+        return
+    first = foreign[0]
+    if first.is_symlink() and first.is_dir():
+        why = "a link to a folder elsewhere, where files would be replaced"
+    else:
+        why = "which this stage has not written"
+    if all(layout.names(path.relative_to(out)) for path in foreign):
+        listed = ", ".join(path.relative_to(out).as_posix() for path in foreign[:_LISTED])
+        more = " and more of the kind" if len(foreign) > _LISTED else ""
+        advice += f", or remove {listed}{more} if that is what an interrupted run left"
+    raise UserError(f"{named}: holds {first}, {why}; nothing was touched. {advice}.")
 
 
-def _refuse(out: Path, why: str) -> None:
-    raise UserError(f"--out {out}: {why}; give a new or empty folder.")
+def _in_the_way(out: Path, layout: Layout, *, lenient: bool) -> Iterator[Path]:
+    for path in foreign_files(out, layout):
+        if not lenient or path.parent != out or layout.names(PurePath(path.name)) or path.name in layout.folders:
+            yield path

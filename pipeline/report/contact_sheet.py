@@ -20,6 +20,7 @@ from pipeline.folders import Folder, is_remote
 from pipeline.report.records import occurring_classes
 from pipeline.sampling.manifest import MANIFEST, open_dataset
 from pipeline.sampling.readers import DamagedShardError, ShardReader
+from pipeline.storage import is_there
 
 UNLABELLED_ROWS = 10
 
@@ -86,9 +87,9 @@ def _images(pictures: _Pictures) -> Iterator[Image]:
 
 
 def _look_into(dataset: Path | str) -> _Pictures:
-    if is_remote(dataset) or (Path(dataset) / MANIFEST).is_file():
+    if is_remote(dataset) or is_there(Path(dataset) / MANIFEST):
         return _synthetic(*open_dataset(dataset))
-    if (Path(dataset) / DESCRIPTION).is_file():
+    if is_there(Path(dataset) / DESCRIPTION):
         return _real(Path(dataset), describe(Path(dataset)))
     raise UserError(
         f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."

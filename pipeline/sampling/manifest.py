@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
 from pipeline.sampling.commits import Commit, ShardRecord, ShardTarget
-from pipeline.storage import read_json
+from pipeline.storage import is_there, read_json
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -125,7 +125,7 @@ def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
     folder = Path(place)
     manifest = read_manifest(folder)
     location = folder / "data" / LOCATION
-    if not location.is_file():
+    if not is_there(location):
         return LocalFolder(folder), manifest
     where = read_json(location, "location of the shards")
     if not (isinstance(where, dict) and isinstance(where.get("url"), str) and is_remote(where["url"])):
@@ -148,7 +148,9 @@ def manifest_in(dataset: Folder) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(dataset.read(MANIFEST))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"No {MANIFEST} in {dataset}: not a finished dataset. {FETCH_OR_FINISH}") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise UserError(f"{place}: cannot be read: {error.strerror or error}.") from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"manifest {place} is damaged: {error}.") from None
     try:
         version = _Version.model_validate(manifest).format_version

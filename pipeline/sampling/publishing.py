@@ -29,8 +29,8 @@ def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
     assert isinstance(target.run, LocalFolder)
     wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
     index = wids_index(manifest)
-    with _replacing(out, manifest, wanted) as data:
-        run = target.run.path
+    run = target.run.path
+    with _replacing(out, manifest, wanted, run.parent) as data:
         link_or_copy_all((run / name_in_run(name), data / name) for name in sorted(wanted))
         if index is not None:
             write_json(out / WIDS, index)
@@ -60,7 +60,7 @@ def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket
     if there is None:
         write_document(dataset, MANIFEST, manifest)
     # The manifest that was there first stays: the same records may have been asked for with another config around them.
-    with _replacing(out, there or manifest, {LOCATION}) as data:
+    with _replacing(out, there or manifest, {LOCATION}, None) as data:
         write_json(data / LOCATION, {"url": str(dataset)})
     return dataset
 
@@ -80,9 +80,12 @@ def _holds(dataset: Bucket, file: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str]) -> Iterator[Path]:
-    """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last."""
-    require_own_dataset(out)
+def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str], runs: Path | None) -> Iterator[Path]:
+    """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last.
+
+    `runs` holds the runs of this root, None where they are in an object store.
+    """
+    require_own_dataset(out, runs)
     if _identity(out) != manifest["dataset_id"]:
         # They describe another dataset.
         for name in ("README.md", "croissant.json", "report/index.html"):
@@ -107,8 +110,8 @@ def reserved(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
         lock = path.open("w")
     except OSError as error:
-        raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
-    taken = UserError(f"--out {out}: another process is making a dataset there; wait for it, or give another place.")
+        raise UserError(f"{out}: cannot be written: {error.strerror}.") from None
+    taken = UserError(f"{out}: another process is making a dataset there; wait for it, or give another --out.")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,7 +138,7 @@ def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> 
     changed = record_changes(read_manifest(out), {**about, "fingerprint": fingerprint})
     if changed:
         raise UserError(
-            f"--out {out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
+            f"{out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
             + "\n".join(f"  {line}" for line in changed)
             + "\nGive another --out, or --fresh to replace it."
         )

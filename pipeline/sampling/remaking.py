@@ -17,6 +17,7 @@ from pipeline.models.weights import DESCRIPTION, TrainedPair, load_pair
 from pipeline.sampling.drawing import MintSettings, reproducible_numerics
 from pipeline.sampling.minting import mint_batch
 from pipeline.sampling.readers import Attempts, DamagedShardError, ShardReader
+from pipeline.storage import is_there
 
 # What the last bits of a record depend on; other versions of it may round otherwise.
 SOFTWARE = ("torch", "numpy", "scipy", "opencv-python-headless", "deflate")
@@ -59,7 +60,7 @@ def load_model_of(manifest: dict[str, Any], folder: Path | None) -> TrainedPair:
         UserError: there is none, it is damaged, or it is not the one that made the dataset.
     """
     place = folder or Path(manifest["model"]["uri"])
-    if not (place / DESCRIPTION).is_file():
+    if not is_there(place / DESCRIPTION):
         digest = manifest["model"]["digest"][:16]
         raise UserError(f"the model {digest} is not here, {place} holds none (`--model DIR` names another folder)")
     pair = load_pair(place)

@@ -40,6 +40,13 @@ def test_verify_without_the_model_checks_the_files_and_says_where_the_model_coul
     ]
 
 
+def test_verify_says_what_it_passes_over(imagemint: Callable[..., Said], minted: Minted) -> None:
+    (minted.out / "data/.DS_Store").write_text("junk")
+    code, said, _ = imagemint("verify", "out")
+    assert code == 0
+    assert "\nignored: data/.DS_Store (left by a desktop or an editor)\n" in said
+
+
 def test_verify_without_the_model_finds_damage_all_the_same(imagemint: Callable[..., Said], minted: Minted) -> None:
     flip_bit(minted.out / "data/train-000001.tar")
     code, _, complaint = imagemint("verify", "out")
@@ -93,6 +100,21 @@ def test_show_needs_no_model(imagemint: Callable[..., Said], tmp_path: Path) -> 
     code, _, complaint = imagemint("show", "out", "-n", "10", "--out", "sheet.png")
     assert (code, complaint) == (0, "")
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("command", [("show",), ("verify",), ("record",)], ids=" ".join)
+def test_a_place_that_cannot_be_looked_at_is_told_of_in_one_line(
+    imagemint: Callable[..., Said], command: tuple[str, ...]
+) -> None:
+    """A name that is too long is refused by the system as a locked folder is, for the administrator, too."""
+    index = ["3"] if command == ("record",) else []
+    code, _, complaint = imagemint(*command, "d" * 300, *index, *(["--out", "x.png"] if command != ("verify",) else []))
+    assert (code, complaint.count("\n")) == (1, 1)
+    assert complaint.endswith("cannot be read: File name too long.\n")
+    if command != ("show",):
+        code, _, complaint = imagemint(*command, "out", *index, "--model", "m" * 300)
+        assert (code, complaint.count("\n")) == (1, 1)
+        assert complaint.endswith("cannot be read: File name too long.\n")
 
 
 @pytest.mark.parametrize("command", [("verify", "half"), ("record", "half", "3")])

@@ -1,9 +1,11 @@
 """A canonical dataset is read as it was written, and refused where it is not what its description says."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from pipeline.data.canonical import load_split
+from pipeline.data.canonical import describe, load_split
 from pipeline.errors import UserError
 from pipeline.storage import write_json
 from tests.unit.canonical_data import data_of, write_arrays
@@ -44,3 +46,8 @@ def test_description_that_lacks_what_readers_need_is_refused_by_file(tmp_path, c
     write_json(tmp_path / "dataset.json", content)
     with pytest.raises(UserError, match=r"dataset\.json"):
         load_split(tmp_path, "train")
+
+
+def test_a_folder_that_cannot_be_looked_at_is_one_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read: File name too long"):
+        describe(tmp_path / ("x" * 300))

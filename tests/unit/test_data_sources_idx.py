@@ -160,3 +160,5 @@ def test_missing_file_and_missing_folder_are_told_apart(tmp_path):
         read_idx(tmp_path, NAME)
     with pytest.raises(UserError, match=r"data\.source\.path: no folder .*nowhere"):
         read_idx(tmp_path / "nowhere", NAME)
+    with pytest.raises(UserError, match=r"data\.source\.path: .* cannot be read: File name too long"):
+        read_idx(tmp_path / ("x" * 300), NAME)

@@ -53,3 +53,8 @@ def test_a_missing_file_is_refused_with_what_to_run(folder: Path, name: str) -> 
     (folder / name).unlink()
     with pytest.raises(UserError, match="embed"):
         load_embedder(folder)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_one_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read: File name too long"):
+        load_embedder(tmp_path / ("x" * 300))

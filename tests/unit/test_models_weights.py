@@ -103,3 +103,8 @@ def test_a_cut_description_is_refused(model: Path) -> None:
     (model / DESCRIPTION).write_text(text[: len(text) // 2])
     with pytest.raises(UserError, match="damaged"):
         load_pair(model)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_one_user_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read: File name too long"):
+        load_pair(tmp_path / ("x" * 300))

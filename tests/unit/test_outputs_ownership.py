@@ -1,6 +1,7 @@
 """What a stage wrote is known by content: its own files, whole or left by a stage cut short, and nobody else's."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.outputs.ownership import METRICS, foreign_files, layout_of
 from pipeline.storage import write_json
+from tests.project import ROOT
 from tests.unit.canonical_data import data_of, write_arrays
 from tests.unit.tiny import save_tiny_pair
 
@@ -68,6 +70,12 @@ def test_weights_that_were_copied_last_are_proven_by_the_run_they_come_from(mode
     assert foreign("train", model, tmp_path / "runs") == ["generator.safetensors"]
 
 
+def test_a_link_to_samples_elsewhere_is_no_folder_of_ours(model: Path) -> None:
+    (model / "samples").rename(model.parent / "precious")
+    (model / "samples").symlink_to(model.parent / "precious")
+    assert foreign("train", model) == ["samples"]
+
+
 OF_METRICS: dict[str, Any] = {
     "embed.json": {"holdout_accuracy": 0.9},
     "evaluate.json": {"fd_domain": 1.0, "embedder": "a", "model": "b"},
@@ -86,3 +94,9 @@ def test_figures_are_known_by_what_they_say(tmp_path: Path) -> None:
     for path in tmp_path.iterdir():
         path.write_text(json.dumps({"mine": 1}))
     assert list(foreign_files(tmp_path, METRICS)) == sorted(tmp_path.iterdir())
+
+
+def test_every_file_of_figures_that_dvc_knows_is_known_here() -> None:
+    listed = set(re.findall(r"metrics/\$\{preset\}/([\w.]+)", (ROOT / "dvc.yaml").read_text()))
+    assert {"train_time.json", "summary.json", "accept.json"} < listed
+    assert [name for name in sorted(listed) if METRICS.proof(name) is None] == []

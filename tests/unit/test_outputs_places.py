@@ -35,6 +35,7 @@ def test_roots_homes_and_the_project_are_refused_by_every_stage(
     assert "holds the home folder" in refusal(stage, home.parent)
     assert "is the project's own folder" in refusal(stage, ROOT)
     assert "is the project's own folder" in refusal(stage, Path())
+    monkeypatch.setenv("HOME", "/nowhere")  # the project may lie beside the homes of this test
     assert "holds the project" in refusal(stage, ROOT.parent)
     assert "holds the root of this config" in refusal(stage, tmp_path / "new", root=tmp_path / "new" / "root")
 
@@ -45,7 +46,12 @@ def test_files_and_folders_of_others_are_refused_by_every_stage(stage: str, tmp_
     (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     for name in ("file", "dangling", "circle", "file/below"):
-        assert "is a file" in refusal(stage, tmp_path / name) or "cannot be used" in refusal(stage, tmp_path / name)
+        assert {
+            "file": "is a file",
+            "dangling": "is a link to nothing",
+            "circle": "cannot be used",
+            "file/below": "file is a file",
+        }[name] in refusal(stage, tmp_path / name)
     for name in (
         "holiday.jpg",
         "README.md",
@@ -67,17 +73,50 @@ def test_new_and_empty_folders_are_taken_and_left_as_they_are(stage: str, tmp_pa
     (tmp_path / "empty").mkdir()
     (tmp_path / "desktop").mkdir()
     (tmp_path / "desktop" / ".DS_Store").write_text("x")
-    for name in ("empty", "desktop", "new/and/deep"):
+    (tmp_path / "disk" / "lost+found").mkdir(parents=True)
+    for name in (".gitkeep", ".nfs000000000002"):
+        (tmp_path / "disk" / name).touch()
+    for name in ("empty", "desktop", "disk", "new/and/deep"):
         out = tmp_path / name
         require_stage_output(stage, out, out / "metrics", tmp_path / "root", given=True)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == [".DS_Store", "desktop", "empty"]
+    left = [".DS_Store", ".gitkeep", ".nfs000000000002", "desktop", "disk", "empty", "lost+found"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == left
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_place_that_cannot_be_looked_at_is_refused_by_every_stage(stage: str, tmp_path: Path) -> None:
+    assert "File name too long" in refusal(stage, tmp_path / ("x" * 300))
+    assert "File name too long" in refusal(stage, tmp_path / ("x" * 300) / "below")
+    with pytest.raises(UserError, match=r"--out .* cannot be read: File name too long"):
+        require_output_file(tmp_path / ("x" * 300), "sheet.png")
+
+
+def test_the_advice_is_one_that_can_be_followed(tmp_path: Path) -> None:
+    """What audit and accept go on from is in the folder: another one is no help to them."""
+    (tmp_path / "notes.txt").write_text("mine")
+    assert refusal("sample", tmp_path).endswith("Give a new or empty folder.")
+    for stage, wanted in (("audit", "give the folder of a dataset"), ("accept", "give the folder with the figures")):
+        assert refusal(stage, tmp_path).endswith("Move it to another folder.")
+        assert wanted in refusal(stage, Path("/"))
+
+
+def test_what_an_interrupted_run_may_have_left_is_named_wherever_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    for name in ("generator.safetensors", "samples/curves.png"):
+        (tmp_path / name).write_text("left by a run of another root")
+    assert refusal("train", tmp_path).endswith(
+        "or remove generator.safetensors, samples/curves.png if that is what an interrupted run left."
+    )
+    (tmp_path / "notes.txt").write_text("mine")
+    assert "or remove" not in refusal("train", tmp_path)
 
 
 def test_notes_beside_the_checkout_s_own_outputs_are_no_obstacle_but_what_would_be_replaced_is(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     require_stage_output("audit", tmp_path, tmp_path / "metrics", None, given=False)
     (tmp_path / "README.md").write_text("mine, too")
-    with pytest.raises(UserError, match=r"README.md, which this stage has not written.*or remove README.md"):
+    said = rf"^{tmp_path}: holds .*README.md, which this stage has not written.* Move it.*, or remove README.md"
+    with pytest.raises(UserError, match=said):
         require_stage_output("audit", tmp_path, tmp_path / "metrics", None, given=False)
 
 

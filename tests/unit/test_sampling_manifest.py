@@ -152,3 +152,9 @@ def test_a_value_that_no_manifest_has_is_refused_and_named(minted: Minted, path:
     write(minted, manifest)
     with pytest.raises(UserError, match=re.escape(".".join(map(str, path)))):
         read_manifest(minted.out)
+
+
+def test_a_manifest_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(UserError, match=f"{tmp_path / MANIFEST}: cannot be read: Is a directory"):
+        read_manifest(tmp_path)

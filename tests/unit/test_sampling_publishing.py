@@ -47,7 +47,10 @@ def test_a_published_dataset_is_its_manifest_and_the_files_it_lists(minted: Mint
 def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None:
     data = minted.out / "data"
     (minted.out / MANIFEST).unlink()
-    (data / "train-000000.parquet").rename(data / "train-000003.parquet")
+    earlier = minted.target.run.path.with_name("earlier") / "shards" / "train-000003.parquet"
+    earlier.parent.mkdir(parents=True)
+    (data / "train-000000.parquet").rename(data / earlier.name)
+    earlier.hardlink_to(data / earlier.name)
     (data / "train-000001.tar").unlink()
     (data / ".train-000001.tar.77.tmp").write_bytes(b"half")
     publish(minted.target, minted.manifest, minted.out)
@@ -113,6 +116,47 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
     assert digests(out) == before
 
 
+@pytest.fixture
+def precious(minted: Minted, tmp_path: Path) -> Path:
+    """A finished dataset that no run here has made."""
+    folder = tmp_path / "precious"
+    shutil.copytree(minted.out, folder)
+    for path in (folder / "data").iterdir():
+        flip_bit(path)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["data", "report", "metrics"])
+def test_a_link_to_the_folder_of_another_dataset_is_refused(
+    minted: Minted, tmp_path: Path, precious: Path, name: str
+) -> None:
+    (precious / name).mkdir(exist_ok=True)
+    before, out = digests(precious), tmp_path / "new"
+    out.mkdir()
+    (out / name).symlink_to(precious / name)
+    with pytest.raises(
+        UserError, match=f"new: holds {out / name}, a link to a folder elsewhere, .*nothing was touched"
+    ):
+        publish(minted.target, minted.manifest, out)
+    assert digests(precious) == before
+
+
+def test_shards_without_a_manifest_are_taken_for_leftovers_where_a_run_has_the_same_and_nowhere_else(
+    minted: Minted, tmp_path: Path, precious: Path
+) -> None:
+    leftover = tmp_path / "leftover"
+    shutil.copytree(minted.out / "data", leftover / "data")  # of a publication on another disk: no hard links
+    publish(minted.target, minted.manifest, leftover)
+    assert read_manifest(leftover) == minted.manifest
+    (precious / MANIFEST).unlink()
+    before = digests(precious)
+    with pytest.raises(UserError, match=r"remove data/train-000000.parquet, .* and more of the kind if that is what"):
+        publish(minted.target, minted.manifest, precious)
+    assert digests(precious) == before
+    with pytest.raises(UserError, match="which this stage has not written"):
+        require_own_dataset(leftover.with_name("precious"), None)  # a root in an object store has no runs here
+
+
 def test_what_a_desktop_leaves_is_no_obstacle_and_stays(minted: Minted) -> None:
     left = ["data/.DS_Store", "data/._train-000000.parquet", "report/Thumbs.db", "data/.ipynb_checkpoints/x.json"]
     for name in left:
@@ -137,7 +181,7 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> No
         spent={"sample": Spent(100, 1.0, 1.0)},
         prices=Prices(),
     )
-    require_own_dataset(minted.out)
+    require_own_dataset(minted.out, minted.target.run.path.parent)
     (minted.out / MANIFEST).unlink()  # as DVC does before it runs the stage
     publish(minted.target, minted.manifest, minted.out)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
@@ -191,12 +235,14 @@ def test_a_dataset_of_another_format_version_is_not_replaced_unasked(minted: Min
 def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pair: TrainedPair) -> None:
     with pytest.raises(UserError) as caught:
         require_same_records(minted.out, "0" * 64, about(unconditional_pair))
+    assert str(caught.value).startswith(f"{minted.out}: holds a dataset of other records")
     assert "model.digest: " in str(caught.value)
     assert "classes: " in str(caught.value)
 
 
 def test_an_output_is_worked_on_by_one_at_a_time(tmp_path: Path) -> None:
-    with reserved(tmp_path / "out"), pytest.raises(UserError, match="another process"), reserved(tmp_path / "out"):
+    said = f"^{tmp_path / 'out'}: another process"  # the place may be the checkout's own: no --out was given
+    with reserved(tmp_path / "out"), pytest.raises(UserError, match=said), reserved(tmp_path / "out"):
         pass
     with reserved(tmp_path / "out"), reserved(tmp_path / "elsewhere"):
         pass

@@ -17,9 +17,11 @@ from pipeline.errors import UserError
 from pipeline.storage import (
     atomic_path,
     file_sha256,
+    is_there,
     link_or_copy,
     own_temporary_folder,
     read_json,
+    readable,
     require_free_space,
     sweep_temporary,
     write_atomically,
@@ -297,3 +299,15 @@ def test_a_temporary_folder_where_others_may_write_is_refused(tmp_path: Path, mo
     folder.symlink_to(tmp_path)
     with pytest.raises(UserError, match="belongs to somebody else"):
         own_temporary_folder()
+
+
+def test_a_place_that_cannot_be_looked_at_is_named_once_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert is_there(tmp_path / "file")
+    assert not is_there(tmp_path)
+    assert not is_there(tmp_path / "file" / "below")
+    long = tmp_path / ("x" * 300)
+    with pytest.raises(UserError, match=f"^{long}: cannot be read: File name too long.$"):
+        is_there(long)
+    with pytest.raises(UserError, match=f"^--out y: {long} cannot be read: "), readable("--out y"):
+        long.stat()

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.data.kinds import kind_of
 from pipeline.errors import UserError
+from pipeline.storage import readable
 
 IMAGES_MAGIC = 2051  # unsigned bytes, three dimensions
 LABELS_MAGIC = 2049  # unsigned bytes, one dimension
@@ -21,7 +22,9 @@ def read_idx(folder: Path, name: str) -> tuple[Path, bytes]:
 
     It may be gzipped (`name.gz`), and have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`), as some sites spell it.
     """
-    if not folder.is_dir():
+    with readable("data.source.path"):
+        there = folder.is_dir()
+    if not there:
         raise UserError(f"data.source.path: no folder {folder}.")
     dotted = name.replace("-idx", ".idx")
     found = [
