@@ -14,7 +14,7 @@ from pipeline.console import main
 from pipeline.doctor import examine
 from pipeline.errors import UserError
 from stages.command import run_stage
-from tests.project import ROOT
+from tests.project import ROOT, succeed
 from tests.unit.config_cases import SMALLEST
 
 ACTIVE = Path("conf/active.yaml")
@@ -185,6 +185,23 @@ def test_what_puts_the_default_back_unasked_is_warned_of() -> None:
     assert lost_choice("third") is None  # asked for by its name
     use_preset("other")
     assert (lost_choice("other"), shown_choice(), git("status", "--porcelain")) == (None, None, "")
+
+
+@pytest.mark.ci
+@pytest.mark.usefixtures("committed")
+def test_a_queued_experiment_takes_the_preset_as_in_the_readme_and_the_lost_choice_is_warned_of() -> None:
+    Path(".dvc/config").touch()
+    Path("dvc.yaml").write_text(
+        "vars: [conf/active.yaml]\nstages: {ingest: {cmd: 'echo ${preset} > made', outs: [made]}}\n"
+    )
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "DVC")
+    use_preset("other")
+    author = {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    succeed("dvc", "exp", "run", "--queue", "-S", "conf/active.yaml:preset=other", cwd=Path.cwd(), **author)
+    assert active_preset() == "tiny"  # else the choice needs no file of its own
+    assert "`imagemint use other` goes back to it" in (lost_choice("tiny") or "")
+    assert git("show", "refs/exps/celery/stash:./conf/active.yaml") == "preset: other\n"
 
 
 @pytest.mark.usefixtures("committed")
