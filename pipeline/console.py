@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser(
         "plan",
-        help="what a sampling run would take: shards, bytes, time, resources; whether training would start from 0; makes nothing",
+        help="what a sampling run would take: shards, bytes, time, resources; which config keys would make training "
+        "start from 0; makes nothing",
     )
     _add_config_options(plan)
     plan.add_argument("--model", type=Path, help="default: models/NAME")
