@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser(
         "plan",
-        help="what a sampling run would take: shards, bytes, time, resources; whether training would start from 0; makes nothing",
+        help="what a sampling run would take: shards, bytes, time, resources; which config keys would make training "
+        "start from 0; makes nothing",
     )
     _add_config_options(plan)
     plan.add_argument("--model", type=Path, help="default: models/NAME")
@@ -202,7 +203,7 @@ def _doctor() -> None:
 
 
 def _use(name: str | None, default: bool, share: bool) -> None:
-    from pipeline.config.active import default_preset, share_preset, use_preset
+    from pipeline.config.active import default_preset, lost_choice, share_preset, shown_choice, use_preset
     from pipeline.config.load import active_preset, presets, which_config
 
     raise_interrupts()
@@ -214,18 +215,19 @@ def _use(name: str | None, default: bool, share: bool) -> None:
     elif name is not None or default:
         use_preset(chosen)
     print(f"{which_config(chosen)} is active")
+    _warn(lost_choice(chosen) or shown_choice())
     if name is None and not default:
         print(f"default: {default_preset()}; presets here: {', '.join(presets())}")
 
 
 def _summary() -> None:
-    from pipeline.config.load import load_preset, presets, which_config
+    from pipeline.config.load import load_preset, presets
     from pipeline.report.summary import summary
     from pipeline.sampling.manifest import read_manifest
 
     raise_interrupts()
     config = load_preset()
-    print(which_config(config.name))
+    _say_which(config.name)
     name = config.name
     dataset, metrics = Path("datasets") / name, Path("metrics") / name
     manifest = read_manifest(dataset)
@@ -245,12 +247,12 @@ Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".jo
 
 
 def _publish(place: str | None) -> None:
-    from pipeline.config.load import load_preset, which_config
+    from pipeline.config.load import load_preset
     from pipeline.release.publish import publish
 
     raise_interrupts()
     config = load_preset()
-    print(which_config(config.name), flush=True)
+    _say_which(config.name)
     published = publish(config.name, place or f"{config.root}/published")
     print(f"{published.place}: {published.line}")
     print(f"git tags {', '.join(published.tags)}: `git push --tags` hands them on")
@@ -273,23 +275,24 @@ def _submit(target: str, preset: str | None, root: str | None, address: str | No
 
 
 def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
-    from pipeline.config.active import use_preset
-    from pipeline.config.load import active_preset, load_preset, which_config
+    from pipeline.config.active import named_preset, shown_choice, use_preset
+    from pipeline.config.load import active_preset, load_preset
     from pipeline.folders import folder_at
     from pipeline.jobs.outputs import bring_outputs, record_in_dvc, require_replaceable_lock
 
     raise_interrupts()
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
-    print(which_config(config.name), flush=True)
+    _say_which(config.name)
     if not replace:
         require_replaceable_lock(Path.cwd())
     brought = bring_outputs(Path.cwd(), name, folder_at(config.root))
     if brought is None:
         raise UserError(f"No job has kept anything of the preset {name} below {config.root}: `imagemint submit` one.")
-    if active_preset() != name:
+    if named_preset() != name:
         use_preset(name)
         print(f"preset {name} is active here now")
+        _warn(shown_choice())
     print(f"{len(brought)} files brought from {config.root}")
     others = record_in_dvc(Path.cwd())
     if others:
@@ -306,12 +309,27 @@ def _add_config_options(command: argparse.ArgumentParser) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> "Config":
-    from pipeline.config.load import load_config, load_preset, which_config
+    from pipeline.config.load import load_config, load_preset
 
     given: Path | None = arguments.config
     config = load_preset(arguments.preset, arguments.set) if given is None else load_config(given, arguments.set)
-    print(which_config(config.name, given), flush=True)
+    _say_which(config.name, given)
     return config
+
+
+def _say_which(name: str, file: Path | None = None) -> None:
+    """Say what a command goes by, and warn where `imagemint use` chose another preset."""
+    from pipeline.config.active import lost_choice
+    from pipeline.config.load import which_config
+
+    print(which_config(name, file), flush=True)
+    if file is None:
+        _warn(lost_choice(name))
+
+
+def _warn(warning: str | None) -> None:
+    if warning is not None:
+        print(f"imagemint: warning: {warning}", file=sys.stderr)
 
 
 def _plan(config: "Config", model: Path | None, data: Path | None, nodes: int | None) -> None:

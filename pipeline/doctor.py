@@ -11,6 +11,7 @@ import torch
 
 from pipeline import __version__
 from pipeline.cluster import connect, sample_workers, train_workers
+from pipeline.config.active import lost_choice
 from pipeline.config.load import active_preset, load_preset, which_config
 from pipeline.data.sources.published import PUBLISHED
 from pipeline.models.hardware import device_name
@@ -22,7 +23,11 @@ PACKAGES = ("torch", "ray", "dvc", "pydantic", "pyarrow", "numpy", "scipy", "ope
 
 def examine() -> Iterator[str]:
     """The report, line by line. Starts or joins the cluster that stages would use."""
-    yield which_config(active_preset())
+    name = active_preset()
+    yield which_config(name)
+    lost = lost_choice(name)
+    if lost is not None:
+        yield f"warning    {lost}"
     yield f"imagemint {__version__}, Python {platform.python_version()}, {platform.platform()}"
     yield "packages   " + ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
     yield "tools      " + ", ".join(

@@ -1,4 +1,7 @@
-"""What `imagemint plan` reports: what a sampling run will take, measured on a few batches. Nothing is written."""
+"""What `imagemint plan` reports: what a sampling run will take, measured on a few batches. Nothing is written.
+
+Of an earlier training run it compares the config keys alone: to compare the rest would take data, embedder and a cluster.
+"""
 
 import statistics
 import time

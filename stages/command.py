@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.config import Config, load_config, load_preset
+from pipeline.config.active import lost_choice
 from pipeline.config.load import which_config
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest, lock_of, run_folder
@@ -188,6 +189,9 @@ def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Com
         if ":" in given:  # pyarrow takes what stands before it for the scheme of a URI, unless a slash comes first
             setattr(arguments, option, Path(given).absolute())
     tell(stage, which_config(config.name, arguments.config))
+    lost = lost_choice(config.name) if arguments.config is None else None
+    if lost is not None:
+        tell(stage, f"warning: {lost}")
     out = arguments.out or Path(default_out) / config.name
     metrics = out if default_out == "metrics" else out / "metrics"
     if arguments.out is None:

@@ -1,15 +1,30 @@
 """Which preset is active: the default that git shares in `conf/active.yaml`, or this checkout's own choice.
 
 DVC reads the preset from that file, in the work tree and in every commit, so that it has to be tracked. A choice of this
-checkout is written into it and hidden from git (`git update-index --skip-worktree`): nothing is there to commit.
+checkout is written into it and hidden from git (`git update-index --skip-worktree`): nothing is there to commit. The
+choice is also kept in a file of its own, since `dvc exp run --queue` puts back what git has and drops the flag.
 """
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import yaml
 
 from pipeline.config.load import ACTIVE, active_preset, load_preset
 from pipeline.errors import UserError
+
+CHOICE = Path(".dvc") / "tmp" / "imagemint-preset"  # in a folder that DVC keeps out of git
+HIDDEN, UNMERGED = "S", "M"  # letters of `git ls-files -v`
+
+
+def named_preset() -> str | None:
+    """Return the preset that the file names; None where it is missing, or names none."""
+    try:
+        return active_preset()
+    except UserError:
+        return None
 
 
 def default_preset() -> str:
@@ -30,35 +45,90 @@ def use_preset(name: str) -> None:
     """
     load_preset(name)
     shared = _shared_text()
-    if shared is None:
-        _write(name)
-    elif _name_in(shared) == name:
-        _write(name, shared)
-        _hide(False)
-    else:
-        _hide(True)
-        _write(name)
+    own = shared is not None and _name_in(shared) != name
+    text = f"preset: {name}\n" if own or shared is None else shared
+    with _replaced(ACTIVE, None if named_preset() == name else text), _replaced(CHOICE, name if own else ""):
+        if shared is not None:
+            _hide(own)
 
 
 def share_preset(name: str) -> None:
     """Make `name` the default preset, after checking that it loads: a change for git to commit."""
     load_preset(name)
-    if _shared_text() is None:
-        _write(name)
+    flag = _flag()
+    text = None if named_preset() == name else f"preset: {name}\n"
+    with _replaced(ACTIVE, text), _replaced(CHOICE, ""):
+        if _shared_text() is None:
+            return
+        _hide(False)
+        try:
+            _git("update-index", "--", str(ACTIVE))  # `git add` refuses in some sparse checkouts
+        except UserError:
+            _hide(flag == HIDDEN)
+            raise
+
+
+def lost_choice(name: str) -> str | None:
+    """Return a warning for work with the active preset `name`, where `imagemint use` chose another."""
+    chosen = _read(CHOICE)
+    if not chosen or chosen == name or named_preset() != name:
+        return None
+    return (
+        f"{ACTIVE} names {name}, but `imagemint use` chose {chosen}: `imagemint use {chosen}` goes back to it, "
+        f"`imagemint use {name}` keeps this one."
+    )
+
+
+def shown_choice() -> str | None:
+    """Return a warning where git shows this checkout's choice as a change."""
+    chosen = _read(CHOICE)
+    if not chosen or chosen != named_preset() or _flag() == HIDDEN:
+        return None
+    return f"git shows {ACTIVE} as changed: `imagemint use {chosen}` hides that, but for a sparse checkout; do not commit it."
+
+
+@contextmanager
+def _replaced(path: Path, text: str | None) -> Iterator[None]:
+    """Let a file hold `text`: none of it ("") removes the file, None leaves it. After an error it is as it was before."""
+    before = _read(path)
+    if text is None or text == before:
+        yield
         return
-    _hide(False)
-    _write(name)
-    _git("add", "--", str(ACTIVE))
+    _write(path, text)
+    try:
+        yield
+    except BaseException:
+        _write(path, before)
+        raise
 
 
-def _write(name: str, text: str | None = None) -> None:
-    if active_preset() != name:
-        ACTIVE.write_text(text or f"preset: {name}\n", encoding="utf-8")
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file by one with `text`, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        if not text:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
+    finally:
+        with suppress(OSError):  # its folder may be what is missing
+            temporary.unlink()
 
 
 def _hide(wanted: bool) -> None:
     """Make git pass over what the file holds, or look at it again."""
-    if (_flag() == "S") != wanted:
+    if (_flag() == HIDDEN) != wanted:
         _git("update-index", "--skip-worktree" if wanted else "--no-skip-worktree", "--", str(ACTIVE))
 
 
@@ -72,7 +142,10 @@ def _flag() -> str:
 
 def _shared_text() -> str | None:
     """Return what git has of the file, with what waits for the next commit; None where it has nothing of it."""
-    return _git("show", f":./{ACTIVE.as_posix()}") if _flag() else None
+    flag = _flag()
+    if flag == UNMERGED:
+        raise UserError(f"{ACTIVE} has a merge conflict: resolve it first, and `git add {ACTIVE}`.")
+    return _git("show", f":./{ACTIVE.as_posix()}") if flag else None
 
 
 def _name_in(text: str) -> str | None:
@@ -90,5 +163,5 @@ def _git(*arguments: str) -> str:
     except FileNotFoundError:
         raise UserError(f"{ACTIVE}: git is not installed.") from None
     except subprocess.CalledProcessError as error:
-        why = error.stderr.strip() or f"`git {arguments[0]}` ended with {error.returncode}"
-        raise UserError(f"{ACTIVE}: git says: {why}") from None
+        lines = error.stderr.strip().splitlines() or [f"`git {arguments[0]}` ended with {error.returncode}"]
+        raise UserError(f"{ACTIVE}: git says: {lines[0]}") from None

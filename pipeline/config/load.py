@@ -54,6 +54,10 @@ def presets() -> list[str]:
 def active_preset() -> str:
     """The preset that `conf/active.yaml` names."""
     known = presets()
+    if not ACTIVE.exists():
+        raise UserError(
+            f"No {ACTIVE}, which names the active preset: run `imagemint use NAME`. Presets here: {', '.join(known)}."
+        )
     raw = _read_yaml(ACTIVE)
     name = raw.get("preset")
     if set(raw) != {"preset"} or not isinstance(name, str):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.cluster import Resources
 from pipeline.config import load_config
+from pipeline.console import main
 from pipeline.earlier_runs import config_parameters, remember_parameters
 from pipeline.errors import UserError
 from pipeline.folders import LocalFolder
@@ -64,3 +65,17 @@ def test_a_plan_says_first_that_training_would_start_from_0(tmp_path: Path, monk
     )
     with pytest.raises(UserError, match="no model"):  # nothing to say of a run that can be taken up again
         next(forecast(before, tmp_path / "no model", tmp_path / "no data"))
+
+
+def test_a_plan_compares_config_keys_alone_and_its_help_promises_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load_config(CONF / "digits.yaml")
+    run = LocalFolder(tmp_path / "runs" / "train-0123456789abcdef")
+    remember_parameters(run, "digits", {**config_parameters(config), "the data": "a" * 64, "device": "cuda"})
+    with pytest.raises(UserError, match="no model"):
+        next(forecast(config, tmp_path / "no model", tmp_path / "no data"))
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "which config keys would make training start from 0" in " ".join(capsys.readouterr().out.split())
