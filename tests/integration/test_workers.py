@@ -17,7 +17,7 @@ def beside(trained: Places, folder: Path) -> Places:
     return places
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_two_workers_train_the_same_config(trained: Places, tmp_path: Path) -> None:
     two, data = beside(trained, tmp_path), ["--data", str(trained.data)]
     # The trainer compares the workers' weights at every checkpoint and fails when they differ in one bit.
@@ -31,7 +31,7 @@ def test_two_workers_train_the_same_config(trained: Places, tmp_path: Path) -> N
     assert (two.dataset / "manifest.json").is_file()
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_images_read_in_blocks_give_the_same_weights(trained: Places, tmp_path: Path) -> None:
     streamed = beside(trained, tmp_path)
     streamed.stage(
