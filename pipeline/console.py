@@ -309,11 +309,10 @@ def _add_config_options(command: argparse.ArgumentParser) -> None:
 
 
 def _config(arguments: argparse.Namespace) -> "Config":
-    from pipeline.config.load import load_config, load_preset
+    from pipeline.config.load import load_preset_or_file
 
-    given: Path | None = arguments.config
-    config = load_preset(arguments.preset, arguments.set) if given is None else load_config(given, arguments.set)
-    _say_which(config.name, given)
+    config = load_preset_or_file(arguments.preset, arguments.config, arguments.set)
+    _say_which(config.name, arguments.config)
     return config
 
 

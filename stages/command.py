@@ -12,9 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.config import Config, load_config, load_preset
-from pipeline.config.active import lost_choice
-from pipeline.config.load import which_config
+from pipeline.config import Config
+from pipeline.config.active import said_first
+from pipeline.config.load import load_preset_or_file
 from pipeline.errors import UserError
 from pipeline.fingerprint import canonical_digest, lock_of, run_folder
 from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
@@ -174,11 +174,7 @@ def _parser(stage: str, about: str, default_out: str, switches: Mapping[str, str
 def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Command:
     """What was asked for, its config loaded and found right."""
     require_known_format()
-    config = (
-        load_config(arguments.config, arguments.set)
-        if arguments.config is not None
-        else load_preset(arguments.preset, arguments.set)
-    )
+    config = load_preset_or_file(arguments.preset, arguments.config, arguments.set)
     for option in ("data", "model", "out"):
         given = str(getattr(arguments, option) or "")
         if given.startswith(("s3:/", "gs:/")):  # pathlib has made one slash of two
@@ -188,10 +184,8 @@ def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Com
         require_text(f"--{option}", given)
         if ":" in given:  # pyarrow takes what stands before it for the scheme of a URI, unless a slash comes first
             setattr(arguments, option, Path(given).absolute())
-    tell(stage, which_config(config.name, arguments.config))
-    lost = lost_choice(config.name) if arguments.config is None else None
-    if lost is not None:
-        tell(stage, f"warning: {lost}")
+    for line in said_first(config.name, arguments.config):
+        tell(stage, line)
     out = arguments.out or Path(default_out) / config.name
     metrics = out if default_out == "metrics" else out / "metrics"
     if arguments.out is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.config.load import ACTIVE, active_preset, load_preset
+from pipeline.config.load import ACTIVE, active_preset, load_preset, which_config
 from pipeline.errors import UserError
 
 CHOICE = Path(".dvc") / "tmp" / "imagemint-preset"  # in a folder that DVC keeps out of git
@@ -77,6 +77,12 @@ def lost_choice(name: str) -> str | None:
         f"{ACTIVE} names {name}, but `imagemint use` chose {chosen}: `imagemint use {chosen}` goes back to it, "
         f"`imagemint use {name}` keeps this one."
     )
+
+
+def said_first(name: str, file: Path | None = None) -> list[str]:
+    """Return the lines that a command begins with: what it goes by, and a warning where `imagemint use` chose another preset."""
+    lost = lost_choice(name) if file is None else None
+    return [which_config(name, file), *([] if lost is None else [f"warning: {lost}"])]
 
 
 def shown_choice() -> str | None:

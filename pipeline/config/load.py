@@ -87,6 +87,11 @@ def load_preset(name: str | None = None, overrides: list[str] | None = None) -> 
     return config
 
 
+def load_preset_or_file(preset: str | None, file: Path | None, overrides: list[str]) -> Config:
+    """Load the config that a command line asks for: a file, a preset, or without either the active preset."""
+    return load_preset(preset, overrides) if file is None else load_config(file, overrides)
+
+
 def load_config(path: Path, overrides: list[str] | None = None) -> Config:
     """Loads one config file. `overrides`: `section.key=value`, the value written as in YAML."""
     raw = _read_yaml(path)

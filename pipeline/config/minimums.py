@@ -1,4 +1,4 @@
-"""How many images it takes: to measure at all, and for figures that mean something."""
+"""Give the fewest images that can be measured at all, and the fewest whose figures mean something."""
 
 # Half of them, of which standard errors are taken, still have five neighbours each, and ten for a kernel distance.
 FEWEST = 20

@@ -142,7 +142,7 @@ def broken_rules(c: "Config") -> list[str]:
 
 
 def _too_small_shares(c: "Config") -> list[str]:
-    """Of sources whose number of images is known: shares that leave too few to measure with."""
+    """Return the shares that leave too few images to measure with, where the source's number of images is known."""
     source = c.data.source
     images = {
         "digits": DIGITS_IMAGES,

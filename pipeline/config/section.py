@@ -1,4 +1,4 @@
-"""What all sections of a preset have in common."""
+"""Define the base class of all sections of a preset."""
 
 from pydantic import BaseModel, ConfigDict
 

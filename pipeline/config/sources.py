@@ -62,7 +62,7 @@ Source = Annotated[IdxSource | DigitsSource | ImageFolderSource, Field(discrimin
 
 
 class Images(Section):
-    """How a picture of any shape becomes a square."""
+    """Say how ingest makes a square of a picture of any shape."""
 
     crop: tuple[Pixel, Pixel, Side, Side] | None = Field(
         None, description="Cut out first: left, top, width, height in px. null: nothing is cut."

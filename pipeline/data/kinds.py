@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes: names may promise anything."""
+"""Tell the kind of a file by its first bytes: names may promise anything."""
 
 _TAR_MAGIC = slice(257, 262)
 

@@ -1,4 +1,4 @@
-"""Which images look nearly alike: the same picture stored at another size or quality."""
+"""Find images that look nearly alike: the same picture stored at another size or quality."""
 
 from dataclasses import dataclass
 

@@ -11,8 +11,8 @@ from ray.exceptions import AuthenticationError, RayError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from pipeline.config import load_preset
-from pipeline.config.active import lost_choice
-from pipeline.config.load import ROOT_VARIABLE, active_preset, which_config
+from pipeline.config.active import said_first
+from pipeline.config.load import ROOT_VARIABLE, active_preset
 from pipeline.errors import UserError
 from pipeline.jobs.work import require_lasting, require_target
 from pipeline.log import LOG_VARIABLE, require_known_format
@@ -35,10 +35,8 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
     require_known_format()
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
-    say(which_config(config.name))
-    lost = lost_choice(name)
-    if lost is not None:
-        say(f"warning: {lost}")
+    for line in said_first(config.name):
+        say(line)
     require_lasting(config.root)
     where = address or os.environ.get(ADDRESS_VARIABLE)
     if not where:
