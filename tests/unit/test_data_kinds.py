@@ -41,7 +41,7 @@ def picture(kind: str) -> bytes:
         (b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">', "an HTML page"),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied', "JSON or XML"),
         (b'{"error": "no such file"}', "JSON or XML"),
-        (gzip.compress(b"x"), "a gzip file"),
+        (gzip.compress(b"x", mtime=0), "a gzip file"),
         (bz2.compress(b"x"), "a bzip2 file"),
         (lzma.compress(b"x"), "an xz file"),
         (archive("zip"), "a ZIP archive"),
