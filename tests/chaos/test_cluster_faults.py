@@ -349,16 +349,25 @@ def test_training_goes_on_from_its_checkpoint_without_one_of_its_nodes(
 
 
 def test_a_node_that_comes_back_trains_again(whole: LocalCluster, trained: Places, tmp_path: Path) -> None:
-    """Ray looks every minute whether there is room for more workers."""
+    """Ray looks every minute whether there is room for more workers, also where it began with fewer than there is room for."""
     there = beside(trained, tmp_path / "there")
     stage = Stage(whole, training(there, trained, images=1_280_000))
     stage.until("train: 6,400 of")
+    if not trains(whole, LOST):
+        stage.until("going on from")
+        assert trains(whole, LOST)
     whole.take_down(LOST)
     stage.until("going on from")
     whole.bring_up()
     stage.until("going on from")
     stage.end()
     assert model_of(there)["workers"] == 2
+
+
+def trains(cluster: LocalCluster, node: int) -> bool:
+    """Return whether a training worker runs on a node; a process's name is cut to 15 characters there."""
+    names = (Path(f"/proc/{pid}/comm").read_text() for pid in cluster.processes(node))
+    return any(name.startswith("ray::RayTrainWo") for name in names)
 
 
 @pytest.mark.usefixtures("learnt")
