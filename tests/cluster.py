@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -62,6 +63,15 @@ class LocalCluster:
     def processes(self, node: int) -> list[int]:
         """Ids of the processes of a node."""
         return [int(pid) for pid in self._shell(f'ip netns pids "$(space {node})"').split()]
+
+    def named(self, node: int, beginning: str) -> list[int]:
+        """Ids of the processes of a node whose names begin like this; names are cut to 15 characters."""
+        found = []
+        for pid in self.processes(node):
+            with suppress(FileNotFoundError, ProcessLookupError):  # one that has ended by now
+                if Path(f"/proc/{pid}/comm").read_text().startswith(beginning):
+                    found.append(pid)
+        return found
 
     def address(self, node: int) -> str:
         """Its address in the cluster's network."""

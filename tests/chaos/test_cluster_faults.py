@@ -257,9 +257,8 @@ def test_a_lost_head_is_told_and_its_successor_goes_on(
 
 def end_head_but_not_driver(cluster: LocalCluster) -> None:
     """The process that holds the cluster together, as if the head's machine were gone and the driver on another."""
-    named = [pid for pid in cluster.processes(1) if Path(f"/proc/{pid}/comm").read_text().startswith("gcs_server")]
-    assert len(named) == 1
-    subprocess.run(["kill", "-KILL", str(named[0])], check=True)
+    (pid,) = cluster.named(1, "gcs_server")
+    subprocess.run(["kill", "-KILL", str(pid)], check=True)
 
 
 def bring_up_anew(cluster: LocalCluster) -> None:
@@ -353,21 +352,15 @@ def test_a_node_that_comes_back_trains_again(whole: LocalCluster, trained: Place
     there = beside(trained, tmp_path / "there")
     stage = Stage(whole, training(there, trained, images=1_280_000))
     stage.until("train: 6,400 of")
-    if not trains(whole, LOST):
+    if not whole.named(LOST, "ray::RayTrainWo"):
         stage.until("going on from")
-        assert trains(whole, LOST)
+        assert whole.named(LOST, "ray::RayTrainWo")
     whole.take_down(LOST)
     stage.until("going on from")
     whole.bring_up()
     stage.until("going on from")
     stage.end()
     assert model_of(there)["workers"] == 2
-
-
-def trains(cluster: LocalCluster, node: int) -> bool:
-    """Return whether a training worker runs on a node; a process's name is cut to 15 characters there."""
-    names = (Path(f"/proc/{pid}/comm").read_text() for pid in cluster.processes(node))
-    return any(name.startswith("ray::RayTrainWo") for name in names)
 
 
 @pytest.mark.usefixtures("learnt")
