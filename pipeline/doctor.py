@@ -13,7 +13,7 @@ from pipeline import __version__
 from pipeline.cluster import connect, sample_workers, train_workers
 from pipeline.config.active import lost_choice
 from pipeline.config.load import active_preset, load_preset, which_config
-from pipeline.data.sources.published import PUBLISHED
+from pipeline.data.sources.known.fashion_mnist import FASHION_MNIST
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.sampling.plan import plan_shards
@@ -35,8 +35,8 @@ def examine() -> Iterator[str]:
     )
     yield f"hardware   {os.cpu_count()} CPUs, {device_name(torch.cuda.is_available())}, {_memory_gib():.0f} GiB of memory"
     yield f"disk       {shutil.disk_usage(Path.cwd()).free / 1e9:,.0f} GB free here"
-    for name, source in PUBLISHED.items():
-        yield f"data       {name}: {'installed in' if source.installed.is_dir() else 'not in'} {source.installed}"
+    installed = FASHION_MNIST.installed
+    yield f"data       fashion-mnist: {'installed in' if installed.is_dir() else 'not in'} {installed}"
     config = load_preset()
     yield f"preset     {config.name}: config is valid"
     address = os.environ.get("RAY_ADDRESS")

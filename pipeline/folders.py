@@ -4,6 +4,7 @@ Either way a file is whole or not there, and whoever reads a name gets the last 
 """
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError
@@ -24,6 +25,7 @@ from pipeline.errors import UserError
 from pipeline.storage import file_sha256, link_or_copy, write_atomically
 
 if TYPE_CHECKING:
+    from obstore import ReadableFile
     from obstore.store import BackoffConfig, ClientConfig, RetryConfig
 
 Item = TypeVar("Item")
@@ -35,6 +37,7 @@ RETRY_FOR = timedelta(minutes=3)
 FIRST_RETRY_FOR = timedelta(seconds=10)  # before work begins, where the name or the endpoint may be wrong
 REQUESTS_AT_ONCE = 32
 ITEMS_AT_ONCE = 1_000  # handed to the threads: what they have made of them waits in memory
+READ_AHEAD = 1 << 20  # bytes of an object that are read at once
 MOST_RETRIES = 10_000  # the time is the limit
 PATIENCE = timedelta(seconds=60)  # for an answer; a shard has to go through in it
 CONNECT = timedelta(seconds=5)
@@ -85,6 +88,10 @@ class Folder(Protocol):
 
     def entries(self, below: str) -> dict[str, Entry]:
         """All files below a folder of that name, by their names and in the order of these."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to read in places, without holding all of it; FileNotFoundError where there is none."""
         ...
 
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
@@ -170,6 +177,10 @@ class LocalFolder:
         found = ((name, self.entry(name)) for name, _ in files)
         return {name: entry for name, entry in found if entry is not None}
 
+    def open(self, name: str) -> BinaryIO:
+        """See `Folder`."""
+        return (self.path / name).open("rb")
+
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
         """See `Folder`."""
         for name in names:
@@ -246,6 +257,11 @@ class Bucket:
             file["path"]: Entry(file["size"], file["last_modified"].timestamp())
             for file in sorted(files, key=lambda file: file["path"])
         }
+
+    def open(self, name: str) -> BinaryIO:
+        """See `Folder`."""
+        with self._errors():
+            return io.BufferedReader(_ObjectFile(obstore.open_reader(self._store, name)), READ_AHEAD)
 
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
         """See `Folder`; many at a time."""
@@ -334,6 +350,30 @@ class Bucket:
                 f"{self.url}: {_first_line(error)}. Check the name, the endpoint and the network, then run the same command "
                 "again; what is finished is kept."
             ) from None
+
+
+class _ObjectFile(io.RawIOBase):
+    """An object of a store as Python's own readers want a file."""
+
+    def __init__(self, reader: "ReadableFile") -> None:
+        self._reader = reader
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._reader.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._reader.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        content = memoryview(self._reader.read(len(buffer)))
+        buffer[: len(content)] = content
+        return len(content)
 
 
 def _store(url: str, retry_for: timedelta = RETRY_FOR) -> S3Store | GCSStore:

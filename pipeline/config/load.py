@@ -11,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.config.schema import Config
-from pipeline.config.sources import SOURCE_KINDS
 from pipeline.errors import UserError
 from pipeline.junk import is_junk
 
@@ -186,8 +185,7 @@ def _found(item: ErrorDetails) -> str:
 
 def _allowed(item: ErrorDetails) -> str:
     if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        kinds = FILTER_KINDS if item["loc"][:2] == ("sample", "filters") else SOURCE_KINDS
-        return "a section whose key kind is " + ", ".join(repr(tag) for tag in kinds)
+        return "a section whose key kind is " + ", ".join(repr(tag) for tag in FILTER_KINDS)
     if item["type"] in ("model_type", "model_attributes_type"):
         return f"a section with the keys {', '.join(_keys_at(item['loc']))}"
     if item["type"] in ("tuple_type", "list_type"):
@@ -205,11 +203,7 @@ def _allowed(item: ErrorDetails) -> str:
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
     if location[:2] == ("sample", "filters"):
         return position == 3 and location[3] in FILTER_KINDS
-    return position == 2 and (
-        (location[:2] == ("data", "source") and location[2] in SOURCE_KINDS)
-        or location[:2] == ("sample", "labels")
-        or location[0] == "cluster"
-    )
+    return position == 2 and (location[:2] == ("sample", "labels") or location[0] in ("cluster", "data"))
 
 
 def _keys_at(steps: tuple[int | str, ...]) -> list[str]:

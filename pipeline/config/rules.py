@@ -1,11 +1,7 @@
 """The rules that span several keys: each of them refuses in a second what would otherwise fail an hour later."""
 
-import math
 import re
 from typing import TYPE_CHECKING
-
-from pipeline.config.known import DIGITS_IMAGES, KNOWN_SOURCES
-from pipeline.config.minimums import FEWEST
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -52,30 +48,12 @@ def broken_rules(c: "Config") -> list[str]:
             f"model.resolution: {c.model.resolution} is below data.size {c.data.size}: images are padded up to it, never cut; "
             f"use at least {c.data.size}"
         )
-    if c.data.source.kind == "idx" and c.data.source.path is None and c.data.source.published is None:
-        broken.append("data.source.path: null, and data.source.published names no dataset to fetch; set one of them")
-    if c.data.source.kind == "digits" and c.data.size != 8:
-        broken.append(f"data.size: {c.data.size} does not fit the source 'digits', whose images are 8 px")
-    if c.data.source.kind == "digits" and c.data.holdout_share is None:
-        broken.append("data.holdout_share: null, but the source 'digits' has no official test split; use e.g. 0.2")
-    if c.data.source.kind == "idx" and c.data.holdout_share is not None:
-        broken.append(
-            f"data.holdout_share: {c.data.holdout_share}, but the source 'idx' has an official test split (the t10k files); use null"
-        )
-    if c.data.source.kind in ("idx", "digits") and c.data.validation_share is None:
-        broken.append(
-            f"data.validation_share: null, but the source {c.data.source.kind!r} has no validation split; use e.g. 0.05"
-        )
-    if c.data.source.kind in ("idx", "digits") and c.data.classes is None:
-        broken.append(
-            f"data.classes: null, but the source {c.data.source.kind!r} has numbers for labels; give one name for each"
-        )
-    broken += _too_small_shares(c)
-    if c.model.channels != c.data.channels:
+    if c.data.channels not in ("auto", c.model.channels):
         broken.append(
             f"model.channels: {c.model.channels} does not fit data.channels {c.data.channels}; leave it out, or use {c.data.channels}"
         )
-    if (c.data.validation_share or 0) + (c.data.holdout_share or 0) >= 1:
+    shares = [share for share in (c.data.validation_share, c.data.holdout_share) if isinstance(share, float)]
+    if sum(shares) >= 1:
         broken.append(
             f"data.validation_share: {c.data.validation_share} and data.holdout_share {c.data.holdout_share} leave nothing to train on"
         )
@@ -121,7 +99,7 @@ def broken_rules(c: "Config") -> list[str]:
         broken.append(
             "sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"
         )
-    if c.data.classes is not None:
+    if isinstance(c.data.classes, list):
         broken += broken_class_rules(c, c.data.classes)
     if c.sample.encoding != "jpeg" and c.sample.jpeg_quality != DEFAULT_JPEG_QUALITY:
         broken.append(
@@ -141,24 +119,8 @@ def broken_rules(c: "Config") -> list[str]:
     return broken
 
 
-def _too_small_shares(c: "Config") -> list[str]:
-    """Return the shares that leave too few images to measure with, where the source's number of images is known."""
-    source = c.data.source
-    images = {
-        "digits": DIGITS_IMAGES,
-        "idx": KNOWN_SOURCES.get(getattr(source, "published", None) or "", {}).get("train_images"),
-    }
-    known = images.get(source.kind) if getattr(source, "path", None) is None else None
-    return [
-        f"data.{name}: {share} of the {known:,} images of {source.name} are {int(share * known)}, at least {FEWEST} are needed to measure "
-        f"with; use at least {math.ceil(1000 * FEWEST / known) / 1000:g}"
-        for name, share in (("validation_share", c.data.validation_share), ("holdout_share", c.data.holdout_share))
-        if known is not None and share is not None and share * known < FEWEST
-    ]
-
-
 def broken_class_rules(c: "Config", classes: list[str]) -> list[str]:
-    """Return the rules that a config breaks with data of these classes, which ingest alone knows where data.classes is null."""
+    """Return the rules that a config breaks with data of these classes, which ingest alone knows where data.classes is auto."""
     broken = []
     if c.evaluate.images < 10 * len(classes):
         broken.append(f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(classes)} classes")

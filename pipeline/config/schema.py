@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from pipeline.config.known import KNOWN_SOURCES
 from pipeline.config.rules import DEFAULT_JPEG_QUALITY, broken_rules
 from pipeline.config.section import Section
-from pipeline.config.sources import GREY_KINDS, Images, Source
+from pipeline.config.sources import Source
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=1)]
@@ -20,53 +19,71 @@ Auto = Literal["auto"]
 
 
 class Data(Section):
+    """What ingest makes of the source."""
+
     source: Source
     size: Literal[8, 16, 28, 32, 64, 128] = Field(
         description="Side of the stored image, px. The model pads to its own resolution."
     )
-    channels: Literal[1, 3] = Field(
-        description="1: grey, 3: RGB. By itself: 1 for the grey sources idx and digits, else 3."
+    channels: Auto | Literal[1, 3] = Field(
+        "auto",
+        description="1: grey, 3: RGB. auto: grey where all images are, else RGB, with R = G = B for the grey ones.",
     )
-    images: Images = Images()
-    classes: Annotated[list[str], Field(min_length=1)] | None = Field(
-        None, description="Class names, in the order of the labels. null: as the source names them."
+    classes: Literal["auto", "none"] | Annotated[list[str], Field(min_length=1)] = Field(
+        "auto",
+        description="Class names, in the order of the labels; what is of another class is left out. auto: as the source names "
+        "them. none: labels are ignored.",
     )
-    validation_share: Share | None = Field(
-        None,
-        description="Cut from train, for choices (best checkpoint, thresholds); null where the source has such a split.",
+    text: str = Field(
+        "auto",
+        min_length=1,
+        description="Column or field of the captions. auto: found out; none: captions are ignored.",
     )
-    holdout_share: Share | None = Field(None, description="Cut from a source that has no official test split.")
-    near_duplicates: Literal["group", "keep"] = Field(
+    fit: Literal["crop", "pad", "stretch"] = Field(
+        "crop",
+        description="crop: the largest square in the middle; pad: all of it on `background`; stretch: pulled to a square.",
+    )
+    resample: Literal["lanczos", "area", "nearest"] = Field(
+        "lanczos", description="Kernel; lanczos and area are antialiased, nearest is for pixel art."
+    )
+    background: Annotated[str, Field(pattern=r"^(white|black|#[0-9a-fA-F]{6})$")] = Field(
+        "white", description='white, black or "#rrggbb": shown through what is transparent, and around what is padded.'
+    )
+    too_small: Literal["enlarge", "refuse"] = Field(
+        "enlarge",
+        description="What is done with an image with a side shorter than data.size. Either way they are counted.",
+    )
+    validation_share: Auto | Share | None = Field(
+        "auto",
+        description="Cut from train, for choices (best checkpoint, thresholds); null: the source has such a split. auto: that, "
+        "or a share by the number of images.",
+    )
+    holdout_share: Auto | Share | None = Field(
+        "auto",
+        description="Cut from a source that has no official test split, for the audit alone; null and auto as above.",
+    )
+    near_duplicates: Literal["group", "keep", "drop"] = Field(
         "group",
-        description="group: pictures that look nearly alike are never on two sides; keep: only equal ones are not.",
+        description="group: pictures that look nearly alike are never on two sides; keep: only equal ones are not; drop: of such "
+        "a group one picture stays.",
     )
     bad_share_max: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.02,
-        description="Largest share of the images that may be damaged, too small or otherwise unusable; beyond it ingest fails.",
+        description="Largest share of the images that may be damaged, refused or otherwise unusable; beyond it ingest fails.",
     )
     seed: Seed = 0
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_in_what_is_known(cls, raw: Any) -> Any:
-        """An IDX source without a path is a published dataset, whose name, licence, digests and classes are known."""
-        source = raw.get("source") if isinstance(raw, dict) else None
-        if not isinstance(source, dict):
-            return raw
-        raw = {"channels": 1 if source.get("kind") in GREY_KINDS else 3, **raw}
-        if source.get("kind") != "idx" or source.get("path") is not None:
-            return raw
-        published = source.get("published", "fashion-mnist")
-        known = KNOWN_SOURCES.get(published) if isinstance(published, str) else None
-        if known is None:
-            return raw
-        filled = {"published": published, **known["source"], **source}
-        return {"classes": known["classes"], **raw, "source": filled}
+    @property
+    def background_rgb(self) -> tuple[int, int, int]:
+        """Red, green and blue of `background`, 0 to 255."""
+        digits = {"white": "ffffff", "black": "000000"}.get(self.background, self.background.removeprefix("#"))
+        red, green, blue = bytes.fromhex(digits)
+        return red, green, blue
 
     @field_validator("classes")
     @classmethod
-    def _distinct(cls, names: list[str] | None) -> list[str] | None:
-        if names is not None and len(set(names)) < len(names):
+    def _distinct(cls, names: str | list[str]) -> str | list[str]:
+        if isinstance(names, list) and len(set(names)) < len(names):
             raise ValueError("class names must differ from each other")
         return names
 
@@ -384,10 +401,8 @@ class Config(Section):
     def _networks_have_the_channels_of_the_data(cls, raw: Any) -> Any:
         if not isinstance(raw, dict) or not isinstance(raw.get("model"), dict) or not isinstance(raw.get("data"), dict):
             return raw
-        source = raw["data"].get("source")
-        kind = source.get("kind") if isinstance(source, dict) else None
-        channels = raw["data"].get("channels", 1 if kind in GREY_KINDS else 3)
-        return {**raw, "model": {"channels": channels, **raw["model"]}}
+        channels = raw["data"].get("channels", "auto")
+        return {**raw, "model": {"channels": 3 if channels == "auto" else channels, **raw["model"]}}
 
     @field_validator("root")
     @classmethod

@@ -1,89 +1,53 @@
-"""Where real images come from, and how each becomes a square: the keys of `data.source` and `data.images`."""
+"""Where real images come from: the keys of `data.source`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from pipeline.config.section import Section
 
-SOURCE_KINDS = ("idx", "digits", "folder")
-GREY_KINDS = ("idx", "digits")
+SourceKindName = Literal[
+    "auto", "folder", "zip", "webdataset", "parquet", "listing", "idx", "cifar", "celeba", "lsun", "digits", "known"
+]
+SOURCE_KINDS: tuple[str, ...] = get_args(SourceKindName)
+# Which kinds a key besides path, kind, name and licence means something for.
+ONLY_FOR = {
+    "label": ("folder", "zip", "webdataset", "parquet", "listing", "cifar", "celeba"),
+    "transposed": ("idx",),
+}
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Byte = Annotated[int, Field(ge=0, le=255)]
-Pixel = Annotated[int, Field(ge=0, le=1 << 16)]
-Side = Annotated[int, Field(ge=1, le=1 << 16)]
 
 
-class _Named(Section):
-    name: str = Field(
-        min_length=1, description="What the source is called in the provenance of everything made from it."
-    )
-    licence: str = Field(min_length=1, description="SPDX name of the licence of the real images.")
+class Source(Section):
+    """A source of real images of any kind; which kinds there are, and what each reads, stands in docs/ingest.md."""
 
-
-class IdxSource(_Named):
-    """IDX files, the format of MNIST and its kin, gzipped or not."""
-
-    kind: Literal["idx"]
     path: str | None = Field(
-        None, description="Folder of the four IDX files. null: look in the usual places, then fetch."
-    )
-    published: Literal["fashion-mnist"] | None = Field(
         None,
-        description="The known dataset to look for and fetch; where path is null, fashion-mnist unless said otherwise.",
+        description="A folder or file of this machine, s3://, gs:// or https:// (with sha256), or a known dataset's name. "
+        "null: for digits only.",
     )
-    sha256: dict[str, Sha256] | None = Field(
-        None, description="Digest of each file's uncompressed content, by name. null: any content is accepted."
-    )
-
-
-class DigitsSource(_Named):
-    """The 1,797 handwritten digits, 8x8, that scikit-learn carries."""
-
-    kind: Literal["digits"]
-    name: str = "scikit-learn digits (UCI optical recognition of handwritten digits, test part)"
-    licence: str = "CC-BY-4.0"
-
-
-class _Placed(_Named):
-    path: str = Field(min_length=1, description="A folder of this machine, or s3:// or gs://.")
-
-
-class ImageFolderSource(_Placed):
-    """Image files, each in the folder of its class, or all in one; below train, validation and test where the splits are given."""
-
-    kind: Literal["folder"]
-    licence: str = Field("unknown", description="SPDX name of the licence of the real images.")
-    name: str = Field("own images", min_length=1, description="What the source is called in the provenance.")
-
-
-Source = Annotated[IdxSource | DigitsSource | ImageFolderSource, Field(discriminator="kind")]
-
-
-class Images(Section):
-    """Say how ingest makes a square of a picture of any shape."""
-
-    crop: tuple[Pixel, Pixel, Side, Side] | None = Field(
-        None, description="Cut out first: left, top, width, height in px. null: nothing is cut."
-    )
-    fit: Literal["centre", "pad", "stretch"] = Field(
-        "centre",
-        description="centre: the largest square in the middle; pad: all of it on `background`; stretch: pulled to a square.",
-    )
-    resample: Literal["lanczos", "bicubic", "area"] = Field("lanczos", description="Kernel; all are antialiased.")
-    light: Literal["srgb", "linear"] = Field(
-        "srgb", description="What is averaged: the stored values, as the field does, or the light that they stand for."
-    )
-    background: tuple[Byte, Byte, Byte] = Field(
-        (255, 255, 255), description="Red, green, blue: shown through what is transparent, and around what is padded."
-    )
-    smallest: Annotated[int, Field(ge=1)] | None = Field(
+    kind: SourceKindName = Field("auto", description="auto: found out from what is there.")
+    label: str | Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
-        description="An image with a shorter side than this, px, is left out. null: data.size, so that nothing is enlarged.",
+        description="The column, field or attribute that holds the class, or several, whose values are joined. null: found out.",
     )
+    transposed: bool = Field(False, description="idx: images lie on their side, as those of EMNIST do.")
+    sha256: Sha256 | None = Field(None, description="Digest of the one file that path names; https:// needs it.")
+    name: str | None = Field(
+        None, min_length=1, description="What the source is called in the provenance of all that is made from it."
+    )
+    licence: str | None = Field(None, min_length=1, description="SPDX name of the licence of the real images.")
 
-    @field_validator("crop", "background", mode="before")
-    @classmethod
-    def _yaml_has_no_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    @model_validator(mode="after")
+    def _keys_fit_the_kind(self) -> "Source":
+        if self.path is None and self.kind != "digits":
+            raise ValueError("path is missing: a folder, a file, an address, or the name of a known dataset")
+        if self.path is not None and self.kind == "digits":
+            raise ValueError("path means nothing for kind digits, which scikit-learn carries; leave it out")
+        for key, kinds in ONLY_FOR.items():
+            if getattr(self, key) and self.kind not in ("auto", *kinds):
+                raise ValueError(f"{key} means nothing for kind {self.kind}; allowed for {', '.join(kinds)}")
+        if self.path is not None and self.path.startswith("https://") and self.sha256 is None:
+            raise ValueError("sha256 is missing: what an address gives may change, so give its SHA-256")
+        return self

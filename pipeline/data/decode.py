@@ -35,6 +35,10 @@ class UnusableError(Exception):
     """Why an image is put into quarantine, in a few words that do not depend on the image: they are counted."""
 
 
+class NotAnImageError(UnusableError):
+    """The content begins like no image of a known kind."""
+
+
 def decode(content: bytes, background: tuple[int, int, int]) -> Image.Image:
     """The picture in a file's `content`, of mode "L" or "RGB", turned as its EXIF data says; the first of several frames.
 
@@ -54,7 +58,7 @@ def decode(content: bytes, background: tuple[int, int, int]) -> Image.Image:
         raise
     except UnidentifiedImageError:
         kind = kind_of(content)
-        raise UnusableError("no image of a known kind" + ("" if kind is None else f": {kind}")) from None
+        raise NotAnImageError("no image of a known kind" + ("" if kind is None else f": {kind}")) from None
     # What Pillow's readers raise at damaged content is of nearly every kind there is.
     except Exception as error:
         cut = "truncated" in str(error) or isinstance(error, EOFError)

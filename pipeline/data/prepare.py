@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.config.sources import Images
-from pipeline.data.decode import UnusableError, decode
+from pipeline.config.schema import Data
+from pipeline.data.decode import NotAnImageError, UnusableError, decode
 from pipeline.data.likeness import THUMBNAIL, look
 from pipeline.data.png import encode_png
 from pipeline.data.resize import square
@@ -29,7 +29,9 @@ PREPARED = pa.schema(
         pa.field("reason", pa.string()),  # null: usable; else nothing below is there but the size
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
+        pa.field("channels", pa.int8()),  # 1 where the square is grey, unless data.channels wants colour
         pa.field("digest", pa.string()),  # SHA-256 of the square's pixels
+        pa.field("digest_as_colour", pa.string()),  # of a grey square with R = G = B, which a set of both kinds holds
         pa.field("hash", pa.uint64()),
         pa.field("thumbnail", pa.binary(THUMBNAIL * THUMBNAIL)),
         pa.field("sums", pa.list_(pa.int64())),  # of the pixels, by channel, and of their squares
@@ -39,13 +41,14 @@ PREPARED = pa.schema(
 )
 
 
+IGNORED = "ignored: no image, by its content"
+
+
 @dataclass(frozen=True)
 class Preparation:
     """What becomes of every image, and where the files lie."""
 
-    size: int
-    channels: int
-    images: Images
+    data: Data
     folder: Path
 
     def path(self, part: Part) -> Path:
@@ -73,20 +76,22 @@ class Preparation:
         if raw.reason is not None:
             return {**known, "reason": raw.reason}
         try:
-            if isinstance(raw.content, bytes):
-                picture = decode(raw.content, self.images.background)
-                known |= {"width": picture.width, "height": picture.height}
-                pixels = square(picture, self.size, self.channels, self.images)
-            else:
-                known |= {"width": raw.content.shape[1], "height": raw.content.shape[0]}
-                pixels = self._from_array(raw.content)
+            picture = self._picture(raw.content)
+            known |= {"width": picture.width, "height": picture.height}
+            pixels = square(picture, self.data)
         except UnusableError as error:
-            return {**known, "reason": str(error)}
+            ignored = isinstance(error, NotAnImageError) and not raw.surely
+            return {**known, "reason": IGNORED if ignored else str(error)}
+        if self.data.channels == "auto":
+            pixels = _grey_if_it_looks_so(pixels)
         likeness, thumbnail = look(pixels)
-        values = pixels.reshape(-1, self.channels).astype(np.int64)
+        channels = pixels.shape[2]
+        values = pixels.reshape(-1, channels).astype(np.int64)
         return {
             **known,
+            "channels": channels,
             "digest": hashlib.sha256(pixels.tobytes()).hexdigest(),
+            "digest_as_colour": hashlib.sha256(as_colour(pixels).tobytes()).hexdigest() if channels == 1 else None,
             "hash": likeness,
             "thumbnail": thumbnail,
             "sums": values.sum(axis=0).tolist(),
@@ -94,11 +99,24 @@ class Preparation:
             "png": encode_png(pixels),
         }
 
-    def _from_array(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if pixels.shape == (self.size, self.size, self.channels):
-            return pixels
-        picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-        return square(picture, self.size, self.channels, self.images)
+    def _picture(self, content: bytes | NDArray[np.uint8]) -> Image.Image:
+        """In mode "L" or "RGB", the one that `data.channels` wants where it wants one."""
+        if isinstance(content, bytes):
+            picture = decode(content, self.data.background_rgb)
+        else:
+            picture = Image.fromarray(content[..., 0] if content.shape[2] == 1 else content)
+        wanted = {"auto": picture.mode, 1: "L", 3: "RGB"}[self.data.channels]
+        return picture if picture.mode == wanted else picture.convert(wanted)
+
+
+def as_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """`uint8 [H, W, 3]` with R = G = B, of a grey `uint8 [H, W, 1]`."""
+    return np.repeat(pixels, 3, axis=2)
+
+
+def _grey_if_it_looks_so(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    grey = pixels[..., :1]
+    return np.ascontiguousarray(grey) if (pixels == grey).all() else pixels
 
 
 def _in_groups(rows: Iterator[dict[str, object]]) -> Iterator[list[dict[str, object]]]:

@@ -1,18 +1,24 @@
 """Which image goes where: by content alone, class by class, and never the same picture on two sides."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.config.minimums import FEWEST
+from pipeline.config.schema import Data
 from pipeline.data.likeness import Likeness, groups, near_pairs
 
 SPLITS = ("train", "validation", "holdout")
 TRAIN, VALIDATION, HOLDOUT, NOWHERE = 0, 1, 2, -1
 
+LARGEST_AUTO_SHARE = 0.3
+
 DUPLICATE = "duplicate"
 IN_HOLDOUT, IN_VALIDATION = "also in holdout", "also in validation"
+NEAR_KEPT = "nearly as one that is kept"
 NEAR_HOLDOUT, NEAR_VALIDATION = "nearly as one in holdout", "nearly as one in validation"
 
 
@@ -23,6 +29,24 @@ class Shares:
     validation: float
     holdout: float
     seed: int
+
+
+def shares_of(data: Data, official: Sequence[str], images: int) -> Shares:
+    """Return what is cut from train, of so many images in all: what the config says, or enough to measure with."""
+
+    def share(split: str, wanted: float | str | None, good: int, least: float, most: float) -> float:
+        if split in official or wanted is None:
+            return 0.0
+        if isinstance(wanted, float):
+            return wanted
+        enough = min(LARGEST_AUTO_SHARE, (FEWEST + 1) / images)
+        return round(max(enough, min(most, max(least, good / images))), 4)
+
+    return Shares(
+        share("validation", data.validation_share, 500, 0.05, 0.15),
+        share("holdout", data.holdout_share, 1_000, 0.1, 0.25),
+        data.seed,
+    )
 
 
 @dataclass(frozen=True)
@@ -39,6 +63,8 @@ def place(
     official: NDArray[np.int64],
     likeness: Likeness | None,
     shares: Shares,
+    *,
+    drop_near: bool = False,
 ) -> Placement:
     """Places N images.
 
@@ -51,6 +77,7 @@ def place(
         official: int64 [N], numbers of SPLITS: the split that the source puts the image in.
         likeness: of all images; None: only equal ones are kept apart.
         shares: what is cut from train.
+        drop_near: of training images that look nearly alike one stays.
     """
     places, reasons = official.copy(), {}
 
@@ -85,6 +112,11 @@ def place(
                 leave_out(np.unique(pairs[crossing, other]), reason)
         inside = (places[pairs] == TRAIN).all(axis=1)
         together = groups(pairs[inside], len(digests))
+        if drop_near:
+            # The one with the lowest label, then digest: the same whatever the order of the source.
+            rows = np.flatnonzero(places == TRAIN)
+            rows = rows[np.lexsort((digests[rows], labels[rows], together[rows]))]
+            leave_out(rows[1:][together[rows][1:] == together[rows][:-1]], NEAR_KEPT)
     _cut(places, digests, labels, together, shares)
     return Placement(places, reasons)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -18,10 +19,12 @@ from pipeline.config.schema import Data
 from pipeline.data.canonical import DESCRIPTION
 from pipeline.data.enough import require_enough, require_most_usable
 from pipeline.data.images import ROW_GROUP_IMAGES, image_schema, read_parquet
-from pipeline.data.labelling import number_labels
+from pipeline.data.labelling import Labelled, number_labels
 from pipeline.data.likeness import Likeness
+from pipeline.data.png import decode_png, encode_png
+from pipeline.data.prepare import IGNORED, as_colour
 from pipeline.data.sources.source import Listing
-from pipeline.data.splits import NOWHERE, SPLITS, Shares, place
+from pipeline.data.splits import NOWHERE, SPLITS, place, shares_of
 from pipeline.fingerprint import canonical_digest
 from pipeline.storage import atomic_path, file_sha256, write_atomically, write_json
 
@@ -36,7 +39,9 @@ _KNOWN = [
     "reason",
     "width",
     "height",
+    "channels",
     "digest",
+    "digest_as_colour",
     "hash",
     "thumbnail",
     "sums",
@@ -44,50 +49,101 @@ _KNOWN = [
 ]
 
 
-def write_canonical(listing: Listing, prepared: Sequence[Path], data: Data, name: str, folder: Path) -> dict[str, Any]:
+def write_canonical(
+    kind: str, listing: Listing, prepared: Sequence[Path], data: Data, name: str, folder: Path
+) -> dict[str, Any]:
     """Writes the three splits and `dataset.json`, which comes last; returns its content.
 
-    `prepared`: what `Preparation` made of the parts of `listing`, in their order. Equal images, labels and captions give equal files,
-    whatever the names and the order in the source; only the column `source` and the list of what was left out know these.
+    Equal images, labels and captions give equal files, whatever the names and the order in the source; only the column `source` and the
+    list of what was left out know these.
+
+    Args:
+        kind: of the source.
+        listing: what is in the source.
+        prepared: what `Preparation` made of the parts of `listing`, in their order.
+        data: the section of the config.
+        name: of the dataset.
+        folder: where it goes.
     """
     known = pa.concat_tables(read_parquet(path, _KNOWN) for path in prepared)
     reasons = {row: reason for row, reason in enumerate(known["reason"].to_pylist()) if reason is not None}
     require_most_usable(reasons, known, data)
-    labelled = number_labels(known["label"], listing.classes, data.classes)
+    labelled = _labelled(known, reasons, listing, data)
     for row, reason in labelled.reasons.items():
         reasons.setdefault(row, reason)
     usable = np.array([row for row in range(len(known)) if row not in reasons], np.int64)
+    channels = _channels(known["channels"].take(usable), data)
+    known = _with_channels(known, channels)
     images = known.take(usable)
+    shares = shares_of(data, listing.splits, len(usable))
     placement = place(
         np.array(images["digest"].to_pylist(), dtype="U64"),
         labelled.labels[usable],
         np.array([SPLITS.index(split) for split in images["split"].to_pylist()], np.int64),
-        _likeness(images) if data.near_duplicates == "group" else None,
-        Shares(data.validation_share or 0.0, data.holdout_share or 0.0, data.seed),
+        None if data.near_duplicates == "keep" else _likeness(images),
+        shares,
+        drop_near=data.near_duplicates == "drop",
     )
     reasons |= {int(usable[row]): reason for row, reason in placement.reasons.items()}
     places = np.full(len(known), NOWHERE)
     places[usable] = placement.places
     members = {split: labelled.labels[places == number] for number, split in enumerate(SPLITS)}
-    require_enough(members, labelled.classes, listing.splits, data)
+    require_enough(members, labelled.classes, listing.splits, data, shares)
     rows = {
         split: _by_content(np.flatnonzero(places == number), known["digest"]) for number, split in enumerate(SPLITS)
     }
-    described = _write_splits(known, prepared, rows, labelled.labels, labelled.classes, folder)
+    described = _write_splits(known, prepared, rows, labelled, channels, folder)
     left_out = [(known["name"][row].as_py(), reason) for row, reason in sorted(reasons.items())] + listing.left_out
     description = {
         "name": name,
         "digest": _content_digest(known, rows, labelled.labels),
-        "source": {"name": data.source.name, "licence": data.source.licence, "kind": data.source.kind},
-        "image": {"height": data.size, "width": data.size, "channels": data.channels},
+        "source": {"name": listing.name, "licence": listing.licence, "kind": kind},
+        "image": {"height": data.size, "width": data.size, "channels": channels},
         "classes": labelled.classes,
         "splits": described,
-        **_moments(known, rows["train"], data),
+        **_moments(known, rows["train"], data.size),
+        "enlarged": _enlarged(known, rows, data.size),
+        "warnings": listing.warnings,
         "left_out": _left_out(left_out, folder),
     }
     write_json(folder / DESCRIPTION, description)
     _remove_stale(folder, description)
     return description
+
+
+def _labelled(known: pa.Table, reasons: dict[int, str], listing: Listing, data: Data) -> Labelled:
+    found = known["label"]
+    if data.classes == "none":
+        found = pa.chunked_array([pa.nulls(len(known), pa.string())])
+    else:  # what is no image has no say in which classes there are
+        ignored = np.array([reasons.get(row) == IGNORED for row in range(len(known))], bool)
+        found = pc.if_else(pa.array(ignored), pa.scalar(None, pa.string()), found)
+    wanted = data.classes if isinstance(data.classes, list) else None
+    return number_labels(found, listing.classes, wanted)
+
+
+def _channels(found: pa.ChunkedArray, data: Data) -> int:
+    """Of the set: what the config wants, or else colour where any image has some."""
+    return data.channels if data.channels != "auto" else int(pc.max(found).as_py() or 1)
+
+
+def _with_channels(known: pa.Table, channels: int) -> pa.Table:
+    """Return the table with the digests and sums that the squares have with so many channels."""
+    if channels == 1:
+        return known
+    grey = pc.fill_null(pc.equal(known["channels"], 1), False)
+    digests = pc.if_else(grey, known["digest_as_colour"], known["digest"])
+    known = known.set_column(known.column_names.index("digest"), "digest", digests)
+    for name in ("sums", "squares"):
+        spread = [row if row is None else row * (channels // len(row)) for row in known[name].to_pylist()]
+        known = known.set_column(known.column_names.index(name), name, pa.array(spread, pa.list_(pa.int64())))
+    return known
+
+
+def _enlarged(known: pa.Table, rows: dict[str, NDArray[np.int64]], size: int) -> int:
+    """How many of the images that are in a split had a side shorter than `size`."""
+    sides = known.select(["width", "height"]).take(np.concatenate(list(rows.values())))
+    return int(pc.sum(pc.less(pc.min_element_wise(sides["width"], sides["height"]), size)).as_py() or 0)
 
 
 def _remove_stale(folder: Path, description: dict[str, Any]) -> None:
@@ -115,11 +171,12 @@ def _write_splits(
     known: pa.Table,
     prepared: Sequence[Path],
     rows: dict[str, NDArray[np.int64]],
-    labels: NDArray[np.int64],
-    classes: list[str],
+    labelled: Labelled,
+    channels: int,
     folder: Path,
 ) -> dict[str, Any]:
     """Goes over the prepared files once, handing each image to the spool of its file; then each file is put in order."""
+    classes, labels = labelled.classes, labelled.labels
     extra = {"source": "string"} | ({"text": "string"} if known["text"].null_count < len(known) else {})
     schema = image_schema(classes, extra)
     per_file = _images_per_file(prepared, len(known))
@@ -145,6 +202,7 @@ def _write_splits(
             order = np.argsort(position[mine])
             contents = pa.ipc.open_stream((Path(spool) / str(number)).read_bytes()).read_all()["png"].take(order)
             mine = mine[order]
+            contents = _with_all_channels(contents, known["channels"].take(mine), channels)
             table = _table(schema, contents, position[mine], labels[mine], known.take(mine))
             with atomic_path(folder / name) as temporary:
                 pq.write_table(
@@ -157,6 +215,22 @@ def _write_splits(
                 )
             described[split]["files"].append({"file": name, "rows": len(mine), "sha256": file_sha256(folder / name)})
     return described
+
+
+def _with_all_channels(contents: pa.ChunkedArray, found: pa.ChunkedArray, channels: int) -> pa.ChunkedArray:
+    """Return the PNG files with those that have fewer channels than the set made again."""
+    fewer = pc.less(found, channels)
+    if not pc.any(fewer).as_py():
+        return contents
+    return pa.chunked_array(
+        [
+            [
+                encode_png(as_colour(decode_png(content, 1))) if grey else content
+                for content, grey in zip(contents.to_pylist(), fewer.to_pylist(), strict=True)
+            ]
+        ],
+        pa.binary(),
+    )
 
 
 def _images_per_file(prepared: Sequence[Path], images: int) -> int:
@@ -211,14 +285,11 @@ def _content_digest(known: pa.Table, rows: dict[str, NDArray[np.int64]], labels:
     return canonical_digest({split: sorted(lines) for split, lines in parts.items()})
 
 
-def _moments(known: pa.Table, rows: NDArray[np.int64], data: Data) -> dict[str, list[float]]:
+def _moments(known: pa.Table, rows: NDArray[np.int64], size: int) -> dict[str, list[float]]:
     """Mean and standard deviation of each channel over the training images, 0 to 1; sums of whole numbers, so exact."""
     train = known.select(["sums", "squares"]).take(rows)
-    sums, squares = (
-        np.array(train[name].to_pylist(), dtype=np.int64).reshape(-1, data.channels).sum(axis=0)
-        for name in ("sums", "squares")
-    )
-    pixels = len(rows) * data.size * data.size
+    sums, squares = (np.array(train[name].to_pylist(), dtype=np.int64).sum(axis=0) for name in ("sums", "squares"))
+    pixels = len(rows) * size * size
     mean = sums / pixels / 255
     variance = np.maximum(squares / pixels / 255**2 - mean**2, 0)
     return {"mean": mean.round(6).tolist(), "std": np.sqrt(variance).round(6).tolist()}

@@ -41,11 +41,11 @@ def ingest(command: Command) -> None:
     # What is fetched and prepared is for this machine alone.
     here = replace(command, config=config.model_copy(update={"root": "."})) if is_remote(config.root) else command
     data = config.data
-    listing = list_source(data, Path(here.config.root) / "runs" / "downloads", command.say)
-    settings = {"size": data.size, "channels": data.channels, "images": data.images.model_dump()}
+    kind, listing = list_source(data, Path(here.config.root) / "runs" / "downloads", command.say)
+    settings = data.model_dump(include={"size", "channels", "fit", "resample", "background", "too_small"})
     fingerprint = here.fingerprint({**settings, "name": config.name, "code": source_digest(*CODE)})
     with here.run(fingerprint) as run:
-        preparation = Preparation(data.size, data.channels, data.images, run / "prepared")
+        preparation = Preparation(data, run / "prepared")
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
         done = 0
@@ -54,7 +54,7 @@ def ingest(command: Command) -> None:
                 done += rows
                 command.say(f"{done:,} images prepared, {number:,} of {len(missing):,} parts", images=done)
         require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest", "--out FOLDER")
-        description = write_canonical(listing, paths, data, config.name, command.out)
+        description = write_canonical(kind, listing, paths, data, config.name, command.out)
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
             if not is_junk(path.name):
                 path.unlink()

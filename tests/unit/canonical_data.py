@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.schema import Data
-from pipeline.config.sources import DigitsSource
+from pipeline.config.sources import Source
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import Listing, RawImage, array_parts
 from pipeline.data.writing import write_canonical
@@ -26,18 +26,20 @@ class RawImages:
         return iter(self._images)
 
 
-def data_of(classes: list[str] | None, **other: Any) -> Data:
-    source = DigitsSource(kind="digits")
+def data_of(classes: list[str] | str, **other: Any) -> Data:
+    source = Source(kind="digits")
     shares = {"validation_share": 0.2, "holdout_share": 0.3}
     return Data(**{"source": source, "size": 8, "channels": 1, "classes": classes, **shares, **other})
 
 
 def write_listing(listing: Listing, data: Data, folder: Path, name: str = "small") -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
-        preparation = Preparation(data.size, data.channels, data.images, Path(temporary))
+        preparation = Preparation(data, Path(temporary))
         for part in listing.parts:
             preparation(part)
-        return write_canonical(listing, [preparation.path(part) for part in listing.parts], data, name, folder)
+        return write_canonical(
+            "digits", listing, [preparation.path(part) for part in listing.parts], data, name, folder
+        )
 
 
 def write_arrays(

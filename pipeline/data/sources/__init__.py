@@ -1,31 +1,70 @@
-"""Sources of real images, one file a kind."""
+"""Sources of real images, one file a kind, found by the table `KINDS`."""
 
+import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.config.schema import Data
-from pipeline.config.sources import DigitsSource, IdxSource, ImageFolderSource
+from pipeline.config.sources import Source
 from pipeline.data.sources.digits import list_digits
-from pipeline.data.sources.idx_source import list_idx
-from pipeline.data.sources.image_folder import list_image_folder
-from pipeline.data.sources.source import Listing
+from pipeline.data.sources.idx_source import IDX
+from pipeline.data.sources.image_folder import IMAGE_FOLDER
+from pipeline.data.sources.known import KNOWN_DATASETS
+from pipeline.data.sources.place import Place, place_at
+from pipeline.data.sources.source import Listing, Request, SourceKind
 from pipeline.errors import UserError
+from pipeline.folders import LocalFolder
+
+# `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
+KINDS: tuple[SourceKind, ...] = (IDX, IMAGE_FOLDER)
 
 
-def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> Listing:
-    """What is in the source that the config names, checked against what else the section `data` says.
+def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:
+    """Return the kind of the source that the config names, and what is in it.
 
-    `downloads` is where what has to be fetched is kept; `say` is told when that happens.
+    `downloads` keeps what has to be fetched; `say` is told when that happens.
     """
-    match data.source:
-        case IdxSource():
-            listing = list_idx(data.source, downloads, say)
-        case DigitsSource():
-            listing = list_digits()
-        case ImageFolderSource():
-            listing = list_image_folder(data.source)
+    kind, listing = _listed(data.source, data.text, downloads, say)
     _require_splits(listing, data)
-    return listing
+    return kind, replace(
+        listing,
+        name=data.source.name or listing.name or "own images",
+        licence=data.source.licence or listing.licence or "unknown",
+    )
+
+
+def _listed(source: Source, text: str, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:
+    if source.kind == "digits":
+        return "digits", list_digits()
+    assert source.path is not None  # a rule of the config
+    if source.kind == "known" or (source.kind == "auto" and _is_known_name(source.path)):
+        if source.path not in KNOWN_DATASETS:
+            near = difflib.get_close_matches(source.path, KNOWN_DATASETS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UserError(
+                f"data.source.path: {source.path!r} is no known dataset.{hint} Known are {', '.join(sorted(KNOWN_DATASETS))}."
+            )
+        nowhere = Place(LocalFolder(downloads), None, source.path)
+        return "known", KNOWN_DATASETS[source.path](Request(nowhere, source, text, downloads, say))
+    place = place_at(source.path, source.sha256, downloads, say)
+    kind = _kind_at(place, source.kind)
+    return kind.name, kind.list_images(Request(place, source, text, downloads, say))
+
+
+def _is_known_name(path: str) -> bool:
+    return path in KNOWN_DATASETS and not Path(path).exists()
+
+
+def _kind_at(place: Place, asked: str) -> SourceKind:
+    fitting = (kind for kind in KINDS if kind.name == asked or (asked == "auto" and kind.recognises(place)))
+    found = next(fitting, None)
+    if found is None:
+        raise UserError(
+            f"data.source.path: {place} is {place.kind_of_file or 'a file of no known kind'}, which is no source of images. Say what "
+            f"it is by data.source.kind: {', '.join(kind.name for kind in KINDS)}."
+        )
+    return found
 
 
 def _require_splits(listing: Listing, data: Data) -> None:
@@ -33,9 +72,9 @@ def _require_splits(listing: Listing, data: Data) -> None:
         ("validation", "validation_share", data.validation_share),
         ("holdout", "holdout_share", data.holdout_share),
     ):
-        if split in listing.splits and share is not None:
-            raise UserError(f"data.{key}: {share}, but the source has an official {split} split; use null.")
+        if split in listing.splits and isinstance(share, float):
+            raise UserError(f"data.{key}: {share}, but the source has an official {split} split; use null or auto.")
         if split not in listing.splits and share is None:
             raise UserError(
-                f"data.{key}: null, but the source has no {split} split; give the share to cut from train, e.g. 0.1."
+                f"data.{key}: null, but the source has no {split} split; use auto, or the share to cut from train, e.g. 0.1."
             )

@@ -15,5 +15,8 @@ def list_digits() -> Listing:
     # Values run from 0 to 16.
     images = np.round(digits.images * (255 / 16)).astype(np.uint8)[..., None]
     return Listing(
-        array_parts(hashlib.sha256(images.tobytes()).hexdigest(), images, digits.target.astype(np.int64), "train")
+        array_parts(hashlib.sha256(images.tobytes()).hexdigest(), images, digits.target.astype(np.int64), "train"),
+        classes=[str(digit) for digit in range(10)],
+        name="scikit-learn digits (UCI optical recognition of handwritten digits, test part)",
+        licence="CC-BY-4.0",
     )

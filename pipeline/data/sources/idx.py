@@ -2,94 +2,95 @@
 
 import gzip
 import zlib
-from pathlib import Path
+from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.kinds import kind_of
 from pipeline.errors import UserError
+from pipeline.folders import Folder
 from pipeline.storage import readable
 
+IDX_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 IMAGES_MAGIC = 2051  # unsigned bytes, three dimensions
 LABELS_MAGIC = 2049  # unsigned bytes, one dimension
 _SHOWN = 10  # names of a folder in a message
 LARGEST_CONTENT = 4 << 30  # bytes; a gzip file that unpacks to more is taken for hostile
 
 
-def read_idx(folder: Path, name: str) -> tuple[Path, bytes]:
-    """Return the path of the file `name` in `folder` and its uncompressed content.
+def read_idx(folder: Folder, where: str, name: str) -> tuple[str, bytes]:
+    """Return which file of `folder` is `name`, and its uncompressed content; `where` names the folder in errors.
 
-    It may be gzipped (`name.gz`), and have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`), as some sites spell it.
+    It may be gzipped (`name.gz`), have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`), as some sites spell it,
+    and a prefix (`emnist-letters-train-images-idx3-ubyte`), as those of EMNIST have.
     """
-    with readable("data.source.path"):
-        there = folder.is_dir()
-    if not there:
-        raise UserError(f"data.source.path: no folder {folder}.")
     dotted = name.replace("-idx", ".idx")
-    found = [
-        (path, _content(path))
-        for spelling in dict.fromkeys((name, dotted))
-        if (path := _plain_or_packed(folder, spelling)) is not None
-    ]
+    endings = tuple(f"{spelling}{packed}" for spelling in (name, dotted) for packed in ("", ".gz"))
+    with readable("data.source.path"):
+        there = [found for found in folder.entries("") if "/" not in found]
+    found = [(entry, _content(folder, where, entry)) for entry in there if entry.endswith(endings)]
     if not found:
         raise UserError(
-            f"data.source.path: the folder {folder} has neither {name} nor {name}.gz (nor the same with {dotted}). It has "
-            f"{_listed(folder)}."
+            f"data.source.path: the folder {where} has neither {name} nor {name}.gz (nor the same with {dotted}). It has "
+            f"{_listed(there)}."
         )
-    (path, content), *others = found
+    (first, content), *others = found
     for other, another in others:
         if another != content:
-            raise UserError(f"data.source.path: {path} and {other} differ: which one is meant? Remove the other one.")
-    return path, content
+            raise UserError(
+                f"data.source.path: {where}: {first} and {other} differ: which one is meant? Remove the other one."
+            )
+    return first, content
 
 
-def _plain_or_packed(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
-
-
-def _listed(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
+def _listed(names: list[str]) -> str:
     return (", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")) or "no files"
 
 
-def _content(path: Path) -> bytes:
+def _content(folder: Folder, where: str, name: str) -> bytes:
+    path = f"{where}/{name}"
     try:
-        return _unpack(path) if path.suffix == ".gz" else path.read_bytes()
+        content = folder.read(name)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error}.") from None
+    return _unpack(content, path) if name.endswith(".gz") else content
 
 
-def _unpack(path: Path) -> bytes:
+def _unpack(packed: bytes, where: str) -> bytes:
     try:
-        with gzip.open(path) as file:
+        with gzip.open(BytesIO(packed)) as file:
             content = file.read(LARGEST_CONTENT + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        with path.open("rb") as file:
-            kind = kind_of(file.read(1000))
+        kind = kind_of(packed[:1000])
         if kind is not None and "IDX" in kind:
-            raise UserError(f"{path}: is {kind}, no gzip file. Take .gz from its name.") from None
+            raise UserError(f"{where}: is {kind}, no gzip file. Take .gz from its name.") from None
         if kind not in (None, "a gzip file", "an empty file"):
-            raise UserError(f"{path}: is no gzip file, but {kind}. Get the file itself.") from None
-        raise UserError(f"{path}: truncated or damaged gzip file ({error}). Get it again.") from None
+            raise UserError(f"{where}: is no gzip file, but {kind}. Get the file itself.") from None
+        raise UserError(f"{where}: truncated or damaged gzip file ({error}). Get it again.") from None
     if len(content) > LARGEST_CONTENT:
-        raise UserError(f"{path}: unpacks to more than {LARGEST_CONTENT >> 30} GiB; refused.")
+        raise UserError(f"{where}: unpacks to more than {LARGEST_CONTENT >> 30} GiB; refused.")
     return content
 
 
-def parse_images(content: bytes, where: Path) -> NDArray[np.uint8]:
+def parse_images(content: bytes, where: str) -> NDArray[np.uint8]:
     """`uint8 [N, H, W, 1]` of an IDX image file; `where` names it in errors."""
     count, height, width = _header(content, where, IMAGES_MAGIC, 3, "images")
     return np.frombuffer(content, np.uint8, offset=16).reshape(count, height, width, 1)
 
 
-def parse_labels(content: bytes, where: Path) -> NDArray[np.int64]:
+def parse_labels(content: bytes, where: str) -> NDArray[np.int64]:
     """`int64 [N]` of an IDX label file; `where` names it in errors."""
     _header(content, where, LABELS_MAGIC, 1, "labels")
     return np.frombuffer(content, np.uint8, offset=8).astype(np.int64)
 
 
-def _header(content: bytes, where: Path, magic: int, dimensions: int, what: str) -> list[int]:
+def _header(content: bytes, where: str, magic: int, dimensions: int, what: str) -> list[int]:
     size = 4 * (1 + dimensions)
     if len(content) < size:
         raise UserError(f"{where}: truncated: {len(content)} bytes, an IDX header has {size}. Get it again.")

@@ -1,51 +1,61 @@
 """The source `idx`: four files, with an official test split."""
 
 import hashlib
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.sources import IdxSource
-from pipeline.data.sources import published
-from pipeline.data.sources.idx import parse_images, parse_labels, read_idx
-from pipeline.data.sources.source import Listing, array_parts
+from pipeline.data.sources.idx import IDX_FILES, parse_images, parse_labels, read_idx
+from pipeline.data.sources.place import Place
+from pipeline.data.sources.source import Listing, Request, SourceKind, array_parts, wrong_kind
 from pipeline.errors import UserError
+from pipeline.folders import Folder
 
 
-def list_idx(source: IdxSource, downloads: Path, say: Callable[[str], None]) -> Listing:
-    """Reads and checks the files; `downloads` is where those that have to be fetched are kept."""
-    if source.path is not None:
-        folder = Path(source.path).expanduser()
-    else:
-        assert source.published is not None  # a rule of the config
-        folder = published.find_or_fetch(source.published, downloads / source.published, source.sha256, say)
-    files = {name: read_idx(folder, name) for name in published.FILES}
-    train = _labelled(files, "train")
-    holdout = _labelled(files, "t10k")
-    # After the structure: "truncated" says more than "another digest".
+def _recognises(place: Place) -> bool:
+    names = {PurePosixPath(name).name.removesuffix(".gz").replace(".idx", "-idx") for name in place.entries}
+    return place.file is None and names.issuperset(IDX_FILES)
+
+
+def _list(request: Request) -> Listing:
+    if request.place.file is not None:
+        raise wrong_kind(request, "is a file", "the folder of the four IDX files")
+    listing, _ = list_idx(request.place.folder, str(request.place), transposed=request.source.transposed)
+    return listing
+
+
+def list_idx(folder: Folder, where: str, *, transposed: bool) -> tuple[Listing, dict[str, str]]:
+    """The four files of a folder as a listing without names of classes, and the SHA-256 of each one's uncompressed content."""
+    files = {name: read_idx(folder, where, name) for name in IDX_FILES}
+    train, holdout = (_labelled(files, where, part, transposed=transposed) for part in ("train", "t10k"))
     digests = {name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()}
-    for name, digest in digests.items():
-        expected = (source.sha256 or {}).get(name)
-        if expected is not None and digest != expected:
-            raise UserError(
-                f"{files[name][0]}: its content has SHA-256 {digest}, data.source.sha256 expects {expected}. "
-                "Get the file again, or, if the data is your own, use a preset of your own with sha256: null."
-            )
-    whole = hashlib.sha256("".join(digests.values()).encode()).hexdigest()
+    whole = hashlib.sha256(f"{''.join(digests.values())}{transposed}".encode()).hexdigest()
     parts = [*array_parts(whole, *train, "train"), *array_parts(whole, *holdout, "holdout")]
-    return Listing(parts, splits=("train", "holdout"))
+    largest = int(max(train[1].max(initial=0), holdout[1].max(initial=0)))
+    classes = [str(number) for number in range(largest + 1)]
+    return Listing(parts, classes=classes, splits=("train", "holdout")), digests
 
 
-def _labelled(files: dict[str, tuple[Path, bytes]], part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    images_path, images_content = files[f"{part}-images-idx3-ubyte"]
-    labels_path, labels_content = files[f"{part}-labels-idx1-ubyte"]
-    images = parse_images(images_content, images_path)
-    labels = parse_labels(labels_content, labels_path)
+def with_names(listing: Listing, classes: list[str], name: str, licence: str) -> Listing:
+    """Return the listing of a dataset whose classes have names."""
+    return replace(listing, classes=classes, name=name, licence=licence)
+
+
+def _labelled(
+    files: dict[str, tuple[str, bytes]], where: str, part: str, *, transposed: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images_name, images_content = files[f"{part}-images-idx3-ubyte"]
+    labels_name, labels_content = files[f"{part}-labels-idx1-ubyte"]
+    images = parse_images(images_content, f"{where}/{images_name}")
+    labels = parse_labels(labels_content, f"{where}/{labels_name}")
     if len(images) != len(labels):
         raise UserError(
-            f"{images_path.parent}: {images_path.name} has {len(images)} images but {labels_path.name} has {len(labels)} labels. "
+            f"{where}: {images_name} has {len(images)} images but {labels_name} has {len(labels)} labels. "
             "They belong to different sets; get both again."
         )
-    return images, labels
+    return (images.swapaxes(1, 2) if transposed else images), labels
+
+
+IDX = SourceKind("idx", _recognises, _list)

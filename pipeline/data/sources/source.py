@@ -1,11 +1,16 @@
 """What every source of real images offers: pieces that workers read on their own, each in its true on-disk format."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.config.sources import Source
+from pipeline.data.sources.place import Place
+from pipeline.errors import UserError
 
 OfficialSplit = Literal["train", "validation", "holdout"]
 
@@ -20,6 +25,7 @@ class RawImage:
     text: str | None = None  # a caption
     split: OfficialSplit = "train"
     reason: str | None = None  # why it could not even be read
+    surely: bool = True  # False: nothing says that it is an image, so if it is none, that is no fault of the source
 
 
 class Part(Protocol):
@@ -43,6 +49,29 @@ class Listing:
     classes: list[str] | None = None  # names in the order of the numbers; None: labels are names
     splits: tuple[OfficialSplit, ...] = ("train",)  # that the source itself has
     left_out: list[tuple[str, str]] = field(default_factory=list)  # name and reason of what is no image
+    warnings: list[str] = field(default_factory=list)  # what is odd and loses no image, one sentence each
+    name: str | None = None  # of a known dataset
+    licence: str | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a source is asked to list."""
+
+    place: Place
+    source: Source
+    text: str  # data.text
+    downloads: Path  # keeps what has to be fetched or unpacked
+    say: Callable[[str], None]  # is told when that happens
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """One kind of source: the entry that its file gives to the registry."""
+
+    name: str
+    recognises: Callable[[Place], bool]  # looks at names and first bytes alone
+    list_images: Callable[[Request], Listing]
 
 
 @dataclass(frozen=True)
@@ -71,3 +100,11 @@ def array_parts(
         )
         for start in range(0, len(pixels), images)
     ]
+
+
+def wrong_kind(request: Request, found: str, wanted: str) -> UserError:
+    """Return the error of a source that was said to be of a kind that it is not."""
+    return UserError(
+        f"data.source.path: {request.place}: {found}, but data.source.kind is {request.source.kind}, which wants {wanted}. "
+        "Point path there, or set kind: auto."
+    )

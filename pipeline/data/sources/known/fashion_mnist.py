@@ -14,15 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.kinds import kind_of
+from pipeline.data.sources.idx import IDX_FILES
+from pipeline.data.sources.idx_source import list_idx, with_names
+from pipeline.data.sources.source import Listing, Request
 from pipeline.errors import UserError
+from pipeline.folders import LocalFolder
 from pipeline.storage import write_atomically
 
-FILES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
+DIGESTS = {  # SHA-256 of the uncompressed files
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 COMMAND_TIMEOUT_S = 300
 DOWNLOAD_TIMEOUT_S = 60
 
@@ -37,31 +42,41 @@ class Published:
     address: str  # + file name + ".gz"
 
 
-PUBLISHED = {
-    "fashion-mnist": Published(
-        "Fashion-MNIST",
-        Path("/usr/share/datasets/fashion-mnist"),
-        "dataset-fashion-mnist",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    )
-}
+FASHION_MNIST = Published(
+    "Fashion-MNIST",
+    Path("/usr/share/datasets/fashion-mnist"),
+    "dataset-fashion-mnist",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+)
 
 
 class _NotHereError(Exception):
     """One way of getting the data did not work; the text says why in a few words."""
 
 
-def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: Callable[[str], None]) -> Path:
-    """A folder with the four IDX files of the published dataset `name`.
+def list_fashion_mnist(request: Request) -> Listing:
+    """60,000 + 10,000 images of 28x28 px, grey, in ten classes."""
+    folder = find_or_fetch(FASHION_MNIST, request.downloads / "fashion-mnist", DIGESTS, request.say)
+    listing, digests = list_idx(LocalFolder(folder), str(folder), transposed=False)
+    for name, digest in digests.items():
+        if digest != DIGESTS[name]:
+            raise UserError(
+                f"{folder}/{name}: its content has SHA-256 {digest}, that of Fashion-MNIST has {DIGESTS[name]}. Get the file again, "
+                "or, if the data is your own, set data.source.path to its folder."
+            )
+    return with_names(listing, CLASSES, FASHION_MNIST.title, "MIT")
+
+
+def find_or_fetch(source: Published, cache: Path, digests: dict[str, str] | None, say: Callable[[str], None]) -> Path:
+    """A folder with the four IDX files of a published dataset.
 
     Args:
-        name: a key of `PUBLISHED`.
+        source: where it is to be had.
         cache: folder for what is fetched; found there, it is not fetched again.
         digests: SHA-256 of each uncompressed file, by name; a fetched file that differs is refused.
         say: told which way is being tried.
     """
-    source = PUBLISHED[name]
-    if all((source.installed / f"{file}.gz").is_file() or (source.installed / file).is_file() for file in FILES):
+    if all((source.installed / f"{file}.gz").is_file() or (source.installed / file).is_file() for file in IDX_FILES):
         return source.installed
     if _is_whole(cache, digests):
         return cache
@@ -84,7 +99,7 @@ def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: C
     raise UserError(
         f"{source.title} was found nowhere:\n"
         + "\n".join(f"  {failure}" for failure in failures)
-        + f"\nPut its four IDX files ({FILES[0]}.gz, …) into a folder and set data.source.path to it, "
+        + f"\nPut its four IDX files ({IDX_FILES[0]}.gz, …) into a folder and set data.source.path to it, "
         f"or install the Debian package {source.debian_package}."
     )
 
@@ -92,7 +107,7 @@ def find_or_fetch(name: str, cache: Path, digests: dict[str, str] | None, say: C
 def _is_whole(cache: Path, digests: dict[str, str] | None) -> bool:
     """Whether what was fetched before is still there and undamaged."""
     try:
-        _check({file: (cache / f"{file}.gz").read_bytes() for file in FILES}, digests)
+        _check({file: (cache / f"{file}.gz").read_bytes() for file in IDX_FILES}, digests)
     except (OSError, _NotHereError):
         return False
     return True
@@ -117,7 +132,7 @@ def _from_debian(source: Published) -> dict[str, bytes]:
         _run(["dpkg", "-x", str(packages[0]), str(work / "tree")], work)
         tree = work / "tree" / source.installed.relative_to("/")
         try:
-            return {file: (tree / f"{file}.gz").read_bytes() for file in FILES}
+            return {file: (tree / f"{file}.gz").read_bytes() for file in IDX_FILES}
         except FileNotFoundError as error:
             raise _NotHereError(f"the package lacks {Path(error.filename).name}") from None
 
@@ -136,7 +151,7 @@ def _run(command: list[str], folder: Path) -> None:
 
 def _from_address(source: Published) -> dict[str, bytes]:
     contents = {}
-    for file in FILES:
+    for file in IDX_FILES:
         try:
             with urllib.request.urlopen(f"{source.address}{file}.gz", timeout=DOWNLOAD_TIMEOUT_S) as answer:
                 contents[file] = answer.read()

@@ -1,0 +1,8 @@
+"""The source `known`: datasets that are found or fetched by their name, one file each."""
+
+from collections.abc import Callable
+
+from pipeline.data.sources.known.fashion_mnist import list_fashion_mnist
+from pipeline.data.sources.source import Listing, Request
+
+KNOWN_DATASETS: dict[str, Callable[[Request], Listing]] = {"fashion-mnist": list_fashion_mnist}

@@ -1,0 +1,133 @@
+"""What `data.source.path` points at: a folder or one file, of this machine, an object store or an https address."""
+
+import difflib
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.data.kinds import kind_of
+from pipeline.errors import UserError
+from pipeline.folders import Entry, Folder, LocalFolder, folder_at, is_remote
+from pipeline.storage import atomic_path, file_sha256, readable
+
+TIMEOUT_S = 60
+KEY = "data.source.path"
+_BLOCK = 1 << 20
+_HEAD = 1_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder, or one file in it."""
+
+    folder: Folder
+    file: str | None  # None: the whole folder
+    given: str  # as the user wrote it
+
+    def __str__(self) -> str:
+        return self.given
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """All files below the folder, or the one file, by their names with forward slashes, in the order of these."""
+        if self.file is not None:
+            entry = self.folder.entry(self.file)
+            return {} if entry is None else {self.file: entry}
+        with readable(KEY):
+            return self.folder.entries("")
+
+    @cached_property
+    def kind_of_file(self) -> str | None:
+        """What the one file begins like, as `kind_of` says it; None for a folder and for what is not known."""
+        if self.file is None:
+            return None
+        with readable(KEY), self.folder.open(self.file) as file:
+            return kind_of(file.read(_HEAD))
+
+    def identity_of(self, name: str) -> str:
+        """Return what differs where a file's content does: its name, size and time."""
+        entry = self.entries[name]
+        seen = f"{self.folder}\0{name}\0{entry.size}\0{entry.modified!r}"
+        return hashlib.sha256(seen.encode(errors="surrogateescape")).hexdigest()
+
+
+def place_at(given: str, sha256: str | None, downloads: Path, say: Callable[[str], None]) -> Place:
+    """Find what `given` points at.
+
+    Args:
+        given: a path, s3://BUCKET/KEY, gs://BUCKET/KEY, or an https:// address.
+        sha256: what the content of the one file has to have; an https address needs it.
+        downloads: keeps what is fetched from an https address.
+        say: is told what is fetched.
+
+    Raises:
+        UserError: nothing is there, or it has another digest.
+    """
+    if given.startswith("https://"):
+        assert sha256 is not None  # a rule of the config
+        path = _fetched(given, sha256, downloads, say)
+        return Place(LocalFolder(path.parent), path.name, given)
+    place = _in_store(given) if is_remote(given) else _here(given)
+    if sha256 is None:
+        return place
+    if place.file is None:
+        raise UserError(f"data.source.sha256: {sha256}, but {given} is a folder, not one file; leave sha256 out.")
+    if (found := place.folder.sha256(place.file)) != sha256:
+        raise UserError(f"{given}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Get the file again.")
+    return place
+
+
+def _in_store(given: str) -> Place:
+    parent, _, name = given.rstrip("/").rpartition("/")
+    if parent.count("/") >= 2:  # else `name` is the bucket
+        above = folder_at(parent)
+        if above.entry(name) is not None:
+            return Place(above, name, given)
+    return Place(folder_at(given), None, given)
+
+
+def _here(given: str) -> Place:
+    if "://" in given:
+        raise UserError(f"{KEY}: {given}: allowed are a path, s3://, gs:// and https://.")
+    path = Path(given).expanduser().absolute()
+    with readable(KEY):
+        if path.is_dir():
+            return Place(LocalFolder(path), None, given)
+        if path.is_file():
+            return Place(LocalFolder(path.parent), path.name, given)
+        beside = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, beside, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise UserError(f"{KEY}: there is no file or folder {path}.{hint}")
+
+
+def _fetched(address: str, sha256: str, downloads: Path, say: Callable[[str], None]) -> Path:
+    path = downloads / sha256[:16] / (address.partition("?")[0].rstrip("/").rpartition("/")[2] or "file")
+    if path.is_file() and file_sha256(path) == sha256:
+        return path
+    say(f"fetching {address}")
+    digest = hashlib.sha256()
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        for block in _from_server(address):
+            digest.update(block)
+            file.write(block)
+        file.flush()
+        if digest.hexdigest() != sha256:
+            raise UserError(
+                f"{address}: has SHA-256 {digest.hexdigest()}, data.source.sha256 expects {sha256}. Nothing of it was kept."
+            )
+    return path
+
+
+def _from_server(address: str) -> Iterator[bytes]:
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
+            while block := answer.read(_BLOCK):
+                yield block
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        raise UserError(f"{KEY}: {address} cannot be fetched: {getattr(error, 'reason', error)}.") from None
