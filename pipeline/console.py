@@ -361,8 +361,9 @@ def _status(config: "Config") -> None:
 
 def _schema() -> None:
     from pipeline.config import Config
+    from pipeline.config.defaults import editor_schema
 
-    print(json.dumps(Config.model_json_schema(), indent=2))
+    print(json.dumps(editor_schema(Config.model_json_schema()), indent=2))
 
 
 if __name__ == "__main__":

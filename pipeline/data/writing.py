@@ -88,7 +88,7 @@ def write_canonical(
     places = np.full(len(known), NOWHERE)
     places[usable] = placement.places
     members = {split: labelled.labels[places == number] for number, split in enumerate(SPLITS)}
-    require_enough(members, labelled.classes, listing.splits, data, shares)
+    require_enough(members, labelled.classes, listing.splits, shares)
     rows = {
         split: _by_content(np.flatnonzero(places == number), known["digest"]) for number, split in enumerate(SPLITS)
     }

@@ -179,6 +179,8 @@ def _says(*patterns: str) -> Proof:
 
 METRICS = Layout(
     {
+        r"source\.json": _object_with("digest", "files"),
+        r"preset\.yaml": _says(r"(?m)^data:$"),
         r"embed\.json": _object_with("holdout_accuracy"),
         r"train\.json": _object_with("images_seen", "trained_images"),
         r"(train|sample)_time\.json": _object_with("images", "seconds", "core_seconds"),
