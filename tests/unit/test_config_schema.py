@@ -20,7 +20,10 @@ from tests.unit.config_cases import CONF, IDX, refusal
         ("model.conditioning=text", r"model\.conditioning: .*'none' or 'class'"),
         ("sample.count=1e4", r"sample\.count: found 10000\.0 \(float\); allowed: a valid integer"),
         ("sample.count=yes", r"sample\.count: found True \(bool\); allowed: a valid integer"),
-        ("data.validation_share=.nan", r"data\.validation_share: found nan \(float\); allowed: 'auto' or a finite number"),
+        (
+            "data.validation_share=.nan",
+            r"data\.validation_share: found nan \(float\); allowed: 'auto' or a finite number",
+        ),
         ("train.betas=[0.5]", r"train\.betas\.1: missing"),
         ("train.betas=[0.5, 1.0]", r"train\.betas\.1: found 1\.0 \(float\); allowed: less than 1"),
         ("train.penalty=3", r"train\.penalty: found 3 \(int\); allowed: a section with the keys every, final_share"),

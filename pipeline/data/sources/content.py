@@ -24,7 +24,8 @@ def content_digest(place: Place, cache: Path) -> tuple[str, int]:
     entries = {name: entry for name, entry in place.entries.items() if not _counts_for_nothing(name)}
     tags = {name: f"{entry.size} {entry.tag}" for name, entry in entries.items() if entry.tag is not None}
     read = _digests(place, {name: entry for name, entry in entries.items() if name not in tags}, cache)
-    return canonical_digest({**tags, **read}), len(entries)
+    # Names need not be UTF-8.
+    return canonical_digest({ascii(name): content for name, content in (tags | read).items()}), len(entries)
 
 
 def _counts_for_nothing(name: str) -> bool:
