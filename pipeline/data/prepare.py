@@ -64,19 +64,20 @@ class Preparation:
                 temporary, PREPARED, compression="none", use_dictionary=["split", "label", "reason"]
             ) as writer,
         ):
-            for some in _in_groups(self._prepared(image) for image in part.images()):
+            for some in _in_groups(self.prepared(image) for image in part.images()):
                 writer.write_table(pa.Table.from_pylist(some, PREPARED))
                 rows += len(some)
         return rows
 
-    def _prepared(self, raw: RawImage) -> dict[str, object]:
+    def prepared(self, raw: RawImage) -> dict[str, object]:
+        """Return the row of `PREPARED` that an image becomes."""
         known: dict[str, object] = {
             "name": raw.name, "split": raw.split, "label": None if raw.label is None else str(raw.label), "text": raw.text,
         }  # fmt: skip
         if raw.reason is not None:
             return {**known, "reason": raw.reason}
         try:
-            picture = self._picture(raw.content)
+            picture = self.picture(raw.content)
             known |= {"width": picture.width, "height": picture.height}
             pixels = square(picture, self.data)
         except UnusableError as error:
@@ -99,7 +100,7 @@ class Preparation:
             "png": encode_png(pixels),
         }
 
-    def _picture(self, content: bytes | NDArray[np.uint8]) -> Image.Image:
+    def picture(self, content: bytes | NDArray[np.uint8]) -> Image.Image:
         """In mode "L" or "RGB", the one that `data.channels` wants where it wants one."""
         if isinstance(content, bytes):
             picture = decode(content, self.data.background_rgb)
