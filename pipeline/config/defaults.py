@@ -14,8 +14,9 @@ FEW_IMAGES = 30_000  # below this, augmentation pays (Karras et al. 2020, arXiv:
 _RESOLUTIONS = (8, 16, 32, 64, 128)
 _SIZES = (*_RESOLUTIONS, 28)
 _SIZE_AT_WORST = 32  # where the preset's own is no size, which validation tells
-# Images shown to the discriminator, and the weight of both gradient penalties: what the presets of that size reach their gates with.
+# Images shown to the discriminator at most, and the weight of both gradient penalties: what the presets of that size reach their gates with.
 _TRAIN_BUDGET = {8: 60_000, 16: 200_000, 32: 600_000, 64: 1_500_000, 128: 4_000_000}
+_TRAIN_EPOCHS = 150
 _PENALTY = {8: 0.1, 16: 0.2, 32: 0.3, 64: 1.0, 128: 3.0}
 _CLASSIFIER_EPOCHS = 20
 _CLASSIFIER_BUDGET = (30_000, 300_000)
@@ -70,7 +71,8 @@ def fill_in(raw: Mapping[str, Any], found: Found | None) -> dict[str, Any]:
 
 def _defaults(size: int, found: Found, channels: int) -> dict[str, Any]:
     resolution = next(each for each in _RESOLUTIONS if each >= size)
-    budget = _TRAIN_BUDGET[resolution]
+    most = _TRAIN_BUDGET[resolution]
+    budget = max(most // 4, min(most, round(_TRAIN_EPOCHS * found.images, -4)))
     classifier = _within(_CLASSIFIER_EPOCHS * found.images, _CLASSIFIER_BUDGET)
     records = _within(found.images, _RECORDS)
     return {

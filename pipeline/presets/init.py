@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from pydantic import ValidationError
 
 from pipeline.config.load import ACTIVE, CONF
@@ -72,7 +73,7 @@ def init(
         raise UserError(
             f"{given}: not one image can be used: {reasons}. Give the folder or file that holds the images."
         )
-    chosen = size or proposed_size(found)
+    chosen = size or proposed_size(found, gpu=torch.cuda.is_available())
     text, config = propose(name, source, found, chosen, unlabelled=unlabelled)
     for line in _found(found):
         tell(line)

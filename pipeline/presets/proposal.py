@@ -12,18 +12,21 @@ from pipeline.config.defaults import Found, fill_in
 from pipeline.config.schema import Config
 from pipeline.presets.survey import Survey
 
-SIZES = (8, 16, 32, 64)  # that are proposed: 128 px takes a GPU, so it has to be asked for
+# That are proposed. A CPU takes hours for more than 32 px, and days for 128 px, which has to be asked for.
+SIZES = (8, 16, 32, 64)
+LARGEST_ON_CPU = 32
 _QUARTER = 25  # per cent of the images that may be smaller than the proposed size
 
 
-def proposed_size(found: Survey) -> int:
-    """Return the largest size that three quarters of the images reach, px."""
+def proposed_size(found: Survey, *, gpu: bool) -> int:
+    """Return the largest size that three quarters of the images reach, px, and that this machine can train."""
     if not found.usable:
         return SIZES[0]
     shorter = float(np.percentile(found.short_sides(), _QUARTER))
     if shorter == 28:  # of MNIST and its kin
         return 28
-    return max([size for size in SIZES if size <= shorter], default=SIZES[0])
+    most = shorter if gpu else min(shorter, LARGEST_ON_CPU)
+    return max([size for size in SIZES if size <= most], default=SIZES[0])
 
 
 def propose(name: str, source: dict[str, Any], found: Survey, size: int, *, unlabelled: bool) -> tuple[str, Config]:

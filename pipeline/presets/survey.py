@@ -17,6 +17,9 @@ from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import Listing, RawImage
 
 LOOKED_AT = 2_000  # pictures that are decoded, at most
+_SEEN = 40  # px: what a picture is made smaller to, to look for bars
+_PLAIN = 3  # of 255
+_ALONG = 0.6  # share of the columns
 PATIENCE_S = 90.0  # a source that takes longer to read through is judged by what was read
 
 
@@ -111,14 +114,17 @@ def _mode(raw: RawImage) -> str:
 
 
 def _is_letterboxed(raw: RawImage, preparation: Preparation) -> bool:
-    """Whether bars of one colour run along two opposite sides, of a twentieth of the picture each at least, and not along all four."""
+    """Whether bars of one colour run along two opposite sides, and the picture begins all along them."""
     try:
-        picture = preparation.picture(raw.content).convert("L").resize((40, 40), Image.Resampling.BOX)
+        picture = preparation.picture(raw.content).convert("L").resize((_SEEN, _SEEN), Image.Resampling.BOX)
     except UnusableError:
         return False
     pixels = np.asarray(picture).astype(np.int16)
-    rows, columns = (
-        all(int(np.ptp(bar)) <= 2 for bar in bars)
-        for bars in ((pixels[:2], pixels[-2:]), (pixels[:, :2], pixels[:, -2:]))
-    )
-    return rows != columns
+    return any(_has_bar(sides) and _has_bar(sides[::-1]) for sides in (pixels, pixels.T))
+
+
+def _has_bar(rows: NDArray[np.int16]) -> bool:
+    """Whether `int16 [H, W]` begins with a bar: an object before a plain background differs from it in some columns only."""
+    plain = np.ptp(rows, axis=1) <= _PLAIN
+    height = int(np.argmin(plain))  # the first row that is not plain
+    return bool(plain[0]) and height > 0 and bool((np.abs(rows[height] - rows[0, 0]) > 4 * _PLAIN).mean() > _ALONG)
