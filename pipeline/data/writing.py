@@ -103,7 +103,7 @@ def write_canonical(
         "splits": described,
         **_moments(known, rows["train"], data.size),
         "enlarged": _enlarged(known, rows, data.size),
-        "warnings": listing.warnings,
+        "warnings": listing.warnings + labelled.warnings,
         "left_out": _left_out(left_out, folder),
     }
     write_json(folder / DESCRIPTION, description)
