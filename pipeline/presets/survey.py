@@ -113,7 +113,7 @@ def _mode(raw: RawImage) -> str:
 def _is_letterboxed(raw: RawImage, preparation: Preparation) -> bool:
     """Whether bars of one colour run along two opposite sides, of a twentieth of the picture each at least, and not along all four."""
     try:
-        picture = preparation.picture(raw.content).convert("L").resize((40, 40), Image.Resampling.BOX)
+        picture = preparation.decoded(raw.content).picture.convert("L").resize((40, 40), Image.Resampling.BOX)
     except UnusableError:
         return False
     pixels = np.asarray(picture).astype(np.int16)
