@@ -116,7 +116,7 @@ def _mode(raw: RawImage) -> str:
 def _is_letterboxed(raw: RawImage, preparation: Preparation) -> bool:
     """Whether bars of one colour run along two opposite sides, and the picture begins all along them."""
     try:
-        picture = preparation.picture(raw.content).convert("L").resize((_SEEN, _SEEN), Image.Resampling.BOX)
+        picture = preparation.decoded(raw.content).picture.convert("L").resize((_SEEN, _SEEN), Image.Resampling.BOX)
     except UnusableError:
         return False
     pixels = np.asarray(picture).astype(np.int16)
