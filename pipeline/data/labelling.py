@@ -45,7 +45,9 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
         of_source: the source's own names of its numbers.
         wanted: the config's `data.classes`: names in the order of the labels; null: all that occur.
     """
-    values = sorted((value for value in pc.unique(found).to_pylist() if value is not None), key=natural)
+    found = pc.utf8_normalize(found, form="NFC")
+    wanted = None if wanted is None else [unicodedata.normalize("NFC", name) for name in wanted]
+    values = sorted((value for value in pc.unique(found).to_pylist() if value is not None), key=natural_key)
     if not values:
         if wanted is not None and len(wanted) > 1:
             raise UserError(f"data.classes: {len(wanted)} names, but the source has no labels; give one name, or none.")
@@ -63,7 +65,6 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
                 f"give one name for each label from 0 to {largest}."
             )
         names = {value: counted[int(value)] for value in values}
-<<<<<<< HEAD
     warnings = []
     if wanted is not None:
         classes = wanted
@@ -75,9 +76,6 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
             ]
     else:
         classes = values
-=======
-    classes = wanted if wanted is not None else of_source if of_source is not None else values
->>>>>>> archives
     missing = sorted(set(classes) - set(names.values()), key=classes.index)
     if missing:
         raise UserError(
