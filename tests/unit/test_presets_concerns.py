@@ -1,6 +1,5 @@
 """What is hard about a source is said, and of a plain one nothing."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,7 +88,7 @@ def test_of_many_images_a_part_is_looked_at_and_all_are_counted() -> None:
     assert 1_000 <= found.looked_at <= 3_000
 
 
-def test_what_cannot_be_used_is_counted_with_its_first_name(tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_counted_with_its_first_name() -> None:
     part = RawImages(RawImage("a", b"", "x"), RawImage("b", b"", "x"), RawImage("c", PLAIN[0], "x"))
     found = survey("folder", Listing([part]), DATA)
     assert (found.images, found.usable) == (3, 1)
