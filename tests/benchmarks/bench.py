@@ -5,41 +5,12 @@ turn, several rounds, and the median of the rounds' ratios is taken.
 """
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pipeline.config import load_preset
-from pipeline.data.prepare import Preparation
-from pipeline.data.sources.source import Listing, array_parts
-from pipeline.data.writing import write_canonical
+from tests.benchmarks.ingest import ingest_figures
 from tests.benchmarks.sampling import sample_figures
-from tests.benchmarks.timing import rate
 from tests.benchmarks.training import training_figures
-
-
-def ingest_figures() -> dict[str, float]:
-    """Preparing, placing and writing 11,000 images of 28 px in one process."""
-    images = np.random.default_rng(0).integers(0, 256, (11_000, 28, 28, 1), dtype=np.uint8)
-    labels = np.arange(len(images)) % 10
-    data = load_preset("fashion-mnist").data
-    parts = array_parts("a", images[1000:], labels[1000:], "train") + array_parts(
-        "b", images[:1000], labels[:1000], "holdout"
-    )
-    assert isinstance(data.classes, list)
-    listing = Listing(parts, data.classes, ("train", "holdout"))
-    with tempfile.TemporaryDirectory() as temporary:
-        preparation = Preparation(data, Path(temporary) / "prepared")
-
-        def ingest() -> None:
-            for part in parts:
-                preparation(part)
-            paths = [preparation.path(part) for part in parts]
-            write_canonical("known", listing, paths, data, "bench", Path(temporary) / "data")
-
-        return {"images_per_s": rate(ingest, len(images))}
 
 
 def main() -> None:

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from tests.checkout import git, small_checkout
 from tests.project import succeed
@@ -108,6 +111,34 @@ def test_a_changed_gate_runs_no_training_and_no_sampling(repository: Path) -> No
     assert ran(succeed("dvc", "repro", cwd=repository)) == ["source", "resolve", "audit", "accept"]
     preset.write_text(before)
     succeed("dvc", "repro", cwd=repository)
+
+
+def test_own_images_are_read_again_when_their_content_changes_and_only_then(repository: Path) -> None:
+    """The outcome that was missing in iterative/dvc#3855."""
+    random, photos = np.random.default_rng(0), repository / "photos"
+    for number in range(130):
+        path = photos / ("cat" if number % 2 else "dog") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8)).save(path)
+    succeed("imagemint", "init", "photos", "photos", "--size", "8", "--yes", cwd=repository)
+    succeed("imagemint", "use", "photos", cwd=repository)
+    assert ran(succeed("dvc", "repro", "resolve", cwd=repository)) == ["source", "ingest", "resolve"]
+    assert yaml.safe_load((repository / "metrics/photos/preset.yaml").read_text())["model"]["channels"] == 3
+
+    os.utime(photos / "cat" / "1.png", (1, 1))
+    (photos / ".DS_Store").write_text("junk")
+    (photos / "cat" / "__pycache__").mkdir()
+    (photos / "cat" / "__pycache__" / "a.pyc").write_text("junk")
+    assert ran(succeed("dvc", "repro", "resolve", cwd=repository)) == ["source"]
+
+    Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8)).save(photos / "dog" / "new.png")
+    said = succeed("dvc", "repro", "resolve", cwd=repository)
+    assert ran(said) == ["source", "ingest", "resolve"]
+    assert "131 images" in said or "66 images prepared, 1 of" in said
+    succeed("imagemint", "use", "digits", cwd=repository)
+    shutil.rmtree(photos)
+    (repository / "conf" / "photos.yaml").unlink()
+    git(repository, "checkout", "--", "dvc.lock")
 
 
 def push_and_clone(repository: Path, remote: str, clone: Path, **settings: str) -> None:

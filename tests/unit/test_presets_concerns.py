@@ -1,6 +1,5 @@
 """What is hard about a source is said, and of a plain one nothing."""
 
-
 import numpy as np
 import pytest
 from PIL import Image
