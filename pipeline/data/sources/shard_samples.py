@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from pipeline.data.sources.tar_members import CUT, BrokenTarError, Member, members
+from pipeline.data.sources.tar_members import BrokenTarError, Member, members, read_member
 from pipeline.data.sources.tree import IMAGE_ENDINGS
 from pipeline.junk import is_junk
 
@@ -112,10 +112,7 @@ def _field(file: BinaryIO, member: Member, rest: str, fields: Fields) -> _Field:
         return _Field(member, stem, ending, {}, member.reason)
     if member.size > LARGEST_SIDECAR:
         return _Field(member, stem, ending, {}, TOO_LARGE)
-    file.seek(member.offset)
-    content = file.read(member.size)
-    if len(content) < member.size:
-        raise BrokenTarError(CUT)
+    content = read_member(file, member.offset, member.size)
     try:
         values = _json_values(content, fields) if ending == "json" else {ending: content.decode("utf-8-sig").strip()}
     except (ValueError, RecursionError):

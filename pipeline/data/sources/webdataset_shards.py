@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.sources.place import Place
-from pipeline.data.sources.shard_samples import Fields, is_of_samples, read_samples
+from pipeline.data.sources.shard_samples import Fields, Sample, is_of_samples, read_samples
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
-from pipeline.data.sources.tar_members import TARS, BrokenTarError, Member, members, open_tar
+from pipeline.data.sources.tar_members import TARS, BrokenTarError, Member, members, open_tar, read_member
 from pipeline.data.sources.tree import JUNK, SPLIT_FOLDERS
 from pipeline.folders import Folder, is_remote
 from pipeline.junk import is_junk
@@ -48,14 +49,19 @@ class ShardPart:
         with open_tar(self.folder, self.shard) as file:
             for sample in (*samples, *others):
                 if self.first <= sample.offset and (self.last is None or sample.offset < self.last):
-                    name = f"{self.shard}/{sample.name}" if sample.name else self.shard
-                    reason, content = sample.reason, b""
-                    if reason is None and sample.size > LARGEST_FILE:
-                        reason = f"file of more than {LARGEST_FILE >> 20} MiB"
-                    if reason is None:
-                        file.seek(sample.offset)
-                        content = file.read(sample.size)
-                    yield RawImage(name, content, sample.label, sample.text, self.split, reason)
+                    yield self._image(file, sample)
+
+    def _image(self, file: BinaryIO, sample: Sample) -> RawImage:
+        reason, content = sample.reason, b""
+        if reason is None and sample.size > LARGEST_FILE:
+            reason = f"file of more than {LARGEST_FILE >> 20} MiB"
+        if reason is None:
+            try:
+                content = read_member(file, sample.offset, sample.size)
+            except BrokenTarError:  # it has changed since it was looked through
+                reason = "unreadable"
+        name = f"{self.shard}/{sample.name}" if sample.name else self.shard
+        return RawImage(name, content, sample.label, sample.text, self.split, reason)
 
 
 def _recognises(place: Place) -> bool:
