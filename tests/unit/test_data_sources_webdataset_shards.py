@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.config.schema import Data
 from pipeline.config.sources import Source
-from pipeline.data.sources import webdataset_shards
+from pipeline.data.sources import list_source, webdataset_shards
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.shard_samples import (
     CUT_OFF,
@@ -385,6 +386,7 @@ def test_our_own_shards_are_a_source(tmp_path):
     )
     for name in ("manifest.json", "README.md", "data/wids.json"):
         (tmp_path / name).write_text("{}")
-    assert WEBDATASET.recognises(request_of(tmp_path).place)
-    found = images_of(listed(tmp_path))
+    kind, listing = list_source(Data(source=Source(path=str(tmp_path)), size=8), tmp_path, lambda _: None)
+    found = images_of(listing)
+    assert kind == "webdataset"
     assert [(image.label, image.content) for image in found] == [(classes[n % 2], png(n)) for n in range(3)]
