@@ -18,11 +18,11 @@ from PIL import Image
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources import list_source, webdataset_shards
+from pipeline.data.sources.layout import NO_IMAGE_INSIDE
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.shard_samples import (
     CUT_OFF,
     NO_CAPTION_KIND,
-    NO_IMAGE,
     NO_LABEL_KIND,
     NOT_JSON,
     NOT_TEXT,
@@ -152,7 +152,7 @@ def entry_of(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
-        ([entry_of("d", tarfile.DIRTYPE)], [("d", None, None, NO_IMAGE)]),
+        ([entry_of("d", tarfile.DIRTYPE)], [("d", None, None, NO_IMAGE_INSIDE)]),
         ([("b.png", b"x"), entry_of("b.cls", tarfile.SYMTYPE, "a.cls")], [("b.png", None, None, LINK)]),
         ([entry_of("b.png", tarfile.LNKTYPE, "a.png"), ("b.cls", b"1")], [("b.png", None, None, LINK)]),
         ([("b.png", b"x"), entry_of("b.cls", tarfile.FIFOTYPE)], [("b.png", None, None, DEVICE)]),
@@ -168,7 +168,7 @@ def entry_of(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
         ([("b.png", b"x"), ("b.cls", b"9" * 5000)], [("b.png", None, None, NO_LABEL_KIND)]),
         ([("b.png", b"x"), ("b.txt", b"\xff\xfe")], [("b.png", None, None, NOT_TEXT)]),
         ([("._b.png", b"x"), ("README", b"x"), ("b.npy", b"x")], [
-            ("b.npy", None, None, NO_IMAGE), ("._b.png", None, None, NO_IMAGE), ("README", None, None, NO_IMAGE),
+            ("b.npy", None, None, NO_IMAGE_INSIDE), ("._b.png", None, None, NO_IMAGE_INSIDE), ("README", None, None, NO_IMAGE_INSIDE),
         ]),
     ],
 )  # fmt: skip
@@ -298,6 +298,9 @@ def test_shards_are_of_a_split_only_where_every_one_says_so(tmp_path, names, spl
         zip(names, splits, strict=True)
     )
     assert set(listing.splits) == set(splits)
+    odd = {"extra-0.tar": "extra-0.tar stands beside them", "val-0.tar": "there is no train beside them"}
+    expected = [why for name, why in odd.items() if name == names[-1] and set(splits) == {"train"}]
+    assert [warning.partition(": ")[2] for warning in listing.warnings] == [f"{why}." for why in expected]
 
 
 def test_parts_of_a_large_shard_have_each_sample_once(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from pipeline.data.sources.layout import NO_IMAGE_INSIDE
 from pipeline.data.sources.tar_members import BrokenTarError, Member, members, read_member
 from pipeline.data.sources.tree import IMAGE_ENDINGS
 from pipeline.junk import is_junk
@@ -20,7 +21,6 @@ IMAGES = {ending.removeprefix(".") for ending in IMAGE_ENDINGS} | {"pbm", "pnm",
 TEXTS = ("txt", "caption")
 SIDECARS = ("cls", "json", *TEXTS)  # with the earlier ones winning
 
-NO_IMAGE = "ignored: no image, by its content"  # as of a file of any other source
 TWICE = "its key occurs twice in the shard"
 SEVERAL = "one of several images of a sample"
 WITHOUT_IMAGE = "a sample without an image"
@@ -94,7 +94,7 @@ def read_samples(file: BinaryIO, size: int, fields: Fields) -> tuple[list[Sample
             reached = member.offset
             found = None if is_junk(member.name) or member.folder else _KEY.match(member.name)
             if found is None:
-                others.append(Sample(member.name, member.offset, reason=member.reason or NO_IMAGE))
+                others.append(Sample(member.name, member.offset, reason=member.reason or NO_IMAGE_INSIDE))
                 continue
             key = found[1]
             groups[key].append(_field(file, member, found[2].lower(), fields))
@@ -136,7 +136,7 @@ def _samples(group: list[_Field], fields: Fields) -> Iterator[Sample]:
     if reason is None and len(set(names)) < len(names):
         reason = TWICE
     if reason is None and not images:
-        reason = WITHOUT_IMAGE if sidecars else NO_IMAGE
+        reason = WITHOUT_IMAGE if sidecars else NO_IMAGE_INSIDE
     if reason is not None:
         for field in images or group[:1]:
             yield Sample(field.member.name, field.member.offset, reason=reason)

@@ -9,13 +9,13 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from pipeline.data.decode import LARGEST_FILE
+from pipeline.data.sources.layout import SPLIT_FOLDERS
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.shard_samples import Fields, Sample, is_of_samples, read_samples
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.data.sources.tar_members import TARS, BrokenTarError, Member, members, open_tar, read_member
-from pipeline.data.sources.tree import JUNK, SPLIT_FOLDERS
+from pipeline.data.sources.tree import JUNK, is_hidden
 from pipeline.folders import Folder, is_remote
-from pipeline.junk import is_junk
 
 SHARDS = (".tar", ".tar.gz", ".tgz")
 # What may lie beside shards: what describes them.
@@ -67,7 +67,7 @@ class ShardPart:
 def _recognises(place: Place) -> bool:
     if place.file is not None:
         return place.kind_of_file in TARS and is_of_samples(_peek(place, place.file))
-    files = [name for name in place.entries if not _hidden(name)]
+    files = [name for name in place.entries if not is_hidden(name)]
     shards = [name for name in files if name.lower().endswith(SHARDS)]
     return (
         bool(shards)
@@ -96,29 +96,39 @@ def _list(request: Request) -> Listing:
             raise wrong_kind(request, f"is {place.kind_of_file or 'a file of no known kind'}", WANTED)
         shards = [place.file]
     else:
-        shards = [name for name in place.entries if name.lower().endswith(SHARDS) and not _hidden(name)]
-        left_out = [(name, JUNK if _hidden(name) else NO_SHARD) for name in place.entries if name not in set(shards)]
+        shards = [name for name in place.entries if name.lower().endswith(SHARDS) and not is_hidden(name)]
+        left_out = [(name, JUNK if is_hidden(name) else NO_SHARD) for name in place.entries if name not in set(shards)]
         if not shards:
             raise wrong_kind(request, f"has no file that ends in {', '.join(SHARDS)}", WANTED)
     fields = Fields.of(request.source.label, request.text)
-    splits = _splits(shards)
+    splits, warnings = _splits(shards)
     return Listing(
         [part for shard in shards for part in _parts(place, shard, fields, splits[shard])],
         splits=tuple(sorted(set(splits.values()))),
         left_out=left_out,
+        warnings=warnings,
     )
 
 
-def _splits(shards: list[str]) -> dict[str, OfficialSplit]:
-    """The split of each shard, by how its name begins or by its first folder, where all have one and some are for training."""
+def _splits(shards: list[str]) -> tuple[dict[str, OfficialSplit], list[str]]:
+    """The split of each shard, by how its name begins or by its first folder, where all have one and some are for training.
+
+    Where some alone have one, none is taken, and a warning says so.
+    """
     words = {}
     for shard in shards:
-        path = PurePosixPath(shard)
-        found = _SPLIT.match(path.name.lower())
+        path = PurePosixPath(shard.lower())
+        found = _SPLIT.match(path.name)
         words[shard] = found[1] if found is not None else path.parts[0]
-    if "train" not in words.values() or not SPLIT_FOLDERS.keys() >= set(words.values()):
-        return dict.fromkeys(shards, "train")
-    return {shard: SPLIT_FOLDERS[word] for shard, word in words.items()}
+    others = [shard for shard, word in words.items() if word not in SPLIT_FOLDERS]
+    if "train" in words.values() and not others:
+        return {shard: SPLIT_FOLDERS[word] for shard, word in words.items()}, []
+    warnings = []
+    if len(others) < len(shards):
+        why = f"{others[0]} stands beside them" if others else "there is no train beside them"
+        named = sorted({word for word in words.values() if word in SPLIT_FOLDERS})
+        warnings = [f"Shards are named {', '.join(named)}, but not taken for splits: {why}."]
+    return dict.fromkeys(shards, "train"), warnings
 
 
 def _parts(place: Place, shard: str, fields: Fields, split: OfficialSplit) -> Iterator[Part]:
@@ -129,10 +139,6 @@ def _parts(place: Place, shard: str, fields: Fields, split: OfficialSplit) -> It
         seen = f"{place.identity_of(shard)}\0{fields}\0{split}\0{first}\0{last}"
         identity = hashlib.sha256(seen.encode(errors="surrogateescape")).hexdigest()
         yield ShardPart(place.folder, shard, size, first, last, fields, split, identity)
-
-
-def _hidden(name: str) -> bool:
-    return is_junk(name) or any(step.startswith(".") for step in name.split("/"))
 
 
 WEBDATASET = SourceKind("webdataset", _recognises, _list)
