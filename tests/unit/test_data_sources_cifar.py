@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.config.schema import Data
 from pipeline.config.sources import Source
-from pipeline.data.sources import cifar
+from pipeline.data.sources import cifar, list_source
 from pipeline.data.sources.cifar import CIFAR
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Listing, RawImage, Request
@@ -248,6 +249,13 @@ def test_an_archive_that_is_cut_off_or_leads_out_is_refused(tmp_path):
     with gzip.open(tar, "wb") as packed, tarfile.open(fileobj=packed, mode="w") as made:
         made.addfile(tarfile.TarInfo("../cifar-10-batches-py/data_batch_1"), io.BytesIO())
     assert "is refused: ../cifar-10-batches-py/data_batch_1: a name in a tar that leads out of it" in refusal(tar)
+
+
+def test_auto_finds_it(tmp_path):
+    path = unpack("cifar-100-python", tmp_path / "x")
+    data = Data(source=Source(path=str(path), label="coarse"), size=32)
+    kind, listing = list_source(data, tmp_path, lambda _: None)
+    assert (kind, listing.classes, listing.name) == ("cifar", COARSE, "CIFAR-100")
 
 
 def test_other_places_are_not_taken_for_cifar(tmp_path):

@@ -80,6 +80,8 @@ PACKED = gzip.compress(idx_labels(np.arange(200) % 7), mtime=0)
 
 
 def labels_of(folder: Path, packed: bytes) -> np.ndarray:
+    folder = folder / "labels"
+    folder.mkdir(exist_ok=True)
     (folder / "labels.gz").write_bytes(packed)
     name, content = read(folder, "labels")
     return parse_labels(content, name)

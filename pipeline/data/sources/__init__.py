@@ -14,11 +14,12 @@ from pipeline.data.sources.image_folder import IMAGE_FOLDER
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.data.sources.place import Place, place_at
 from pipeline.data.sources.source import Listing, Request, SourceKind
+from pipeline.data.sources.webdataset_shards import WEBDATASET
 from pipeline.errors import UserError
 from pipeline.folders import LocalFolder
 
 # `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
-KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, IMAGE_FOLDER)
+KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, WEBDATASET, IMAGE_FOLDER)
 
 
 def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:

@@ -107,8 +107,13 @@ def _list(request: Request) -> Listing:
     batches = [name for name in (*version.train, version.test) if name in below]
     names = below.get(version.names[column])
     missing = [name for name in (*version.train, version.names[column]) if name not in below]
+    counts = count_images([below[name] for name in batches], column)
     return Listing(
-        [part for name in batches for part in _parts(request, below[name], column, _split(name, version))],
+        [
+            part
+            for name in batches
+            for part in _parts(request, below[name], column, _split(name, version), counts[below[name].name])
+        ],
         classes=None if names is None else read_names(names, column),
         splits=("train", "holdout"),
         warnings=[f"{name} is not there, which a whole copy of {version.title} has." for name in missing],
@@ -120,9 +125,8 @@ def _split(name: str, version: Version) -> OfficialSplit:
     return "holdout" if name == version.test else "train"
 
 
-def _parts(request: Request, batch: BatchFile, column: Column, split: OfficialSplit) -> Iterator[Part]:
+def _parts(request: Request, batch: BatchFile, column: Column, split: OfficialSplit, count: int) -> Iterator[Part]:
     seen = f"{request.place.identity_of(batch.file)}\0{batch.name}\0{column}"
-    count = count_images(batch, column)
     for first in range(0, count, PART_IMAGES):
         identity = hashlib.sha256(f"{seen}\0{first}".encode(errors="surrogateescape")).hexdigest()
         yield CifarPart(batch, column, split, first, min(PART_IMAGES, count - first), identity)

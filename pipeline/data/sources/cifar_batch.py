@@ -1,7 +1,7 @@
 """One file of CIFAR: a batch of images with their labels, or the names of classes."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -53,10 +53,26 @@ class BatchFile:
         )
 
 
-def count_images(batch: BatchFile, column: Column) -> int:
-    """How many images are in a batch, all of which is checked where it is a pickle."""
+def count_images(batches: Sequence[BatchFile], column: Column) -> dict[str, int]:
+    """Return how many images are in each batch, by its name; a pickle is checked whole.
+
+    A tar is gone through once, in its order, since in a packed one going back means beginning again.
+    """
+    counts: dict[str, int] = {}
+    with ExitStack() as stack:
+        for batch in sorted(batches, key=lambda batch: batch.offset or 0):
+            if batch.offset is None or not counts:
+                file = stack.enter_context(batch.open())
+            file.seek(batch.offset or 0)
+            counts[batch.name] = _count(batch, column, file)
+            if batch.offset is None:
+                stack.close()
+    return counts
+
+
+def _count(batch: BatchFile, column: Column, file: BinaryIO) -> int:
     if batch.pickled:
-        return len(_unpickled(batch, column)[1])
+        return len(_unpickled(batch, column, file)[1])
     record = _record(column)
     if batch.size == 0 or batch.size % record:
         raise batch.refusal(f"truncated: {batch.size} bytes are not a whole number of images of {record}")
@@ -66,7 +82,8 @@ def count_images(batch: BatchFile, column: Column) -> int:
 def read_batch(batch: BatchFile, column: Column, first: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return `count` images, `uint8 [N, 32, 32, 3]`, and their labels, from number `first` on."""
     if batch.pickled:
-        pixels, labels = _unpickled(batch, column)
+        with batch.open() as file:
+            pixels, labels = _unpickled(batch, column, file)
         pixels, labels = pixels[first : first + count], labels[first : first + count]
     else:
         record, (place, _) = _record(column), _PLACES[column]
@@ -97,10 +114,9 @@ def _record(column: Column) -> int:
     return _PLACES[column][1] + _PIXELS
 
 
-def _unpickled(batch: BatchFile, column: Column) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _unpickled(batch: BatchFile, column: Column, file: BinaryIO) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Pixels as they lie there, `[N, 3072]`, and labels."""
-    with batch.open() as file:
-        content = _loaded(batch, file)
+    content = _loaded(batch, file)
     pixels, labels = content.get("data"), content.get(_KEYS[column])
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != _PIXELS:
         raise batch.refusal(f"its pickle has no array `data` of {_PIXELS} bytes for each image")

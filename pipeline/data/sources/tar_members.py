@@ -58,7 +58,7 @@ def open_tar(folder: Folder, name: str) -> Iterator[BinaryIO]:
 
 
 def members(file: BinaryIO, size: int) -> Iterator[Member]:
-    """Yield the entries of a tar in their order. The caller may read and seek in `file` in between.
+    """Yield the entries of a tar in their order. The caller may read and seek in `file` in between, see `read_member`.
 
     Args:
         file: of `open_tar`.
@@ -85,6 +85,22 @@ def members(file: BinaryIO, size: int) -> Iterator[Member]:
             file.read(LARGEST_HEADER)  # up to the checksum of gzip
     except DAMAGE:
         raise BrokenTarError(CUT) from None
+
+
+def read_member(file: BinaryIO, offset: int, size: int) -> bytes:
+    """Return the content of a member.
+
+    Raises:
+        BrokenTarError: the file ends or is damaged before its end.
+    """
+    try:
+        file.seek(offset)
+        content = file.read(size)
+    except DAMAGE:
+        raise BrokenTarError(CUT) from None
+    if len(content) < size:
+        raise BrokenTarError(CUT)
+    return content
 
 
 class _Bounded:

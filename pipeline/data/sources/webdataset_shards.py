@@ -1,0 +1,144 @@
+"""The source `webdataset`: tar shards whose members `KEY.jpg`, `KEY.cls`, `KEY.json`, `KEY.txt` make a sample."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from pipeline.data.decode import LARGEST_FILE
+from pipeline.data.sources.layout import SPLIT_FOLDERS
+from pipeline.data.sources.place import Place
+from pipeline.data.sources.shard_samples import Fields, Sample, is_of_samples, read_samples
+from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
+from pipeline.data.sources.tar_members import TARS, BrokenTarError, Member, members, open_tar, read_member
+from pipeline.data.sources.tree import JUNK, is_hidden
+from pipeline.folders import Folder, is_remote
+
+SHARDS = (".tar", ".tar.gz", ".tgz")
+# What may lie beside shards: what describes them.
+_BESIDE = (".json", ".jsonl", ".md", ".txt", ".csv", ".tsv", ".html", ".yaml", ".yml", ".log", ".idx", ".sha256")
+NO_SHARD = "ignored: no shard, by its name"
+PART_BYTES = (
+    256 << 20
+)  # of a tar on this machine; of one in a store, as of a packed one, each part would read all before it
+_PEEKED = 100  # members by which a tar is recognised
+_SPLIT = re.compile(rf"^({'|'.join(SPLIT_FOLDERS)})[-_.]")
+WANTED = "tar shards with members KEY.jpg (or another image), KEY.cls, KEY.txt, KEY.json"
+
+
+@dataclass(frozen=True)
+class ShardPart:
+    """The samples of a shard of which the image begins in a range of bytes."""
+
+    folder: Folder
+    shard: str
+    size: int
+    first: int
+    last: int | None  # not in the range any more; None: the range goes to the end
+    fields: Fields
+    split: OfficialSplit
+    identity: str
+
+    def images(self) -> Iterator[RawImage]:
+        """See `Part`. A first pass finds what belongs together, since members of a sample need not be neighbours."""
+        with open_tar(self.folder, self.shard) as file:
+            samples, others = read_samples(file, self.size, self.fields)
+        with open_tar(self.folder, self.shard) as file:
+            for sample in (*samples, *others):
+                if self.first <= sample.offset and (self.last is None or sample.offset < self.last):
+                    yield self._image(file, sample)
+
+    def _image(self, file: BinaryIO, sample: Sample) -> RawImage:
+        reason, content = sample.reason, b""
+        if reason is None and sample.size > LARGEST_FILE:
+            reason = f"file of more than {LARGEST_FILE >> 20} MiB"
+        if reason is None:
+            try:
+                content = read_member(file, sample.offset, sample.size)
+            except BrokenTarError:  # it has changed since it was looked through
+                reason = "unreadable"
+        name = f"{self.shard}/{sample.name}" if sample.name else self.shard
+        return RawImage(name, content, sample.label, sample.text, self.split, reason)
+
+
+def _recognises(place: Place) -> bool:
+    if place.file is not None:
+        return place.kind_of_file in TARS and is_of_samples(_peek(place, place.file))
+    files = [name for name in place.entries if not is_hidden(name)]
+    shards = [name for name in files if name.lower().endswith(SHARDS)]
+    return (
+        bool(shards)
+        and all(name.lower().endswith((*SHARDS, *_BESIDE)) for name in files)
+        and is_of_samples(_peek(place, shards[0]))
+    )
+
+
+def _peek(place: Place, shard: str) -> list[Member]:
+    """The first members of a shard, as far as they can be read."""
+    first: list[Member] = []
+    try:
+        with open_tar(place.folder, shard) as file:
+            for member in islice(members(file, place.entries[shard].size), _PEEKED):
+                first.append(member)
+    except BrokenTarError:
+        return first
+    return first
+
+
+def _list(request: Request) -> Listing:
+    place = request.place
+    left_out: list[tuple[str, str]] = []
+    if place.file is not None:
+        if place.kind_of_file not in TARS:
+            raise wrong_kind(request, f"is {place.kind_of_file or 'a file of no known kind'}", WANTED)
+        shards = [place.file]
+    else:
+        shards = [name for name in place.entries if name.lower().endswith(SHARDS) and not is_hidden(name)]
+        left_out = [(name, JUNK if is_hidden(name) else NO_SHARD) for name in place.entries if name not in set(shards)]
+        if not shards:
+            raise wrong_kind(request, f"has no file that ends in {', '.join(SHARDS)}", WANTED)
+    fields = Fields.of(request.source.label, request.text)
+    splits, warnings = _splits(shards)
+    return Listing(
+        [part for shard in shards for part in _parts(place, shard, fields, splits[shard])],
+        splits=tuple(sorted(set(splits.values()))),
+        left_out=left_out,
+        warnings=warnings,
+    )
+
+
+def _splits(shards: list[str]) -> tuple[dict[str, OfficialSplit], list[str]]:
+    """The split of each shard, by how its name begins or by its first folder, where all have one and some are for training.
+
+    Where some alone have one, none is taken, and a warning says so.
+    """
+    words = {}
+    for shard in shards:
+        path = PurePosixPath(shard.lower())
+        found = _SPLIT.match(path.name)
+        words[shard] = found[1] if found is not None else path.parts[0]
+    others = [shard for shard, word in words.items() if word not in SPLIT_FOLDERS]
+    if "train" in words.values() and not others:
+        return {shard: SPLIT_FOLDERS[word] for shard, word in words.items()}, []
+    warnings = []
+    if len(others) < len(shards):
+        why = f"{others[0]} stands beside them" if others else "there is no train beside them"
+        named = sorted({word for word in words.values() if word in SPLIT_FOLDERS})
+        warnings = [f"Shards are named {', '.join(named)}, but not taken for splits: {why}."]
+    return dict.fromkeys(shards, "train"), warnings
+
+
+def _parts(place: Place, shard: str, fields: Fields, split: OfficialSplit) -> Iterator[Part]:
+    size = place.entries[shard].size
+    whole = is_remote(str(place.folder)) or not shard.lower().endswith(".tar")
+    starts = [0] if whole else list(range(0, max(size, 1), PART_BYTES))
+    for first, last in zip(starts, [*starts[1:], None], strict=True):
+        seen = f"{place.identity_of(shard)}\0{fields}\0{split}\0{first}\0{last}"
+        identity = hashlib.sha256(seen.encode(errors="surrogateescape")).hexdigest()
+        yield ShardPart(place.folder, shard, size, first, last, fields, split, identity)
+
+
+WEBDATASET = SourceKind("webdataset", _recognises, _list)
