@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from pipeline.data.sources.annotations import Annotations
+from pipeline.data.sources.captions import first_line
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage
 from pipeline.errors import UserError
 from pipeline.folders import Entry
@@ -40,32 +42,51 @@ class Tree(Protocol):
 
 @dataclass(frozen=True)
 class TreePart:
-    """Some files of one class and split."""
+    """Some files of one folder and split."""
 
     tree: Tree
     names: tuple[str, ...]
-    label: str | None
+    labels: tuple[str | None, ...]  # one for each name, as are the texts and captions
+    texts: tuple[str | None, ...]
+    captions: tuple[str | None, ...]  # names of the files that hold the texts of images that have none here
     split: OfficialSplit
     identity: str
 
     def images(self) -> Iterator[RawImage]:
         """See `Part`."""
-        for name, content in zip(self.names, self.tree.read_many(self.names), strict=True):
+        contents = self.tree.read_many(self.names)
+        for name, label, text, content in zip(self.names, self.labels, self._all_texts(), contents, strict=True):
             reason = "unreadable" if content is None else None
             surely = name.lower().endswith(IMAGE_ENDINGS)
-            yield RawImage(name, content or b"", self.label, split=self.split, reason=reason, surely=surely)
+            yield RawImage(name, content or b"", label, text, self.split, reason, surely)
+
+    def _all_texts(self) -> list[str | None]:
+        """The files of captions are small, and those of a part few: they are read before its images."""
+        files = [caption for caption in self.captions if caption is not None]
+        lines = {
+            file: None if content is None else first_line(content)
+            for file, content in zip(files, self.tree.read_many(files), strict=True)
+        }
+        return [
+            lines[caption] if text is None and caption is not None else text
+            for text, caption in zip(self.texts, self.captions, strict=True)
+        ]
 
 
-def list_tree(tree: Tree, entries: Mapping[str, Entry], where: str) -> Listing:
+def list_tree(
+    tree: Tree, entries: Mapping[str, Entry], where: str, *, annotations: Annotations | None = None
+) -> Listing:
     """Class folders, sorted by name, or one flat folder; `train`, `validation` and `test` above them where nothing else is.
 
     Args:
         tree: where workers read the files.
         entries: all files by their names, with forward slashes.
         where: the source, in messages.
+        annotations: what files among them say of the images.
     """
-    left_out = [(name, JUNK) for name in entries if _hidden(name)]
-    files = [name for name in entries if not _hidden(name)]
+    told = annotations or Annotations()
+    left_out = [(name, JUNK) for name in entries if is_hidden(name)]
+    files = [name for name in entries if not is_hidden(name) and name not in told.files]
     left_out += [(name, NO_IMAGE) for name in files if name.lower().endswith(OTHER_ENDINGS)]
     images = [name for name in files if not name.lower().endswith(OTHER_ENDINGS)]
     if not images:
@@ -81,22 +102,23 @@ def list_tree(tree: Tree, entries: Mapping[str, Entry], where: str) -> Listing:
         inner = steps[1:] if with_splits else steps
         groups[split, inner[0] if len(inner) > 1 else None].append(name)
     labels = {label for _, label in groups}
-    if None in labels and len(labels) > 1:
+    if None in labels and len(labels) > 1 and not told.labels:
         loose = next(names[0] for (_, label), names in groups.items() if label is None)
         raise UserError(
             f"data.source.path: {where} has folders ({', '.join(sorted(filter(None, labels))[:5])}) and images beside them ({loose}): "
             "which class are these? Move them into the folder of one."
         )
     parts: list[Part] = [
-        _part(tree, chunk, entries, label, split)
+        _part(tree, chunk, entries, told, label, split)
         for (split, label), names in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1] or ""))
         for chunk in _chunks(sorted(names))
     ]
     splits = tuple(sorted({split for split, _ in groups}))
-    return Listing(parts, splits=splits, left_out=left_out)
+    return Listing(parts, splits=splits, left_out=[*left_out, *told.left_out], warnings=told.warnings)
 
 
-def _hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Return whether a file is junk, or hidden, or lies in a folder that is."""
     return is_junk(name) or any(step.startswith(".") for step in name.split("/"))
 
 
@@ -115,10 +137,23 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
 
 
 def _part(
-    tree: Tree, names: list[str], entries: Mapping[str, Entry], label: str | None, split: OfficialSplit
+    tree: Tree,
+    names: list[str],
+    entries: Mapping[str, Entry],
+    told: Annotations,
+    folder: str | None,
+    split: OfficialSplit,
 ) -> TreePart:
-    seen = hashlib.sha256(f"{tree}\0{label}\0{split}".encode(errors="surrogateescape"))
+    class_of_folder = None if told.labels else folder
+    labels, texts, captions = [], [], []
+    seen = hashlib.sha256(f"{tree}\0{split}".encode(errors="surrogateescape"))
     for name in names:
-        entry = entries[name]
-        seen.update(f"\0{name}\0{entry.size}\0{entry.modified!r}".encode(errors="surrogateescape"))
-    return TreePart(tree, tuple(names), label, split, seen.hexdigest())
+        label, text = told.of.get(name, (None, None))
+        labels.append(label if told.labels else class_of_folder)
+        texts.append(text)
+        captions.append(told.captions.get(name))
+        caption = None if captions[-1] is None else entries[captions[-1]]
+        seen.update(
+            f"\0{name}\0{entries[name]!r}\0{labels[-1]!r}\0{text!r}\0{caption!r}".encode(errors="surrogateescape")
+        )
+    return TreePart(tree, tuple(names), tuple(labels), tuple(texts), tuple(captions), split, seen.hexdigest())
