@@ -1,6 +1,8 @@
 """A listing of paths gives each image its own label; what does not fit is named and costs no other image its label."""
 
 import json
+import pickle
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -129,3 +131,40 @@ def test_without_classes_or_labels_the_dataset_is_unlabelled(tmp_path, classes, 
     assert description["left_out"] == {}
     captions = pq.read_table(tmp_path / "out" / description["splits"]["train"]["files"][0]["file"])["text"]
     assert captions.null_count == 0
+
+
+def test_a_column_of_splits_gives_the_official_ones(tmp_path):
+    fill(tmp_path, "train/a.png", "b.png", "c.png", "d.png")
+    (tmp_path / "l.csv").write_text("path,label,split\ntrain/a.png,x,test\nb.png,x,Train\nc.png,y,train\nd.png,y,val\n")
+    listing = listed(tmp_path / "l.csv")
+    assert {name: (image.label, image.split) for name, image in images_of(listing).items()} == {
+        "train/a.png": ("x", "holdout"), "b.png": ("x", "train"), "c.png": ("y", "train"), "d.png": ("y", "validation"),
+    }  # fmt: skip
+    assert set(listing.splits) == {"train", "validation", "holdout"}
+    assert (listing.left_out, listing.warnings) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        (["train", "fold 3"], r"line 3 has 'fold 3', which is not one of train, "),
+        (["test", "val"], "no row of it is for train"),
+        (["train", ""], r"line 3 has '', which"),
+    ],
+)
+def test_a_column_of_other_splits_is_not_used_and_that_is_said(tmp_path, cells, why):
+    fill(tmp_path, "a.png", "b.png")
+    (tmp_path / "l.csv").write_text(f"path,split\na.png,{cells[0]}\nb.png,{cells[1]}\n")
+    listing = listed(tmp_path / "l.csv")
+    assert listing.splits == ("train",)
+    (warning,) = listing.warnings
+    assert re.search(rf"l\.csv: column 'split' is not used: {why}", warning)
+
+
+def test_a_listing_in_an_object_store_is_read_like_one_here(tmp_path, bucket):
+    fill(tmp_path, "a.png", "deep/b.png")
+    (tmp_path / "l.csv").write_text("path,label\na.png,x\ndeep/b.png,y\n")
+    for path in tmp_path.rglob("*.*"):
+        bucket.write(f"set/{path.relative_to(tmp_path).as_posix()}", path.read_bytes())
+    listing = pickle.loads(pickle.dumps(listed(f"{bucket.url}/set/l.csv")))
+    assert images_of(listing) == images_of(listed(tmp_path / "l.csv"))

@@ -1,6 +1,7 @@
 """Images in Parquet come in as `datasets` writes them, row group by row group, with the classes that the metadata name."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,12 @@ def test_a_file_that_lacks_a_column_of_the_others_is_named(tmp_path):
     write(tmp_path / "b.parquet", image=PNG[1:2])
     with pytest.raises(UserError, match=r"b\.parquet has no column 'label', but a\.parquet has\."):
         listed(tmp_path)
+
+
+def test_parquet_in_an_object_store_is_read_like_that_of_a_folder(tmp_path, bucket):
+    write(tmp_path / "train-00000-of-00001.parquet", 7, image=PNG, label=["x", "y"] * 30)
+    bucket.write("set/data/train-00000-of-00001.parquet", (tmp_path / "train-00000-of-00001.parquet").read_bytes())
+    expected = [(image.content, image.label) for image in images(listed(tmp_path))]
+    for path in ("set", "set/data/train-00000-of-00001.parquet"):
+        listing = pickle.loads(pickle.dumps(listed(f"{bucket.url}/{path}")))
+        assert [(image.content, image.label) for image in images(listing)] == expected

@@ -24,6 +24,7 @@ class Matched:
     """What rows say of the images they name: label and text by the name of the file."""
 
     of: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    row_of: dict[str, int] = field(default_factory=dict)  # the first that names the file
     left_out: list[tuple[str, str]] = field(default_factory=list)  # rows that fit no file
     without_row: list[str] = field(default_factory=list)  # files
     warnings: list[str] = field(default_factory=list)
@@ -53,6 +54,7 @@ def match_rows(table: Table, columns: Columns, name: str, images: Sequence[str])
         (image,) = matching
         if image not in found.of:
             found.of[image] = (label, text)
+            found.row_of[image] = row
         elif found.of[image][0] == label:
             again.append(path)
         else:
