@@ -6,6 +6,8 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.data.sources import table as module
 from pipeline.data.sources.table import Table, class_names, read_table
@@ -115,6 +117,35 @@ def test_rows_without_end_are_refused(monkeypatch, name):
     content = "a\n1\n2\n3\n4\n" if name == "t.csv" else as_parquet(pa.table({"a": ["x"] * 4}))
     with pytest.raises(UserError, match="more than 3 rows"):
         read(content, name)
+
+
+SEEDS = {
+    "t.csv": b'file_name,label\na.png,"x ""y"\r\n\nb.png,y\n',
+    "t.jsonl": b'{"file_name": "a.png", "z": [null, {"q": "\\u00e9"}]}\n{"a": 1.50}\n',
+    "t.parquet": as_parquet(pa.table({"file_name": ["a.png", "b.png"], "label": ["x", "y"], "n": [1, 2]})),
+}
+
+
+@given(st.sampled_from(sorted(SEEDS)), st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(max_size=3)), max_size=6))
+@settings(deadline=None, max_examples=100)
+def test_a_damaged_table_is_read_or_refused_and_breaks_nothing(name, changes):
+    content = bytearray(SEEDS[name])
+    for place, new in changes:
+        content[place % len(content) : place % len(content) + len(new)] = new
+    refusal = ""
+    try:
+        table = read(bytes(content), name)
+    except UserError as error:
+        refusal = str(error)
+    else:
+        assert {len(table.column(column)) for column in table.names} <= {len(table.cells)}
+    assert refusal == "" or refusal.startswith(f"photos/{name}: ")
+
+
+def test_text_of_parquet_that_is_no_utf_8_is_refused():
+    content = as_parquet(pa.table({"a": ["x\u00e9"]})).replace("\u00e9".encode(), b"\xff\xff")
+    with pytest.raises(UserError, match=r"t\.parquet: is no Parquet file that can be read"):
+        read(content, "t.parquet")
 
 
 def test_halves_of_characters_do_not_break_it():

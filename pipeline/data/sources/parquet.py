@@ -19,7 +19,7 @@ from pipeline.data.sources.parquet_files import (
 )
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
-from pipeline.data.sources.table import as_texts, class_names, is_text_like
+from pipeline.data.sources.table import DAMAGE, as_texts, class_names, is_text_like
 from pipeline.data.sources.tree import IMAGE_ENDINGS, JUNK, NO_IMAGE, is_hidden
 from pipeline.errors import UserError
 from pipeline.folders import Folder, at_once
@@ -64,7 +64,7 @@ class ParquetPart:
                     if start < stop:
                         yield from self._of_group(parquet, group, begun, start, stop)
                     begun += rows
-        except (OSError, pa.ArrowException):  # it went away, or is another one by now
+        except DAMAGE:  # it went away, or is another one by now
             yield from self._lost(self.start, self.stop)
 
     def _of_group(self, parquet: pq.ParquetFile, group: int, begun: int, start: int, stop: int) -> Iterator[RawImage]:
@@ -81,7 +81,7 @@ class ParquetPart:
                 begun += len(batch)
                 if begun >= stop:
                     return
-        except (OSError, pa.ArrowException):
+        except DAMAGE:
             yield from self._lost(row, stop)
 
     def _lost(self, start: int, stop: int) -> Iterator[RawImage]:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import OfficialSplit
+from pipeline.data.sources.table import DAMAGE
 from pipeline.data.sources.tree import is_hidden
 from pipeline.errors import UserError
 from pipeline.folders import Folder
@@ -37,13 +38,15 @@ def read_footer(folder: Folder, name: str, where: str) -> Footer:
     """Read the end of a file; UserError where it is damaged."""
     try:
         with folder.open(name) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
+            schema = parquet.schema_arrow
+            str(schema)  # names of columns are decoded only now
             groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
             return Footer(
-                parquet.schema_arrow,
+                schema,
                 tuple(group.num_rows for group in groups),
                 tuple(group.total_byte_size for group in groups),
             )
-    except (OSError, pa.ArrowException) as error:
+    except DAMAGE as error:
         reason = str(error).split("\n", 1)[0].rstrip(".")
         raise UserError(
             f"data.source.path: {where}: {name} is no Parquet file that can be read ({reason}). Get it again."

@@ -70,7 +70,9 @@ def match_rows(table: Table, columns: Columns, name: str, images: Sequence[str])
 
 def some(names: Sequence[str], what: str) -> str:
     """Count and first of some names, for example "2 rows (a.png, b.png)"."""
-    listed = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    listed = ", ".join(names[:SHOWN]).encode(errors="backslashreplace").decode() + (
+        ", ..." if len(names) > SHOWN else ""
+    )
     return f"{len(names):,} {what}{'s' if len(names) > 1 else ''} ({listed})"
 
 

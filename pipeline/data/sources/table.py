@@ -17,6 +17,8 @@ from pipeline.errors import UserError
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 LARGEST_TABLE = 1 << 30  # bytes of the file
 MOST_ROWS = 20_000_000
+# What pyarrow raises at a damaged file; names of columns and texts may be no UTF-8.
+DAMAGE = (OSError, pa.ArrowException, UnicodeDecodeError)
 _ROWS_AT_ONCE = 10_000
 _DELIMITERS = (",", ";", "\t")  # of .csv: the first that the header has
 
@@ -74,11 +76,16 @@ def class_names(schema: pa.Schema) -> dict[str, list[str]]:
 
 
 def as_texts(values: pa.ChunkedArray, names: list[str] | None, where: str) -> pa.ChunkedArray:
-    """Return numbers, truth values and texts as texts; numbers of classes as their `names`, -1 of these as null."""
+    """Return numbers, truth values and texts as texts; numbers of classes as their `names`, -1 of these as null.
+
+    Raises one of DAMAGE where a text is no UTF-8.
+    """
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if names is None or not pa.types.is_integer(values.type):
-        return values.cast(pa.string())
+        texts = values.cast(pa.string())
+        texts.validate(full=True)
+        return texts
     numbers = pc.if_else(pc.equal(values, -1), None, values)
     if (pc.any(pc.less(numbers, 0)).as_py() or pc.any(pc.greater_equal(numbers, len(names))).as_py()) is True:
         raise UserError(f"{where}: holds a label that is not among the {len(names)} classes that its metadata name.")
@@ -102,13 +109,12 @@ def _from_parquet(file: BinaryIO, where: str) -> Table:
                 raise UserError(f"{where}: has more than {MOST_ROWS:,} rows; divide it.")
             wanted = [field.name for field in schema if is_text_like(field.type)]
             found = parquet.read(columns=wanted, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(
-            f"{where}: is no Parquet file that can be read ({_first_line(error)}). Make it again."
-        ) from None
-    names = class_names(schema)
-    columns = {column: as_texts(found[column], names.get(column), f"{where}: {column}") for column in wanted}
-    return Table(where, pa.table(columns), None)
+        names = class_names(schema)
+        columns = {column: as_texts(found[column], names.get(column), f"{where}: {column}") for column in wanted}
+        return Table(where, pa.table(columns), None)
+    except DAMAGE as error:
+        reason = str(error).split("\n", 1)[0].rstrip(".")
+        raise UserError(f"{where}: is no Parquet file that can be read ({reason}). Make it again.") from None
 
 
 def _collected(
@@ -211,10 +217,6 @@ def _require_distinct(names: list[str], where: str) -> None:
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise UserError(f"{where}: has more than one column {double[0]!r}. Rename one of them.")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0].rstrip(".")
 
 
 def is_table(name: str) -> bool:
