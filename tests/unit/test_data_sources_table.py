@@ -62,7 +62,7 @@ def test_lines_are_those_of_the_file():
 
 
 def test_many_rows_keep_their_order_and_columns_that_come_late_are_there():
-    rows = [{"a": str(number)} for number in range(25_000)]
+    rows = [{"a": str(number)} for number in range(12_000)]
     table = read("\n".join(map(json.dumps, [*rows, {"late": "x"}])), "t.jsonl")
     assert table.column("a")[:-1] == [row["a"] for row in rows]
     assert table.column("late")[-2:] == [None, "x"]
@@ -127,7 +127,7 @@ SEEDS = {
 
 
 @given(st.sampled_from(sorted(SEEDS)), st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(max_size=3)), max_size=6))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_a_damaged_table_is_read_or_refused_and_breaks_nothing(name, changes):
     content = bytearray(SEEDS[name])
     for place, new in changes:
