@@ -1,5 +1,6 @@
 """Canonical datasets out of arrays, the way `stages/ingest.py` makes them."""
 
+import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -51,3 +52,8 @@ def write_arrays(
     if holdout is not None:
         parts += array_parts("b", *holdout, "holdout", 500)
     return write_listing(Listing(parts), data, folder, name)
+
+
+def huggingface(features: dict[str, Any]) -> dict[str, str]:
+    """Metadata of a Parquet file as Hugging Face `datasets` writes them."""
+    return {"huggingface": json.dumps({"info": {"features": features}})}

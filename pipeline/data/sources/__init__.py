@@ -12,6 +12,8 @@ from pipeline.data.sources.digits import list_digits
 from pipeline.data.sources.idx_source import IDX
 from pipeline.data.sources.image_folder import IMAGE_FOLDER
 from pipeline.data.sources.known import KNOWN_DATASETS
+from pipeline.data.sources.listing import LISTING
+from pipeline.data.sources.parquet import PARQUET
 from pipeline.data.sources.place import Place, place_at
 from pipeline.data.sources.source import Listing, Request, SourceKind
 from pipeline.data.sources.webdataset_shards import WEBDATASET
@@ -19,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.folders import LocalFolder
 
 # `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
-KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, WEBDATASET, IMAGE_FOLDER)
+KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, WEBDATASET, PARQUET, LISTING, IMAGE_FOLDER)
 
 
 def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:

@@ -1,16 +1,19 @@
-"""A tree of image files together with what a file beside them says of the images."""
+"""A tree of image files together with what files beside them say of the images."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pipeline.data.sources.annotations import Annotations, Reader
+from pipeline.data.sources.captions import caption_files
+from pipeline.data.sources.metadata import read_metadata
 from pipeline.data.sources.source import Listing, Request
 from pipeline.data.sources.stylegan import read_stylegan
-from pipeline.data.sources.tree import Tree, list_tree
+from pipeline.data.sources.tree import OTHER_ENDINGS, Tree, is_hidden, list_tree
 from pipeline.errors import UserError
 from pipeline.folders import Entry
 
 # The first that finds its file is taken.
-READERS: tuple[Reader, ...] = (read_stylegan,)
+READERS: tuple[Reader, ...] = (read_stylegan, read_metadata)
 
 
 def list_annotated(
@@ -31,4 +34,31 @@ def list_annotated(
 
     found = (reader(entries, read, request) for reader in READERS)
     annotations: Annotations | None = next((told for told in found if told is not None), None)
+    if annotations is None:
+        _require_no_columns(request)
+        annotations = Annotations()
+    if request.text == "auto":
+        annotations = _with_captions(annotations, entries)
     return list_tree(tree, entries, str(request.place), annotations=annotations, left_out=left_out, wrapped=wrapped)
+
+
+def _with_captions(told: Annotations, entries: Mapping[str, Entry]) -> Annotations:
+    """Add the text files beside those images that no metadata gives a text."""
+    images = [
+        name
+        for name in entries
+        if not is_hidden(name)
+        and not name.lower().endswith(OTHER_ENDINGS)
+        and told.of.get(name, (None, None))[1] is None
+    ]
+    captions = caption_files(images, entries)
+    return replace(told, files=(*told.files, *sorted(set(captions.values()))), captions=captions)
+
+
+def _require_no_columns(request: Request) -> None:
+    for key, value in (("data.source.label", request.source.label), ("data.text", request.text)):
+        if value not in (None, "auto", "none"):
+            raise UserError(
+                f"{key}: {value!r}, but no file in {request.place} has columns. Put a metadata.csv beside the images, with file_name "
+                "and that column."
+            )

@@ -14,6 +14,8 @@ class Annotations:
     files: tuple[str, ...] = ()  # where they were read, which is no image
     of: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)  # label and text
     labels: bool = False  # whether these label the images; False: the folders do
+    # By image the file whose first line is its text, if `of` has none.
+    captions: Mapping[str, str] = field(default_factory=dict)
     left_out: list[tuple[str, str]] = field(default_factory=list)  # entries that fit no image, with the reason
     warnings: list[str] = field(default_factory=list)
 

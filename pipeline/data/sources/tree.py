@@ -8,6 +8,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.sources.annotations import Annotations
+from pipeline.data.sources.captions import first_line
 from pipeline.data.sources.layout import Layout, layout_of
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage
 from pipeline.errors import UserError
@@ -54,18 +55,31 @@ class TreePart:
 
     tree: Tree
     names: tuple[str, ...]
-    labels: tuple[str | None, ...]  # one for each name, as are the texts
+    labels: tuple[str | None, ...]  # one for each name, as are the texts and captions
     texts: tuple[str | None, ...]
+    captions: tuple[str | None, ...]  # names of the files that hold the texts of images that have none here
     split: OfficialSplit
     identity: str
 
     def images(self) -> Iterator[RawImage]:
         """See `Part`."""
         contents = self.tree.read_many(self.names)
-        for name, label, text, content in zip(self.names, self.labels, self.texts, contents, strict=True):
+        for name, label, text, content in zip(self.names, self.labels, self._all_texts(), contents, strict=True):
             reason = "unreadable" if content is None else None
             surely = name.lower().endswith(IMAGE_ENDINGS)
             yield RawImage(shown(name), content or b"", label, text, self.split, reason, surely)
+
+    def _all_texts(self) -> list[str | None]:
+        """The files of captions are small, and those of a part few: they are read before its images."""
+        files = [caption for caption in self.captions if caption is not None]
+        lines = {
+            file: None if content is None else first_line(content)
+            for file, content in zip(files, self.tree.read_many(files), strict=True)
+        }
+        return [
+            lines[caption] if text is None and caption is not None else text
+            for text, caption in zip(self.texts, self.captions, strict=True)
+        ]
 
 
 def shown(name: str) -> str:
@@ -163,12 +177,17 @@ def _part(
     split: OfficialSplit,
 ) -> TreePart:
     class_of_folder = None if folder is None or told.labels else unicodedata.normalize("NFC", shown(folder))
-    labels, texts = [], []
+    labels, texts, captions = [], [], []
     seen = hashlib.sha256(f"{tree}\0{split}".encode(errors="surrogateescape"))
     for name in names:
         label, text = told.of.get(name, (None, None))
         labels.append(label if told.labels else class_of_folder)
         texts.append(text)
-        seen.update(f"\0{name}\0{entries[name]!r}\0{labels[-1]!r}\0{text!r}".encode(errors="surrogateescape"))
-    of_part = tree.only(names) if isinstance(tree, Divisible) else tree
-    return TreePart(of_part, tuple(names), tuple(labels), tuple(texts), split, seen.hexdigest())
+        captions.append(told.captions.get(name))
+        caption = None if captions[-1] is None else entries[captions[-1]]
+        seen.update(
+            f"\0{name}\0{entries[name]!r}\0{labels[-1]!r}\0{text!r}\0{caption!r}".encode(errors="surrogateescape")
+        )
+    needed = [*names, *(caption for caption in captions if caption is not None)]
+    of_part = tree.only(needed) if isinstance(tree, Divisible) else tree
+    return TreePart(of_part, tuple(names), tuple(labels), tuple(texts), tuple(captions), split, seen.hexdigest())
