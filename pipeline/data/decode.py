@@ -19,6 +19,7 @@ from pipeline.data.kinds import kind_of
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 LARGEST_PIXELS = 1 << 27  # a file of a few kB may claim any size: 400 MB of colour are taken, no more
 LARGEST_FILE = 1 << 28  # bytes
+LARGEST_SIDE = 1 << 31  # px; what claims more is told no size
 Image.MAX_IMAGE_PIXELS = None  # of Pillow's bounds one warns only, and the other one says less than ours
 
 DAMAGED_EXIF = "damaged EXIF data"
@@ -50,7 +51,7 @@ _TURNED = {
 class UnusableError(Exception):
     """Why an image is put into quarantine, in a few words that do not depend on the image: they are counted.
 
-    `size`: width and height, as far as the file says them.
+    `size`: width and height, where the file says them and a number of 32 bits holds them.
     """
 
     size: tuple[int, int] | None = None
@@ -83,7 +84,7 @@ def decode(content: bytes, background: tuple[int, int, int]) -> Decoded:
     size = None
     try:
         with _silent(libtiff=content.startswith(_TIFF)), Image.open(BytesIO(content), formats=FORMATS) as image:
-            size = image.size
+            size = image.size if max(image.size) < LARGEST_SIDE else None
             return _decoded(image, content, background)
     except UnusableError as error:
         error.size = size

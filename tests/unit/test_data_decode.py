@@ -169,12 +169,13 @@ def test_what_cannot_be_used_has_its_reason(content, reason):
         decode(content, WHITE)
 
 
-@pytest.mark.parametrize("side", [12_000, 60_000])
+@pytest.mark.parametrize("side", [12_000, 60_000, (1 << 32) - 1])
 def test_a_file_that_claims_to_be_huge_is_not_unpacked(side):
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     bomb = PNG[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + PNG[33:]
-    with pytest.raises(UnusableError, match=r"^more than 128 million pixels$"):
+    with pytest.raises(UnusableError, match=r"^more than 128 million pixels$") as raised:
         decode(bomb, WHITE)
+    assert raised.value.size == ((side, side) if side < 1 << 31 else None)
 
 
 def test_a_file_too_large_to_be_looked_at_is_left_out(monkeypatch):
