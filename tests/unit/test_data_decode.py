@@ -16,16 +16,11 @@ from PIL.TiffImagePlugin import IFDRational
 
 from pipeline.data import decode as decoding
 from pipeline.data.decode import UnusableError, decode
+from tests.unit.image_files import png, stored, tiff
 
 WHITE = (255, 255, 255)
 RGB = np.random.default_rng(0).integers(0, 256, (12, 9, 3), np.uint8)
 GREY = RGB[..., 0]
-
-
-def stored(picture: Image.Image, kind: str, **options) -> bytes:
-    file = BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 def pixels(content: bytes, background=WHITE) -> np.ndarray:
@@ -106,6 +101,25 @@ def test_damaged_metadata_is_a_warning_and_the_picture_upright(options, warning)
     found = decode(stored(Image.fromarray(RGB), "JPEG", quality=98, **options), WHITE)
     assert found.picture.size == (12, 9)
     assert found.warnings == (() if warning is None else (warning,))
+
+
+ROWS = [row.tobytes() for row in GREY]
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        (tiff(GREY, "<", 8, t274=6, t34665=1 << 30), decoding.DAMAGED_EXIF),
+        (tiff(GREY, ">", 8, t274=6, t700=7), decoding.DAMAGED_XMP),
+        (png(ROWS, 9, 8, 0, eXIf=damaged_exif(6)[6:-8] + struct.pack(">II", 1, 0)), decoding.DAMAGED_EXIF),
+        (png(ROWS, 9, 8, 0, eXIf=damaged_exif(6)[6:34]), decoding.DAMAGED_EXIF),
+        (png(ROWS, 9, 8, 0, iTXt=b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="6">\xff</x>'), decoding.DAMAGED_XMP),
+    ],
+)
+def test_damaged_metadata_of_lossless_files_too(content, warning):
+    found = decode(content, WHITE)
+    assert found.warnings == (warning,)
+    assert np.array_equal(np.asarray(found.picture), np.rot90(GREY, -1))
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0XX*\0abc", b"Exif\0\0MM\0*\xff\xff\xff\xff"])
