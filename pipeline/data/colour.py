@@ -32,9 +32,8 @@ def flat(image: Image.Image, content: bytes, background: tuple[int, int, int]) -
         background: what shows through.
     """
     colours, alpha, odd = _without_alpha(image, content)
-    profile = image.info.get("icc_profile")
-    if profile:
-        colours, warning = to_srgb(colours, profile)
+    if "icc_profile" in image.info:
+        colours, warning = to_srgb(colours, image.info["icc_profile"])
         odd += [] if warning is None else [warning]
     if colours.mode == "CMYK":
         colours = colours.convert("RGB")
@@ -42,7 +41,8 @@ def flat(image: Image.Image, content: bytes, background: tuple[int, int, int]) -
         return colours, odd
     grey = colours.mode == "L" and len(set(background)) == 1
     under = Image.new("L", image.size, background[0]) if grey else Image.new("RGB", image.size, background)
-    return Image.composite(colours.convert(under.mode), under, alpha), odd
+    under.paste(colours.convert(under.mode), mask=alpha)  # in place: the largest images fill a good part of the memory
+    return under, odd
 
 
 def _without_alpha(image: Image.Image, content: bytes) -> tuple[Image.Image, Image.Image | None, list[str]]:
@@ -52,7 +52,7 @@ def _without_alpha(image: Image.Image, content: bytes) -> tuple[Image.Image, Ima
         grey, alpha = image.convert("LA").split()
         return grey, alpha, []
     if mode in ("RGBA", "RGBa", "PA") or (mode == "P" and image.has_transparency_data):
-        with_alpha = image.convert("RGBA")
+        with_alpha = image if mode == "RGBA" else image.convert("RGBA")
         return with_alpha.convert("RGB"), with_alpha.getchannel("A"), []
     if mode in _DEEP:
         values = np.asarray(image)

@@ -19,6 +19,7 @@ from pipeline.data.kinds import kind_of
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 LARGEST_PIXELS = 1 << 27  # a file of a few kB may claim any size: 400 MB of colour are taken, no more
 LARGEST_FILE = 1 << 28  # bytes
+LARGEST_SIDE = 1 << 31  # px; what claims more is told no size
 Image.MAX_IMAGE_PIXELS = None  # of Pillow's bounds one warns only, and the other one says less than ours
 
 DAMAGED_EXIF = "damaged EXIF data"
@@ -27,6 +28,7 @@ DAMAGED_XMP = "damaged XMP data"
 # What Pillow finds odd in a file is logged or warned of; the user is told the reason, once, with the file's name.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
+_CORRUPT = "Corrupt EXIF data"  # what Pillow then warns of
 _TIFF = (b"II", b"MM")
 # How files begin that are images, but that Pillow does not open: those of our formats are damaged, the others are not supported.
 _DAMAGED = (b"\x89PNG", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
@@ -50,7 +52,7 @@ _TURNED = {
 class UnusableError(Exception):
     """Why an image is put into quarantine, in a few words that do not depend on the image: they are counted.
 
-    `size`: width and height, as far as the file says them.
+    `size`: width and height, where the file says them and a number of 32 bits holds them.
     """
 
     size: tuple[int, int] | None = None
@@ -82,9 +84,15 @@ def decode(content: bytes, background: tuple[int, int, int]) -> Decoded:
         raise UnusableError(f"file of more than {LARGEST_FILE >> 20} MiB")
     size = None
     try:
-        with _silent(libtiff=content.startswith(_TIFF)), Image.open(BytesIO(content), formats=FORMATS) as image:
-            size = image.size
-            return _decoded(image, content, background)
+        with (
+            _silent(libtiff=content.startswith(_TIFF)) as said,
+            Image.open(BytesIO(content), formats=FORMATS) as image,
+        ):
+            size = image.size if max(image.size) < LARGEST_SIDE else None
+            decoded = _decoded(image, content, background)
+            if DAMAGED_EXIF not in decoded.warnings and any(_CORRUPT in str(warning.message) for warning in said):
+                return Decoded(decoded.picture, (DAMAGED_EXIF, *decoded.warnings))
+            return decoded
     except UnusableError as error:
         error.size = size
         raise
@@ -103,11 +111,12 @@ def decode(content: bytes, background: tuple[int, int, int]) -> Decoded:
 def _decoded(image: Image.Image, content: bytes, background: tuple[int, int, int]) -> Decoded:
     if image.width * image.height > LARGEST_PIXELS:
         raise UnusableError(f"more than {LARGEST_PIXELS >> 20} million pixels")
+    odd = _damaged_xmp(image)
     image.load()
-    orientation, odd = _orientation(image)
+    orientation, of_exif = _orientation(image)
     method = _TURNED.get(orientation)
     picture, of_colour = flat(image, content, background)
-    return Decoded(picture if method is None else picture.transpose(method), (*odd, *of_colour))
+    return Decoded(picture if method is None else picture.transpose(method), (*of_exif, *odd, *of_colour))
 
 
 def _unidentified(content: bytes) -> UnusableError:
@@ -124,7 +133,7 @@ def _unidentified(content: bytes) -> UnusableError:
 
 
 def _orientation(image: Image.Image) -> tuple[int, list[str]]:
-    """Return what the EXIF data says of how the picture is to be turned, 1 to 8, and what is damaged in its metadata.
+    """Return what the EXIF data says of how the picture is to be turned, 1 to 8, and whether it is damaged.
 
     Pillow's own `exif_transpose` writes the EXIF data anew, and fails where it cannot.
     """
@@ -141,13 +150,20 @@ def _orientation(image: Image.Image) -> tuple[int, list[str]]:
             odd.append(DAMAGED_EXIF)
     except Exception:  # of nearly every kind there is, as above
         odd.append(DAMAGED_EXIF)
-    xmp = image.info.get("xmp")
-    if isinstance(xmp, bytes):
-        try:
-            xmp.decode("utf-8")
-        except UnicodeDecodeError:
-            odd.append(DAMAGED_XMP)
     return (orientation if isinstance(orientation, int) else 1), odd
+
+
+def _damaged_xmp(image: Image.Image) -> list[str]:
+    """Return the warning of XMP data that is no text; what is not even bytes goes, as Pillow would stumble over it."""
+    xmp = image.info.get("xmp", b"")
+    if not isinstance(xmp, bytes):
+        del image.info["xmp"]
+        return [DAMAGED_XMP]
+    try:
+        xmp.decode("utf-8")
+    except UnicodeDecodeError:
+        return [DAMAGED_XMP]
+    return []
 
 
 def _is_divided_by_nought(value: object) -> bool:
@@ -158,21 +174,21 @@ def _is_divided_by_nought(value: object) -> bool:
 
 
 @contextmanager
-def _silent(*, libtiff: bool) -> Iterator[None]:
-    """Keep the terminal clean of what a damaged file makes Pillow say; for one thread at a time.
+def _silent(*, libtiff: bool) -> Iterator[list[warnings.WarningMessage]]:
+    """Keep the terminal clean of what a damaged file makes Pillow say, and give its warnings; for one thread at a time.
 
     libtiff alone writes to the file of standard error itself, which is elsewhere for that time.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
         if not libtiff:
-            yield
+            yield said
             return
         sys.stderr.flush()
         kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         try:
-            yield
+            yield said
         finally:
             os.dup2(kept, 2)
             os.close(kept)

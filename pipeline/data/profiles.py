@@ -16,11 +16,13 @@ _SPACE_OF = {"RGB": "RGB ", "CMYK": "CMYK"}
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def to_srgb(image: Image.Image, profile: bytes) -> tuple[Image.Image, str | None]:
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
     """Return an image of mode "L", "RGB" or "CMYK" in sRGB, and a warning where its profile is of no use.
 
-    Grey stays grey: only its lightness is converted, also by a profile for colour.
+    Pillow gives None for a profile that it cannot unpack. Grey stays grey: only its lightness is converted, also by a profile for colour.
     """
+    if not isinstance(profile, bytes):
+        return image, DAMAGED_PROFILE
     try:
         space = _space(profile)
         if image.mode == "L" and space in ("GRAY", "RGB "):

@@ -1,6 +1,5 @@
 """The report: one HTML page that needs no network."""
 
-import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from pipeline.report.advice import advice
 from pipeline.report.card import has_parquet, tar_reader
 from pipeline.report.figures import figure_groups
 from pipeline.report.records import about_records
-from pipeline.report.templates import render
+from pipeline.report.source import SourceFindings
+from pipeline.report.templates import data_url, render
 from pipeline.report.work import work_lines
 from pipeline.storage import write_atomically
 from pipeline.worktime import Spent
@@ -43,7 +43,8 @@ class Pictures:
 
     `fake`: by caption (the class's name, where there are labels), synthetic images; `real`: by the same captions, real holdout
     images. `nearest`: the synthetic images that come nearest to a training image, and those. `walk`: a PNG of images on
-    the way from one latent to another; empty when it is not at hand, like `training`, the content of `training.csv`.
+    the way from one latent to another; empty when it is not at hand, like `training`, the content of `training.csv`. `source`:
+    what was found in the source of the real images, with pictures of that.
     """
 
     fake: dict[str, Images]
@@ -51,6 +52,7 @@ class Pictures:
     nearest: tuple[Images, Images]
     walk: bytes = b""
     training: str = ""
+    source: SourceFindings | None = None
 
 
 def write_report(
@@ -94,8 +96,9 @@ def write_report(
         strip=_strip([images for _, images in shown]),
         sheets=[{"name": name, "fake": _grid(images), "real": _grid(pictures.real[name])} for name, images in shown],
         nearest=[_grid(images) for images in pictures.nearest],
-        walk=_data_url(pictures.walk) if pictures.walk else "",
+        walk=data_url(pictures.walk) if pictures.walk else "",
         curves=curves_svg(pictures.training) if pictures.training else "",
+        source=pictures.source,
         work=work_lines(spent, prices),
         config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
         parquet=has_parquet(manifest),
@@ -110,12 +113,8 @@ def _strip(kinds: list[Images]) -> str:
     each = STRIP_EACH if len(kinds) > 1 else 2 * STRIP_COLUMNS
     first = [images[:each] for images in kinds]
     rows = [image for place in range(each) for images in first for image in images[place : place + 1]]
-    return _data_url(encode_png(image_grid(np.stack(rows), min(len(rows), STRIP_COLUMNS))))
+    return data_url(encode_png(image_grid(np.stack(rows), min(len(rows), STRIP_COLUMNS))))
 
 
 def _grid(images: Images) -> str:
-    return _data_url(encode_png(image_grid(images, min(len(images), COLUMNS))))
-
-
-def _data_url(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return data_url(encode_png(image_grid(images, min(len(images), COLUMNS))))

@@ -1,5 +1,6 @@
 """The templates beside this file, with values escaped in HTML and an error for a name that is not there."""
 
+import base64
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,3 +18,8 @@ _ENVIRONMENT = Environment(
 def render(name: str, **values: Any) -> str:
     """The template `name`, filled in."""
     return _ENVIRONMENT.get_template(name).render(**values)
+
+
+def data_url(png: bytes) -> str:
+    """A picture as it stands in a page that needs no network."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()

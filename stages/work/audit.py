@@ -27,6 +27,7 @@ from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, Pictures, write_report
+from pipeline.report.source import source_findings
 from pipeline.report.summary import headline
 from pipeline.sampling.manifest import open_dataset
 from pipeline.sampling.verify import verify_files, verify_records
@@ -65,6 +66,7 @@ def audit(command: Command) -> None:
     shape = {"size": image["height"], "channels": image["channels"], "classes": len(known_classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
+    findings_of_source = source_findings(command.data)
     embedder, pair = load_embedder(command.model), load_pair(command.model)
     holdout_features = holdout_of(command, embedder)
     findings = verify_files(dataset, manifest)
@@ -108,6 +110,7 @@ def audit(command: Command) -> None:
             nearest=(_for_people(compared[pairs[:, 0]]), _for_people(train[0][pairs[:, 1]])),
             walk=walk.read_bytes() if walk.is_file() else b"",
             training=training.read_text(encoding="utf-8") if training.is_file() else "",
+            source=findings_of_source,
         ),
         spent={stage: spent_on(LocalFolder(command.metrics), f"{stage}_{TIME}") for stage in ("train", "sample")},
         prices=config.audit.prices,

@@ -1,7 +1,6 @@
 """Pixels of every mode and depth come out in true colours, by rules that do not look at what is in the picture."""
 
 import struct
-import zlib
 from io import BytesIO
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from pipeline.data.colour import OTHER_MAXIMUM
 from pipeline.data.decode import UnusableError, decode
+from tests.unit.image_files import png, stored, tiff
 
 WHITE, BLUE = (255, 255, 255), (10, 20, 200)
 RNG = np.random.default_rng(0)
@@ -20,41 +20,10 @@ RAMP = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
 UPPER = (RAMP >> 8).astype(np.uint8)
 
 
-def stored(picture: Image.Image, kind: str, **options) -> bytes:
-    file = BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
 def pixels(content: bytes, background=WHITE) -> np.ndarray:
     decoded = decode(content, background)
     assert decoded.warnings == ()
     return np.asarray(decoded.picture)
-
-
-def png(rows: list[bytes], width: int, depth: int, kind: int, **chunks: bytes) -> bytes:
-    """A PNG file with any chunks before its pixels."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", width, len(rows), depth, kind, 0, 0, 0))]
-    parts += [chunk(name.encode(), content) for name, content in chunks.items()]
-    parts += [chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-def tiff(values: np.ndarray, order: str, bits: int, **tags: int) -> bytes:
-    """A TIFF file of grey pixels, written by hand: Pillow writes neither 12 bits nor both byte orders."""
-    data = values.tobytes()
-    height, width = values.shape
-    entries = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(data)}
-    entries |= {int(tag[1:]): value for tag, value in tags.items()}
-    ifd = struct.pack(f"{order}H", len(entries))
-    for tag, value in sorted(entries.items()):
-        ifd += struct.pack(f"{order}HHI", tag, 4, 1) + struct.pack(f"{order}I", value)
-    start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + len(data))
-    return start + data + ifd + struct.pack(f"{order}I", 0)
 
 
 # Depth ---------------------------------------------------------------------------------------------------------------

@@ -16,16 +16,11 @@ from PIL.TiffImagePlugin import IFDRational
 
 from pipeline.data import decode as decoding
 from pipeline.data.decode import UnusableError, decode
+from tests.unit.image_files import png, stored, tiff
 
 WHITE = (255, 255, 255)
 RGB = np.random.default_rng(0).integers(0, 256, (12, 9, 3), np.uint8)
 GREY = RGB[..., 0]
-
-
-def stored(picture: Image.Image, kind: str, **options) -> bytes:
-    file = BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 def pixels(content: bytes, background=WHITE) -> np.ndarray:
@@ -108,6 +103,25 @@ def test_damaged_metadata_is_a_warning_and_the_picture_upright(options, warning)
     assert found.warnings == (() if warning is None else (warning,))
 
 
+ROWS = [row.tobytes() for row in GREY]
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        (tiff(GREY, "<", 8, t274=6, t34665=1 << 30), decoding.DAMAGED_EXIF),
+        (tiff(GREY, ">", 8, t274=6, t700=7), decoding.DAMAGED_XMP),
+        (png(ROWS, 9, 8, 0, eXIf=damaged_exif(6)[6:-8] + struct.pack(">II", 1, 0)), decoding.DAMAGED_EXIF),
+        (png(ROWS, 9, 8, 0, eXIf=damaged_exif(6)[6:34]), decoding.DAMAGED_EXIF),
+        (png(ROWS, 9, 8, 0, iTXt=b'XML:com.adobe.xmp\0\0\0\0\0<x tiff:Orientation="6">\xff</x>'), decoding.DAMAGED_XMP),
+    ],
+)
+def test_damaged_metadata_of_lossless_files_too(content, warning):
+    found = decode(content, WHITE)
+    assert found.warnings == (warning,)
+    assert np.array_equal(np.asarray(found.picture), np.rot90(GREY, -1))
+
+
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0XX*\0abc", b"Exif\0\0MM\0*\xff\xff\xff\xff"])
 def test_metadata_that_cannot_be_read_loses_no_picture(exif):
     assert decode(stored(Image.fromarray(RGB), "JPEG", exif=exif), WHITE).picture.size == (9, 12)
@@ -169,12 +183,13 @@ def test_what_cannot_be_used_has_its_reason(content, reason):
         decode(content, WHITE)
 
 
-@pytest.mark.parametrize("side", [12_000, 60_000])
+@pytest.mark.parametrize("side", [12_000, 60_000, (1 << 32) - 1])
 def test_a_file_that_claims_to_be_huge_is_not_unpacked(side):
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     bomb = PNG[:8] + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + PNG[33:]
-    with pytest.raises(UnusableError, match=r"^more than 128 million pixels$"):
+    with pytest.raises(UnusableError, match=r"^more than 128 million pixels$") as raised:
         decode(bomb, WHITE)
+    assert raised.value.size == ((side, side) if side < 1 << 31 else None)
 
 
 def test_a_file_too_large_to_be_looked_at_is_left_out(monkeypatch):

@@ -1,7 +1,6 @@
 """Colours are those of sRGB whatever profile a file brings; a file that is in sRGB already keeps its pixels."""
 
 import struct
-from io import BytesIO
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ from PIL import Image, ImageCms
 
 from pipeline.data.decode import decode
 from pipeline.data.profiles import DAMAGED_PROFILE, OTHER_PROFILE
+from tests.unit.image_files import png, stored
 
 WHITE = (255, 255, 255)
 RGB = np.random.default_rng(0).integers(0, 256, (12, 9, 3), np.uint8)
@@ -73,12 +73,6 @@ def adobe_as_srgb(pixels: np.ndarray) -> np.ndarray:
     return srgb_of((pixels / 255) ** EXPONENT @ ADOBE.T @ TO_LINEAR_SRGB.T)
 
 
-def stored(picture: Image.Image, kind: str, **options) -> bytes:
-    file = BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
 def pixels(picture: Image.Image, kind: str = "PNG", **options) -> np.ndarray:
     decoded = decode(stored(picture, kind, **options), WHITE)
     assert decoded.warnings == ()
@@ -118,6 +112,11 @@ def test_grey_stays_grey_and_gets_the_lightness_of_its_profile():
     assert np.abs(coloured - srgb_of((GREY / 255) ** EXPONENT)).max() <= 2
     deep = pixels(Image.fromarray(GREY.astype(np.uint16) * 257), icc_profile=GREY_GAMMA)
     assert np.array_equal(deep, found)
+
+
+def test_a_profile_that_cannot_be_unpacked_is_a_warning():
+    content = png([row.tobytes() for row in RGB], 9, 8, 2, iCCP=b"name\0\0no zlib")
+    assert decode(content, WHITE).warnings == (DAMAGED_PROFILE,)
 
 
 def test_inks_are_those_of_the_press():

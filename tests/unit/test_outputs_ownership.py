@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.data.sources.source import Listing, RawImage
 from pipeline.outputs.ownership import METRICS, foreign_files, layout_of
 from pipeline.storage import write_json
 from tests.project import ROOT
-from tests.unit.canonical_data import data_of, write_arrays
+from tests.unit.canonical_data import RawImages, data_of, write_arrays, write_listing
 from tests.unit.tiny import save_tiny_pair
 
 
@@ -37,6 +38,19 @@ def test_a_canonical_dataset_is_of_ingest_alone_also_without_its_description(can
     (canonical / "train-000000.parquet").write_text("precious")
     (canonical / "left_out.csv").write_text("my,notes")
     assert foreign("ingest", canonical) == ["left_out.csv", "train-000000.parquet"]
+
+
+def test_quarantine_and_leaks_are_of_ingest_where_it_wrote_them(tmp_path: Path) -> None:
+    def written(*images: RawImage) -> Path:
+        write_listing(Listing([RawImages(*images)]), data_of("auto", bad_share_max=0.5), tmp_path)
+        return tmp_path / "quarantine.parquet"
+
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), dtype=np.uint8)
+    path = written(*(RawImage(str(number), image) for number, image in enumerate(pixels)), RawImage("bad", b""))
+    assert foreign("ingest", tmp_path) == []
+    path.write_bytes(b"somebody's")
+    (tmp_path / "leaks.parquet").write_bytes(b"somebody's")
+    assert foreign("ingest", tmp_path) == ["leaks.parquet", "quarantine.parquet"]
 
 
 @pytest.fixture

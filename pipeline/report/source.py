@@ -1,0 +1,113 @@
+"""What ingest found wrong or odd in the source of the real images, for the report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.data.canonical import DESCRIPTION, describe
+from pipeline.errors import UserError
+from pipeline.report.templates import data_url
+from pipeline.storage import file_sha256
+
+SHOWN = 24  # files, and pairs
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A file that cannot be used; `thumbnail`: a data URL, empty where it could not be decoded."""
+
+    name: str
+    reason: str
+    thumbnail: str
+
+
+@dataclass(frozen=True)
+class Leak:
+    """An image that was left out, the one in another official split that it equals or nearly does, and both as data URLs."""
+
+    name: str
+    reason: str
+    other: str
+    pictures: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class SourceFindings:
+    """What is said of the source; names are fit to be shown.
+
+    `left_out`: images by reason; `enlarged`: images in the splits with a side shorter than the stored one; of `quarantine` and
+    `leaks` the first, and how many there are in all.
+    """
+
+    left_out: dict[str, int]
+    enlarged: int
+    warnings: list[str]
+    quarantine: list[Quarantined]
+    quarantine_count: int
+    leaks: list[Leak]
+    leaks_count: int
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to say."""
+        return bool(self.left_out or self.enlarged or self.warnings)
+
+
+def source_findings(data: Path) -> SourceFindings:
+    """Read what the canonical dataset in `data` says of its source.
+
+    Raises:
+        UserError: a file of pictures is not the one that was described.
+    """
+    description = describe(data)
+    quarantine = _first(data, description, "quarantine", ["source", "reason", "thumbnail"])
+    leaks = _first(data, description, "leaks", ["source", "reason", "other_source", "image", "other_image"])
+    return SourceFindings(
+        left_out={reason: told["count"] for reason, told in description.get("left_out", {}).items()},
+        enlarged=description.get("enlarged", 0),
+        warnings=[_printable(warning) for warning in description.get("warnings", [])],
+        quarantine=[
+            Quarantined(
+                _printable(row["source"]), row["reason"], data_url(row["thumbnail"]) if row["thumbnail"] else ""
+            )
+            for row in quarantine
+        ],
+        quarantine_count=_count(description, "quarantine"),
+        leaks=[
+            Leak(
+                _printable(row["source"]),
+                row["reason"],
+                _printable(row["other_source"]),
+                (data_url(row["image"]), data_url(row["other_image"])),
+            )
+            for row in leaks
+        ],
+        leaks_count=_count(description, "leaks"),
+    )
+
+
+def _count(description: dict[str, Any], key: str) -> int:
+    return int(description.get(key, {}).get("count", 0))
+
+
+def _first(data: Path, description: dict[str, Any], key: str, columns: list[str]) -> list[dict[str, Any]]:
+    if _count(description, key) == 0:
+        return []
+    path = data / description[key]["file"]
+    try:
+        if file_sha256(path) == description[key]["sha256"]:
+            with pq.ParquetFile(path) as file:
+                rows: list[dict[str, Any]] = next(
+                    file.iter_batches(SHOWN, columns=columns, use_threads=False)
+                ).to_pylist()
+                return rows
+    except (OSError, pa.ArrowException):
+        pass
+    raise UserError(f"{path} is not what {data / DESCRIPTION} describes: run ingest again.")
+
+
+def _printable(name: str) -> str:
+    """Names of files may hold anything: what would not show, or turn the text around it, is replaced."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
