@@ -54,13 +54,13 @@ def format_of(place: Place) -> Format | None:
     if place.file is None:
         return None
     kind = place.kind_of_file
-    if kind == "a ZIP archive":
-        return "zip"
+    if kind in ("a ZIP archive", "a tar archive"):
+        return "zip" if kind == "a ZIP archive" else "tar"
     with readable(KEY), place.folder.open(place.file) as file:
         if kind not in COMPRESSED:
             return "tar" if _begins_like_tar(file.read(tarfile.BLOCKSIZE)) else None
         with suppress(UserError):
-            if _begins_like_tar(next(unpacked(file, kind, str(place)), b"")):
+            if _begins_like_tar(next(unpacked(file, kind, str(place), tarfile.BLOCKSIZE), b"")):
                 return "compressed tar"
     return None
 

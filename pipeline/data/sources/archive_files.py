@@ -188,13 +188,13 @@ def read_member(file: BinaryIO, span: Span) -> bytes | None:
     return content if whole else None
 
 
-def unpacked(file: BinaryIO, kind: str, where: str) -> Iterator[bytes]:
+def unpacked(file: BinaryIO, kind: str, where: str, block_size: int = BLOCK) -> Iterator[bytes]:
     """The blocks of a compressed file, until they are too many for its size; `kind` as `kind_of` says it."""
     packed = file.seek(0, 2)
     file.seek(0)
     total = 0
     try:
-        for block in _blocks(file, kind):
+        for block in _blocks(file, kind, block_size):
             total += len(block)
             _require_bounds(where, 0, total, packed)
             yield block
@@ -202,16 +202,16 @@ def unpacked(file: BinaryIO, kind: str, where: str) -> Iterator[bytes]:
         raise _damaged(where, "compressed tar", error) from None
 
 
-def _blocks(file: BinaryIO, kind: str) -> Iterator[bytes]:
+def _blocks(file: BinaryIO, kind: str, block_size: int) -> Iterator[bytes]:
     if kind == "an xz file":
-        yield from _from_xz(file)
+        yield from _from_xz(file, block_size)
         return
     with gzip.GzipFile(fileobj=file) if kind == "a gzip file" else bz2.BZ2File(file) as opened:
-        while block := opened.read(BLOCK):
+        while block := opened.read(block_size):
             yield block
 
 
-def _from_xz(file: BinaryIO) -> Iterator[bytes]:
+def _from_xz(file: BinaryIO, block_size: int) -> Iterator[bytes]:
     """Python's own reader of xz files takes as much memory as the file asks for."""
     rest = file.read(BLOCK)
     while rest:
@@ -219,7 +219,7 @@ def _from_xz(file: BinaryIO) -> Iterator[bytes]:
         while not decoder.eof:
             if decoder.needs_input and not rest and not (rest := file.read(BLOCK)):
                 raise EOFError("it ends before its mark of the end")
-            yield decoder.decompress(rest, BLOCK)
+            yield decoder.decompress(rest, block_size)
             rest = b""
         rest = (decoder.unused_data or file.read(BLOCK)).lstrip(b"\0")
 
