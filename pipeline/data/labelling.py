@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ class Labelled:
     classes: list[str]
     labels: NDArray[np.int64]
     reasons: dict[int, str]
+    warnings: list[str] = field(default_factory=list)  # one sentence each
 
 
 def natural_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
@@ -64,7 +65,17 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
                 f"give one name for each label from 0 to {largest}."
             )
         names = {value: counted[int(value)] for value in values}
-    classes = wanted if wanted is not None else of_source if of_source is not None else values
+    warnings = []
+    if wanted is not None:
+        classes = wanted
+    elif of_source is not None:
+        classes = [name for name in of_source if name in names.values()]
+        if empty := [name for name in of_source if name not in classes]:
+            warnings = [
+                f"Of the classes that the source names, these have no image and are left out: {', '.join(empty)}."
+            ]
+    else:
+        classes = values
     missing = sorted(set(classes) - set(names.values()), key=classes.index)
     if missing:
         raise UserError(
@@ -78,4 +89,4 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
     reasons = {
         row: NO_LABEL if positions[row] == len(number) else OTHER_CLASS for row in np.flatnonzero(labels < 0).tolist()
     }
-    return Labelled(list(classes), labels, reasons)
+    return Labelled(list(classes), labels, reasons, warnings)

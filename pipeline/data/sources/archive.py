@@ -77,8 +77,9 @@ def _begins_like_tar(content: bytes) -> bool:
 def _list(request: Request) -> Listing:
     place, found = request.place, format_of(request.place)
     if place.file is None or found is None:
-        is_one = "is a folder" if place.file is None else f"is {place.kind_of_file or 'a file of no known kind'}"
-        raise wrong_kind(request, is_one, "a ZIP or tar archive of a folder of images")
+        kind = "a folder" if place.file is None else place.kind_of_file or "a file of no known kind"
+        inside = " that holds no tar archive, or is damaged" if kind in COMPRESSED else ""
+        raise wrong_kind(request, f"is {kind}{inside}", "a ZIP or tar archive of a folder of images")
     folder, file = (place.folder, place.file) if found != "compressed tar" else _unpacked(request, place.file)
     warnings: list[str] = []
     with readable(KEY), folder.open(file) as opened:
