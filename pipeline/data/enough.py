@@ -64,6 +64,12 @@ def require_enough(
     """
     cut = [split for split in SPLITS if split not in official]
     pool = np.concatenate([members["train"], *(members[split] for split in cut)])
+    for number, name in enumerate(classes):
+        if "holdout" in official and not (pool == number).any() and (held_out := (members["holdout"] == number).sum()):
+            raise UserError(
+                f"data: the class {name!r} is in the source's own holdout (test) split alone, with {held_out} images: there is nothing "
+                "to train on. Add images of it to train, or leave the class out of data.classes."
+            )
     for split, labels in members.items():
         counts = np.bincount(labels, minlength=len(classes))
         rarest = int(counts.argmin())

@@ -116,3 +116,12 @@ def test_what_is_no_image_by_its_content_is_no_bad_image():
     require_most_usable({1: IGNORED}, known, data_of("auto", bad_share_max=0))
     with pytest.raises(UserError, match="holds no images"):
         require_most_usable({0: IGNORED, 1: IGNORED}, known, data_of("auto"))
+
+
+def test_a_class_that_only_the_sources_own_test_split_has_is_told_of():
+    message = refusal([50, 0], [20, 0], [20, 7], data_of("auto"), ("train", "holdout"))
+    assert message == (
+        "data: the class 'b' is in the source's own holdout (test) split alone, with 7 images: there is nothing to train on. "
+        "Add images of it to train, or leave the class out of data.classes."
+    )
+    assert "'b' has 0 images for train" in refusal([50, 0], [20, 0], [20, 7], data_of("auto"))
