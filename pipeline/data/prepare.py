@@ -26,6 +26,7 @@ PREPARED = pa.schema(
         pa.field("split", pa.string()),
         pa.field("label", pa.string()),  # a name, or a number in digits
         pa.field("text", pa.string()),
+        pa.field("group", pa.string()),  # of images that stay on one side, by the source's word
         pa.field("reason", pa.string()),  # null: usable; else nothing below is there but the size
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
@@ -72,6 +73,7 @@ class Preparation:
     def _prepared(self, raw: RawImage) -> dict[str, object]:
         known: dict[str, object] = {
             "name": raw.name, "split": raw.split, "label": None if raw.label is None else str(raw.label), "text": raw.text,
+            "group": raw.group,
         }  # fmt: skip
         if raw.reason is not None:
             return {**known, "reason": raw.reason}
