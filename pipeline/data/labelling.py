@@ -1,6 +1,7 @@
 """From what a source calls its images to numbers of classes."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +22,12 @@ class Labelled:
     classes: list[str]
     labels: NDArray[np.int64]
     reasons: dict[int, str]
+    warnings: list[str] = field(default_factory=list)  # one sentence each
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return the key by which names with numbers in them are sorted as people do: 1, 2, 10."""
+    return [(int(piece) if piece.isdecimal() else -1, piece) for piece in re.split(r"(\d+)", name)]
 
 
 def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: list[str] | None) -> Labelled:
@@ -31,7 +38,7 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
         of_source: the source's own names of its numbers.
         wanted: the config's `data.classes`: names in the order of the labels; null: all that occur.
     """
-    values = sorted(value for value in pc.unique(found).to_pylist() if value is not None)
+    values = sorted((value for value in pc.unique(found).to_pylist() if value is not None), key=natural)
     if not values:
         if wanted is not None and len(wanted) > 1:
             raise UserError(f"data.classes: {len(wanted)} names, but the source has no labels; give one name, or none.")
@@ -49,7 +56,17 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
                 f"give one name for each label from 0 to {largest}."
             )
         names = {value: counted[int(value)] for value in values}
-    classes = wanted if wanted is not None else of_source if of_source is not None else sorted(values)
+    warnings = []
+    if wanted is not None:
+        classes = wanted
+    elif of_source is not None:
+        classes = [name for name in of_source if name in names.values()]
+        if empty := [name for name in of_source if name not in classes]:
+            warnings = [
+                f"Of the classes that the source names, these have no image and are left out: {', '.join(empty)}."
+            ]
+    else:
+        classes = values
     missing = sorted(set(classes) - set(names.values()), key=classes.index)
     if missing:
         raise UserError(
@@ -63,4 +80,4 @@ def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: l
     reasons = {
         row: NO_LABEL if positions[row] == len(number) else OTHER_CLASS for row in np.flatnonzero(labels < 0).tolist()
     }
-    return Labelled(list(classes), labels, reasons)
+    return Labelled(list(classes), labels, reasons, warnings)

@@ -32,6 +32,18 @@ def test_numbers_alone_stand_for_the_names_of_the_config():
     assert found.labels.tolist()[:4] == [10, 2, 0, 1]
 
 
+def test_names_that_are_numbers_are_sorted_as_numbers_and_stay_texts():
+    found = number_labels(column("10", "2", "01", "1", "b10", "b9"), None, None)
+    assert found.classes == ["01", "1", "2", "10", "b9", "b10"]
+    assert found.labels.tolist() == [3, 2, 0, 1, 5, 4]
+
+
+def test_names_of_the_source_without_an_image_are_left_out_and_told():
+    found = number_labels(column("3", "1", "3"), ["nothing", "a", "b", "c"], None)
+    assert (found.classes, found.labels.tolist()) == (["a", "c"], [1, 0, 1])
+    assert found.warnings == ["Of the classes that the source names, these have no image and are left out: nothing, b."]
+
+
 def test_names_that_are_numbers_are_names_where_the_config_says_so():
     assert number_labels(column("3", "5"), None, ["5", "3"]).labels.tolist() == [1, 0]
 
