@@ -146,7 +146,8 @@ def _by_name(rows: Iterable[int], known: pa.Table) -> list[int]:
 
 def _stored(prepared: Sequence[Path], rows: Collection[int], columns: list[str]) -> dict[int, dict[str, Any]]:
     """Return columns of some rows of the prepared files, which are not read where there is none of these."""
-    wanted, found, row = np.array(sorted(rows), np.int64), {}, 0
+    wanted, row = np.array(sorted(rows), np.int64), 0
+    found: dict[int, dict[str, Any]] = {}
     for path in prepared if len(wanted) else ():
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):

@@ -49,7 +49,7 @@ def _training_rate(config: Config, classes: int) -> float:
         trainer.one_step(step, trainer.prepare(step))
         step += 1
     started, first = time.perf_counter(), step
-    while time.perf_counter() - started < MEASURED_S or (step - first) % recipe.penalty_every:
+    while step == first or time.perf_counter() - started < MEASURED_S or (step - first) % recipe.penalty_every:
         trainer.one_step(step, trainer.prepare(step))
         step += 1
     return (step - first) * recipe.batch_size / (time.perf_counter() - started)

@@ -79,7 +79,8 @@ def init(
         tell(line)
     classes = len(found.classes) if found.classes and not unlabelled else 1
     cpus = os.cpu_count() or 1
-    per_image, per_png = found.prepare_s / found.looked_at, found.png_bytes / found.usable
+    per_image = found.prepare_s / found.looked_at
+    per_png = found.png_bytes / found.usable * (chosen / data.size) ** 2
     for line in _proposal(config, effort(config, found.images, classes, per_image, per_png, cpus)):
         tell(line)
     for line in concerns(found, chosen):

@@ -23,14 +23,14 @@ def refusal(
     classes = [chr(ord("a") + number) for number in range(len(train))]
     shares = shares_of(data, official, sum(len(labels) for labels in members.values()))
     with pytest.raises(UserError) as caught:
-        require_enough(members, classes, official, data, shares)
+        require_enough(members, classes, official, shares)
     return str(caught.value)
 
 
 def test_twenty_images_in_the_smaller_splits_and_two_of_each_class_are_enough():
     members = {"train": np.array([0, 0, 1, 1]), **dict.fromkeys(("validation", "holdout"), np.arange(20) // 18)}
     data = data_of("auto")
-    require_enough(members, ["a", "b"], ("train",), data, shares_of(data, ("train",), 44))
+    require_enough(members, ["a", "b"], ("train",), shares_of(data, ("train",), 44))
 
 
 def test_a_split_that_is_cut_gets_the_share_that_would_do():

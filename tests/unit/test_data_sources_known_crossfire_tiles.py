@@ -68,7 +68,7 @@ def test_pictures_come_with_their_class_and_the_bytes_that_were_put_in(tmp_path)
         with Image.open(io.BytesIO(PICTURES[image.name])) as reference:
             rgba = reference.convert("RGBA")
         expected = Image.alpha_composite(Image.new("RGBA", (32, 32), WHITE), rgba).convert("RGB")
-        assert np.array_equal(np.asarray(decode(image.content, WHITE).convert("RGB")), np.asarray(expected))
+        assert np.array_equal(np.asarray(decode(image.content, WHITE).picture.convert("RGB")), np.asarray(expected))
 
 
 def test_what_is_left_out_is_named_with_its_reason(tmp_path):
