@@ -12,13 +12,14 @@ from pipeline.data.sources.digits import list_digits
 from pipeline.data.sources.idx_source import IDX
 from pipeline.data.sources.image_folder import IMAGE_FOLDER
 from pipeline.data.sources.known import KNOWN_DATASETS
+from pipeline.data.sources.lsun import LSUN
 from pipeline.data.sources.place import Place, place_at
 from pipeline.data.sources.source import Listing, Request, SourceKind
 from pipeline.errors import UserError
 from pipeline.folders import LocalFolder
 
 # `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
-KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, IMAGE_FOLDER)
+KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, LSUN, IMAGE_FOLDER)
 
 
 def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:
