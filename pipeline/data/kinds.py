@@ -6,6 +6,7 @@ _TAR_MAGIC = slice(257, 262)
 _BEGINNINGS = (
     (b"\x1f\x8b", "a gzip file"),
     (b"PK\x03\x04", "a ZIP archive"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"BZh", "a bzip2 file"),

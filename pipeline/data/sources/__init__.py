@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
+from pipeline.data.sources.archive import ARCHIVE
+from pipeline.data.sources.celeba import CELEBA
 from pipeline.data.sources.cifar import CIFAR
 from pipeline.data.sources.digits import list_digits
 from pipeline.data.sources.idx_source import IDX
@@ -19,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.folders import LocalFolder
 
 # `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
-KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, LSUN, IMAGE_FOLDER)
+KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, CELEBA, LSUN, ARCHIVE, IMAGE_FOLDER)
 
 
 def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:

@@ -72,7 +72,9 @@ def _list(request: Request) -> Listing:
     for file, name in named.items():
         groups["train" if splits is None else splits[file]].append(name)
     if not groups:
-        raise UserError(f"data.source.path: {place}: no image has a row in its lists. They go by file names, e.g. 000001.jpg.")
+        raise UserError(
+            f"data.source.path: {place}: no image has a row in its lists. They go by file names, e.g. 000001.jpg."
+        )
     of = {name: (None if classes is None else classes[file], None) for file, name in named.items()}
     told = Annotations(of=of, labels=classes is not None)
     parts: list[Part] = [
@@ -92,7 +94,7 @@ def _found(request: Request) -> Found:
     zipped = [name for name in place.entries if PurePosixPath(name).name == ZIP]
     if zipped and not any(FOLDER in PurePosixPath(name).parts for name in place.entries):
         return _in_zip(place, zipped[0])
-    return Found(place.folder, place.entries, place.entries, place.folder.read, [])
+    return Found(place.folder, place.entries, place.entries, place.folder.read, list(place.left_out))
 
 
 def _in_zip(place: Place, file: str) -> Found:

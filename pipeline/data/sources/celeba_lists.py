@@ -66,7 +66,9 @@ def _once(table: Table) -> Iterator[tuple[int, str, list[str]]]:
     for row in table.rows:
         number, file, _ = row
         if file in seen:
-            raise UserError(f"{table.where}, line {number}: {file} stands there for a second time. Remove one of its lines.")
+            raise UserError(
+                f"{table.where}, line {number}: {file} stands there for a second time. Remove one of its lines."
+            )
         seen.add(file)
         yield row
 
@@ -88,7 +90,9 @@ def _table(content: bytes, where: str, columns: Sequence[str] | None) -> Table:
         names = list(columns)
     else:
         if not lines[0][1].isdecimal() or len(lines) < 2:
-            raise UserError(f"{where}: its first line is no number of images, nor does it begin with {ID_COLUMN}. Get it again.")
+            raise UserError(
+                f"{where}: its first line is no number of images, nor does it begin with {ID_COLUMN}. Get it again."
+            )
         promised, names = int(lines.pop(0)[1]), lines.pop(0)[1].split()
     rows = []
     for number, line in lines:

@@ -96,7 +96,7 @@ def _list(request: Request) -> Listing:
     if not parts:
         raise UserError(f"data.source.path: {place}: its databases are empty.")
     splits: tuple[OfficialSplit, ...] = tuple(sorted({database.split for database in found}))
-    return Listing(parts, splits=splits, left_out=left_out)
+    return Listing(parts, splits=splits, left_out=[*place.left_out, *left_out])
 
 
 def _folders(place: Place) -> list[str]:

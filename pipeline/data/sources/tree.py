@@ -112,7 +112,7 @@ def list_tree(
         parts,
         splits=tuple(sorted({split for split, _ in layout.groups})),
         left_out=[(shown(name), reason) for name, reason in [*left_out, *not_images, *layout.left_out, *told.left_out]],
-        warnings=[*layout.warnings, *told.warnings],
+        warnings=[*([] if told.labels else layout.warnings), *told.warnings],  # the former are on what is a class
     )
 
 

@@ -1,0 +1,120 @@
+"""The source `zip`: a ZIP or tar archive of a folder of images, read without unpacking it; a compressed tar is unpacked to a plain one."""
+
+import hashlib
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pipeline.data.sources.annotated import list_annotated
+from pipeline.data.sources.archive_files import list_tar, list_zip, read_member, unpacked
+from pipeline.data.sources.archive_members import Span
+from pipeline.data.sources.place import KEY, Place
+from pipeline.data.sources.source import Listing, Request, SourceKind, wrong_kind
+from pipeline.errors import UserError
+from pipeline.folders import Folder, LocalFolder
+from pipeline.storage import atomic_path, readable
+
+COMPRESSED = ("a gzip file", "a bzip2 file", "an xz file")
+Format = Literal["zip", "tar", "compressed tar"]
+
+
+@dataclass(frozen=True)
+class ArchiveTree:
+    """The files in an archive."""
+
+    folder: Folder
+    file: str
+    given: str  # as the user wrote it
+    spans: Mapping[str, Span]
+
+    def __str__(self) -> str:
+        return self.given
+
+    def only(self, names: Sequence[str]) -> "ArchiveTree":
+        """See `Divisible`."""
+        return replace(self, spans={name: self.spans[name] for name in names})
+
+    def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
+        """See `Tree`."""
+        try:
+            opened = self.folder.open(self.file)
+        except OSError:
+            yield from (None for _ in names)
+            return
+        with opened as file:
+            for name in names:
+                yield read_member(file, self.spans[name])
+
+
+def format_of(place: Place) -> Format | None:
+    """What kind of archive a file is, by its content; None for a folder and for what is none."""
+    if place.file is None:
+        return None
+    kind = place.kind_of_file
+    if kind in ("a ZIP archive", "a tar archive"):
+        return "zip" if kind == "a ZIP archive" else "tar"
+    with readable(KEY), place.folder.open(place.file) as file:
+        if kind not in COMPRESSED:
+            return "tar" if _begins_like_tar(file.read(tarfile.BLOCKSIZE)) else None
+        with suppress(UserError):
+            if _begins_like_tar(next(unpacked(file, kind, str(place), tarfile.BLOCKSIZE), b"")):
+                return "compressed tar"
+    return None
+
+
+def _begins_like_tar(content: bytes) -> bool:
+    """The magic word alone is not in all of them; the checksum of the first header is."""
+    try:
+        tarfile.TarInfo.frombuf(content[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
+
+
+def _list(request: Request) -> Listing:
+    place, found = request.place, format_of(request.place)
+    if place.file is None or found is None:
+        kind = "a folder" if place.file is None else place.kind_of_file or "a file of no known kind"
+        inside = " that holds no tar archive, or is damaged" if kind in COMPRESSED else ""
+        raise wrong_kind(request, f"is {kind}{inside}", "a ZIP or tar archive of a folder of images")
+    folder, file = (place.folder, place.file) if found != "compressed tar" else _unpacked(request, place.file)
+    warnings: list[str] = []
+    with readable(KEY), folder.open(file) as opened:
+        if found == "zip":
+            members = list_zip(opened, str(place))
+        else:
+            members, warnings = list_tar(opened, str(place), place.identity_of(place.file))
+    entries, spans, left_out = members.listed()
+    listing = list_annotated(ArchiveTree(folder, file, str(place), spans), entries, request, left_out, wrapped=True)
+    return replace(listing, warnings=[*warnings, *listing.warnings])
+
+
+def _unpacked(request: Request, file: str) -> tuple[Folder, str]:
+    """A compressed tar as a plain one, in which members can be found; of earlier versions of the same file nothing is kept."""
+    place = request.place
+    identity = place.identity_of(file)
+    home = request.downloads / "unpacked" / hashlib.sha256(f"{place.folder}\0{file}".encode()).hexdigest()[:16]
+    path = home / f"{identity[:32]}.tar"
+    if not path.is_file():
+        request.say(f"unpacking {place}")
+        with atomic_path(path) as temporary:
+            with temporary.open("wb") as target, place.folder.open(file) as packed:
+                for block in unpacked(packed, place.kind_of_file or "", str(place)):
+                    target.write(block)
+            _require_harmless(temporary, str(place))
+        for other in set(home.iterdir()) - {path}:
+            other.unlink(missing_ok=True)
+    return LocalFolder(home), path.name
+
+
+def _require_harmless(path: Path, where: str) -> None:
+    """Refuse a hostile archive while it is a temporary file that goes away."""
+    with path.open("rb") as file:
+        members, _ = list_tar(file, where, "")
+    members.listed()
+
+
+ARCHIVE = SourceKind("zip", lambda place: format_of(place) is not None, _list)
