@@ -3,14 +3,15 @@
 import pytest
 
 from pipeline.data.sources import archive_members
-from pipeline.data.sources.archive_members import REPLACED, Member, Members, Span
+from pipeline.data.sources.archive_members import REPLACED, Members, Span
 from pipeline.errors import UserError
+from pipeline.folders import Entry
 
 
 def tree(*files, links=(), hard=()):
     members = Members("a.zip")
     for number, name in enumerate(files):
-        members.add_file(name, Member(number, 0.0, name), Span(number, 1, 1))
+        members.add_file(name, Entry(number, 0.0, name), Span(number, 1, 1))
     for name, target in links:
         members.add_link(name, target)
     for name, target in hard:
@@ -28,7 +29,7 @@ def test_links_lead_through_links():
     found, _, left_out = tree(
         "x/a", "x/y/b", links=[("l/one", "../m/a"), ("m", "x"), ("n", "l/../m/y")], hard=[("h", "m/y/b")]
     ).listed()
-    assert {name: member.content for name, member in found.items()} == {
+    assert {name: entry.tag for name, entry in found.items()} == {
         "h": "x/y/b", "l/one": "x/a", "m/a": "x/a", "m/y/b": "x/y/b", "n/b": "x/y/b", "x/a": "x/a", "x/y/b": "x/y/b",
     }  # fmt: skip
     assert left_out == []
@@ -47,7 +48,7 @@ def test_a_link_that_leads_out_through_another_one_is_refused():
 def test_nothing_lies_below_a_file_or_a_link():
     for members in (tree("a"), tree(links=[("a", "b")])):
         with pytest.raises(UserError, match="'a/b' lies below 'a', which is no folder"):
-            members.add_file("a/b", Member(0, 0.0, ""), Span(0, 0, 0))
+            members.add_file("a/b", Entry(0, 0.0, ""), Span(0, 0, 0))
     with pytest.raises(UserError, match="'a' is both a folder and a file"):
         tree("a/b", "a")
 

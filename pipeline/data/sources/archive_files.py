@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import BinaryIO, cast
 
 from pipeline.data.decode import LARGEST_FILE
-from pipeline.data.sources.archive_members import LONGEST_NAME, Member, Members, Span, refusal
+from pipeline.data.sources.archive_members import LONGEST_NAME, Members, Span, refusal
 from pipeline.data.sources.walk import NO_FILE
 from pipeline.errors import UserError
+from pipeline.folders import Entry
 
 # An archive may promise so many times its own size, beyond the first GiB: images hardly shrink, bombs do by thousands.
 LARGEST_RATIO = 200
@@ -102,7 +103,7 @@ def _add_zipped(members: Members, info: zipfile.ZipInfo, file: BinaryIO, where: 
     elif info.compress_type not in (_STORED, _DEFLATED, _BZIP2):
         members.leave_out(name, NOT_SUPPORTED)
     else:
-        members.add_file(name, Member(info.file_size, 0.0, f"{info.CRC:08x}"), span)
+        members.add_file(name, Entry(info.file_size, 0.0, f"{info.CRC:08x}"), span)
 
 
 def _name_in_zip(info: zipfile.ZipInfo) -> str:
@@ -156,7 +157,7 @@ def _add_tarred(members: Members, info: tarfile.TarInfo, identity: str, where: s
         members.leave_out(info.name, NOT_SUPPORTED)
     elif info.isreg():
         content = f"{identity} {info.offset_data}"
-        members.add_file(info.name, Member(info.size, 0.0, content), Span(info.offset_data, info.size, info.size))
+        members.add_file(info.name, Entry(info.size, 0.0, content), Span(info.offset_data, info.size, info.size))
     else:
         members.leave_out(info.name, NO_FILE)
 

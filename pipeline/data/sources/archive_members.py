@@ -19,13 +19,6 @@ REPLACED = "replaced by a later member of the same name"
 
 
 @dataclass(frozen=True)
-class Member(Entry):
-    """A file in an archive; its `repr` differs where its content does, wherever in the archive that stands."""
-
-    content: str  # stands for the content
-
-
-@dataclass(frozen=True)
 class Span:
     """Where a member's bytes are in the archive's file."""
 
@@ -39,7 +32,7 @@ class Span:
 
 @dataclass(frozen=True)
 class _File:
-    member: Member
+    entry: Entry
     span: Span
 
 
@@ -72,9 +65,9 @@ class Members:
         self._steps_of_links = 0
         self._left_out: list[tuple[str, str]] = []
 
-    def add_file(self, name: str, member: Member, span: Span) -> None:
-        """A later one of the same name takes the earlier one's place, as in every unpacker."""
-        self._add(name, _File(member, span))
+    def add_file(self, name: str, entry: Entry, span: Span) -> None:
+        """A later one of the same name takes the earlier one's place, as in every unpacker. `entry.tag` stands for the content."""
+        self._add(name, _File(entry, span))
 
     def add_link(self, name: str, target: str, *, hard: bool = False) -> None:
         """See `add_file`; `target` is relative to the link's folder, that of a hard link to the top."""
@@ -101,11 +94,11 @@ class Members:
         self._steps(name)
         self._left_out.append((name, reason))
 
-    def listed(self) -> tuple[dict[str, Member], dict[str, Span], list[tuple[str, str]]]:
+    def listed(self) -> tuple[dict[str, Entry], dict[str, Span], list[tuple[str, str]]]:
         """All files by name, where they are, and what is left out. Links are followed, as in a folder."""
         found, left_out = walk(self._top, self._children, id, self._where)
-        members = {name: file.member for name, file in found.items()}
-        return members, {name: file.span for name, file in found.items()}, [*self._left_out, *left_out]
+        entries = {name: file.entry for name, file in found.items()}
+        return entries, {name: file.span for name, file in found.items()}, [*self._left_out, *left_out]
 
     def _add(self, name: str, what: _File | _Link) -> None:
         *above, last = self._steps(name)
