@@ -26,6 +26,7 @@ PREPARED = pa.schema(
         pa.field("split", pa.string()),
         pa.field("label", pa.string()),  # a name, or a number in digits
         pa.field("text", pa.string()),
+        pa.field("group", pa.string()),  # of images that stay on one side, by the source's word
         pa.field("reason", pa.string()),  # null: usable; else nothing below `bytes` is there but `head` or `sample`
         pa.field("warning", pa.string()),  # what is odd about its file without harm, one a line
         pa.field("width", pa.int32()),
@@ -79,6 +80,7 @@ class Preparation:
         """Return the row of `PREPARED` that an image becomes."""
         known: dict[str, object] = {
             "name": _text(raw.name), "split": raw.split, "label": _text(raw.label), "text": _text(raw.text),
+            "group": _text(raw.group),
         }  # fmt: skip
         content = raw.content if isinstance(raw.content, bytes) else None
         if raw.reason is not None:

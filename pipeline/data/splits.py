@@ -69,6 +69,7 @@ def place(
     likeness: Likeness | None,
     shares: Shares,
     *,
+    families: NDArray[np.int64] | None = None,
     drop_near: bool = False,
 ) -> Placement:
     """Places N images.
@@ -82,6 +83,7 @@ def place(
         official: int64 [N], numbers of SPLITS: the split that the source puts the image in.
         likeness: of all images; None: only equal ones are kept apart.
         shares: what is cut from train.
+        families: int64 [N]: images of one number stay together, too, whatever they look like.
         drop_near: of training images that look nearly alike one stays.
     """
     places, reasons = official.copy(), {}
@@ -129,8 +131,20 @@ def place(
             rows = np.flatnonzero(places == TRAIN)
             rows = rows[np.lexsort((digests[rows], labels[rows], together[rows]))]
             leave_out(rows[1:][together[rows][1:] == together[rows][:-1]], NEAR_KEPT)
+    if families is not None:
+        together = _joined(together, families)
     _cut(places, digests, labels, together, shares)
     return Placement(places, reasons, leaks)
+
+
+def _joined(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the group of each image: together if they are in one group by either numbering, or by a chain of these."""
+    pairs = []
+    for numbers in (one, other):
+        order = np.argsort(numbers, kind="stable")
+        equal = np.flatnonzero(numbers[order][1:] == numbers[order][:-1])
+        pairs.append(np.stack([order[equal], order[equal + 1]], axis=1))
+    return groups(np.concatenate(pairs), len(one))
 
 
 def _cut(

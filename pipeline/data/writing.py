@@ -33,6 +33,7 @@ _KNOWN = [
     "split",
     "label",
     "text",
+    "group",
     "reason",
     "warning",
     "width",
@@ -81,6 +82,7 @@ def write_canonical(
         np.array([SPLITS.index(split) for split in images["split"].to_pylist()], np.int64),
         None if data.near_duplicates == "keep" else _likeness(images),
         shares,
+        families=None if data.near_duplicates == "keep" else _families(images),
         drop_near=data.near_duplicates == "drop",
     )
     reasons |= {int(usable[row]): reason for row, reason in placement.reasons.items()}
@@ -162,6 +164,13 @@ def _remove_stale(folder: Path, description: dict[str, Any]) -> None:
 def _likeness(images: pa.Table) -> Likeness:
     thumbnails = np.frombuffer(b"".join(images["thumbnail"].to_pylist()), np.uint8).reshape(len(images), -1)
     return Likeness(images["hash"].to_numpy(), thumbnails)
+
+
+def _families(images: pa.Table) -> NDArray[np.int64]:
+    """Number of the group that the source puts each image in, `int64 [N]`; one of its own where it names none."""
+    named = images["group"].combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
+    families: NDArray[np.int64] = np.where(named < 0, np.arange(-len(images), 0), named)
+    return families
 
 
 def _by_content(rows: NDArray[np.int64], digests: pa.ChunkedArray) -> NDArray[np.int64]:

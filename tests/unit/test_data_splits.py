@@ -177,3 +177,28 @@ def test_what_looks_like_an_official_image_leaves_train(upper, reason, upper_fir
     assert placement.places.tolist() == [
         upper if at == upper else NOWHERE if row == gone else TRAIN for row, at in enumerate(official)
     ]
+
+
+@given(families=st.lists(st.integers(0, 12), min_size=1, max_size=80))
+@settings(deadline=None, max_examples=60)
+def test_what_the_source_says_belongs_together_is_never_on_two_sides(families):
+    digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in range(len(families))])
+    labels, official = np.zeros(len(families), np.int64), np.full(len(families), TRAIN)
+    places = place(digests, labels, official, None, SHARES, families=np.array(families)).places
+    for family in set(families):
+        assert len(set(places[np.array(families) == family])) == 1
+
+
+def test_family_of_one_and_likeness_to_another_make_a_chain():
+    """Images 0 and 1 are one family, and each of the others looks like the one before: all stay together."""
+    digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in range(40)])
+    hashes = np.array([0, *(7 << (6 * (number // 2 % 10)) for number in range(39))], np.uint64)
+    likeness = Likeness(hashes, np.zeros((40, 64), np.uint8))
+    labels, official = np.zeros(40, np.int64), np.full(40, TRAIN)
+    families = np.array([0, 0, *range(1, 39)])
+    together = np.append(0, np.flatnonzero(hashes == hashes[1]))
+    for seed in range(10):
+        shares = Shares(0.2, 0.3, seed)
+        places = place(digests, labels, official, likeness, shares, families=families).places
+        assert len(set(places[together])) == 1
+        assert len(set(places)) == 3

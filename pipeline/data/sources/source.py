@@ -26,6 +26,7 @@ class RawImage:
     split: OfficialSplit = "train"
     reason: str | None = None  # why it could not even be read
     surely: bool = True  # False: nothing says that it is an image, so if it is none, that is no fault of the source
+    group: str | None = None  # images of one group, such as variants of one drawing, stay on one side
 
 
 class Part(Protocol):

@@ -117,9 +117,9 @@ def list_tree(
     if not told.labels:
         _require_one_depth(layout, where)
     parts: list[Part] = [
-        _part(tree, chunk, entries, told, folder, split)
+        part
         for (split, folder), names in sorted(layout.groups.items(), key=lambda group: (group[0][0], group[0][1] or ""))
-        for chunk in _chunks(sorted(names))
+        for part in parts_of(tree, names, entries, told, folder, split)
     ]
     not_images = [(name, reason) for name, reason in reasons.items() if reason is not None]
     return Listing(
@@ -128,6 +128,19 @@ def list_tree(
         left_out=[(shown(name), reason) for name, reason in [*left_out, *not_images, *layout.left_out, *told.left_out]],
         warnings=[*([] if told.labels else layout.warnings), *told.warnings],  # the former are on what is a class
     )
+
+
+def parts_of(
+    tree: Tree,
+    names: Sequence[str],
+    entries: Mapping[str, Entry],
+    told: Annotations,
+    folder: str | None,
+    split: OfficialSplit,
+) -> Iterator[TreePart]:
+    """The files `names`, which are of one folder and split, as parts of some hundred; see `list_tree`."""
+    for chunk in _chunks(sorted(names)):
+        yield _part(tree, chunk, entries, told, folder, split)
 
 
 def is_hidden(name: str) -> bool:

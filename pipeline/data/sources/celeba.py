@@ -1,0 +1,155 @@
+"""The source `celeba`: CelebA's aligned photographs with its lists of attributes and of splits, as a folder or a ZIP archive."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pipeline.data.sources.annotations import Annotations
+from pipeline.data.sources.archive import ArchiveTree
+from pipeline.data.sources.archive_files import list_zip
+from pipeline.data.sources.celeba_lists import read_attributes, read_partition
+from pipeline.data.sources.place import KEY, Place
+from pipeline.data.sources.source import Listing, OfficialSplit, Part, Request, SourceKind, wrong_kind
+from pipeline.data.sources.tree import JUNK, NO_IMAGE, Tree, is_hidden, parts_of, shown
+from pipeline.errors import UserError
+from pipeline.folders import Entry
+from pipeline.storage import readable
+
+FOLDER = "img_align_celeba"
+ZIP = f"{FOLDER}.zip"
+ATTRIBUTES = "list_attr_celeba"
+PARTITION = "list_eval_partition"
+ENDINGS = (".txt", ".csv")
+IMAGES = (".jpg", ".jpeg", ".png")
+WANTED = f"the folder or ZIP archive of {FOLDER}/*.jpg (or {ZIP}) with {ATTRIBUTES}.txt and {PARTITION}.txt"
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the images are, and the lists."""
+
+    tree: Tree  # of the images
+    entries: Mapping[str, Entry]
+    lists: Mapping[str, Entry]  # all files among which the lists may be
+    read: Callable[[str], bytes]  # one of these
+    left_out: list[tuple[str, str]]
+
+    def list_of(self, stem: str) -> tuple[str, bytes] | None:
+        """The name and the content of a list; None where there is none."""
+        for ending in ENDINGS:
+            for name in self.lists:
+                if PurePosixPath(name).name == f"{stem}{ending}":
+                    return name, self.read(name)
+        return None
+
+
+def _recognises(place: Place) -> bool:
+    if place.file is not None:
+        return "celeba" in place.file.lower() and place.kind_of_file == "a ZIP archive"
+    marks = {ZIP, *(f"{ATTRIBUTES}{ending}" for ending in ENDINGS)}
+    return any(PurePosixPath(name).name in marks for name in place.entries)
+
+
+def _list(request: Request) -> Listing:
+    place = request.place
+    if request.text not in ("auto", "none"):
+        raise UserError(f"data.text: {request.text!r}, but CelebA has no captions; use auto or none.")
+    found = _found(request)
+    named, left_out = _images(found, str(place))
+    label = request.source.label
+    wanted = [label] if isinstance(label, str) else label
+    classes, warnings = _classes(found, place, wanted)
+    splits = _splits(found, place)
+    if splits is None:
+        warnings.append(f"{place}: has no {PARTITION}.txt, so the same person may be in two splits.")
+    for rows, name in ((classes, ATTRIBUTES), (splits, PARTITION)):
+        if rows is not None:
+            left_out += [(file, f"in {name}, but there is no such image") for file in rows.keys() - named.keys()]
+            for file in named.keys() - rows.keys():
+                left_out.append((shown(named.pop(file)), f"no row in {name}"))
+    groups: dict[OfficialSplit, list[str]] = defaultdict(list)
+    for file, name in named.items():
+        groups["train" if splits is None else splits[file]].append(name)
+    if not groups:
+        raise UserError(
+            f"data.source.path: {place}: no image has a row in its lists. They go by file names, e.g. 000001.jpg."
+        )
+    of = {name: (None if classes is None else classes[file], None) for file, name in named.items()}
+    told = Annotations(of=of, labels=classes is not None)
+    parts: list[Part] = [
+        part
+        for split, names in sorted(groups.items())
+        for part in parts_of(found.tree, names, found.entries, told, None, split)
+    ]
+    return Listing(parts, splits=tuple(sorted(groups)), left_out=sorted(left_out), warnings=warnings)
+
+
+def _found(request: Request) -> Found:
+    place = request.place
+    if place.file is not None:
+        if place.kind_of_file != "a ZIP archive":
+            raise wrong_kind(request, f"is {place.kind_of_file or 'a file of no known kind'}", WANTED)
+        return _in_zip(place, place.file)
+    zipped = [name for name in place.entries if PurePosixPath(name).name == ZIP]
+    if zipped and not any(FOLDER in PurePosixPath(name).parts for name in place.entries):
+        return _in_zip(place, zipped[0])
+    return Found(place.folder, place.entries, place.entries, place.folder.read, list(place.left_out))
+
+
+def _in_zip(place: Place, file: str) -> Found:
+    """The images of an archive, with the lists in it, or else those beside it."""
+    where = str(place) if place.file is not None else f"{place}/{file}"
+    with readable(KEY), place.folder.open(file) as opened:
+        entries, spans, left_out = list_zip(opened, where).listed()
+    tree = ArchiveTree(place.folder, file, where, spans)
+    if any(PurePosixPath(name).stem in (ATTRIBUTES, PARTITION) for name in entries):
+        return Found(tree, entries, entries, lambda name: next(tree.read_many([name])) or b"", left_out)
+    beside = place.entries
+    if place.file is not None:
+        names = [f"{stem}{ending}" for stem in (ATTRIBUTES, PARTITION) for ending in ENDINGS]
+        beside = {name: entry for name in names if (entry := place.folder.entry(name)) is not None}
+    return Found(tree, entries, beside, place.folder.read, left_out)
+
+
+def _images(found: Found, where: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The names of the images by their file names, by which the lists know them, and what is none."""
+    named: dict[str, str] = {}
+    left_out = list(found.left_out)
+    for name in found.entries:
+        file = PurePosixPath(name)
+        if is_hidden(name):
+            left_out.append((shown(name), JUNK))
+        elif file.suffix.lower() not in IMAGES:
+            if file.stem not in (ATTRIBUTES, PARTITION):
+                left_out.append((shown(name), NO_IMAGE))
+        elif file.name in named:
+            raise UserError(
+                f"data.source.path: {where}: has both {shown(named[file.name])} and {shown(name)}, and the lists go by file names. "
+                "Remove one."
+            )
+        else:
+            named[file.name] = name
+    if not named:
+        raise UserError(f"data.source.path: {where}: no images below it. Point it at {WANTED}.")
+    return named, left_out
+
+
+def _classes(found: Found, place: Place, wanted: list[str] | None) -> tuple[dict[str, str] | None, list[str]]:
+    if wanted is None:
+        return None, []
+    listed = found.list_of(ATTRIBUTES)
+    if listed is None:
+        raise UserError(
+            f"data.source.label: {', '.join(wanted)}, but {place} has no {ATTRIBUTES}.txt. Put it there, or leave label out."
+        )
+    name, content = listed
+    return read_attributes(content, f"{place}: {name}", wanted)
+
+
+def _splits(found: Found, place: Place) -> dict[str, OfficialSplit] | None:
+    listed = found.list_of(PARTITION)
+    return None if listed is None else read_partition(listed[1], f"{place}: {listed[0]}")
+
+
+CELEBA = SourceKind("celeba", _recognises, _list)
