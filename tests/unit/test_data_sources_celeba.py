@@ -247,7 +247,7 @@ def test_label_without_the_list_and_text_are_refused(celeba):
     assert "data.text: 'caption', but CelebA has no captions" in refusal(celeba, text="caption")
 
 
-def test_one_image_more_changes_one_part_and_another_label_changes_it(celeba):
+def test_changed_image_changes_one_part_and_another_label_changes_all(celeba):
     before = [part.identity for part in listed(celeba).parts]
     assert [part.identity for part in listed(celeba).parts] == before
     put(celeba, {"img_align_celeba/000001.jpg": jpeg(50)})
