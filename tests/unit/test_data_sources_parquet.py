@@ -184,7 +184,7 @@ def test_our_own_canonical_dataset_is_a_source(tmp_path):
     )
     listing = listed(tmp_path)
     assert (listing.classes, set(listing.splits)) == (["c", "a", "b"], {"train", "validation", "holdout"})
-    found = {decode(image.content, (0, 0, 0)).tobytes(): image.label for image in images(listing)}
+    found = {decode(image.content, (0, 0, 0)).picture.tobytes(): image.label for image in images(listing)}
     assert found == {image.tobytes(): str(label) for image, label in zip(PIXELS, labels, strict=True)}
     assert [name for name, _ in listing.left_out] == ["dataset.json"]
 
