@@ -58,7 +58,7 @@ def test_what_datasets_writes_is_read_as_datasets_reads_it(tmp_path):
     assert len(found) == 60
     for number, row in enumerate(whole):
         image = found[f"number {number}"]
-        assert np.array_equal(decode(image.content, (255, 255, 255)), row["image"])
+        assert np.array_equal(decode(image.content, (255, 255, 255)).picture, row["image"])
         assert image.label == str(row["label"])
         assert image.split == ("train" if number < 50 else "holdout")
     assert images(listing)[0].name.startswith("data/test-00000-of-00001.parquet#0")
