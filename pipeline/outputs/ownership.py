@@ -179,7 +179,7 @@ def _says(*patterns: str) -> Proof:
 
 METRICS = Layout(
     {
-        r"embed\.json": _object_with("holdout_accuracy"),
+        r"embed\.json": lambda path: _has(_json(path), "holdout_accuracy") or _has(_json(path), "holdout_recognised"),
         r"train\.json": _object_with("images_seen", "trained_images"),
         r"(train|sample)_time\.json": _object_with("images", "seconds", "core_seconds"),
         r"training\.csv": _says(r"\A[^\n]*\bimages_seen\b"),

@@ -63,6 +63,8 @@ def train(command: Command) -> None:
     shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset["classes"])}
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    if config.model.conditioning == "class" and len(dataset["classes"]) == 1:
+        command.say("one class only: the networks are not conditioned on it, and what is sampled has no labels")
     counted = {"validation_images": dataset["splits"]["validation"]["rows"]}
     for warning in warnings_of_few(counted):
         command.say(f"warning: {warning}")
@@ -195,14 +197,14 @@ def recipe_of(config: Config, device: str) -> Recipe:
 
 
 def spec_of(config: Config, classes: int) -> PairSpec:
-    """The networks that `config` asks for, for data of so many classes."""
+    """The networks that `config` asks for, for data of so many classes; one class alone is nothing to be conditioned on."""
     model = config.model
     return PairSpec(
         architecture=model.architecture,
         resolution=model.resolution,
         image_size=config.data.size,
         channels=model.channels,
-        classes=classes if model.conditioning == "class" else 0,
+        classes=classes if model.conditioning == "class" and classes > 1 else 0,
         latent_size=model.latent.size,
         latent_prior=model.latent.prior,
         width=model.width,
