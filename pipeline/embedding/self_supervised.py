@@ -1,8 +1,9 @@
 """Features of images that have no labels: a network learns to tell every image from all others by parts of it.
 
 It is the classifier's own network, trained with the contrastive loss of SimCLR (Chen et al. 2020, arXiv:2002.05709). Views are
-chosen for a ruler, not for recognising things: what a view varies, the features learn to overlook. So views are not blurred, made
-noisy, mirrored or turned, and their colours change a little only.
+chosen for a ruler, not for recognising things: what a view varies, the features learn to overlook. So views are not blurred, mirrored
+or turned, and their colours change a little only. So does the noise: with none at all, noise of 3 % of the range would count for more
+than a class that is missing.
 """
 
 import math
@@ -18,6 +19,7 @@ from pipeline.models.layout import channels_last
 SMALLEST_VIEW = 0.4  # of the image's area
 ASPECT = 4 / 3  # of a view's sides, at most
 COLOUR = 0.2  # brightness, in units of [-1, 1], and contrast and each channel's share of it, changed by up to this
+NOISE = 0.02  # its standard deviation at most, in units of [-1, 1]
 TEMPERATURE = 0.2
 HEAD = 128  # numbers that the loss compares; the head that makes them is thrown away after training
 RECOGNISED_AMONG = 500  # images
@@ -71,7 +73,7 @@ def train_self_supervised(
 
 
 def random_view(images: Tensor) -> Tensor:
-    """A part of each image, pulled to the whole size, with a little less or more light and colour: `float [N, C, S, S]`."""
+    """A part of each image, pulled to the whole size, with a little other light and colour, and noise: `float [N, C, S, S]`."""
     count, channels, _, _ = images.shape
     side = torch.empty(count).uniform_(SMALLEST_VIEW, 1).sqrt()
     longer = torch.empty(count).uniform_(-0.5, 0.5).mul(math.log(ASPECT)).exp()
@@ -83,7 +85,9 @@ def random_view(images: Tensor) -> Tensor:
     brightness, contrast = torch.empty(2, count, 1, 1, 1).uniform_(-COLOUR, COLOUR)
     mean = views.mean(dim=(1, 2, 3), keepdim=True)
     views = (views - mean) * (1 + contrast) + mean + brightness
-    return views if channels == 1 else views * torch.empty(count, channels, 1, 1).uniform_(1 - COLOUR, 1 + COLOUR)
+    if channels > 1:
+        views = views * torch.empty(count, channels, 1, 1).uniform_(1 - COLOUR, 1 + COLOUR)
+    return views + torch.randn_like(views) * torch.empty(count, 1, 1, 1).uniform_(0, NOISE)
 
 
 def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tensor:
