@@ -70,6 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what is installed, what hardware, what would run")
     doctor.set_defaults(work=lambda _: _doctor())
 
+    init = commands.add_parser(
+        "init", help="look at a folder, an archive or a dataset of images, and write a preset for it"
+    )
+    init.add_argument("name", help="of the new preset: conf/NAME.yaml, which must not be there yet")
+    init.add_argument("source", help="a path, s3://, gs://, https://, or the name of a known dataset")
+    init.add_argument("--size", type=int, help="side of the images, px (default: what fits them)")
+    init.add_argument("--unlabelled", action="store_true", help="ignore the classes")
+    init.add_argument("--yes", action="store_true", help="write without asking")
+    init.set_defaults(work=lambda a: _init(a.name, a.source, a.size, a.unlabelled, a.yes))
+
     use = commands.add_parser("use", help="which preset is active, or make another one active in this checkout")
     which = use.add_mutually_exclusive_group()
     which.add_argument("preset", nargs="?", help="the preset to make active, after checking it")
@@ -359,10 +369,23 @@ def _status(config: "Config") -> None:
         )
 
 
+def _init(name: str, source: str, size: int | None, unlabelled: bool, yes: bool) -> None:
+    from pipeline.presets.init import init, require_new_name
+
+    raise_interrupts()
+    require_new_name(name)  # before what takes seconds to load
+
+    def agreed() -> bool:
+        return yes or not sys.stdin.isatty() or input("Write it? [Y/n] ").strip().lower() in ("", "y", "yes")
+
+    init(name, source, size=size, unlabelled=unlabelled, agreed=agreed, tell=lambda line: print(line, flush=True))
+
+
 def _schema() -> None:
     from pipeline.config import Config
+    from pipeline.config.defaults import editor_schema
 
-    print(json.dumps(Config.model_json_schema(), indent=2))
+    print(json.dumps(editor_schema(Config.model_json_schema()), indent=2))
 
 
 if __name__ == "__main__":

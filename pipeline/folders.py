@@ -56,6 +56,7 @@ class Entry:
 
     size: int
     modified: float
+    tag: str | None = None  # that an object store gives to the content
 
 
 class Folder(Protocol):
@@ -247,14 +248,14 @@ class Bucket:
                 found = obstore.head(self._store, name)
         except FileNotFoundError:
             return None
-        return Entry(found["size"], found["last_modified"].timestamp())
+        return Entry(found["size"], found["last_modified"].timestamp(), found["e_tag"])
 
     def entries(self, below: str) -> dict[str, Entry]:
         """See `Folder`."""
         with self._errors():
             files = [file for batch in obstore.list(self._store, below or None) for file in batch]
         return {
-            file["path"]: Entry(file["size"], file["last_modified"].timestamp())
+            file["path"]: Entry(file["size"], file["last_modified"].timestamp(), file["e_tag"])
             for file in sorted(files, key=lambda file: file["path"])
         }
 

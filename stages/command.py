@@ -26,6 +26,8 @@ from pipeline.process import INTERRUPTED, raise_interrupts
 from pipeline.storage import sweep_temporary
 from pipeline.worker_command import require_text
 
+BEFORE_INGEST = ("source", "ingest")  # stages that cannot go by what was ingested
+
 
 @dataclass(frozen=True)
 class Command:
@@ -174,7 +176,9 @@ def _parser(stage: str, about: str, default_out: str, switches: Mapping[str, str
 def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Command:
     """What was asked for, its config loaded and found right."""
     require_known_format()
-    config = load_preset_or_file(arguments.preset, arguments.config, arguments.set)
+    config = load_preset_or_file(
+        arguments.preset, arguments.config, arguments.set, arguments.data, before_ingest=stage in BEFORE_INGEST
+    )
     for option in ("data", "model", "out"):
         given = str(getattr(arguments, option) or "")
         if given.startswith(("s3:/", "gs:/")):  # pathlib has made one slash of two

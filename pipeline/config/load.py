@@ -10,14 +10,19 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from pipeline.config.defaults import fill_in, found_in
 from pipeline.config.schema import Config
 from pipeline.errors import UserError
 from pipeline.junk import is_junk
 
 CONF = Path("conf")
+DATA = Path("data")
 ACTIVE = CONF / "active.yaml"
 ROOT_VARIABLE = "IMAGEMINT_ROOT"
 FILTER_KINDS = ("density_ratio", "near_copy")
+UNIONS = (
+    ("sample", "labels"), ("data", "channels"), ("data", "classes"), ("data", "validation_share"), ("data", "holdout_share"),
+)  # fmt: skip
 QUOTES = ("'", '"')
 
 
@@ -69,15 +74,21 @@ def which_config(name: str, file: Path | None = None) -> str:
     return f"preset {name} ({CONF / name}.yaml)" if file is None else f"config {file} (name: {name})"
 
 
-def load_preset(name: str | None = None, overrides: list[str] | None = None) -> Config:
-    """Loads `conf/<name>.yaml` (default: the active preset) with `--set` overrides."""
+def load_preset(
+    name: str | None = None,
+    overrides: list[str] | None = None,
+    data: Path | None = None,
+    *,
+    before_ingest: bool = False,
+) -> Config:
+    """Loads `conf/<name>.yaml` (default: the active preset) with `--set` overrides; the rest as in `load_config`."""
     chosen = name if name is not None else active_preset()
     known = presets()
     if chosen not in known:
         near = difflib.get_close_matches(chosen, known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise UserError(f"Unknown preset {chosen!r}.{hint} Presets here: {', '.join(known)}.")
-    config = load_config(CONF / f"{chosen}.yaml", overrides)
+    config = load_config(CONF / f"{chosen}.yaml", overrides, data, before_ingest=before_ingest)
     if config.name != chosen:
         # dvc.yaml names outputs by the preset, stages by `name`: two presets of one name overwrite each other.
         raise UserError(
@@ -86,20 +97,39 @@ def load_preset(name: str | None = None, overrides: list[str] | None = None) -> 
     return config
 
 
-def load_preset_or_file(preset: str | None, file: Path | None, overrides: list[str]) -> Config:
+def load_preset_or_file(
+    preset: str | None,
+    file: Path | None,
+    overrides: list[str],
+    data: Path | None = None,
+    *,
+    before_ingest: bool = False,
+) -> Config:
     """Load the config that a command line asks for: a file, a preset, or without either the active preset."""
-    return load_preset(preset, overrides) if file is None else load_config(file, overrides)
+    if file is None:
+        return load_preset(preset, overrides, data, before_ingest=before_ingest)
+    return load_config(file, overrides, data, before_ingest=before_ingest)
 
 
-def load_config(path: Path, overrides: list[str] | None = None) -> Config:
-    """Loads one config file. `overrides`: `section.key=value`, the value written as in YAML."""
+def load_config(
+    path: Path, overrides: list[str] | None = None, data: Path | None = None, *, before_ingest: bool = False
+) -> Config:
+    """Loads one config file, and fills in what it leaves out.
+
+    Args:
+        path: of the file.
+        overrides: `section.key=value`, the value written as in YAML.
+        data: the canonical dataset, by which defaults go; None: `data/NAME`.
+        before_ingest: whether a dataset that is there may be another one's, which says nothing.
+    """
     raw = _read_yaml(path)
     if os.environ.get(ROOT_VARIABLE):
         raw["root"] = os.environ[ROOT_VARIABLE]
     for override in overrides or []:
         _apply(raw, override)
+    folder = data or DATA / str(raw.get("name"))
     try:
-        return Config.model_validate(raw)
+        return Config.model_validate(fill_in(raw, None if before_ingest else found_in(folder / "dataset.json")))
     except ValidationError as error:
         _refuse(path, error, overridden=bool(overrides))
 
@@ -203,7 +233,7 @@ def _allowed(item: ErrorDetails) -> str:
 def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
     if location[:2] == ("sample", "filters"):
         return position == 3 and location[3] in FILTER_KINDS
-    return position == 2 and (location[:2] == ("sample", "labels") or location[0] in ("cluster", "data"))
+    return position == 2 and (location[:2] in UNIONS or location[0] == "cluster")
 
 
 def _keys_at(steps: tuple[int | str, ...]) -> list[str]:

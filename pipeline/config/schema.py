@@ -4,7 +4,7 @@ The rules that span several keys stand in `rules.py`.
 """
 
 import os
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
@@ -80,6 +80,13 @@ class Data(Section):
         red, green, blue = bytes.fromhex(digits)
         return red, green, blue
 
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _texts(cls, names: object) -> object:
+        if isinstance(names, list) and any(not isinstance(name, str) for name in names):
+            raise ValueError("class names are texts: put quotes around numbers, as in ['3', '5']")
+        return names
+
     @field_validator("classes")
     @classmethod
     def _distinct(cls, names: str | list[str]) -> str | list[str]:
@@ -114,7 +121,7 @@ class Model(Section):
         description="mlp: fully connected, of 2014; dcgan: strided convolutions; resnet: residual; r3: residual without norms.",
     )
     resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the image inside the networks, px.")
-    channels: Literal[1, 3] = Field(description="By itself: those of the data.")
+    channels: Literal[1, 3] = Field(description="Those of the data.")
     conditioning: Literal["none", "class"] = Field(
         "class",
         description="none: both networks ignore the labels, and what is sampled has none. So it is with data of one class.",
@@ -385,7 +392,7 @@ class Cluster(Section):
 
 
 class Config(Section):
-    """A whole preset. What dvc.yaml names as a parameter has no default: DVC reads the file, not this class."""
+    """A whole preset; what its file leaves out, `defaults` fills in before."""
 
     root: str = Field(".", min_length=1, description="Holds runs/ and published versions.")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -398,14 +405,6 @@ class Config(Section):
     audit: Audit
     gates: dict[GATED_METRICS, Gate]
     cluster: Cluster
-
-    @model_validator(mode="before")
-    @classmethod
-    def _networks_have_the_channels_of_the_data(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict) or not isinstance(raw.get("model"), dict) or not isinstance(raw.get("data"), dict):
-            return raw
-        channels = raw["data"].get("channels", "auto")
-        return {**raw, "model": {"channels": 3 if channels == "auto" else channels, **raw["model"]}}
 
     @field_validator("root")
     @classmethod

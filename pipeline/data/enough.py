@@ -55,7 +55,6 @@ def require_enough(
     members: Mapping[str, NDArray[np.int64]],
     classes: Sequence[str],
     official: Sequence[str],
-    data: Data,
     shares: Shares,
 ) -> None:
     """Refuse splits in which too few images, or too few of a class, are left to train and to measure with.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.config.schema import Data
-from pipeline.data.decode import NotAnImageError, UnusableError, decode
+from pipeline.data.decode import Decoded, NotAnImageError, UnusableError, decode
 from pipeline.data.likeness import THUMBNAIL, look
 from pipeline.data.png import encode_png
 from pipeline.data.resize import square
@@ -26,9 +26,11 @@ PREPARED = pa.schema(
         pa.field("split", pa.string()),
         pa.field("label", pa.string()),  # a name, or a number in digits
         pa.field("text", pa.string()),
-        pa.field("reason", pa.string()),  # null: usable; else nothing below is there but the size
+        pa.field("reason", pa.string()),  # null: usable; else nothing below `bytes` is there but `head` or `sample`
+        pa.field("warning", pa.string()),  # what is odd about its file without harm, one a line
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
+        pa.field("bytes", pa.int64()),  # of its file
         pa.field("channels", pa.int8()),  # 1 where the square is grey, unless data.channels wants colour
         pa.field("digest", pa.string()),  # SHA-256 of the square's pixels
         pa.field("digest_as_colour", pa.string()),  # of a grey square with R = G = B, which a set of both kinds holds
@@ -37,11 +39,15 @@ PREPARED = pa.schema(
         pa.field("sums", pa.list_(pa.int64())),  # of the pixels, by channel, and of their squares
         pa.field("squares", pa.list_(pa.int64())),
         pa.field("png", pa.binary()),
+        pa.field("head", pa.binary()),  # how the file of what cannot be used begins
+        pa.field("sample", pa.binary()),  # or a small PNG of it, where it could be decoded
     ]
 )
 
 
 IGNORED = "ignored: no image, by its content"
+HEAD = 1 << 14  # bytes
+SAMPLE = 64  # px
 
 
 @dataclass(frozen=True)
@@ -64,24 +70,32 @@ class Preparation:
                 temporary, PREPARED, compression="none", use_dictionary=["split", "label", "reason"]
             ) as writer,
         ):
-            for some in _in_groups(self._prepared(image) for image in part.images()):
+            for some in _in_groups(self.prepared(image) for image in part.images()):
                 writer.write_table(pa.Table.from_pylist(some, PREPARED))
                 rows += len(some)
         return rows
 
-    def _prepared(self, raw: RawImage) -> dict[str, object]:
+    def prepared(self, raw: RawImage) -> dict[str, object]:
+        """Return the row of `PREPARED` that an image becomes."""
         known: dict[str, object] = {
-            "name": raw.name, "split": raw.split, "label": None if raw.label is None else str(raw.label), "text": raw.text,
+            "name": _text(raw.name), "split": raw.split, "label": _text(raw.label), "text": _text(raw.text),
         }  # fmt: skip
+        content = raw.content if isinstance(raw.content, bytes) else None
         if raw.reason is not None:
-            return {**known, "reason": raw.reason}
+            return {**known, "reason": raw.reason, **_head(content or None)}
+        picture = None
         try:
-            picture = self._picture(raw.content)
-            known |= {"width": picture.width, "height": picture.height}
+            decoded = self.decoded(raw.content)
+            picture = decoded.picture
+            known |= {"width": picture.width, "height": picture.height, "warning": "\n".join(decoded.warnings) or None}
             pixels = square(picture, self.data)
         except UnusableError as error:
-            ignored = isinstance(error, NotAnImageError) and not raw.surely
-            return {**known, "reason": IGNORED if ignored else str(error)}
+            if isinstance(error, NotAnImageError) and not raw.surely:
+                return {**known, "reason": IGNORED}
+            if error.size is not None:
+                known |= {"width": error.size[0], "height": error.size[1]}
+            seen = _head(content) if picture is None else {**_head(content), "head": None, "sample": _sample(picture)}
+            return {**known, "reason": str(error), **seen}
         if self.data.channels == "auto":
             pixels = _grey_if_it_looks_so(pixels)
         likeness, thumbnail = look(pixels)
@@ -89,6 +103,7 @@ class Preparation:
         values = pixels.reshape(-1, channels).astype(np.int64)
         return {
             **known,
+            "bytes": None if content is None else len(content),
             "channels": channels,
             "digest": hashlib.sha256(pixels.tobytes()).hexdigest(),
             "digest_as_colour": hashlib.sha256(as_colour(pixels).tobytes()).hexdigest() if channels == 1 else None,
@@ -99,14 +114,30 @@ class Preparation:
             "png": encode_png(pixels),
         }
 
-    def _picture(self, content: bytes | NDArray[np.uint8]) -> Image.Image:
+    def decoded(self, content: bytes | NDArray[np.uint8]) -> Decoded:
         """In mode "L" or "RGB", the one that `data.channels` wants where it wants one."""
         if isinstance(content, bytes):
-            picture = decode(content, self.data.background_rgb)
+            decoded = decode(content, self.data.background_rgb)
         else:
-            picture = Image.fromarray(content[..., 0] if content.shape[2] == 1 else content)
+            decoded = Decoded(Image.fromarray(content[..., 0] if content.shape[2] == 1 else content))
+        picture = decoded.picture
         wanted = {"auto": picture.mode, 1: "L", 3: "RGB"}[self.data.channels]
-        return picture if picture.mode == wanted else picture.convert(wanted)
+        return decoded if picture.mode == wanted else Decoded(picture.convert(wanted), decoded.warnings)
+
+
+def _text(value: str | int | None) -> str | None:
+    """Return a text that Parquet can hold: names of files need not be UTF-8."""
+    return None if value is None else str(value).encode(errors="backslashreplace").decode()
+
+
+def _head(content: bytes | None) -> dict[str, object]:
+    return {} if content is None else {"bytes": len(content), "head": content[:HEAD]}
+
+
+def _sample(picture: Image.Image) -> bytes:
+    small = picture.copy()
+    small.thumbnail((SAMPLE, SAMPLE))
+    return encode_png(np.asarray(small).reshape(small.height, small.width, -1))
 
 
 def as_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -51,10 +51,15 @@ def shares_of(data: Data, official: Sequence[str], images: int) -> Shares:
 
 @dataclass(frozen=True)
 class Placement:
-    """`places: int64 [N]`, numbers of SPLITS or -1; `reasons`: why, of the images that are nowhere, by their number."""
+    """Where each image goes.
+
+    `places: int64 [N]`, numbers of SPLITS or -1; `reasons`: why, of the images that are nowhere, by their number; `leaks`: of
+    those that an official holdout or validation also has, or nearly so, the number of that one.
+    """
 
     places: NDArray[np.int64]
     reasons: dict[int, str]
+    leaks: dict[int, int]
 
 
 def place(
@@ -80,6 +85,7 @@ def place(
         drop_near: of training images that look nearly alike one stays.
     """
     places, reasons = official.copy(), {}
+    leaks: dict[int, int] = {}
 
     def leave_out(rows: NDArray[np.int64], reason: str) -> None:
         for row in rows[places[rows] != NOWHERE].tolist():
@@ -98,7 +104,11 @@ def place(
         (VALIDATION, (TRAIN,), IN_VALIDATION),
     ):
         below = np.flatnonzero(np.isin(places, lower))
-        leave_out(below[np.isin(digests[below], digests[official == upper])], reason)
+        above = np.flatnonzero(official == upper)
+        below = below[np.isin(digests[below], digests[above])]
+        leave_out(below, reason)
+        kept, first = np.unique(digests[above], return_index=True)
+        leaks |= zip(below.tolist(), above[first[np.searchsorted(kept, digests[below])]].tolist(), strict=True)
     together = np.arange(len(digests))
     if likeness is not None:
         pairs = near_pairs(likeness)
@@ -110,6 +120,8 @@ def place(
             for one, other in ((0, 1), (1, 0)):
                 crossing = (places[pairs[:, one]] == upper) & np.isin(places[pairs[:, other]], lower)
                 leave_out(np.unique(pairs[crossing, other]), reason)
+                for image, twin in pairs[crossing][:, [other, one]].tolist():
+                    leaks.setdefault(image, twin)
         inside = (places[pairs] == TRAIN).all(axis=1)
         together = groups(pairs[inside], len(digests))
         if drop_near:
@@ -118,7 +130,7 @@ def place(
             rows = rows[np.lexsort((digests[rows], labels[rows], together[rows]))]
             leave_out(rows[1:][together[rows][1:] == together[rows][:-1]], NEAR_KEPT)
     _cut(places, digests, labels, together, shares)
-    return Placement(places, reasons)
+    return Placement(places, reasons, leaks)
 
 
 def _cut(

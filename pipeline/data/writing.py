@@ -1,7 +1,5 @@
 """Prepared images become the canonical dataset: placed, shuffled by their content, written, described."""
 
-import csv
-import io
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,23 +18,23 @@ from pipeline.data.canonical import DESCRIPTION
 from pipeline.data.enough import require_enough, require_most_usable
 from pipeline.data.images import ROW_GROUP_IMAGES, image_schema, read_parquet
 from pipeline.data.labelling import Labelled, number_labels
+from pipeline.data.left_out import LEFT_OUT, quarantined, warnings_of, write_leaks, write_left_out, write_quarantine
 from pipeline.data.likeness import Likeness
 from pipeline.data.png import decode_png, encode_png
 from pipeline.data.prepare import IGNORED, as_colour
 from pipeline.data.sources.source import Listing
 from pipeline.data.splits import NOWHERE, SPLITS, place, shares_of
 from pipeline.fingerprint import canonical_digest
-from pipeline.storage import atomic_path, file_sha256, write_atomically, write_json
+from pipeline.storage import atomic_path, file_sha256, write_json
 
 LARGEST_FILE = 256 << 20  # bytes of images, which are in memory while their file is written
-EXAMPLES = 20  # names of each reason in dataset.json
-LEFT_OUT = "left_out.csv"
 _KNOWN = [
     "name",
     "split",
     "label",
     "text",
     "reason",
+    "warning",
     "width",
     "height",
     "channels",
@@ -68,6 +66,7 @@ def write_canonical(
     known = pa.concat_tables(read_parquet(path, _KNOWN) for path in prepared)
     reasons = {row: reason for row, reason in enumerate(known["reason"].to_pylist()) if reason is not None}
     require_most_usable(reasons, known, data)
+    bad = quarantined(reasons)
     labelled = _labelled(known, reasons, listing, data)
     for row, reason in labelled.reasons.items():
         reasons.setdefault(row, reason)
@@ -85,10 +84,11 @@ def write_canonical(
         drop_near=data.near_duplicates == "drop",
     )
     reasons |= {int(usable[row]): reason for row, reason in placement.reasons.items()}
+    leaks = {int(usable[row]): int(usable[twin]) for row, twin in placement.leaks.items()}
     places = np.full(len(known), NOWHERE)
     places[usable] = placement.places
     members = {split: labelled.labels[places == number] for number, split in enumerate(SPLITS)}
-    require_enough(members, labelled.classes, listing.splits, data, shares)
+    require_enough(members, labelled.classes, listing.splits, shares)
     rows = {
         split: _by_content(np.flatnonzero(places == number), known["digest"]) for number, split in enumerate(SPLITS)
     }
@@ -103,8 +103,10 @@ def write_canonical(
         "splits": described,
         **_moments(known, rows["train"], data.size),
         "enlarged": _enlarged(known, rows, data.size),
-        "warnings": listing.warnings,
-        "left_out": _left_out(left_out, folder),
+        "warnings": listing.warnings + labelled.warnings + warnings_of(known.take(usable)),
+        "left_out": write_left_out(left_out, folder),
+        "quarantine": write_quarantine(known, bad, prepared, folder),
+        "leaks": write_leaks(known, leaks, reasons, prepared, folder),
     }
     write_json(folder / DESCRIPTION, description)
     _remove_stale(folder, description)
@@ -293,17 +295,3 @@ def _moments(known: pa.Table, rows: NDArray[np.int64], size: int) -> dict[str, l
     mean = sums / pixels / 255
     variance = np.maximum(squares / pixels / 255**2 - mean**2, 0)
     return {"mean": mean.round(6).tolist(), "std": np.sqrt(variance).round(6).tolist()}
-
-
-def _left_out(left_out: list[tuple[str, str]], folder: Path) -> dict[str, Any]:
-    """Counts and first names by reason; all of them go into a file of their own."""
-    by_reason = defaultdict(list)
-    for name, reason in left_out:
-        by_reason[reason].append(name)
-    if left_out:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["source", "reason"])
-        writer.writerows(left_out)
-        write_atomically(folder / LEFT_OUT, text.getvalue().encode(errors="backslashreplace"))
-    return {reason: {"count": len(names), "first": names[:EXAMPLES]} for reason, names in sorted(by_reason.items())}

@@ -17,7 +17,7 @@ from pipeline.folders import Bucket, Folder, folder_at, is_remote
 from pipeline.jobs.outputs import LOCK, MADE_IN, bring_outputs, keep_outputs, record_in_dvc
 from pipeline.lease import lease
 
-STAGES = ("ingest", "embed", "train", "evaluate", "sample", "audit", "accept")
+STAGES = ("source", "ingest", "resolve", "embed", "train", "evaluate", "sample", "audit", "accept")
 ALL = "all"
 LEFT_OUT = {*MADE_IN, LOCK, "runs", ".git", ".venv", "__pycache__"}
 LEFT_OUT_BELOW = {"__pycache__", "cache", "tmp"}  # the last two: in .dvc

@@ -116,6 +116,7 @@ def _canonical(out: Path) -> Layout:
         {
             r"dataset\.json": lambda _: ours,
             r"left_out\.csv": _says(r"\Asource,reason\n"),
+            r"(quarantine|leaks)\.parquet": lambda path: _is_table(path, {"source", "reason"}, mark=b"imagemint"),
             r".+\.parquet": lambda path: path.name in listed or _is_table(path, {"image", "index", "source"}),
         }
     )
@@ -179,6 +180,8 @@ def _says(*patterns: str) -> Proof:
 
 METRICS = Layout(
     {
+        r"source\.json": _object_with("digest", "files"),
+        r"preset\.yaml": _says(r"(?m)^data:$"),
         r"embed\.json": lambda path: _has(_json(path), "holdout_accuracy") or _has(_json(path), "holdout_recognised"),
         r"train\.json": _object_with("images_seen", "trained_images"),
         r"(train|sample)_time\.json": _object_with("images", "seconds", "core_seconds"),
@@ -207,7 +210,7 @@ def _holds_shards_alone(folder: Path, layout: Layout) -> bool:
     return shards and not any(foreign_files(folder, layout))
 
 
-def _is_table(path: Path, columns: set[str]) -> bool:
+def _is_table(path: Path, columns: set[str], mark: bytes = b"huggingface") -> bool:
     import pyarrow as pa  # takes longer than the rest, and is seldom needed
     import pyarrow.parquet as pq
 
@@ -215,7 +218,7 @@ def _is_table(path: Path, columns: set[str]) -> bool:
         schema = pq.read_schema(path)
     except (OSError, pa.ArrowException):
         return False
-    return columns <= set(schema.names) and b"huggingface" in (schema.metadata or {})
+    return columns <= set(schema.names) and mark in (schema.metadata or {})
 
 
 def _is_wids_index(path: Path) -> bool:

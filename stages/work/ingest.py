@@ -25,11 +25,13 @@ from stages.command import Command
 
 # What determines a prepared image.
 CODE = (
+    "pipeline.data.colour",
     "pipeline.data.decode",
     "pipeline.data.kinds",
     "pipeline.data.likeness",
     "pipeline.data.png",
     "pipeline.data.prepare",
+    "pipeline.data.profiles",
     "pipeline.data.resize",
     "pipeline.data.sources",
 )

@@ -13,6 +13,7 @@ import torch
 
 from pipeline.cluster import Resources, connect, fewest_train_workers, threads_each, train_workers
 from pipeline.config import Config
+from pipeline.configured import recipe_of, spec_of
 from pipeline.data.canonical import describe, require_shape
 from pipeline.earlier_runs import config_parameters, remember_parameters, restart
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
@@ -23,7 +24,6 @@ from pipeline.evaluation.judge import ValidationJudge
 from pipeline.fingerprint import source_digest
 from pipeline.junk import is_junk
 from pipeline.mirror import mirrored
-from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.report.curves import curves_png
@@ -31,7 +31,6 @@ from pipeline.shared import SharedFolder, files_below, share
 from pipeline.storage import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.ray_train import CHECKPOINTS, TrainingJob, train_on_ray
-from pipeline.training.recipe import Recipe
 from pipeline.worktime import TIME, spent_on
 from stages.command import Command, is_whole
 
@@ -51,9 +50,6 @@ CODE = (
     "pipeline.models",
     "pipeline.training",
 )
-
-WGAN_GP_WEIGHT = 10.0  # Gulrajani et al. 2017 (arXiv:1704.00028), algorithm 1
-GENERATOR_NORMS = {"mlp": "none", "dcgan": "pixel", "resnet": "pixel", "r3": "none"}
 
 
 def train(command: Command) -> None:
@@ -163,56 +159,6 @@ def train(command: Command) -> None:
 def pictures_in(folder: Path) -> list[Path]:
     """Return the pictures of a folder of samples, by name, without what desktops leave."""
     return sorted(path for path in folder.glob("*.png") if not is_junk(path.name))
-
-
-def recipe_of(config: Config, device: str) -> Recipe:
-    """How to train, with what `auto` stands for on `device` (cpu, cuda)."""
-    train, penalty = config.train, config.train.penalty
-    return Recipe(
-        loss=train.loss,
-        r1=penalty.r1,
-        r2=penalty.r2,
-        gp=penalty.gp if penalty.gp is not None else (WGAN_GP_WEIGHT if train.loss == "wgan_gp" else 0.0),
-        penalty_every=penalty.every,
-        penalty_final_share=penalty.final_share,
-        total_images=train.total_images,
-        batch_size=train.batch_size,
-        accumulation=train.accumulation,
-        learning_rate=train.learning_rate,
-        final_learning_rate=train.final_learning_rate,
-        schedule=train.schedule,
-        warmup_images=train.warmup_images,
-        discriminator_rate=train.discriminator_rate,
-        betas=train.betas,
-        ema_half_life_images=train.ema_half_life_images,
-        checkpoint_every_images=train.checkpoint_every_images,
-        augmentation=train.augmentation,
-        ada_target=train.ada_target,
-        x_flip=train.x_flip,
-        precision=resolve_precision(train.precision, device),
-        compile_generator=train.compile,
-        policies=train.diagnostics.model_dump(),
-        seed=train.seed,
-    )
-
-
-def spec_of(config: Config, classes: int) -> PairSpec:
-    """The networks that `config` asks for, for data of so many classes; one class alone is nothing to be conditioned on."""
-    model = config.model
-    return PairSpec(
-        architecture=model.architecture,
-        resolution=model.resolution,
-        image_size=config.data.size,
-        channels=model.channels,
-        classes=classes if model.conditioning == "class" and classes > 1 else 0,
-        latent_size=model.latent.size,
-        latent_prior=model.latent.prior,
-        width=model.width,
-        discriminator_width=model.discriminator_width,
-        generator_norm=GENERATOR_NORMS[model.architecture] if model.generator_norm == "auto" else model.generator_norm,
-        discriminator_norm=model.discriminator_norm,
-        minibatch_deviation=model.minibatch_deviation,
-    )
 
 
 def _judge(embedder: SharedFolder, data: SharedFolder, spec: PairSpec, precision: str) -> ValidationJudge:

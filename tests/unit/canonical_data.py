@@ -1,6 +1,7 @@
 """Canonical datasets out of arrays, the way `stages/ingest.py` makes them."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def data_of(classes: list[str] | str, **other: Any) -> Data:
 
 
 def write_listing(listing: Listing, data: Data, folder: Path, name: str = "small") -> dict[str, Any]:
+    listing = replace(listing, name=listing.name or "own images", licence=listing.licence or "unknown")
     with tempfile.TemporaryDirectory() as temporary:
         preparation = Preparation(data, Path(temporary))
         for part in listing.parts:

@@ -27,7 +27,7 @@ gates: {}
 cluster: {train_workers: auto, sample_workers: auto}
 """
 
-IDX = "data.source={kind: idx, path: /images, name: mine, licence: MIT}"
+IDX = "data.source={kind: idx, path: /images}"
 
 
 def refusal(path: Path, *overrides: str) -> str:

@@ -8,17 +8,20 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pipeline.config.sources import Images
 from pipeline.data.png import decode_png, encode_png
-from pipeline.data.prepare import Preparation
+from pipeline.data.prepare import IGNORED, Preparation
 from pipeline.data.sources.source import RawImage
-from tests.unit.canonical_data import RawImages
+from tests.unit.canonical_data import RawImages, data_of
 
-PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+PIXELS = np.random.default_rng(0).integers(0, 256, (16, 26, 3), np.uint8)
 
 
-def prepared(folder: Path, *images: RawImage, size: int = 20, channels: int = 3) -> list[dict]:
-    preparation = Preparation(size, channels, Images(), folder)
+def preparation_of(folder: Path, **data) -> Preparation:
+    return Preparation(data_of("auto", **{"size": 16, "channels": 3, **data}), folder)
+
+
+def prepared(folder: Path, *images: RawImage, **data) -> list[dict]:
+    preparation = preparation_of(folder, **data)
     part = RawImages(*images)
     assert preparation(part) == len(images)
     return pq.read_table(preparation.path(part)).to_pylist()
@@ -36,13 +39,13 @@ def test_files_and_arrays_come_out_alike(tmp_path):
         None,
     )
     assert (array["label"], array["text"]) == ("3", None)
-    assert (file["width"], file["height"]) == (30, 20)
+    assert (file["width"], file["height"]) == (26, 16)
 
 
 def test_what_is_kept_is_of_the_square(tmp_path):
     (row,) = prepared(tmp_path, RawImage("a", PIXELS))
     square = decode_png(row["png"], 3)
-    assert np.array_equal(square, PIXELS[:, 5:25])
+    assert np.array_equal(square, PIXELS[:, 5:21])
     assert row["digest"] == hashlib.sha256(square.tobytes()).hexdigest()
     assert row["sums"] == square.reshape(-1, 3).astype(int).sum(axis=0).tolist()
     assert row["squares"] == (square.reshape(-1, 3).astype(int) ** 2).sum(axis=0).tolist()
@@ -55,25 +58,43 @@ def test_what_cannot_be_used_has_a_reason_and_the_others_are_there(tmp_path):
         RawImage("small", encode_png(PIXELS[:10])),
         RawImage("gone", b"", reason="unreadable"),
         RawImage("good", encode_png(PIXELS)),
+        too_small="refuse",
     )
     assert [row["reason"] for row in rows] == [
         "empty file",
-        "too small: a side of fewer than 20 px",
+        "too small: a side of fewer than 16 px",
         "unreadable",
         None,
     ]
-    assert (rows[1]["width"], rows[1]["height"], rows[1]["png"]) == (30, 10, None)
+    assert (rows[1]["width"], rows[1]["height"], rows[1]["png"]) == (26, 10, None)
 
 
 def test_grey_arrays_are_resized_too(tmp_path):
-    (row,) = prepared(tmp_path, RawImage("a", PIXELS[:, :20, :1]), size=10, channels=1)
-    expected = Image.fromarray(PIXELS[:, :20, 0]).resize((10, 10), Image.Resampling.LANCZOS)
+    (row,) = prepared(tmp_path, RawImage("a", PIXELS[:, :16, :1]), size=8, channels=1)
+    expected = Image.fromarray(PIXELS[:, :16, 0]).resize((8, 8), Image.Resampling.LANCZOS)
     assert np.array_equal(decode_png(row["png"], 1)[..., 0], np.asarray(expected))
 
 
+def test_a_colour_file_that_shows_no_colour_is_kept_grey_unless_the_config_wants_colour(tmp_path):
+    grey = PIXELS[..., :1].repeat(3, axis=2)
+    looks_grey, coloured = prepared(tmp_path / "a", RawImage("a", grey), RawImage("b", PIXELS), channels="auto")
+    assert (looks_grey["channels"], coloured["channels"]) == (1, 3)
+    (as_asked,) = prepared(tmp_path / "b", RawImage("a", grey), channels=3)
+    assert as_asked["channels"] == 3
+    assert looks_grey["digest_as_colour"] == as_asked["digest"]
+    assert decode_png(looks_grey["png"], 1).shape == (16, 16, 1)
+    assert len(looks_grey["sums"]) == 1
+
+
+@pytest.mark.parametrize(("surely", "reason"), [(True, "no image of a known kind"), (False, IGNORED)])
+def test_what_only_might_have_been_an_image_is_ignored(tmp_path, surely, reason):
+    (row,) = prepared(tmp_path, RawImage("README", b"Read me first", surely=surely))
+    assert row["reason"] == reason
+
+
 def test_many_images_are_written_in_groups(tmp_path):
-    images = [RawImage(str(number), np.full((20, 20, 3), number % 256, np.uint8)) for number in range(1100)]
-    preparation = Preparation(20, 3, Images(), tmp_path)
+    images = [RawImage(str(number), np.full((16, 16, 3), number % 256, np.uint8)) for number in range(1100)]
+    preparation = preparation_of(tmp_path)
     preparation(RawImages(*images))
     file = pq.ParquetFile(preparation.path(RawImages(*images)))
     assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [500, 500, 100]
@@ -91,12 +112,12 @@ class Breaking:
 
 
 def test_a_part_that_breaks_off_leaves_no_file(tmp_path):
-    preparation = Preparation(20, 3, Images(), tmp_path)
+    preparation = preparation_of(tmp_path)
     with pytest.raises(Exception, match="the cable was pulled"):
         preparation(Breaking())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_parts_of_other_content_have_other_files(tmp_path):
-    preparation = Preparation(20, 3, Images(), tmp_path)
+    preparation = preparation_of(tmp_path)
     assert preparation.path(RawImages(identity="a")) != preparation.path(RawImages(identity="b"))

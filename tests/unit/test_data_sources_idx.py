@@ -12,10 +12,15 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pipeline.data.sources import idx
 from pipeline.data.sources.idx import parse_images, parse_labels, read_idx
 from pipeline.errors import UserError
+from pipeline.folders import LocalFolder
 from tests.unit.idx_files import idx_images, idx_labels
 
 NAME = "train-images-idx3-ubyte"
-WHERE = Path("folder") / NAME
+WHERE = f"folder/{NAME}"
+
+
+def read(folder: Path, name: str = NAME) -> tuple[str, bytes]:
+    return read_idx(LocalFolder(folder), "images", name)
 
 
 @given(images=arrays(np.uint8, array_shapes(min_dims=3, max_dims=3, min_side=0, max_side=5)))
@@ -68,8 +73,7 @@ def test_gzipped_and_plain_file_are_read_alike(tmp_path, idx_contents, idx_packe
     for folder, files, ending in (("plain", idx_contents, ""), ("packed", idx_packed, ".gz")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / f"{NAME}{ending}").write_bytes(files[NAME])
-        path = tmp_path / folder / f"{NAME}{ending}"
-        assert read_idx(tmp_path / folder, NAME) == (path, idx_contents[NAME])
+        assert read(tmp_path / folder) == (f"{NAME}{ending}", idx_contents[NAME])
 
 
 PACKED = gzip.compress(idx_labels(np.arange(200) % 7), mtime=0)
@@ -77,8 +81,8 @@ PACKED = gzip.compress(idx_labels(np.arange(200) % 7), mtime=0)
 
 def labels_of(folder: Path, packed: bytes) -> np.ndarray:
     (folder / "labels.gz").write_bytes(packed)
-    path, content = read_idx(folder, "labels")
-    return parse_labels(content, path)
+    name, content = read(folder, "labels")
+    return parse_labels(content, name)
 
 
 @given(cut=st.integers(0, len(PACKED) - 1))
@@ -134,18 +138,18 @@ def test_what_is_no_idx_file_is_named(content, message):
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_the_spelling_with_a_dot_is_read_too(tmp_path, idx_contents, idx_packed, ending):
-    path = tmp_path / f"train-images.idx3-ubyte{ending}"
-    path.write_bytes((idx_packed if ending else idx_contents)[NAME])
-    assert read_idx(tmp_path, NAME) == (path, idx_contents[NAME])
+    name = f"train-images.idx3-ubyte{ending}"
+    (tmp_path / name).write_bytes((idx_packed if ending else idx_contents)[NAME])
+    assert read(tmp_path) == (name, idx_contents[NAME])
 
 
 def test_both_spellings_are_taken_where_they_agree_and_refused_where_not(tmp_path, idx_contents, idx_packed):
     (tmp_path / NAME).write_bytes(idx_contents[NAME])
     (tmp_path / "train-images.idx3-ubyte.gz").write_bytes(idx_packed[NAME])
-    assert read_idx(tmp_path, NAME) == (tmp_path / NAME, idx_contents[NAME])
+    assert read(tmp_path) == (NAME, idx_contents[NAME])
     (tmp_path / "train-images.idx3-ubyte").write_bytes(idx_contents[NAME][:-1] + b"\x01")
     with pytest.raises(UserError, match=rf"{NAME} and .*train-images\.idx3-ubyte differ: which one is meant"):
-        read_idx(tmp_path, NAME)
+        read(tmp_path)
 
 
 def test_gzip_bomb_is_refused(tmp_path, monkeypatch):
@@ -154,11 +158,23 @@ def test_gzip_bomb_is_refused(tmp_path, monkeypatch):
         labels_of(tmp_path, gzip.compress(bytes((1 << 20) + 1)))
 
 
-def test_missing_file_and_missing_folder_are_told_apart(tmp_path):
+def test_missing_file_is_told_with_what_is_there(tmp_path):
     (tmp_path / "MNIST-train.zip").touch()
-    with pytest.raises(UserError, match=rf"has neither {NAME} nor {NAME}\.gz .*\. It has MNIST-train\.zip\."):
-        read_idx(tmp_path, NAME)
-    with pytest.raises(UserError, match=r"data\.source\.path: no folder .*nowhere"):
-        read_idx(tmp_path / "nowhere", NAME)
-    with pytest.raises(UserError, match=r"data\.source\.path: .* cannot be read: File name too long"):
-        read_idx(tmp_path / ("x" * 300), NAME)
+    with pytest.raises(UserError, match=rf"images has neither {NAME} nor {NAME}\.gz .*\. It has MNIST-train\.zip\."):
+        read(tmp_path)
+
+
+def test_files_with_the_prefix_of_emnist_are_found(tmp_path, idx_contents, idx_packed):
+    for name, file in (
+        (NAME, f"emnist-letters-{NAME}.gz"),
+        ("t10k-labels-idx1-ubyte", "emnist-letters-test-labels-idx1-ubyte.gz"),
+    ):
+        (tmp_path / file).write_bytes(idx_packed[name])
+        assert read(tmp_path, name) == (file, idx_contents[name])
+
+
+def test_a_folder_of_several_sets_is_refused_with_their_names(tmp_path, idx_packed):
+    for prefix in ("emnist-letters-", "emnist-digits-"):
+        (tmp_path / f"{prefix}{NAME}.gz").write_bytes(idx_packed[NAME])
+    with pytest.raises(UserError, match=r"files of 2 sets, which begin with emnist-digits-, emnist-letters-\. Move"):
+        read(tmp_path)

@@ -1,14 +1,13 @@
 """A source of IDX files is read exactly as it is on disk, and refused where it does not fit its config."""
 
-import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.config.schema import Data
-from pipeline.config.sources import DigitsSource, IdxSource
-from pipeline.data.sources import list_source, published
-from pipeline.data.sources.published import Published
+from pipeline.config.sources import Source
+from pipeline.data.sources import list_source
 from pipeline.errors import UserError
 from tests.unit.idx_files import idx_labels
 
@@ -24,17 +23,20 @@ def folder(tmp_path, idx_contents):
     return tmp_path / "images"
 
 
-def data_of(folder, sha256: dict[str, str] | None = None, **other) -> Data:
-    path = None if folder is None else str(folder)
-    source = IdxSource(
-        kind="idx", path=path, published="fashion-mnist", name="mine", licence="MIT", sha256=sha256
-    )  # fmt: skip
+def data_of(folder: Path, transposed: bool = False, **other) -> Data:
+    source = Source(path=str(folder), transposed=transposed)
     return Data(**{"source": source, "size": 8, "channels": 1, "classes": CLASSES, "validation_share": 0.2, **other})
 
 
-def read(data: Data, downloads=None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def parts_of(data: Data):
+    kind, listing = list_source(data, Path("nowhere"), lambda _: None)
+    assert kind == "idx"
+    return listing.parts
+
+
+def read(data: Data) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Pixels and labels of each split."""
-    parts = list_source(data, downloads, lambda _: None).parts
+    parts = parts_of(data)
     return {split: _joined([part for part in parts if part.split == split]) for split in ("train", "holdout")}
 
 
@@ -60,10 +62,10 @@ def test_folder_is_read_into_train_and_holdout(folder, idx_contents):
 
 def test_parts_tell_where_their_images_stand_and_differ_with_the_content(folder, idx_contents):
     def identities() -> list[str]:
-        return [part.identity for part in list_source(data_of(folder), None, lambda _: None).parts]
+        return [part.identity for part in parts_of(data_of(folder))]
 
     before = identities()
-    (part, _) = list_source(data_of(folder), None, lambda _: None).parts
+    (part, _) = parts_of(data_of(folder))
     assert [image.name for image in part.images()][:2] == ["train/0", "train/1"]
     assert identities() == before
     content = bytearray(idx_contents["train-images-idx3-ubyte"])
@@ -93,54 +95,46 @@ def test_images_and_labels_exchanged_are_refused_by_file(folder, idx_contents):
 
 def test_missing_file_is_named(folder):
     (folder / "t10k-labels-idx1-ubyte").unlink()
-    assert "has neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz" in refusal(data_of(folder))
+    source = Source(path=str(folder), kind="idx")
+    assert "has neither t10k-labels-idx1-ubyte nor t10k-labels-idx1-ubyte.gz" in refusal(data_of(folder, source=source))
 
 
-def test_files_with_the_digests_of_the_config_are_taken(folder, idx_contents):
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in idx_contents.items()}
-    assert len(read(data_of(folder, digests))["train"][1]) == 40
+def test_images_that_lie_on_their_side_are_turned_where_the_config_says_so(folder):
+    lying = read(data_of(folder))["train"][0]
+    standing = read(data_of(folder, transposed=True))["train"][0]
+    assert np.array_equal(standing, lying.transpose(0, 2, 1, 3))
+    assert not np.array_equal(standing, lying)
 
 
-def test_file_with_another_digest_is_refused_with_both(folder, idx_contents):
-    found = hashlib.sha256(idx_contents["t10k-images-idx3-ubyte"]).hexdigest()
-    message = refusal(data_of(folder, {"t10k-images-idx3-ubyte": "0" * 64}))
-    assert f"t10k-images-idx3-ubyte: its content has SHA-256 {found}" in message
-    assert f"expects {'0' * 64}" in message
-
-
-def test_truncated_file_is_called_truncated_even_where_a_digest_is_expected(folder, idx_contents):
-    name = "train-images-idx3-ubyte"
-    (folder / name).write_bytes(idx_contents[name][:-1])
-    assert f"{name}: truncated" in refusal(data_of(folder, {name: "0" * 64}))
+def test_files_of_emnist_are_recognised_and_their_classes_have_the_numbers_of_the_labels(folder):
+    for name in [path.name for path in folder.iterdir()]:
+        (folder / name).rename(folder / f"emnist-letters-{name.replace('t10k', 'test')}")
+    for part, count in (("train", 40), ("test", 20)):
+        labels = idx_labels(np.arange(count) % 4 + 1)
+        (folder / f"emnist-letters-{part}-labels-idx1-ubyte").write_bytes(labels)
+    _, listing = list_source(data_of(folder), Path("nowhere"), lambda _: None)
+    assert listing.classes == ["0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize(
     ("other", "message"),
     [
         ({"validation_share": None}, "data.validation_share: null, but the source has no validation split"),
-        ({"holdout_share": 0.2}, "data.holdout_share: 0.2, but the source has an official holdout split; use null"),
+        (
+            {"holdout_share": 0.2},
+            "data.holdout_share: 0.2, but the source has an official holdout split; use null or auto",
+        ),
     ],
 )
 def test_shares_that_do_not_fit_the_splits_are_refused(folder, other, message):
     assert message in refusal(data_of(folder, **other))
 
 
-def test_published_dataset_is_looked_for_when_no_folder_is_given(folder, tmp_path, monkeypatch):
-    here = Published("Small", folder, "no-such-package", "http://127.0.0.1:9/")
-    monkeypatch.setitem(published.PUBLISHED, "fashion-mnist", here)
-    assert len(read(data_of(None), tmp_path / "downloads")["train"][1]) == 40
-
-
 def test_digits_fill_the_whole_range_of_grey_and_have_no_official_holdout():
-    data = Data(
-        source=DigitsSource(kind="digits"),
-        size=8,
-        channels=1,
-        classes=list("0123456789"),
-        validation_share=0.1,
-        holdout_share=0.2,
+    _, listing = list_source(
+        data_of(Path(), source=Source(kind="digits"), holdout_share=0.2), Path("nowhere"), lambda _: None
     )
-    images, labels = read(data)["train"]
+    images, labels = _joined(listing.parts)
     assert images.shape == (1797, 8, 8, 1)
     assert (images.min(), images.max()) == (0, 255)
     assert set(labels.tolist()) == set(range(10))

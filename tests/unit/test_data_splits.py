@@ -14,6 +14,7 @@ from pipeline.data.splits import (
     IN_HOLDOUT,
     IN_VALIDATION,
     NEAR_HOLDOUT,
+    NEAR_KEPT,
     NEAR_VALIDATION,
     NOWHERE,
     SPLITS,
@@ -22,7 +23,9 @@ from pipeline.data.splits import (
     Placement,
     Shares,
     place,
+    shares_of,
 )
+from tests.unit.canonical_data import data_of
 
 SHARES = Shares(0.2, 0.3, 0)
 
@@ -33,6 +36,8 @@ def placed(
     labels: list[int] | None = None,
     shares: Shares = SHARES,
     hashes: list[int] | None = None,
+    *,
+    drop_near: bool = False,
 ) -> Placement:
     """One image a number, whose label is its oddness."""
     digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in numbers])
@@ -45,6 +50,7 @@ def placed(
         np.array([TRAIN] * len(numbers) if official is None else official, np.int64),
         likeness,
         shares,
+        drop_near=drop_near,
     )
 
 
@@ -138,6 +144,27 @@ def test_pictures_that_look_alike_are_never_on_two_sides(families, seed):
     places = placed(numbers, hashes=hashes, labels=[0] * len(numbers), shares=Shares(0.3, 0.3, seed)).places
     for family in set(families):
         assert len({at for at, own in zip(places.tolist(), families, strict=True) if own == family}) == 1
+
+
+def test_of_training_images_that_look_alike_one_stays_where_the_others_are_dropped():
+    placement = placed([0, 1, 2], labels=[1, 0, 0], shares=Shares(0, 0, 0), hashes=[0b11, 0, FAR], drop_near=True)
+    assert placement.reasons == {0: NEAR_KEPT}
+    assert placement.places.tolist() == [NOWHERE, TRAIN, TRAIN]
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [(40, (0.3, 0.3)), (200, (0.15, 0.25)), (5_000, (0.1, 0.2)), (60_000, (0.05, 0.1))],
+)
+def test_auto_shares_measure_well_and_leave_most_to_train(images, expected):
+    shares = shares_of(data_of("auto", validation_share="auto", holdout_share="auto"), ["train"], images)
+    assert (shares.validation, shares.holdout) == expected
+
+
+def test_nothing_is_cut_for_a_split_that_the_source_has():
+    data = data_of("auto", validation_share="auto", holdout_share="auto")
+    assert shares_of(data, ["train", "holdout"], 5_000) == Shares(0.1, 0, data.seed)
+    assert shares_of(data_of("auto", validation_share=0.12, holdout_share=None), ["train"], 5_000).validation == 0.12
 
 
 @pytest.mark.parametrize(("upper", "reason"), [(HOLDOUT, NEAR_HOLDOUT), (VALIDATION, NEAR_VALIDATION)])

@@ -146,13 +146,37 @@ def test_captions_are_kept(tmp_path):
     images = [
         RawImage(str(row), encode_png(image), None, f"number {row}" if row else None) for row, image in enumerate(base)
     ]
-    description = write_listing(Listing([RawImages(*images)]), data_of(None), tmp_path)
+    description = write_listing(Listing([RawImages(*images)]), data_of("auto"), tmp_path)
     assert description["classes"] == ["image"]
     captions = {}
     for part in description["splits"].values():
         table = pq.read_table(tmp_path / part["files"][0]["file"])
         captions |= dict(zip(table["source"].to_pylist(), table["text"].to_pylist(), strict=True))
     assert captions == {str(row): f"number {row}" if row else None for row in range(100)}
+
+
+def test_grey_images_of_a_mixed_set_become_colour_and_equal_ones_are_found(tmp_path):
+    base, _ = labelled(list(range(100)))
+    colour = base.repeat(3, axis=3)
+    colour[0, 0, 0] = (255, 0, 0)
+    mixed = [RawImage(str(row), base[row] if row % 2 else image) for row, image in enumerate(colour)]
+    description = write_listing(Listing([RawImages(*mixed)]), data_of("auto", channels="auto"), tmp_path / "mixed")
+    assert description["image"]["channels"] == 3
+    plain = Listing([RawImages(*(RawImage(str(row), image) for row, image in enumerate(colour)))])
+    as_colour = write_listing(plain, data_of("auto", channels=3), tmp_path / "colour")
+    assert description["digest"] == as_colour["digest"]
+    assert description["mean"] == as_colour["mean"]
+    for split in SPLITS:
+        ours, theirs = (load_split(tmp_path / folder, split)[0] for folder in ("mixed", "colour"))
+        assert np.array_equal(ours, theirs)
+    grey = Listing([RawImages(*mixed[1:])])
+    assert write_listing(grey, data_of("auto", channels="auto"), tmp_path / "grey")["image"]["channels"] == 1
+
+
+def test_images_that_had_to_be_enlarged_are_counted(tmp_path):
+    base, _ = labelled(list(range(100)))
+    images = [RawImage(str(row), image[:7] if row < 5 else image) for row, image in enumerate(base)]
+    assert write_listing(Listing([RawImages(*images)]), data_of("auto"), tmp_path)["enlarged"] == 5
 
 
 @pytest.mark.parametrize("other", [{"validation_share": 0.001}, {"holdout_share": 0.001}])
@@ -171,16 +195,16 @@ def test_too_many_unusable_images_are_refused_with_their_reasons(tmp_path):
     listing = Listing([RawImages(*images, *bad)])
     with pytest.raises(
         UserError,
-        match=r"data\.bad_share_max: 3 of 103 images cannot be used, at most 1\.0% may be: 2 empty file, 1 .*\(the first: x\.png\)",
+        match=r"data\.bad_share_max: 3 of 103 images cannot be used, at most 1\.0% may be: 2 empty file, 1 .*\n  x\.png: empty file\n",
     ):
-        write_listing(listing, data_of(None, bad_share_max=0.01), tmp_path)
-    description = write_listing(listing, data_of(None, bad_share_max=0.1), tmp_path)
+        write_listing(listing, data_of("auto", bad_share_max=0.01), tmp_path)
+    description = write_listing(listing, data_of("auto", bad_share_max=0.1), tmp_path)
     assert description["left_out"]["empty file"] == {"count": 2, "first": ["x.png", "z.png"]}
 
 
 def test_a_source_of_nothing_usable_is_refused_whatever_is_allowed(tmp_path):
     listing = Listing([RawImages(RawImage("x.png", b"", "a"))])
     with pytest.raises(UserError, match="1 of 1 images cannot be used"):
-        write_listing(listing, data_of(None, bad_share_max=0.99), tmp_path)
+        write_listing(listing, data_of("auto", bad_share_max=0.99), tmp_path)
     with pytest.raises(UserError, match="holds no images"):
-        write_listing(Listing([RawImages()]), data_of(None), tmp_path)
+        write_listing(Listing([RawImages()]), data_of("auto"), tmp_path)

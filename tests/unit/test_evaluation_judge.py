@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config.schema import Data
-from pipeline.config.sources import DigitsSource
+from pipeline.config.sources import Source
 from pipeline.data.canonical import load_split
 from pipeline.data.png import decode_png
 from pipeline.embedding.classifier import DomainClassifier
@@ -37,7 +37,7 @@ def folders(
     save_embedder(embedder, digits_classifier, {"network": NETWORK})
     train, holdout = [(images.permute(0, 2, 3, 1).numpy(), labels.numpy()) for images, labels in digits]
     description = Data(
-        source=DigitsSource(kind="digits"),
+        source=Source(kind="digits"),
         size=8,
         channels=1,
         classes=[str(n) for n in range(10)],

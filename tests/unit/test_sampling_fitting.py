@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config.schema import Data, DensityRatioFilter, NearCopyFilter, Sample
-from pipeline.config.sources import DigitsSource
+from pipeline.config.sources import Source
 from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder
@@ -45,7 +45,7 @@ def folders(
     model, data = tmp_path_factory.mktemp("model"), tmp_path_factory.mktemp("digits")
     save_embedder(model, digits_classifier, {"network": NETWORK})
     train, holdout = [(images.permute(0, 2, 3, 1).numpy(), labels.numpy()) for images, labels in digits]
-    description = Data(source=DigitsSource(kind="digits"), size=8, channels=1, classes=DIGITS, validation_share=0.3)
+    description = Data(source=Source(kind="digits"), size=8, channels=1, classes=DIGITS, validation_share=0.3)
     write_arrays(train, description, data, holdout, "digits")
     return model, data
 

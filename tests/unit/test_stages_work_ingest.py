@@ -59,7 +59,7 @@ def test_what_goes_by_class_is_refused_where_the_source_has_one(tmp_path: Path, 
 
 
 def test_what_is_measured_of_one_class_alone_is_refused_where_the_source_has_two(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="gates.diversity_all: measured only of one class, but the data has 2"):
+    with pytest.raises(UserError, match=r"gates\.diversity_all: measured only of one class, but the data has 2"):
         require_classes(command_of(tmp_path, "gates={diversity_all: {min: 0.5}}"), ["a", "b"])
 
 

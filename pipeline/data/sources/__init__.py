@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
+from pipeline.data.sources.cifar import CIFAR
 from pipeline.data.sources.digits import list_digits
 from pipeline.data.sources.idx_source import IDX
 from pipeline.data.sources.image_folder import IMAGE_FOLDER
@@ -17,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.folders import LocalFolder
 
 # `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
-KINDS: tuple[SourceKind, ...] = (IDX, IMAGE_FOLDER)
+KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, IMAGE_FOLDER)
 
 
 def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:
@@ -29,16 +30,17 @@ def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tupl
     _require_splits(listing, data)
     return kind, replace(
         listing,
-        name=data.source.name or listing.name or "own images",
-        licence=data.source.licence or listing.licence or "unknown",
+        name=data.source.name or listing.name,
+        licence=data.source.licence or listing.licence,
     )
 
 
 def _listed(source: Source, text: str, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:
     if source.kind == "digits":
         return "digits", list_digits()
-    assert source.path is not None  # a rule of the config
-    if source.kind == "known" or (source.kind == "auto" and _is_known_name(source.path)):
+    place = place_of(source, downloads, say)
+    if place is None:
+        assert source.path is not None  # a rule of the config
         if source.path not in KNOWN_DATASETS:
             near = difflib.get_close_matches(source.path, KNOWN_DATASETS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -47,13 +49,17 @@ def _listed(source: Source, text: str, downloads: Path, say: Callable[[str], Non
             )
         nowhere = Place(LocalFolder(downloads), None, source.path)
         return "known", KNOWN_DATASETS[source.path](Request(nowhere, source, text, downloads, say))
-    place = place_at(source.path, source.sha256, downloads, say)
     kind = _kind_at(place, source.kind)
     return kind.name, kind.list_images(Request(place, source, text, downloads, say))
 
 
-def _is_known_name(path: str) -> bool:
-    return path in KNOWN_DATASETS and not Path(path).exists()
+def place_of(source: Source, downloads: Path, say: Callable[[str], None]) -> Place | None:
+    """Return what the source's path points at; None for a dataset that is found by its name."""
+    if source.path is None or source.kind in ("digits", "known"):
+        return None
+    if source.kind == "auto" and source.path in KNOWN_DATASETS and not Path(source.path).exists():
+        return None
+    return place_at(source.path, source.sha256, downloads, say)
 
 
 def _kind_at(place: Place, asked: str) -> SourceKind:

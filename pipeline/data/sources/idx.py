@@ -24,22 +24,35 @@ _SHOWN = 10  # names of a folder in a message
 LARGEST_CONTENT = 4 << 30  # bytes; a gzip file that unpacks to more is taken for hostile
 
 
-def read_idx(folder: Folder, where: str, name: str) -> tuple[str, bytes]:
-    """Return which file of `folder` is `name`, and its uncompressed content; `where` names the folder in errors.
+def prefix_of(file: str, name: str) -> str | None:
+    """Return what stands before `name` in the name of a file that holds it, often nothing; None if the file is another.
 
     It may be gzipped (`name.gz`), have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`), as some sites spell it,
-    and a prefix (`emnist-letters-train-images-idx3-ubyte`), as those of EMNIST have.
+    a prefix (`emnist-letters-train-images-idx3-ubyte`), and `test` in place of `t10k`, as those of EMNIST have.
     """
-    dotted = name.replace("-idx", ".idx")
-    endings = tuple(f"{spelling}{packed}" for spelling in (name, dotted) for packed in ("", ".gz"))
+    plain = file.removesuffix(".gz").replace(".idx", "-idx")
+    for spelling in (name, name.replace("t10k", "test")):
+        if plain.endswith(spelling) and "/" not in file:
+            return plain.removesuffix(spelling)
+    return None
+
+
+def read_idx(folder: Folder, where: str, name: str) -> tuple[str, bytes]:
+    """Return which file of `folder` is `name`, see `prefix_of`, and its uncompressed content; `where` names the folder in errors."""
     with readable("data.source.path"):
         there = [found for found in folder.entries("") if "/" not in found]
-    found = [(entry, _content(folder, where, entry)) for entry in there if entry.endswith(endings)]
-    if not found:
+    prefixes = {file: prefix for file in there if (prefix := prefix_of(file, name)) is not None}
+    if not prefixes:
         raise UserError(
-            f"data.source.path: the folder {where} has neither {name} nor {name}.gz (nor the same with {dotted}). It has "
-            f"{_listed(there)}."
+            f"data.source.path: the folder {where} has neither {name} nor {name}.gz (nor the same with "
+            f"{name.replace('-idx', '.idx')}). It has {_listed(there)}."
         )
+    if len(sets := sorted(set(prefixes.values()))) > 1:
+        raise UserError(
+            f"data.source.path: the folder {where} has the files of {len(sets)} sets, which begin with "
+            f"{', '.join(prefix or name for prefix in sets)}. Move those of one into a folder of their own."
+        )
+    found = [(file, _content(folder, where, file)) for file in prefixes]
     (first, content), *others = found
     for other, another in others:
         if another != content:

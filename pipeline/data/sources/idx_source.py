@@ -2,12 +2,11 @@
 
 import hashlib
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data.sources.idx import IDX_FILES, parse_images, parse_labels, read_idx
+from pipeline.data.sources.idx import IDX_FILES, parse_images, parse_labels, prefix_of, read_idx
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, Request, SourceKind, array_parts, wrong_kind
 from pipeline.errors import UserError
@@ -15,8 +14,9 @@ from pipeline.folders import Folder
 
 
 def _recognises(place: Place) -> bool:
-    names = {PurePosixPath(name).name.removesuffix(".gz").replace(".idx", "-idx") for name in place.entries}
-    return place.file is None and names.issuperset(IDX_FILES)
+    return place.file is None and all(
+        any(prefix_of(file, name) is not None for file in place.entries) for name in IDX_FILES
+    )
 
 
 def _list(request: Request) -> Listing:

@@ -1,8 +1,8 @@
 """The source `folder`: image files in the folders of their classes, or all in one."""
 
+from pipeline.data.sources.annotated import list_annotated
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, Request, SourceKind, wrong_kind
-from pipeline.data.sources.tree import list_tree
 
 
 def _recognises(place: Place) -> bool:
@@ -13,7 +13,7 @@ def _list(request: Request) -> Listing:
     place = request.place
     if place.file is not None:
         raise wrong_kind(request, f"is {place.kind_of_file or 'a file of no known kind'}", "a folder of images")
-    return list_tree(place.folder, place.entries, str(place))
+    return list_annotated(place.folder, place.entries, request, place.left_out)
 
 
 IMAGE_FOLDER = SourceKind("folder", _recognises, _list)

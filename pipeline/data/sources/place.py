@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.data.kinds import kind_of
+from pipeline.data.sources.walk import walk_local
 from pipeline.errors import UserError
 from pipeline.folders import Entry, Folder, LocalFolder, folder_at, is_remote
 from pipeline.storage import atomic_path, file_sha256, readable
@@ -32,14 +33,25 @@ class Place:
     def __str__(self) -> str:
         return self.given
 
-    @cached_property
+    @property
     def entries(self) -> dict[str, Entry]:
         """All files below the folder, or the one file, by their names with forward slashes, in the order of these."""
+        return self._walked[0]
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """Name and reason of what is below the folder and is no file that can be read, as a broken link."""
+        return self._walked[1]
+
+    @cached_property
+    def _walked(self) -> tuple[dict[str, Entry], list[tuple[str, str]]]:
         if self.file is not None:
             entry = self.folder.entry(self.file)
-            return {} if entry is None else {self.file: entry}
+            return ({} if entry is None else {self.file: entry}), []
         with readable(KEY):
-            return self.folder.entries("")
+            return (
+                walk_local(self.folder.path) if isinstance(self.folder, LocalFolder) else (self.folder.entries(""), [])
+            )
 
     @cached_property
     def kind_of_file(self) -> str | None:

@@ -50,8 +50,8 @@ class Listing:
     splits: tuple[OfficialSplit, ...] = ("train",)  # that the source itself has
     left_out: list[tuple[str, str]] = field(default_factory=list)  # name and reason of what is no image
     warnings: list[str] = field(default_factory=list)  # what is odd and loses no image, one sentence each
-    name: str | None = None  # of a known dataset
-    licence: str | None = None
+    name: str = "own images"  # in the provenance of what is made from them
+    licence: str = "unknown"  # SPDX name
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """Image files in a tree of folders, wherever the tree is kept: the folder of a file is its class."""
 
 import hashlib
-from collections import defaultdict
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Protocol, Self, runtime_checkable
 
+from pipeline.data.decode import LARGEST_FILE
+from pipeline.data.sources.annotations import Annotations
+from pipeline.data.sources.layout import Layout, layout_of
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage
 from pipeline.errors import UserError
 from pipeline.folders import Entry
@@ -16,13 +18,12 @@ IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tif
 # What is never opened in search of images; anything else may be one, whatever its name.
 OTHER_ENDINGS = (
     ".txt", ".json", ".jsonl", ".csv", ".tsv", ".parquet", ".xml", ".yaml", ".yml", ".md", ".html", ".pdf", ".py", ".zip", ".tar",
-    ".gz", ".npy", ".npz", ".mp4", ".mov", ".avi", ".db", ".log",
+    ".gz", ".npy", ".npz", ".mp4", ".mov", ".avi", ".db", ".log", ".mat", ".pkl", ".pickle", ".sh", ".ini", ".toml", ".cfg", ".svg",
+    ".ipynb", ".bz2", ".xz", ".tgz", ".7z", ".rar", ".h5", ".hdf5", ".wav", ".mp3", ".webm",
 )  # fmt: skip
-SPLIT_FOLDERS: dict[str, OfficialSplit] = {
-    "train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "holdout", "holdout": "holdout",
-}  # fmt: skip
 JUNK = "ignored: what desktops and editors leave behind"
 NO_IMAGE = "ignored: no image, by its name"
+TOO_LARGE = f"file of more than {LARGEST_FILE >> 20} MiB"
 # A part ends behind a file whose name says so, so that a file more or less changes its own part alone.
 PART_IMAGES = 500
 LARGEST_PART = 4 * PART_IMAGES
@@ -38,66 +39,105 @@ class Tree(Protocol):
         ...
 
 
+@runtime_checkable
+class Divisible(Tree, Protocol):
+    """A tree that carries a table of its files, which may be large: a part takes what it needs of it."""
+
+    def only(self, names: Sequence[str]) -> Self:
+        """The same tree with these files alone."""
+        ...
+
+
 @dataclass(frozen=True)
 class TreePart:
-    """Some files of one class and split."""
+    """Some files of one folder and split."""
 
     tree: Tree
     names: tuple[str, ...]
-    label: str | None
+    labels: tuple[str | None, ...]  # one for each name, as are the texts
+    texts: tuple[str | None, ...]
     split: OfficialSplit
     identity: str
 
     def images(self) -> Iterator[RawImage]:
         """See `Part`."""
-        for name, content in zip(self.names, self.tree.read_many(self.names), strict=True):
+        contents = self.tree.read_many(self.names)
+        for name, label, text, content in zip(self.names, self.labels, self.texts, contents, strict=True):
             reason = "unreadable" if content is None else None
             surely = name.lower().endswith(IMAGE_ENDINGS)
-            yield RawImage(name, content or b"", self.label, split=self.split, reason=reason, surely=surely)
+            yield RawImage(shown(name), content or b"", label, text, self.split, reason, surely)
 
 
-def list_tree(tree: Tree, entries: Mapping[str, Entry], where: str) -> Listing:
-    """Class folders, sorted by name, or one flat folder; `train`, `validation` and `test` above them where nothing else is.
+def shown(name: str) -> str:
+    """Return a file's name as text that can be written: a byte that is no UTF-8 as \\xff."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def list_tree(
+    tree: Tree,
+    entries: Mapping[str, Entry],
+    where: str,
+    *,
+    annotations: Annotations | None = None,
+    left_out: Sequence[tuple[str, str]] = (),
+    wrapped: bool = False,
+) -> Listing:
+    """Class folders, or one flat folder; `train`, `validation` and `test` above them where nothing else is.
 
     Args:
         tree: where workers read the files.
-        entries: all files by their names, with forward slashes.
+        entries: all files by their names, with forward slashes; what an entry's `repr` says changes where its content does.
         where: the source, in messages.
+        annotations: what a file among them says of the images.
+        left_out: name and reason of what is there besides `entries`.
+        wrapped: a single folder at the top holds all the rest, and is no class.
     """
-    left_out = [(name, JUNK) for name in entries if _hidden(name)]
-    files = [name for name in entries if not _hidden(name)]
-    left_out += [(name, NO_IMAGE) for name in files if name.lower().endswith(OTHER_ENDINGS)]
-    images = [name for name in files if not name.lower().endswith(OTHER_ENDINGS)]
+    told = annotations or Annotations()
+    reasons = {name: _why_not(name, entry) for name, entry in entries.items() if name not in told.files}
+    images = [name for name, reason in reasons.items() if reason is None]
     if not images:
         raise UserError(
             f"data.source.path: {where}: no image files below it. Point it at the folder that holds the images, or the folders of the classes."
         )
-    tops = {PurePosixPath(name).parts[0] for name in images}
-    with_splits = "train" in tops and tops <= set(SPLIT_FOLDERS)
-    groups: dict[tuple[OfficialSplit, str | None], list[str]] = defaultdict(list)
-    for name in images:
-        steps = PurePosixPath(name).parts
-        split: OfficialSplit = SPLIT_FOLDERS[steps[0]] if with_splits else "train"
-        inner = steps[1:] if with_splits else steps
-        groups[split, inner[0] if len(inner) > 1 else None].append(name)
-    labels = {label for _, label in groups}
-    if None in labels and len(labels) > 1:
-        loose = next(names[0] for (_, label), names in groups.items() if label is None)
-        raise UserError(
-            f"data.source.path: {where} has folders ({', '.join(sorted(filter(None, labels))[:5])}) and images beside them ({loose}): "
-            "which class are these? Move them into the folder of one."
-        )
+    layout = layout_of(tree, images, IMAGE_ENDINGS, wrapped=wrapped)
+    if not told.labels:
+        _require_one_depth(layout, where)
     parts: list[Part] = [
-        _part(tree, chunk, entries, label, split)
-        for (split, label), names in sorted(groups.items(), key=lambda group: (group[0][0], group[0][1] or ""))
+        _part(tree, chunk, entries, told, folder, split)
+        for (split, folder), names in sorted(layout.groups.items(), key=lambda group: (group[0][0], group[0][1] or ""))
         for chunk in _chunks(sorted(names))
     ]
-    splits = tuple(sorted({split for split, _ in groups}))
-    return Listing(parts, splits=splits, left_out=left_out)
+    not_images = [(name, reason) for name, reason in reasons.items() if reason is not None]
+    return Listing(
+        parts,
+        splits=tuple(sorted({split for split, _ in layout.groups})),
+        left_out=[(shown(name), reason) for name, reason in [*left_out, *not_images, *layout.left_out, *told.left_out]],
+        warnings=[*layout.warnings, *told.warnings],
+    )
 
 
-def _hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Return whether a file is junk, or hidden, or lies in a folder that is."""
     return is_junk(name) or any(step.startswith(".") for step in name.split("/"))
+
+
+def _why_not(name: str, entry: Entry) -> str | None:
+    """Why a file is not opened as an image, if it is not."""
+    if is_hidden(name):
+        return JUNK
+    if name.lower().endswith(OTHER_ENDINGS):
+        return NO_IMAGE
+    return TOO_LARGE if entry.size > LARGEST_FILE else None
+
+
+def _require_one_depth(layout: Layout, where: str) -> None:
+    folders = sorted({folder for _, folder in layout.groups if folder is not None})
+    loose = next((names[0] for (_, folder), names in layout.groups.items() if folder is None), None)
+    if folders and loose is not None:
+        raise UserError(
+            f"data.source.path: {where} has folders ({', '.join(map(shown, folders[:5]))}) and images beside them ({shown(loose)}): "
+            "which class are these? Move them into the folder of one."
+        )
 
 
 def _chunks(names: list[str]) -> Iterator[list[str]]:
@@ -115,10 +155,20 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
 
 
 def _part(
-    tree: Tree, names: list[str], entries: Mapping[str, Entry], label: str | None, split: OfficialSplit
+    tree: Tree,
+    names: list[str],
+    entries: Mapping[str, Entry],
+    told: Annotations,
+    folder: str | None,
+    split: OfficialSplit,
 ) -> TreePart:
-    seen = hashlib.sha256(f"{tree}\0{label}\0{split}".encode(errors="surrogateescape"))
+    class_of_folder = None if folder is None or told.labels else unicodedata.normalize("NFC", shown(folder))
+    labels, texts = [], []
+    seen = hashlib.sha256(f"{tree}\0{split}".encode(errors="surrogateescape"))
     for name in names:
-        entry = entries[name]
-        seen.update(f"\0{name}\0{entry.size}\0{entry.modified!r}".encode(errors="surrogateescape"))
-    return TreePart(tree, tuple(names), label, split, seen.hexdigest())
+        label, text = told.of.get(name, (None, None))
+        labels.append(label if told.labels else class_of_folder)
+        texts.append(text)
+        seen.update(f"\0{name}\0{entries[name]!r}\0{labels[-1]!r}\0{text!r}".encode(errors="surrogateescape"))
+    of_part = tree.only(names) if isinstance(tree, Divisible) else tree
+    return TreePart(of_part, tuple(names), tuple(labels), tuple(texts), split, seen.hexdigest())

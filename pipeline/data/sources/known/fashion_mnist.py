@@ -3,9 +3,6 @@
 import gzip
 import hashlib
 import http.client
-import shutil
-import subprocess
-import tempfile
 import urllib.error
 import urllib.request
 import zlib
@@ -16,6 +13,7 @@ from pathlib import Path
 from pipeline.data.kinds import kind_of
 from pipeline.data.sources.idx import IDX_FILES
 from pipeline.data.sources.idx_source import list_idx, with_names
+from pipeline.data.sources.known.debian import DebianPackage, NotHereError, fetch
 from pipeline.data.sources.source import Listing, Request
 from pipeline.errors import UserError
 from pipeline.folders import LocalFolder
@@ -28,7 +26,6 @@ DIGESTS = {  # SHA-256 of the uncompressed files
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
-COMMAND_TIMEOUT_S = 300
 DOWNLOAD_TIMEOUT_S = 60
 
 
@@ -48,10 +45,6 @@ FASHION_MNIST = Published(
     "dataset-fashion-mnist",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 )
-
-
-class _NotHereError(Exception):
-    """One way of getting the data did not work; the text says why in a few words."""
 
 
 def list_fashion_mnist(request: Request) -> Listing:
@@ -85,12 +78,12 @@ def find_or_fetch(source: Published, cache: Path, digests: dict[str, str] | None
         (f"Debian's package {source.debian_package}", lambda: _from_debian(source)),
         (source.address, lambda: _from_address(source)),
     ]
-    for title, fetch in ways:
+    for title, get in ways:
         say(f"fetching {source.title} from {title}")
         try:
-            contents = fetch()
+            contents = get()
             _check(contents, digests)
-        except (_NotHereError, OSError) as error:
+        except (NotHereError, OSError) as error:
             failures.append(f"{title}: {error}")
             continue
         for file, content in contents.items():
@@ -108,45 +101,15 @@ def _is_whole(cache: Path, digests: dict[str, str] | None) -> bool:
     """Whether what was fetched before is still there and undamaged."""
     try:
         _check({file: (cache / f"{file}.gz").read_bytes() for file in IDX_FILES}, digests)
-    except (OSError, _NotHereError):
+    except (OSError, NotHereError):
         return False
     return True
 
 
 def _from_debian(source: Published) -> dict[str, bytes]:
-    """Downloads and unpacks the package without being root and without touching the system's package lists."""
-    for tool in ("apt-get", "dpkg"):
-        if shutil.which(tool) is None:
-            raise _NotHereError(f"no {tool} on this machine")
-    with tempfile.TemporaryDirectory(prefix="imagemint-") as temporary:
-        work = Path(temporary)
-        for folder in ("lists/partial", "cache/archives/partial"):
-            (work / folder).mkdir(parents=True)
-        private: list[str] = ["-q", "-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
-        private += ["-o", "APT::Sandbox::User="]  # the sandbox user cannot enter a private folder
-        _run(["apt-get", *private, "update"], work)
-        _run(["apt-get", *private, "download", source.debian_package], work)
-        packages = list(work.glob("*.deb"))
-        if len(packages) != 1:
-            raise _NotHereError("apt-get download left no package")
-        _run(["dpkg", "-x", str(packages[0]), str(work / "tree")], work)
-        tree = work / "tree" / source.installed.relative_to("/")
-        try:
-            return {file: (tree / f"{file}.gz").read_bytes() for file in IDX_FILES}
-        except FileNotFoundError as error:
-            raise _NotHereError(f"the package lacks {Path(error.filename).name}") from None
-
-
-def _run(command: list[str], folder: Path) -> None:
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _NotHereError(f"{command[0]} took more than {COMMAND_TIMEOUT_S} s") from None
-    if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise _NotHereError(f"{command[0]} failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
+    files = {file: str(source.installed.relative_to("/") / f"{file}.gz") for file in IDX_FILES}
+    contents = fetch(DebianPackage(source.debian_package, tuple(files.values())))
+    return {file: contents[path] for file, path in files.items()}
 
 
 def _from_address(source: Published) -> dict[str, bytes]:
@@ -156,7 +119,7 @@ def _from_address(source: Published) -> dict[str, bytes]:
             with urllib.request.urlopen(f"{source.address}{file}.gz", timeout=DOWNLOAD_TIMEOUT_S) as answer:
                 contents[file] = answer.read()
         except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-            raise _NotHereError(f"download failed: {getattr(error, 'reason', error)}") from None
+            raise NotHereError(f"download failed: {getattr(error, 'reason', error)}") from None
     return contents
 
 
@@ -169,6 +132,6 @@ def _check(contents: dict[str, bytes], digests: dict[str, str] | None) -> None:
         except (OSError, EOFError, zlib.error):
             kind = kind_of(packed)
             why = "is damaged" if kind in (None, "a gzip file") else f"is no gzip file, but {kind}"
-            raise _NotHereError(f"{file}.gz {why}") from None
+            raise NotHereError(f"{file}.gz {why}") from None
         if digests is not None and digest != digests.get(file, digest):
-            raise _NotHereError(f"{file} has SHA-256 {digest}, expected {digests[file]}")
+            raise NotHereError(f"{file} has SHA-256 {digest}, expected {digests[file]}")

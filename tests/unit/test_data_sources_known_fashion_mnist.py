@@ -2,10 +2,7 @@
 
 import gzip
 import hashlib
-import os
-import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,25 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.sources import published
-from pipeline.data.sources.idx import read_idx
-from pipeline.data.sources.published import FILES, Published, find_or_fetch
+from pipeline.data.sources.idx import IDX_FILES, read_idx
+from pipeline.data.sources.known.fashion_mnist import Published, find_or_fetch
 from pipeline.errors import UserError
+from pipeline.folders import LocalFolder
+from tests.unit.debian_packages import Apt, apt_in
 
 PACKAGE = "dataset-small"
-
-# Leaves a trace of every call; "downloads" the package that stands beside it, if there is one.
-APT_GET = """#!/bin/sh
-here=$(dirname "$0")
-echo "$@" >> "$here/calls"
-case "$*" in
-  *" update") exit 0;;
-  *" download dataset-small")
-    test -f "$here/package.deb" && exec cp "$here/package.deb" ./dataset-small_1_all.deb
-    echo "E: Unable to locate package dataset-small" >&2; exit 100;;
-esac
-exit 2
-"""
 
 
 @dataclass
@@ -49,39 +34,25 @@ class Site:
 class World:
     """Every place where the dataset may be."""
 
+    source: Published
     installed: Path
     cache: Path
-    apt: Path
+    apt: Apt
     site: Site
     said: list[str] = field(default_factory=list)
 
     def find(self, digests: dict[str, str] | None = None) -> Path:
-        return find_or_fetch("fashion-mnist", self.cache, digests, self.said.append)
+        return find_or_fetch(self.source, self.cache, digests, self.said.append)
 
     def refusal(self, digests: dict[str, str] | None = None) -> str:
         with pytest.raises(UserError) as caught:
             self.find(digests)
         return str(caught.value)
 
-    @property
-    def apt_calls(self) -> list[str]:
-        calls = self.apt / "calls"
-        return calls.read_text().splitlines() if calls.exists() else []
-
     def package(self, files: dict[str, bytes]) -> None:
         """Makes a real Debian package that `apt-get download` will find."""
         where = self.installed.relative_to("/")
-        if shutil.which("dpkg-deb") is None:
-            pytest.skip("no dpkg-deb on this machine")
-        tree = self.apt / "tree"
-        for folder in (tree / "DEBIAN", tree / where):
-            folder.mkdir(parents=True)
-            folder.chmod(0o755)
-        control = f"Package: {PACKAGE}\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: small\n"
-        (tree / "DEBIAN" / "control").write_text(control)
-        put(tree / where, files)
-        build = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(self.apt / "package.deb")]
-        subprocess.run(build, check=True, capture_output=True)
+        self.apt.offer(PACKAGE, {str(where / f"{name}.gz"): content for name, content in files.items()})
 
 
 def put(folder: Path, files: dict[str, bytes], ending: str = ".gz") -> None:
@@ -121,15 +92,10 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def world(tmp_path, site, monkeypatch) -> World:
     """Places that have nothing yet; a test fills some."""
-    apt = tmp_path / "apt"
-    apt.mkdir()
-    (apt / "apt-get").write_text(APT_GET)
-    (apt / "apt-get").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{apt}{os.pathsep}{os.environ['PATH']}")
+    apt = apt_in(tmp_path / "apt", monkeypatch)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     installed = tmp_path / "usr/share/datasets/small"
-    monkeypatch.setitem(published.PUBLISHED, "fashion-mnist", Published("Small", installed, PACKAGE, site.address))
-    return World(installed, tmp_path / "cache", apt, site)
+    return World(Published("Small", installed, PACKAGE, site.address), installed, tmp_path / "cache", apt, site)
 
 
 def digests_of(contents: dict[str, bytes]) -> dict[str, str]:
@@ -137,14 +103,14 @@ def digests_of(contents: dict[str, bytes]) -> dict[str, str]:
 
 
 def assert_whole(folder: Path, contents: dict[str, bytes]) -> None:
-    assert {name: read_idx(folder, name)[1] for name in FILES} == contents
+    assert {name: read_idx(LocalFolder(folder), str(folder), name)[1] for name in IDX_FILES} == contents
 
 
 def test_installed_folder_is_taken_and_nothing_is_fetched(world, idx_packed):
     put(world.installed, idx_packed)
     world.site.files = idx_packed
     assert world.find() == world.installed
-    assert (world.apt_calls, world.site.asked, world.said) == ([], [], [])
+    assert (world.apt.calls, world.site.asked, world.said) == ([], [], [])
     assert not world.cache.exists()
 
 
@@ -156,7 +122,7 @@ def test_unpacked_files_count_as_installed(world, idx_contents):
 def test_cache_of_an_earlier_run_is_taken_and_nothing_is_fetched(world, idx_packed):
     put(world.cache, idx_packed)
     assert world.find() == world.cache
-    assert (world.apt_calls, world.site.asked) == ([], [])
+    assert (world.apt.calls, world.site.asked) == ([], [])
 
 
 def test_debian_package_is_unpacked_into_the_cache_before_the_address_is_asked(world, idx_contents, idx_packed):
@@ -164,7 +130,7 @@ def test_debian_package_is_unpacked_into_the_cache_before_the_address_is_asked(w
     world.site.files = idx_packed
     assert world.find(digests_of(idx_contents)) == world.cache
     assert_whole(world.cache, idx_contents)
-    assert [call.split()[-1] for call in world.apt_calls] == ["update", PACKAGE]
+    assert [call.split()[-1] for call in world.apt.calls] == ["update", PACKAGE]
     assert world.site.asked == []
     assert not world.installed.exists()  # nothing is installed
 
@@ -172,7 +138,7 @@ def test_debian_package_is_unpacked_into_the_cache_before_the_address_is_asked(w
 def test_package_lists_of_the_system_are_not_touched(world, idx_packed):
     world.package(idx_packed)
     world.find()
-    for call in world.apt_calls:
+    for call in world.apt.calls:
         assert "-o Dir::State::lists=/" in call
         assert "Dir::State::lists=/var/" not in call
         assert "-o Dir::Cache=/" in call
@@ -182,7 +148,7 @@ def test_address_is_asked_when_debian_has_no_such_package(world, idx_contents, i
     world.site.files = idx_packed
     assert world.find(digests_of(idx_contents)) == world.cache
     assert_whole(world.cache, idx_contents)
-    assert sorted(world.site.asked) == sorted(f"/{name}.gz" for name in FILES)
+    assert sorted(world.site.asked) == sorted(f"/{name}.gz" for name in IDX_FILES)
     assert len(world.said) == 2
     assert "Debian" in world.said[0]
     assert world.site.address in world.said[1]
@@ -191,37 +157,37 @@ def test_address_is_asked_when_debian_has_no_such_package(world, idx_contents, i
 def test_what_was_fetched_once_is_not_fetched_again(world, idx_packed):
     world.site.files = idx_packed
     world.find()
-    asked, calls = list(world.site.asked), world.apt_calls
+    asked, calls = list(world.site.asked), world.apt.calls
     assert world.find() == world.cache
-    assert (world.site.asked, world.apt_calls) == (asked, calls)
+    assert (world.site.asked, world.apt.calls) == (asked, calls)
 
 
 def test_half_a_cache_is_not_taken_for_a_whole_one(world, idx_contents, idx_packed):
-    put(world.cache, {FILES[0]: b"old", FILES[1]: b"old"})
+    put(world.cache, {IDX_FILES[0]: b"old", IDX_FILES[1]: b"old"})
     world.site.files = idx_packed
     world.find()
     assert_whole(world.cache, idx_contents)
 
 
 def test_package_with_other_content_is_refused_and_the_address_is_asked(world, idx_contents, idx_packed):
-    world.package({**idx_packed, FILES[2]: gzip.compress(b"other")})
+    world.package({**idx_packed, IDX_FILES[2]: gzip.compress(b"other")})
     world.site.files = idx_packed
     world.find(digests_of(idx_contents))
     assert_whole(world.cache, idx_contents)
 
 
 def test_package_that_lacks_a_file_is_refused_and_the_address_is_asked(world, idx_contents, idx_packed):
-    world.package({name: idx_packed[name] for name in FILES[:3]})
+    world.package({name: idx_packed[name] for name in IDX_FILES[:3]})
     world.site.files = idx_packed
     world.find()
     assert_whole(world.cache, idx_contents)
 
 
 def test_download_with_another_digest_is_refused_and_not_kept(world, idx_contents, idx_packed):
-    world.site.files = {**idx_packed, FILES[3]: gzip.compress(b"other")}
+    world.site.files = {**idx_packed, IDX_FILES[3]: gzip.compress(b"other")}
     message = world.refusal(digests_of(idx_contents))
-    found, expected = hashlib.sha256(b"other").hexdigest(), digests_of(idx_contents)[FILES[3]]
-    assert f"{FILES[3]} has SHA-256 {found}, expected {expected}" in message
+    found, expected = hashlib.sha256(b"other").hexdigest(), digests_of(idx_contents)[IDX_FILES[3]]
+    assert f"{IDX_FILES[3]} has SHA-256 {found}, expected {expected}" in message
     assert not world.cache.exists()
 
 
@@ -236,9 +202,9 @@ def damaged(packed: bytes, how: str) -> bytes:
 
 @pytest.mark.parametrize("how", ["a page", "cut", "changed", "empty"])
 def test_download_that_is_no_gzip_file_is_refused_and_not_kept(world, idx_packed, how):
-    world.site.files = {**idx_packed, FILES[0]: damaged(idx_packed[FILES[0]], how)}
+    world.site.files = {**idx_packed, IDX_FILES[0]: damaged(idx_packed[IDX_FILES[0]], how)}
     why = {"a page": "is no gzip file, but an HTML page", "empty": "is no gzip file, but an empty file"}
-    assert f"{FILES[0]}.gz {why.get(how, 'is damaged')}" in world.refusal()
+    assert f"{IDX_FILES[0]}.gz {why.get(how, 'is damaged')}" in world.refusal()
     assert not world.cache.exists()
 
 
@@ -265,7 +231,7 @@ def test_machine_without_debian_tools_and_without_network_is_told_so(world, tmp_
     with socket.socket() as closed:  # bound and not listening: whoever calls is refused
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/"
-        monkeypatch.setitem(published.PUBLISHED, "fashion-mnist", Published("Small", world.installed, PACKAGE, address))
+        world.source = Published("Small", world.installed, PACKAGE, address)
         message = world.refusal()
     assert "no apt-get on this machine" in message
     assert "Connection refused" in message

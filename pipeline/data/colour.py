@@ -1,0 +1,138 @@
+"""The pixels of a decoded file, of any mode and depth, as 8-bit grey or sRGB on one background."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops
+from PIL.TiffImagePlugin import TiffImageFile
+
+from pipeline.data.profiles import to_srgb
+
+OTHER_MAXIMUM = "pixels above the largest sample that the file states: ignored"
+
+_OTHER_COLOURS = ("P", "RGBX", "YCbCr", "HSV")
+_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
+_DEEP = (*_SIXTEEN_BITS, "I", "F")
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _MAX_SAMPLE = 258, 262, 281  # tags of TIFF
+_WHITE_IS_ZERO = 0
+_PNG_DEPTH = 24  # where a PNG says how many bits a sample has
+
+
+class UnsupportedPixelsError(Exception):
+    """Why pixels cannot be taken, in words that do not depend on the image."""
+
+
+def flat(image: Image.Image, content: bytes, background: tuple[int, int, int]) -> tuple[Image.Image, list[str]]:
+    """Return a loaded image in mode "L" or "RGB", and what is odd about its colours, in words that do not depend on it.
+
+    Transparency is composited here, before any resizing: colours under what is transparent would bleed into their neighbours.
+
+    Args:
+        image: as Pillow opened it.
+        content: the file.
+        background: what shows through.
+    """
+    colours, alpha, odd = _without_alpha(image, content)
+    profile = image.info.get("icc_profile")
+    if profile:
+        colours, warning = to_srgb(colours, profile)
+        odd += [] if warning is None else [warning]
+    if colours.mode == "CMYK":
+        colours = colours.convert("RGB")
+    if alpha is None:
+        return colours, odd
+    grey = colours.mode == "L" and len(set(background)) == 1
+    under = Image.new("L", image.size, background[0]) if grey else Image.new("RGB", image.size, background)
+    return Image.composite(colours.convert(under.mode), under, alpha), odd
+
+
+def _without_alpha(image: Image.Image, content: bytes) -> tuple[Image.Image, Image.Image | None, list[str]]:
+    """Return the colours in mode "L", "RGB" or "CMYK", the opacity (None: all of it) and what is odd."""
+    mode, key = image.mode, image.info.get("transparency")
+    if mode in ("LA", "La"):
+        grey, alpha = image.convert("LA").split()
+        return grey, alpha, []
+    if mode in ("RGBA", "RGBa", "PA") or (mode == "P" and image.has_transparency_data):
+        with_alpha = image.convert("RGBA")
+        return with_alpha.convert("RGB"), with_alpha.getchannel("A"), []
+    if mode in _DEEP:
+        values = np.asarray(image)
+        grey, odd = _upper_eight(image, values)
+        opaque = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8)) if isinstance(key, int) else None
+        return grey, opaque, odd
+    if mode in ("1", "L"):
+        image = image.convert("L")
+        return image, _unless_grey(image, key, mode, content), []
+    if mode == "RGB":
+        return image, _unless_colour(image, key, content), []
+    if mode == "CMYK":
+        # Adobe's files hold the complement, which Pillow takes for granted in every JPEG.
+        return (
+            ImageChops.invert(image) if image.format in ("JPEG", "MPO") and "adobe" not in image.info else image,
+            None,
+            [],
+        )
+    if mode in _OTHER_COLOURS:
+        return image.convert("RGB"), None, []
+    raise UnsupportedPixelsError(f"pixels of a kind that is not supported ({mode})")
+
+
+def _unless_grey(image: Image.Image, key: object, mode: str, content: bytes) -> Image.Image | None:
+    """Return the opacity of a grey image with one transparent value."""
+    if not isinstance(key, int):
+        return None
+    depth = content[_PNG_DEPTH] if image.format == "PNG" or content.startswith(b"\x89PNG") else 8
+    if mode == "L" and depth < 8:  # Pillow scales the pixels, but not this value
+        key = key * 255 // ((1 << depth) - 1)
+    return image.point([0 if value == key else 255 for value in range(256)])
+
+
+def _unless_colour(image: Image.Image, key: object, content: bytes) -> Image.Image | None:
+    """Return the opacity of a colour image with one transparent colour."""
+    if not isinstance(key, tuple) or len(key) != 3:
+        return None
+    deep = content.startswith(b"\x89PNG") and content[_PNG_DEPTH] == 16
+    seen = [value >> 8 if deep else value for value in key]
+    return Image.fromarray(np.where((np.asarray(image) == seen).all(axis=2), 0, 255).astype(np.uint8))
+
+
+def _upper_eight(image: Image.Image, values: NDArray[np.generic]) -> tuple[Image.Image, list[str]]:
+    """Return the upper 8 of the bits that the file says its samples have: the same for every image, whatever is in it.
+
+    Float samples are from 0 to 1, as in PFM and most software that writes them; integers of 32 bits hold 16-bit values.
+    """
+    inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    if image.mode == "F":
+        if not ((values >= 0) & (values <= 1)).all():  # type: ignore[operator]
+            raise UnsupportedPixelsError("float pixels outside 0 to 1")
+        eight = np.minimum(values * np.float32(256), 255).astype(np.uint8)  # type: ignore[operator]
+        odd: list[str] = []
+    else:
+        lowest, highest = int(values.min()), int(values.max())
+        if lowest < 0 or highest >= 1 << 16:
+            raise UnsupportedPixelsError("whole-number pixels outside 0 to 65535")
+        bits, odd = _bits(image, highest)
+        eight = (values >> (bits - 8)).astype(np.uint8)  # type: ignore[operator]
+    return Image.fromarray(255 - eight if inverted else eight), odd
+
+
+def _bits(image: Image.Image, highest: int) -> tuple[int, list[str]]:
+    """Return how many bits a sample has by the file's own tags, and whether these are wrong.
+
+    Cameras put 12 bits into 16, and say so as the largest sample. Some software states the largest one that occurs there, which
+    is hardly ever a power of two less one.
+    """
+    if not isinstance(image, TiffImageFile):
+        return 16, []
+    stored = _first(image.tag_v2.get(_BITS_PER_SAMPLE))
+    if image.mode in _SIXTEEN_BITS and stored is not None and 8 < stored < 16:
+        return stored, []
+    largest = _first(image.tag_v2.get(_MAX_SAMPLE))
+    if largest is None or not 255 <= largest < (1 << 16) - 1 or largest & (largest + 1):
+        return 16, []
+    return (16, [OTHER_MAXIMUM]) if highest > largest else (largest.bit_length(), [])
+
+
+def _first(value: object) -> int | None:
+    if isinstance(value, tuple) and value:
+        value = value[0]
+    return value if isinstance(value, int) else None

@@ -1,0 +1,169 @@
+"""What does not become a part of the dataset, and why: all of it by name, and what people have to look at with its content."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.data.prepare import IGNORED
+from pipeline.storage import atomic_path, file_sha256, write_atomically
+
+LEFT_OUT, QUARANTINE, LEAKS = "left_out.csv", "quarantine.parquet", "leaks.parquet"
+EXAMPLES = 20  # names of each reason in dataset.json
+NAMED = 5  # images of each warning
+# The first so many rows of a file come with pictures or bytes: a few per cent of a large source would fill a disk.
+PICTURED = 1_000
+
+_MARK = b"imagemint"  # by which our own files are known
+_QUARANTINE = pa.schema(
+    [
+        pa.field("source", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("bytes", pa.int64()),  # of its file; this and the size where they are known
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("head", pa.binary()),  # how its file begins
+        pa.field("thumbnail", pa.binary()),  # a PNG, where it could be decoded
+    ],
+    metadata={_MARK: b"quarantine"},
+)
+_LEAKS = pa.schema(
+    [
+        pa.field("source", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("split", pa.string()),  # of the source
+        pa.field("other_source", pa.string()),  # the image that stays
+        pa.field("other_split", pa.string()),
+        pa.field("image", pa.binary()),  # PNG files
+        pa.field("other_image", pa.binary()),
+    ],
+    metadata={_MARK: b"leaks"},
+)
+
+
+def quarantined(reasons: Mapping[int, str]) -> dict[int, str]:
+    """Return the reasons without those of files that nothing says are images."""
+    return {row: reason for row, reason in reasons.items() if reason != IGNORED}
+
+
+def write_left_out(left_out: Sequence[tuple[str, str]], folder: Path) -> dict[str, Any]:
+    """Write names and reasons to a file, if there are any; return counts and first names by reason."""
+    by_reason = defaultdict(list)
+    for name, reason in left_out:
+        by_reason[reason].append(name)
+    if left_out:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["source", "reason"])
+        writer.writerows(left_out)
+        write_atomically(folder / LEFT_OUT, text.getvalue().encode(errors="backslashreplace"))
+    return {reason: {"count": len(names), "first": names[:EXAMPLES]} for reason, names in sorted(by_reason.items())}
+
+
+def write_quarantine(
+    known: pa.Table, reasons: Mapping[int, str], prepared: Sequence[Path], folder: Path
+) -> dict[str, Any]:
+    """Write what cannot be used, by name; return what `dataset.json` says of the file.
+
+    Args:
+        known: columns `name`, `width` and `height` of all images.
+        reasons: why, by row of `known`.
+        prepared: the files of `Preparation` that `known` is of, in the same order.
+        folder: where it goes.
+    """
+    rows = _by_name(reasons, known)
+    contents = _stored(prepared, rows[:PICTURED], ["head", "sample"])
+    sizes = _stored(prepared, rows, ["bytes"])
+    named = known.select(["name", "width", "height"]).take(np.array(rows, np.int64)).to_pylist()
+    return _write(
+        [
+            {
+                "source": each["name"], "reason": reasons[row], "width": each["width"], "height": each["height"], **sizes[row],
+                "head": contents.get(row, {}).get("head"), "thumbnail": contents.get(row, {}).get("sample"),
+            }
+            for row, each in zip(rows, named, strict=True)
+        ],
+        _QUARANTINE,
+        folder / QUARANTINE,
+    )  # fmt: skip
+
+
+def write_leaks(
+    known: pa.Table, leaks: Mapping[int, int], reasons: Mapping[int, str], prepared: Sequence[Path], folder: Path
+) -> dict[str, Any]:
+    """Write the images that two official splits share, as pairs, by name; return what `dataset.json` says of the file.
+
+    Args:
+        known: columns `name` and `split` of all images.
+        leaks: the row of the image that stays, by the row of the one that is left out.
+        reasons: why, by row.
+        prepared: as for `write_quarantine`.
+        folder: where it goes.
+    """
+    rows = _by_name(leaks, known)
+    pictured = {row for pair in ((row, leaks[row]) for row in rows[:PICTURED]) for row in pair}
+    images = {row: stored["png"] for row, stored in _stored(prepared, pictured, ["png"]).items()}
+    named = known.select(["name", "split"])
+    ours = named.take(np.array(rows, np.int64)).to_pylist()
+    others = named.take(np.array([leaks[row] for row in rows], np.int64)).to_pylist()
+    found = []
+    for place, (row, one, other) in enumerate(zip(rows, ours, others, strict=True)):
+        pair = (images[row], images[leaks[row]]) if place < PICTURED else (None, None)
+        found.append(
+            {
+                "source": one["name"], "reason": reasons[row], "split": one["split"],
+                "other_source": other["name"], "other_split": other["split"], "image": pair[0], "other_image": pair[1],
+            }
+        )  # fmt: skip
+    return _write(found, _LEAKS, folder / LEAKS)
+
+
+def warnings_of(known: pa.Table) -> list[str]:
+    """Return a sentence for each kind of warning that images carry (columns `name`, `warning`), with their number and first names."""
+    names = defaultdict(list)
+    rows = np.flatnonzero(known["warning"].is_valid())
+    for row in known.select(["name", "warning"]).take(rows).to_pylist():
+        for warning in row["warning"].split("\n"):
+            names[warning].append(row["name"])
+    return [
+        f"{warning}: {len(found):,} images ({', '.join(found[:NAMED])}{', ...' if len(found) > NAMED else ''})"
+        for warning, found in sorted(names.items())
+    ]
+
+
+def _by_name(rows: Iterable[int], known: pa.Table) -> list[int]:
+    """Sort rows so that the order of a source's parts changes nothing."""
+    listed = list(rows)
+    names = known["name"].take(np.array(listed, np.int64)).to_pylist()
+    return [row for _, row in sorted(zip(names, listed, strict=True))]
+
+
+def _stored(prepared: Sequence[Path], rows: Collection[int], columns: list[str]) -> dict[int, dict[str, Any]]:
+    """Return columns of some rows of the prepared files, which are not read where there is none of these."""
+    wanted, row = np.array(sorted(rows), np.int64), 0
+    found: dict[int, dict[str, Any]] = {}
+    for path in prepared if len(wanted) else ():
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                end = row + file.metadata.row_group(group).num_rows
+                here = wanted[(wanted >= row) & (wanted < end)]
+                if len(here):
+                    table = file.read_row_group(group, columns=columns, use_threads=False).take(here - row)
+                    found |= dict(zip(here.tolist(), table.to_pylist(), strict=True))
+                row = end
+    return found
+
+
+def _write(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> dict[str, Any]:
+    if not rows:
+        path.unlink(missing_ok=True)
+        return {"count": 0, "file": None, "sha256": None}
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="none", use_dictionary=False)
+    return {"count": len(rows), "file": path.name, "sha256": file_sha256(path)}

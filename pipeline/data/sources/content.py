@@ -1,0 +1,82 @@
+"""Whether a source has changed: a digest of the content of its files, each read once and again only when its size or time differs."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from pipeline.data.sources.place import Place
+from pipeline.errors import UserError
+from pipeline.fingerprint import canonical_digest
+from pipeline.folders import Entry, at_once
+from pipeline.junk import is_junk
+
+
+def content_digest(place: Place, cache: Path) -> tuple[str, int]:
+    """Return a digest of the names and contents of all files at a place, and how many they are.
+
+    Junk, caches of Python and times count for nothing; an object store's own tags stand for the contents there.
+
+    Args:
+        place: the source.
+        cache: a file that keeps what was read, for the next time.
+    """
+    entries = {name: entry for name, entry in place.entries.items() if not _counts_for_nothing(name)}
+    tags = {name: f"{entry.size} {entry.tag}" for name, entry in entries.items() if entry.tag is not None}
+    read = _digests(place, {name: entry for name, entry in entries.items() if name not in tags}, cache)
+    # Names need not be UTF-8.
+    return canonical_digest({ascii(name): content for name, content in (tags | read).items()}), len(entries)
+
+
+def _counts_for_nothing(name: str) -> bool:
+    return is_junk(name) or "__pycache__" in name.split("/")
+
+
+def _digests(place: Place, entries: dict[str, Entry], cache: Path) -> dict[str, str]:
+    """SHA-256 of each file of this machine."""
+    if not entries:
+        return {}
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with closing(sqlite3.connect(cache, timeout=60)) as kept, kept:
+            kept.execute("CREATE TABLE IF NOT EXISTS files (name BLOB PRIMARY KEY, size, modified, sha256)")
+            known = {
+                _name(name): (size, modified, sha256)
+                for name, size, modified, sha256 in kept.execute("SELECT name, size, modified, sha256 FROM files")
+            }
+            found: dict[str, str] = {}
+            changed = []
+            for name, entry in entries.items():
+                size, modified, sha256 = known.get(name, (None, None, ""))
+                if (size, modified) == (entry.size, entry.modified):
+                    found[name] = sha256
+                else:
+                    changed.append(name)
+            for name, sha256 in _read(place, changed):
+                found[name] = sha256
+                row = (_key(name), entries[name].size, entries[name].modified, sha256)
+                kept.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+            kept.executemany(
+                "DELETE FROM files WHERE name = ?", [(_key(name),) for name in known.keys() - entries.keys()]
+            )
+            return found
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"{cache}: cannot be used ({error}): remove it, it is made again.") from None
+
+
+def _read(place: Place, names: list[str]) -> Iterator[tuple[str, str]]:
+    def digest(name: str) -> str:
+        try:
+            return place.folder.sha256(name)
+        except OSError as error:  # ingest says more of it, by its name
+            return f"unreadable: {error.strerror}"
+
+    return zip(names, at_once(digest, names, threads=4), strict=True)
+
+
+def _key(name: str) -> bytes:
+    return name.encode(errors="surrogateescape")  # names need not be UTF-8
+
+
+def _name(key: bytes) -> str:
+    return key.decode(errors="surrogateescape")

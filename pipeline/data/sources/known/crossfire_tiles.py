@@ -1,0 +1,123 @@
+"""Crossfire's pictures: what the game draws its maps with, out of the one archive that its client reads."""
+
+import hashlib
+import struct
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.data.sources.known.debian import DebianPackage, find_or_fetch
+from pipeline.data.sources.source import Listing, Part, RawImage, Request
+from pipeline.errors import UserError
+from pipeline.storage import file_sha256
+
+ARCHIVE = "usr/share/games/crossfire-client/crossfire.base"
+PACKAGE = DebianPackage("crossfire-client-images", (ARCHIVE,))
+KNOWN_SHA256 = "6fadae0b78f9e5006fb1e037e51d5d9fb64156945bf80a33cec5af7edb99c245"  # of version 1.70.0
+TITLE = "Crossfire tiles (Debian package crossfire-client-images)"
+LICENCE = "GPL-2.0-or-later"  # the package's own words are "the GPL"
+
+SIDE = 32  # px
+# Those with at least 120 different pictures of 32x32 px, but for those of unrelated things.
+CLASSES = ("armour", "floor", "ground", "monster", "player", "spell", "wall", "weapon")
+UNRELATED = ("misc", "connect", "system")
+OF_UNRELATED = "of a class of unrelated things"
+OF_SMALL = "of a class of fewer than 120 pictures"
+OF_OTHER_SIZE = f"not of {SIDE}x{SIDE} px"
+
+LONGEST_HEADER = 1_000  # bytes
+PNG_HEAD = 24  # bytes: signature, length and name of the first chunk, width, height
+PART_IMAGES = 500
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where a PNG file stands in the archive."""
+
+    name: str  # "monster/giant/cyclops.x11": its class is the first part
+    offset: int
+    size: int  # bytes
+    sides: tuple[int, int]  # px; (0, 0): no PNG
+
+    @property
+    def label(self) -> str:
+        """The name of its class."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class ArchivePart:
+    """Some pictures of the archive."""
+
+    path: Path
+    pictures: tuple[Picture, ...]
+    identity: str
+
+    def images(self) -> Iterator[RawImage]:
+        """See `Part`."""
+        with self.path.open("rb") as file:
+            for picture in self.pictures:
+                file.seek(picture.offset)
+                yield RawImage(picture.name, file.read(picture.size), picture.label)
+
+
+def list_crossfire_tiles(request: Request) -> Listing:
+    """Some 3,500 images of 32x32 px, colour, in eight classes; those that are equal are told apart from the pixels, later."""
+    path = find_or_fetch(PACKAGE, request.downloads, request.say)[ARCHIVE]
+    digest = file_sha256(path)
+    with path.open("rb") as file:
+        pictures = list(read_archive(file, str(path)))
+    kept, left_out = chosen(pictures)
+    parts: list[Part] = [
+        ArchivePart(path, tuple(some), hashlib.sha256(f"{digest}/{some[0].offset}".encode()).hexdigest())
+        for some in (kept[start : start + PART_IMAGES] for start in range(0, len(kept), PART_IMAGES))
+    ]
+    other = f"{path}: another version than 1.70.0 of the package, which the numbers of the documentation are of."
+    return Listing(
+        parts,
+        left_out=left_out,
+        warnings=[] if digest == KNOWN_SHA256 else [other],
+        name=TITLE,
+        licence=LICENCE,
+    )
+
+
+def read_archive(file: BinaryIO, where: str) -> Iterator[Picture]:
+    """The pictures of an archive in their order: each is the line `IMAGE SIZE ./arch/NAME` and so many bytes of PNG."""
+    length = file.seek(0, 2)
+    start = 0
+    while start < length:
+        file.seek(start)
+        line = file.readline(LONGEST_HEADER)
+        words = line.split()
+        offset = start + len(line)
+        if len(words) != 3 or words[0] != b"IMAGE" or not words[1].isdigit() or not line.endswith(b"\n"):
+            raise UserError(
+                f"{where}: no archive of Crossfire's pictures: no header line at byte {start}. Get it again."
+            )
+        size = int(words[1])
+        if offset + size > length:
+            raise UserError(f"{where}: truncated in the picture at byte {start}. Get it again.")
+        head = file.read(min(size, PNG_HEAD))
+        sides = struct.unpack(">II", head[16:]) if head.startswith(b"\x89PNG") and len(head) == PNG_HEAD else (0, 0)
+        name = words[2].decode(errors="replace").removeprefix("./").removeprefix("arch/")
+        yield Picture(name, offset, size, (sides[0], sides[1]))
+        start = offset + size
+
+
+def chosen(pictures: Sequence[Picture]) -> tuple[list[Picture], list[tuple[str, str]]]:
+    """Return those of the eight classes and of the right size, class by class, and name and reason of the others."""
+    kept: dict[str, list[Picture]] = defaultdict(list)
+    left_out = []
+    for picture in pictures:
+        if picture.label in UNRELATED:
+            left_out.append((picture.name, OF_UNRELATED))
+        elif picture.label not in CLASSES:
+            left_out.append((picture.name, OF_SMALL))
+        elif picture.sides != (SIDE, SIDE):
+            left_out.append((picture.name, OF_OTHER_SIZE))
+        else:
+            kept[picture.label].append(picture)
+    return [picture for label in CLASSES for picture in kept[label]], left_out

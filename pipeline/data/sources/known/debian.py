@@ -1,0 +1,112 @@
+"""Files out of Debian's packages: found where the package is installed, or fetched and unpacked without being root."""
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.storage import write_atomically
+
+SYSTEM = Path("/")  # where packages are installed
+COMMAND_TIMEOUT_S = 300
+SUMS = "SHA256SUMS"  # of what was fetched, as `sha256sum` writes it
+
+
+class NotHereError(Exception):
+    """One way of getting the data did not work; the text says why in a few words."""
+
+
+@dataclass(frozen=True)
+class DebianPackage:
+    """A package and the files of it that are read, by their paths below `/`."""
+
+    name: str
+    files: tuple[str, ...]
+
+
+def find_or_fetch(package: DebianPackage, cache: Path, say: Callable[[str], None]) -> dict[str, Path]:
+    """Return where the files of a package lie, by their paths in it.
+
+    Args:
+        package: what is looked for.
+        cache: keeps what is fetched; found there whole, it is not fetched again.
+        say: is told that it is being fetched.
+
+    Raises:
+        UserError: the files are nowhere and cannot be fetched.
+    """
+    if all((SYSTEM / file).is_file() for file in package.files):
+        return {file: SYSTEM / file for file in package.files}
+    folder = cache / package.name
+    if not _is_whole(package, folder):
+        say(f"fetching Debian's package {package.name}")
+        try:
+            contents = fetch(package)
+        except (NotHereError, OSError) as error:
+            raise UserError(
+                f"Debian's package {package.name} is not installed and cannot be fetched: {error}.\nInstall it, or put its "
+                f"{_listed(package.files)} below {folder.absolute()}."
+            ) from None
+        for file, content in contents.items():
+            write_atomically(folder / file, content)
+        sums = [f"{hashlib.sha256(content).hexdigest()}  {file}\n" for file, content in contents.items()]
+        write_atomically(folder / SUMS, "".join(sums).encode())
+    return {file: folder / file for file in package.files}
+
+
+def fetch(package: DebianPackage) -> dict[str, bytes]:
+    """Return the contents of the files of a package, by their paths in it, without touching the system's package lists.
+
+    Raises:
+        NotHereError: there are no Debian tools, no such package, or it lacks a file.
+    """
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise NotHereError(f"no {tool} on this machine")
+    with tempfile.TemporaryDirectory(prefix="imagemint-") as temporary:
+        work = Path(temporary)
+        for folder in ("lists/partial", "cache/archives/partial"):
+            (work / folder).mkdir(parents=True)
+        private: list[str] = ["-q", "-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
+        private += ["-o", "APT::Sandbox::User="]  # the sandbox user cannot enter a private folder
+        _run(["apt-get", *private, "update"], work)
+        _run(["apt-get", *private, "download", package.name], work)  # apt checks it against the archive's signature
+        packages = list(work.glob("*.deb"))
+        if len(packages) != 1:
+            raise NotHereError("apt-get download left no package")
+        _run(["dpkg", "-x", str(packages[0]), str(work / "tree")], work)
+        try:
+            return {file: (work / "tree" / file).read_bytes() for file in package.files}
+        except FileNotFoundError as error:
+            raise NotHereError(f"the package lacks {Path(error.filename).name}") from None
+
+
+def _is_whole(package: DebianPackage, folder: Path) -> bool:
+    """Whether the files are there, undamaged where they were fetched; those that a user put there have no sums."""
+    try:
+        lines = (folder / SUMS).read_text().splitlines() if (folder / SUMS).is_file() else []
+        sums = {file: digest for digest, _, file in (line.partition("  ") for line in lines)}
+        digests = {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in package.files}
+    except OSError:
+        return False
+    return all(sums.get(file, digest) == digest for file, digest in digests.items())
+
+
+def _listed(files: Sequence[str]) -> str:
+    return f"{'file' if len(files) == 1 else 'files'} {', '.join(files)}"
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise NotHereError(f"{command[0]} took more than {COMMAND_TIMEOUT_S} s") from None
+    if done.returncode != 0:
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise NotHereError(f"{command[0]} failed: {lines[-1] if lines else f'exit code {done.returncode}'}")

@@ -1,0 +1,106 @@
+"""What about a source makes training a GAN on it hard: a sentence each, with what to do."""
+
+import numpy as np
+
+from pipeline.config.minimums import FEWEST
+from pipeline.data.likeness import Likeness, groups, near_pairs
+from pipeline.presets.survey import Survey
+
+FEW = 1_000
+LEAST_OF_A_CLASS = 10
+MOST_IMBALANCE = 20.0
+MOST_ALIKE = 0.05
+MOST_LETTERBOXED = 0.2
+MOST_ELONGATED = 0.2
+LEAST_VARIETY = 6.0  # mean difference of two thumbnails, of 255
+MOST_ENLARGED = 0.1
+_NAMED = 5
+
+
+def concerns(found: Survey, size: int) -> list[str]:
+    """Return the warnings, the gravest first."""
+    told = [
+        _few(found),
+        _rare_classes(found),
+        _imbalance(found),
+        _variety(found),
+        _alike(found),
+        _enlarged(found, size),
+        _elongated(found),
+        _letterboxed(found),
+    ]
+    return [line for line in told if line is not None] + found.listing.warnings
+
+
+def _few(found: Survey) -> str | None:
+    if not found.whole or found.images >= FEW:
+        return None
+    if found.images < 4 * FEWEST:
+        return (
+            f"{found.images} images are too few: ingest needs {FEWEST} each to validate and to hold out, and as many again to train on. "
+            "Add images."
+        )
+    return f"{found.images:,} images are few: a GAN learns little from under {FEW:,}, and may copy them. Look at the gates on copies."
+
+
+def _rare_classes(found: Survey) -> str | None:
+    rare = [name for name, count in found.classes.items() if count < LEAST_OF_A_CLASS]
+    if not rare or not found.whole:
+        return None
+    named = ", ".join(f"{name} ({found.classes[name]})" for name in sorted(rare)[:_NAMED])
+    return f"{len(rare)} class(es) with fewer than {LEAST_OF_A_CLASS} images: {named}. Leave them out by data.classes, or use --unlabelled."
+
+
+def _imbalance(found: Survey) -> str | None:
+    if len(found.classes) < 2:
+        return None
+    (most, many), (least, few) = found.classes.most_common()[0], found.classes.most_common()[-1]
+    if many <= MOST_IMBALANCE * few:
+        return None
+    return (
+        f"the classes are uneven: {most} has {many:,} images, {least} {few:,}. The rare ones will be learnt less well."
+    )
+
+
+def _variety(found: Survey) -> str | None:
+    if found.usable < 2:
+        return None
+    thumbnails = np.frombuffer(b"".join(found.thumbnails), np.uint8).reshape(found.usable, -1).astype(np.int16)
+    differences = np.abs(thumbnails[1:] - thumbnails[:-1]).mean()
+    if differences >= LEAST_VARIETY:
+        return None
+    return f"hardly any variety: two images differ by {differences:.1f} of 255 on average."
+
+
+def _alike(found: Survey) -> str | None:
+    if not found.usable:
+        return None
+    thumbnails = np.frombuffer(b"".join(found.thumbnails), np.uint8).reshape(found.usable, -1)
+    pairs = near_pairs(Likeness(np.array(found.hashes, np.uint64), thumbnails))
+    spare = found.usable - len(np.unique(groups(pairs, found.usable)))
+    if spare <= MOST_ALIKE * found.usable:
+        return None
+    return (
+        f"{spare / found.usable:.0%} of the images are equal or nearly equal to another one. They stay on one side of every split; "
+        "data.near_duplicates: drop keeps one of each."
+    )
+
+
+def _enlarged(found: Survey, size: int) -> str | None:
+    small = int((found.short_sides() < size).sum())
+    if small <= MOST_ENLARGED * found.usable:
+        return None
+    return f"{small / found.usable:.0%} of the images are smaller than {size} px and will be enlarged: a smaller --size avoids it."
+
+
+def _elongated(found: Survey) -> str | None:
+    long = sum(max(size) > 2 * min(size) for size in found.sizes)
+    if long <= MOST_ELONGATED * found.usable:
+        return None
+    return f"{long / found.usable:.0%} of the images are more than twice as long as wide: data.fit: pad keeps all of them, crop only the middle."
+
+
+def _letterboxed(found: Survey) -> str | None:
+    if found.letterboxed <= MOST_LETTERBOXED * found.usable:
+        return None
+    return f"{found.letterboxed / found.usable:.0%} of the images have bars along two sides, which will be learnt too: cut them off first."

@@ -1,0 +1,55 @@
+"""What a preset will take on this machine, measured on a few steps."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from pipeline.config import Config
+from pipeline.configured import recipe_of, spec_of
+from pipeline.training.batches import ResidentImages
+from pipeline.training.order import DataOrder
+from pipeline.training.replicas import Place
+from pipeline.training.trainer import Trainer
+
+MEASURED_S = 4.0
+IMAGES = 512
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Times in seconds, sizes in bytes."""
+
+    ingest_s: float
+    train_s: float
+    images_per_s: float  # in training
+    disk: float
+
+
+def effort(config: Config, images: int, classes: int, prepare_s: float, png_bytes: float, cpus: int) -> Effort:
+    """Forecast a whole `make repro`, from what one image took to prepare, `prepare_s`, and has as PNG, `png_bytes`."""
+    rate = _training_rate(config, classes)
+    # Prepared images and the canonical dataset; DVC keeps links to the same bytes, or one copy more.
+    kept = 3 * images + config.sample.count * 2 * len(config.sample.formats)
+    return Effort(images * prepare_s / cpus, config.train.total_images / rate, rate, kept * png_bytes)
+
+
+def _training_rate(config: Config, classes: int) -> float:
+    """Images a second of the training algorithm on noise, on all cores, without evaluations."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    spec, recipe = spec_of(config, classes), recipe_of(config, device)
+    shape = (IMAGES, spec.channels, spec.image_size, spec.image_size)
+    noise = torch.randint(0, 256, shape, dtype=torch.uint8)
+    labels = torch.arange(IMAGES) % max(classes, 1)
+    order = DataOrder(IMAGES, recipe.seed, block=IMAGES, window=1)
+    place = Place(device=torch.device(device))
+    trainer = Trainer(spec, recipe, ResidentImages(noise, labels, order, spec.resolution, place.device), place, None)
+    step = 0
+    for _ in range(recipe.penalty_every):  # the first steps prepare kernels
+        trainer.one_step(step, trainer.prepare(step))
+        step += 1
+    started, first = time.perf_counter(), step
+    while time.perf_counter() - started < MEASURED_S or (step - first) % recipe.penalty_every:
+        trainer.one_step(step, trainer.prepare(step))
+        step += 1
+    return (step - first) * recipe.batch_size / (time.perf_counter() - started)

@@ -1,0 +1,160 @@
+"""`imagemint init NAME SOURCE`: looks, says what it found, writes `conf/NAME.yaml`."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from pipeline.config.load import ACTIVE, CONF
+from pipeline.config.schema import Config, Data
+from pipeline.config.sources import Source
+from pipeline.data.sources import KINDS, list_source
+from pipeline.data.sources.known import KNOWN_DATASETS
+from pipeline.errors import UserError
+from pipeline.presets.concerns import concerns
+from pipeline.presets.effort import Effort, effort
+from pipeline.presets.proposal import named_source, propose, proposed_size
+from pipeline.presets.survey import Survey, survey
+from pipeline.storage import free_space, size_text, write_atomically
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+RESERVED = (ACTIVE.stem, "schema")
+_SHOWN = 12  # classes, and reasons
+_LOOKED_AT_PX = 64
+
+
+def require_new_name(name: str) -> Path:
+    """Return the path of the new preset; a name that is taken, or none, is refused."""
+    path = CONF / f"{name}.yaml"
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise UserError(
+            f"{name!r}: no name for a preset; use lower-case letters, digits and hyphens, as in flowers-64."
+        )
+    if not CONF.is_dir():
+        raise UserError(f"No folder {CONF}/ in {Path.cwd()}: run this in the project's top folder.")
+    if path.exists():
+        raise UserError(f"{path} is there already and is not overwritten: choose another name, or remove it first.")
+    return path
+
+
+def init(
+    name: str,
+    given: str,
+    *,
+    size: int | None,
+    unlabelled: bool,
+    agreed: Callable[[], bool],
+    tell: Callable[[str], None],
+) -> None:
+    """Look at a source and write a preset for it.
+
+    Args:
+        name: of the preset.
+        given: the source: a path, an address or a known dataset's name.
+        size: px; None: what fits the images.
+        unlabelled: whether labels are to be ignored.
+        agreed: asks the user whether to write.
+        tell: takes the report, line by line.
+    """
+    path = require_new_name(name)
+    source = _section(given)
+    data = _data(source, size or _LOOKED_AT_PX)
+    kind, listing = list_source(data, Path("runs") / "downloads", tell)
+    tell(f"kind       {kind}: {given}")
+    found = survey(kind, listing, data)
+    if not found.usable:
+        reasons = ", ".join(found.unusable) or "it is empty"
+        raise UserError(
+            f"{given}: not one image can be used: {reasons}. Give the folder or file that holds the images."
+        )
+    chosen = size or proposed_size(found, gpu=torch.cuda.is_available())
+    text, config = propose(name, source, found, chosen, unlabelled=unlabelled)
+    for line in _found(found):
+        tell(line)
+    classes = len(found.classes) if found.classes and not unlabelled else 1
+    cpus = os.cpu_count() or 1
+    per_image, per_png = found.prepare_s / found.looked_at, found.png_bytes / found.usable
+    for line in _proposal(config, effort(config, found.images, classes, per_image, per_png, cpus)):
+        tell(line)
+    for line in concerns(found, chosen):
+        tell(f"warning    {line}")
+    if not agreed():
+        tell(f"{path} was not written.")
+        return
+    write_atomically(path, text.encode())
+    tell(f"{path} is written. Next: make repro PRESET={name}")
+
+
+def _section(given: str) -> dict[str, Any]:
+    """The section `data.source`, as short as it can be."""
+    if given == "digits":
+        return {"kind": "digits"}
+    if given in KNOWN_DATASETS and not Path(given).exists():
+        return {"kind": "known", "path": given}
+    return {"path": named_source(given)}
+
+
+def _data(source: dict[str, Any], size: int) -> Data:
+    try:
+        return Data(source=Source(**source), size=size)  # type: ignore[arg-type]  # checked by pydantic
+    except ValidationError as error:
+        first = error.errors()[0]
+        allowed = ", ".join(kind.name for kind in KINDS)
+        if first["loc"][:1] == ("size",):
+            raise UserError(
+                f"--size {size}: {first['msg'].removeprefix('Input should be ')} px are the sizes there are."
+            ) from None
+        raise UserError(
+            f"SOURCE {source.get('path')}: {first['msg'].removeprefix('Value error, ')}. Write the preset by hand then; kinds are {allowed}."
+        ) from None
+
+
+def _found(found: Survey) -> Iterator[str]:
+    about = "" if found.whole else "at least "
+    yield f"images     {about}{found.images:,}; {found.looked_at:,} of them looked at" + (
+        f"; {found.texts:,} with a text" if found.texts else ""
+    )
+    if found.classes:
+        counts = [f"{name} {count:,}" for name, count in found.classes.most_common(_SHOWN)]
+        more = len(found.classes) - len(counts)
+        yield f"classes    {len(found.classes)}: {', '.join(counts)}" + (f" and {more} more" if more > 0 else "")
+    else:
+        yield "classes    none: the whole set is one group"
+    if len(found.listing.splits) > 1:
+        yield f"splits     of its own: {', '.join(found.listing.splits)}"
+    widths, heights = (np.array([size[side] for size in found.sizes]) for side in (0, 1))
+    yield (
+        f"sizes      {len(set(found.sizes)):,} different, {widths.min()}x{heights.min()} to {widths.max()}x{heights.max()} px, "
+        f"median {int(np.median(widths))}x{int(np.median(heights))}"
+    )
+    modes = ", ".join(f"{mode} {count / found.usable:.0%}" for mode, count in found.modes.most_common())
+    yield f"modes      {modes}; {'in colour' if found.colour else 'all grey'}"
+    reasons = Counter(reason for _, reason in found.listing.left_out)
+    first = {reason: name for name, reason in reversed(found.listing.left_out)} | found.first_unusable
+    for reason, count in (reasons + found.unusable).most_common(_SHOWN):
+        yield f"left out   {count:,} {reason} (the first: {first[reason]})"
+
+
+def _proposal(config: Config, takes: Effort) -> Iterator[str]:
+    model, train = config.model, config.train
+    yield (
+        f"proposal   {config.data.size} px, {'grey' if model.channels == 1 else 'colour'}, {model.architecture} of {model.resolution} px, "
+        f"{train.total_images:,} images to train on, augmentation {train.augmentation}, {config.sample.count:,} images to make"
+    )
+    yield (
+        f"time       ingest {_duration(takes.ingest_s)}, training {_duration(takes.train_s)} here ({takes.images_per_s:,.0f} images/s measured "
+        "on noise); embedding, sampling and audit come on top"
+    )
+    yield f"disk       about {size_text(takes.disk)} in all, {size_text(free_space(Path()))} free here"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

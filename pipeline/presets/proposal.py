@@ -1,0 +1,77 @@
+"""The preset that fits what was found, as the text of its file."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline.config.defaults import Found, fill_in
+from pipeline.config.schema import Config
+from pipeline.presets.survey import Survey
+
+# That are proposed. A CPU takes hours for more than 32 px, and days for 128 px, which has to be asked for.
+SIZES = (8, 16, 32, 64)
+LARGEST_ON_CPU = 32
+_QUARTER = 25  # per cent of the images that may be smaller than the proposed size
+
+
+def proposed_size(found: Survey, *, gpu: bool) -> int:
+    """Return the largest size that three quarters of the images reach, px, and that this machine can train."""
+    if not found.usable:
+        return SIZES[0]
+    shorter = float(np.percentile(found.short_sides(), _QUARTER))
+    if shorter == 28:  # of MNIST and its kin
+        return 28
+    most = shorter if gpu else min(shorter, LARGEST_ON_CPU)
+    return max([size for size in SIZES if size <= most], default=SIZES[0])
+
+
+def propose(name: str, source: dict[str, Any], found: Survey, size: int, *, unlabelled: bool) -> tuple[str, Config]:
+    """Return the text of `conf/NAME.yaml`, of at most 12 lines, and the whole config that it stands for.
+
+    Args:
+        name: of the preset.
+        source: the section `data.source`.
+        found: what is in the source.
+        size: px.
+        unlabelled: whether labels are to be ignored.
+    """
+    data: dict[str, Any] = {"source": source, "size": size}
+    if unlabelled and found.classes:
+        data["classes"] = "none"
+    classes = 1 if unlabelled or not found.classes else len(found.classes)
+    channels = 3 if found.colour else 1
+    raw: dict[str, Any] = {"name": name, "data": data}
+    filled = fill_in(raw, Found(max(1, round(0.75 * found.images)), classes, channels))
+    shown = {key: filled["train"][key] for key in ("total_images", "augmentation")}
+    text = (
+        "# yaml-language-server: $schema=schema.json\n"
+        f"# {found.images:,} images, {_classes_text(classes)}. What is not said here follows from the images: metrics/{name}/preset.yaml\n"
+        f"name: {name}\n"
+        f"data:\n  source: {_flow(source)}\n  size: {size}\n"
+        + ("  classes: none\n" if "classes" in data else "")
+        + f"train:\n  total_images: {shown['total_images']}   # real images shown to the discriminator: more is better, up to a point\n"
+        f"  augmentation: {shown['augmentation']}\n"
+    )
+    return text, Config.model_validate(filled)
+
+
+def named_source(given: str) -> str:
+    """Return the source's path as the preset keeps it: one of this machine relative to the project, if it lies in it."""
+    if "://" in given or not Path(given).expanduser().exists():
+        return given
+    path = Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100  # resolve() would follow the user's own links
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _classes_text(classes: int) -> str:
+    return "no classes" if classes == 1 else f"{classes} classes"
+
+
+def _flow(source: dict[str, Any]) -> str:
+    """One line of YAML; a path may hold any character."""
+    plain = yaml.safe_dump(source, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False).strip()
+    return plain if "\n" not in plain else json.dumps(source)

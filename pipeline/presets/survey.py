@@ -1,0 +1,130 @@
+"""What is in a source of images, from all of its labels and a sample of its pictures."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.config.schema import Data
+from pipeline.data.decode import UnusableError
+from pipeline.data.prepare import Preparation
+from pipeline.data.sources.source import Listing, RawImage
+
+LOOKED_AT = 2_000  # pictures that are decoded, at most
+_SEEN = 40  # px: what a picture is made smaller to, to look for bars
+_PLAIN = 3  # of 255
+_ALONG = 0.6  # share of the columns
+PATIENCE_S = 90.0  # a source that takes longer to read through is judged by what was read
+
+
+@dataclass
+class Survey:
+    """What was found. Of the lists there is one entry for each picture that was decoded."""
+
+    kind: str
+    listing: Listing
+    images: int = 0
+    whole: bool = True  # whether all of the source was read; else `images` is what was read of it
+    classes: Counter[str] = field(default_factory=Counter)
+    texts: int = 0
+    looked_at: int = 0
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    modes: Counter[str] = field(default_factory=Counter)
+    unusable: Counter[str] = field(default_factory=Counter)
+    first_unusable: dict[str, str] = field(default_factory=dict)
+    colour: int = 0
+    hashes: list[int] = field(default_factory=list)
+    thumbnails: list[bytes] = field(default_factory=list)
+    png_bytes: int = 0
+    letterboxed: int = 0
+    prepare_s: float = 0.0
+
+    @property
+    def usable(self) -> int:
+        """How many of the pictures that were decoded can be used."""
+        return len(self.sizes)
+
+    def short_sides(self) -> NDArray[np.int64]:
+        """Return the shorter side of each picture, px."""
+        return np.array([min(size) for size in self.sizes], np.int64)
+
+
+def survey(kind: str, listing: Listing, data: Data) -> Survey:
+    """Read through the source once; decode every image at first, then every second, every fourth, and so on."""
+    found = Survey(kind, listing)
+    preparation = Preparation(data, Path())
+    started, every, taken = time.monotonic(), 1, 0
+    for raw in _all(listing):
+        if time.monotonic() - started > PATIENCE_S:
+            found.whole = False
+            break
+        label = None if raw.label is None else str(raw.label)
+        found.images += 1
+        if label is not None:
+            found.classes[label] += 1
+        found.texts += raw.text is not None
+        if found.images % every == 0:
+            _look_at(raw, preparation, found)
+            taken += 1
+            if taken >= LOOKED_AT // 2:  # so that no part of the source has more weight than another by much
+                every, taken = every * 2, 0
+    if (names := listing.classes) is not None:
+        found.classes = Counter({names[int(number)]: count for number, count in found.classes.items()})
+    return found
+
+
+def _all(listing: Listing) -> Iterator[RawImage]:
+    for part in listing.parts:
+        yield from part.images()
+
+
+def _look_at(raw: RawImage, preparation: Preparation, found: Survey) -> None:
+    started = time.perf_counter()
+    row = preparation.prepared(raw)
+    found.prepare_s += time.perf_counter() - started
+    found.looked_at += 1
+    if row.get("reason") is not None:
+        reason = str(row["reason"])
+        found.unusable[reason] += 1
+        found.first_unusable.setdefault(reason, raw.name)
+        return
+    found.sizes.append((int(str(row["width"])), int(str(row["height"]))))
+    found.colour += row["channels"] == 3
+    found.hashes.append(int(str(row["hash"])))
+    thumbnail, png = row["thumbnail"], row["png"]
+    assert isinstance(thumbnail, bytes)
+    assert isinstance(png, bytes)
+    found.thumbnails.append(thumbnail)
+    found.png_bytes += len(png)
+    found.modes[_mode(raw)] += 1
+    found.letterboxed += _is_letterboxed(raw, preparation)
+
+
+def _mode(raw: RawImage) -> str:
+    if not isinstance(raw.content, bytes):
+        return "L" if raw.content.shape[2] == 1 else "RGB"
+    with Image.open(BytesIO(raw.content)) as image:  # was decoded before
+        return image.mode
+
+
+def _is_letterboxed(raw: RawImage, preparation: Preparation) -> bool:
+    """Whether bars of one colour run along two opposite sides, and the picture begins all along them."""
+    try:
+        picture = preparation.decoded(raw.content).picture.convert("L").resize((_SEEN, _SEEN), Image.Resampling.BOX)
+    except UnusableError:
+        return False
+    pixels = np.asarray(picture).astype(np.int16)
+    return any(_has_bar(sides) and _has_bar(sides[::-1]) for sides in (pixels, pixels.T))
+
+
+def _has_bar(rows: NDArray[np.int16]) -> bool:
+    """Whether `int16 [H, W]` begins with a bar: an object before a plain background differs from it in some columns only."""
+    plain = np.ptp(rows, axis=1) <= _PLAIN
+    height = int(np.argmin(plain))  # the first row that is not plain
+    return bool(plain[0]) and height > 0 and bool((np.abs(rows[height] - rows[0, 0]) > 4 * _PLAIN).mean() > _ALONG)

@@ -1,0 +1,16 @@
+"""Fill in what the preset leaves out by what ingest found: `metrics/<name>/preset.yaml`, by which DVC sees what has changed."""
+
+from collections.abc import Sequence
+
+from pipeline.process import run_process
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the stage and returns its exit code."""
+    from stages.command import run_stage
+
+    return run_stage("resolve", __doc__, "metrics", argv)
+
+
+if __name__ == "__main__":
+    run_process("resolve", main)
