@@ -18,8 +18,8 @@ def fidelity(fake: Tensor, real: Tensor, probabilities: Tensor | None) -> dict[s
 
     Returns `fd_domain` and its extrapolation to endlessly many images, `kid_domain` (of features scaled to a mean square of 1
     over the reals; both names say that the features were learnt from the domain: with Inception's they would be FID and KID),
-    `precision`, `recall`, `density`, `coverage`, and, of probabilities, `classifier_score`; each with its standard error, `_error`: that of
-    `kid_domain` over its subsets, the others' over random halves.
+    `precision`, `recall`, `density`, `coverage`, and, of probabilities, `classifier_score`; each with its standard error,
+    `_error`: that of `kid_domain` over its subsets, the others' over random halves.
     """
     kernel, kernel_error = _kernel(fake, real, scaled=True)
     fakes = (fake,) if probabilities is None else (fake, probabilities)

@@ -75,8 +75,9 @@ class ValidationJudge:
         """Figures, each named `validation_…`.
 
         `fd_domain`, `label_accuracy`, `diversity_min` and `diversity_mean` (within each class, as a share of the reals'; of
-        one class alone `diversity_all` in their place), `coverage`; of memorisation `nearest_ratio` (median distance to the nearest of all training images, over that of
-        held-out reals) and `discriminator_overfit` (0: held-out reals are judged like training images, 1: like fakes;
+        one class alone `diversity_all` in their place), `coverage`; of memorisation `nearest_ratio` (median distance to the
+        nearest of all training images, over that of held-out reals) and `discriminator_overfit` (0: held-out reals are judged
+        like training images, 1: like fakes;
         Karras et al. 2020, arXiv:2006.06676, eq. 1; left out where the discriminator tells none apart).
         """
         # The same latents every time: what changes between two measurements is the generator alone.
