@@ -59,6 +59,8 @@ def train(command: Command) -> None:
     shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset["classes"])}
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    if config.model.conditioning == "class" and len(dataset["classes"]) == 1:
+        command.say("one class only: the networks are not conditioned on it, and what is sampled has no labels")
     counted = {"validation_images": dataset["splits"]["validation"]["rows"]}
     for warning in warnings_of_few(counted):
         command.say(f"warning: {warning}")

@@ -39,13 +39,37 @@ def test_classes_that_the_config_asks_for_and_the_source_lacks_are_refused(
     assert message in str(caught.value)
 
 
-def test_data_of_one_class_is_ingested_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "gates={label_accuracy: {min: 0.5}}",
+            "gates.label_accuracy: measured only of two classes or more, but the data has one (a)",
+        ),
+        ("gates={classifier_score: {min: 2}}", "gates.classifier_score: measured only of two classes or more"),
+        ("gates={diversity_min: {min: 0.5}}", "gates.diversity_min: measured only of two classes or more"),
+        ("sample.labels={a: 2}", "sample.labels: weights, but the data has one class only (a)"),
+    ],
+)
+def test_what_goes_by_class_is_refused_where_the_source_has_one(tmp_path: Path, setting: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        require_classes(command_of(tmp_path, "gates={}", setting), ["a"])
+    assert message in str(caught.value)
+    assert str(caught.value).count("\n") == 1
+
+
+def test_what_is_measured_of_one_class_alone_is_refused_where_the_source_has_two(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gates\.diversity_all: measured only of one class, but the data has 2"):
+        require_classes(command_of(tmp_path, "gates={diversity_all: {min: 0.5}}"), ["a", "b"])
+
+
+def test_data_of_one_class_is_ingested_without_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(70):
         path = tmp_path / "images" / "a" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)).save(path)
     ingest(command_of(tmp_path))
-    assert "warning: one class only (a): embed wants two or more" in capsys.readouterr().out
+    assert "warning" not in capsys.readouterr().out
 
 
 SPLITS = {"train": {"rows": 60_000}, "validation": {"rows": 5_000}, "holdout": {"rows": 5_000}}
