@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
+from pipeline.config.schema import DensityRatioFilter, NearCopyFilter, Sample
+from pipeline.models.weights import load_pair
+from pipeline.sampling.drawing import MintSettings
+from pipeline.sampling.fitting import fit_filters
 from pipeline.sampling.manifest import read_manifest
-from tests.project import SMALL, Places, succeed
+from tests.project import SMALL, Places
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +20,7 @@ GATES = (
     "train_copies: {max: 0}}"
 )
 # `model.conditioning` stays `class`, as the preset says it: of one class there is nothing to be conditioned on.
-UNLABELLED = (*SMALL, "data.classes=none", GATES)
+UNLABELLED = (*SMALL, "data.classes=none", "train.total_images=6400", "sample.count=1000", GATES)
 OF_CLASSES = {
     "label_accuracy", "label_accuracy_real", "class_balance", "class_share", "class_share_min", "class_share_min_real", "classifier_score",
     "classifier_score_real", "diversity", "diversity_min", "diversity_mean", "tstr_accuracy", "trtr_accuracy", "augmented_accuracy",
@@ -54,7 +58,7 @@ def test_records_and_model_have_no_labels_though_the_preset_asks_for_classes(
     assert json.loads((unlabelled.data / "dataset.json").read_text())["classes"] == ["image"]
     assert json.loads((unlabelled.model / "model.json").read_text())["pair"]["classes"] == 0
     manifest = read_manifest(unlabelled.dataset)
-    assert (manifest["count"], manifest["classes"]) == (2200, [])
+    assert (manifest["count"], manifest["classes"]) == (1000, [])
     images = load_dataset(str(unlabelled.dataset), split="train", cache_dir=str(tmp_path))
     assert images.column_names == ["image", "index", "logit"]
 
@@ -67,7 +71,7 @@ def test_what_goes_by_class_is_not_measured_and_all_else_is(unlabelled: Places) 
         assert measured["fd_domain"] > measured["fd_domain_real"] > 0
         assert 0.2 < measured["diversity_all"] < 1.5
         assert 0 < measured["coverage"] < measured["coverage_real"]
-    assert (audited["records"], audited["train_copies"]) == (2200, 0)
+    assert (audited["records"], audited["train_copies"]) == (1000, 0)
     assert 0.4 < audited["membership_auc"] < 0.6
     assert figures(unlabelled, "accept")["accepted"] is True
 
@@ -82,17 +86,14 @@ def test_report_and_card_say_nothing_of_classes(unlabelled: Places) -> None:
     assert [word for word in ("classifier", "within a class", "rarest") if word in shown + card] == []
 
 
-def test_verify_needs_no_labels(unlabelled: Places) -> None:
-    said = succeed("imagemint", "verify", str(unlabelled.dataset), "--model", str(unlabelled.model))
-    assert "20 of 20 random records equal what the model makes" in said
-
-
-def test_sampling_again_with_filters_fits_them_without_labels(unlabelled: Places, tmp_path: Path) -> None:
-    settings = (*UNLABELLED, "sample.count=500", "sample.filters=[{kind: density_ratio}, {kind: near_copy}]")
-    command = unlabelled.command("sample", "--out", str(tmp_path / "filtered"), settings=settings)
-    succeed(*command)
-    fitted = read_manifest(tmp_path / "filtered")["filters"]
-    assert [len(fitted[0]["log_bounds"]), len(fitted[1]["nearest_allowed"])] == [1, 1]
+def test_filters_are_fitted_to_all_images_together(unlabelled: Places) -> None:
+    pair = load_pair(unlabelled.model)
+    sample = Sample(
+        count=1, shard_size=500, filters=[DensityRatioFilter(kind="density_ratio"), NearCopyFilter(kind="near_copy")]
+    )
+    how = MintSettings.of(sample, pair.label_names, "fp32")
+    ratio, near = fit_filters(sample.filters, pair, how, unlabelled.model, unlabelled.data)
+    assert len(ratio.about["log_bounds"]) == len(near.about["nearest_allowed"]) == 1
 
 
 @pytest.mark.parametrize("metric", ["label_accuracy", "tstr_accuracy", "class_share_min", "diversity_min"])
