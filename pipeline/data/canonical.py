@@ -2,17 +2,18 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
-from torch import Tensor
 
 from pipeline.data.images import read_images
 from pipeline.errors import UserError
 from pipeline.storage import file_sha256, is_there, read_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DESCRIPTION = "dataset.json"
 
@@ -96,8 +97,10 @@ def split_files(folder: Path, name: str) -> tuple[list[Path], dict[str, Any]]:
     return paths, description
 
 
-def load_split(folder: Path, name: str) -> tuple[Tensor, Tensor]:
+def load_split(folder: Path, name: str) -> "tuple[Tensor, Tensor]":
     """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digests."""
+    import torch  # seconds, which ingest need not spend
+
     paths, description = split_files(folder, name)
     read = [read_images(path, description["image"]["channels"]) for path in paths]
     images = np.concatenate([images for images, _ in read])

@@ -6,8 +6,6 @@ import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 HASH_BITS = 64
 THUMBNAIL = 8  # px
@@ -65,6 +63,9 @@ def near_pairs(likeness: Likeness) -> NDArray[np.int64]:
 
 def groups(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Number of the group of each of `count` images: images are together if a chain of pairs joins them."""
+    from scipy.sparse import coo_array  # half a second, which the workers that only look at images need not spend
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
