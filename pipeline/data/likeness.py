@@ -13,6 +13,7 @@ THUMBNAIL = 8  # px
 MOST_DIFFERENCE = 2.0
 # Flat pictures share a hash by the thousand: each is compared with so many of its neighbours in brightness.
 MOST_NEIGHBOURS = 64
+_BANDS = ((0, 22), (22, 21), (43, 21))  # first bit and number of bits; together the whole hash
 _AT_ONCE = 1 << 23  # hashes that are sorted at once, to bound the memory
 
 
@@ -35,12 +36,14 @@ def look(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
 def near_pairs(likeness: Likeness) -> NDArray[np.int64]:
     """Pairs `int64 [M, 2]` of images whose hashes differ in at most two bits and whose thumbnails hardly do.
 
-    Two hashes differ in at most two bits if some hash differs from each in at most one: all of those are sorted, 65 an image.
+    Two hashes differ in at most two bits if some hash differs from each in at most one: all of those are sorted, 65 an image. Of three
+    bands of bits such two share one at least, so that whoever shares none is not looked at.
     """
     order = (
         np.argsort(likeness.thumbnails.mean(axis=1), kind="stable") if len(likeness.hashes) else np.array([], np.int64)
     )
     flips = np.concatenate([np.zeros(1, np.uint64), np.uint64(1) << np.arange(HASH_BITS, dtype=np.uint64)])
+    order = order[np.any([_repeated(_band(likeness.hashes[order], *band)) for band in _BANDS], axis=0)]
     hashes, found = likeness.hashes[order], []
     parts = max(1, -(-len(hashes) * len(flips) // _AT_ONCE))
     for part in range(parts):
@@ -73,6 +76,11 @@ def groups(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _band(hashes: NDArray[np.uint64], first: int, bits: int) -> NDArray[np.uint64]:
+    band: NDArray[np.uint64] = (hashes >> np.uint64(first)) & np.uint64((1 << bits) - 1)
+    return band
 
 
 def _repeated(values: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -209,39 +209,50 @@ def _write_splits(
         for split, members in rows.items()
     }
     with tempfile.TemporaryDirectory(dir=prepared[0].parent, prefix="spool-") as spool:
-        _scatter(prepared, file_of, Path(spool), len(names))
+        lengths = _scatter(prepared, file_of, Path(spool), len(names))
         for number, (split, name) in enumerate(names):
             mine = np.flatnonzero(file_of == number)  # in the order of the spool
+            spooled = _Spooled(Path(spool) / str(number), lengths[mine])
             order = np.argsort(position[mine])
-            contents = pa.ipc.open_stream((Path(spool) / str(number)).read_bytes()).read_all()["png"]
-            contents = pa.chunked_array([contents.combine_chunks().take(order)])
-            mine = mine[order]
-            contents = _with_all_channels(contents, known["channels"].take(mine), channels)
-            table = _table(schema, contents, position[mine], labels[mine], known.select(["name", "text"]).take(mine))
-            with atomic_path(folder / name) as temporary:
-                pq.write_table(
-                    table,
-                    temporary,
-                    row_group_size=ROW_GROUP_IMAGES,
-                    compression="none",
-                    use_dictionary=False,
-                    write_page_index=True,
-                )
+            with (
+                atomic_path(folder / name) as temporary,
+                pq.ParquetWriter(
+                    temporary, schema, compression="none", use_dictionary=False, write_page_index=True
+                ) as writer,
+            ):
+                for start in range(0, len(mine), ROW_GROUP_IMAGES):
+                    group = order[start : start + ROW_GROUP_IMAGES]
+                    rows_of_group = mine[group]
+                    some = known.select(["name", "text", "channels"]).take(rows_of_group)
+                    contents = _with_all_channels(spooled.take(group), some["channels"], channels)
+                    writer.write_table(_table(schema, contents, position[rows_of_group], labels[rows_of_group], some))
             described[split]["files"].append({"file": name, "rows": len(mine), "sha256": file_sha256(folder / name)})
     return described
 
 
-def _with_all_channels(contents: pa.ChunkedArray, found: pa.ChunkedArray, channels: int) -> pa.ChunkedArray:
+class _Spooled:
+    """The PNG files of a spool, which lie one behind the other, of so many bytes each; the file stays where it is, not in memory."""
+
+    def __init__(self, path: Path, lengths: NDArray[np.int64]) -> None:
+        self.content = memoryview(np.memmap(path, np.uint8, "r")) if lengths.any() else memoryview(b"")
+        self.ends = np.cumsum(lengths)
+        self.starts = self.ends - lengths
+
+    def take(self, numbers: NDArray[np.int64]) -> pa.Array:
+        """Those files, as binary."""
+        places = zip(self.starts[numbers].tolist(), self.ends[numbers].tolist(), strict=True)
+        return pa.array([self.content[start:end] for start, end in places], pa.binary())
+
+
+def _with_all_channels(contents: pa.Array, found: pa.ChunkedArray, channels: int) -> pa.Array:
     """Return the PNG files with those that have fewer channels than the set made again."""
     fewer = pc.less(found, channels)
     if not pc.any(fewer).as_py():
         return contents
-    return pa.chunked_array(
+    return pa.array(
         [
-            [
-                encode_png(as_colour(decode_png(content, 1))) if grey else content
-                for content, grey in zip(contents.to_pylist(), fewer.to_pylist(), strict=True)
-            ]
+            encode_png(as_colour(decode_png(content, 1))) if grey else content
+            for content, grey in zip(contents.to_pylist(), fewer.to_pylist(), strict=True)
         ],
         pa.binary(),
     )
@@ -252,24 +263,27 @@ def _images_per_file(prepared: Sequence[Path], images: int) -> int:
     return max(1, int(LARGEST_FILE / mean / ROW_GROUP_IMAGES)) * ROW_GROUP_IMAGES
 
 
-def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, files: int) -> None:
-    schema = pa.schema([pa.field("png", pa.binary())])
+def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, files: int) -> NDArray[np.int64]:
+    """Append each image to the spool of its file; return the bytes of each, 0 where it has no PNG file."""
+    lengths = np.zeros(len(file_of), np.int64)
     with ExitStack() as stack:
-        writers = [stack.enter_context(pa.ipc.new_stream(str(spool / str(number)), schema)) for number in range(files)]
+        spools = [stack.enter_context((spool / str(number)).open("wb")) for number in range(files)]
         row = 0
         for path in prepared:
             with pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=["png"])
-                    target = file_of[row : row + len(table)]
+                    contents = file.read_row_group(group, columns=["png"], use_threads=False)["png"].combine_chunks()
+                    target = file_of[row : row + len(contents)]
+                    lengths[row : row + len(contents)] = pc.fill_null(pc.binary_length(contents), 0)
                     for number in np.unique(target[target >= 0]).tolist():
-                        writers[number].write_table(table.filter(pa.array(target == number)))
-                    row += len(table)
+                        spools[number].writelines(contents.filter(pa.array(target == number)).to_pylist())
+                    row += len(contents)
+    return lengths
 
 
 def _table(
     schema: pa.Schema,
-    contents: pa.ChunkedArray,
+    contents: pa.Array,
     position: NDArray[np.int64],
     labels: NDArray[np.int64],
     known: pa.Table,
@@ -277,9 +291,7 @@ def _table(
     index = pa.array(position, pa.int64())
     paths = pc.binary_join_element_wise(pc.utf8_lpad(index.cast(pa.string()), 9, "0"), ".png", "")
     columns = {
-        "image": pa.StructArray.from_arrays(
-            [contents.combine_chunks(), paths], fields=list(schema.field("image").type)
-        ),
+        "image": pa.StructArray.from_arrays([contents, paths], fields=list(schema.field("image").type)),
         "label": pa.array(labels, pa.int64()),
         "index": index,
         "source": known["name"],
