@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
 
 # glibc's mallopt (malloc.h)
@@ -9,6 +10,17 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 KEPT_BYTES = 2**30
 # Of a container: control groups of version 2 and 1.
 MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container (cgroup v2): microseconds of CPU in a period, and the period
+
+
+def usable_cpus() -> int:
+    """Return how many CPUs this process may use, which in a container are fewer than the machine has."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # there is no quota, or it is "max"
+        quota, period = map(int, _QUOTA.read_text().split())
+        cpus = min(cpus, -(-quota // period))
+    return max(cpus, 1)
 
 
 def use_cpu(threads: int) -> None:

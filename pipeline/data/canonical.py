@@ -5,18 +5,19 @@ import math
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
-from torch import Tensor
 
 from pipeline.cpu import machine_memory
 from pipeline.data.images import image_blocks
 from pipeline.errors import UserError
 from pipeline.storage import file_sha256, is_there, read_json, size_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DESCRIPTION = "dataset.json"
 LARGEST_IN_MEMORY = 0.2  # of the machine's memory: a stage may hold two splits, and what it makes of them
@@ -101,11 +102,13 @@ def split_files(folder: Path, name: str) -> tuple[list[Path], dict[str, Any]]:
     return paths, description
 
 
-def load_split(folder: Path, name: str) -> tuple[Tensor, Tensor]:
+def load_split(folder: Path, name: str) -> "tuple[Tensor, Tensor]":
     """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digests.
 
     Images that would take much of the memory lie in a file that is removed already, of which the system keeps in memory what is used.
     """
+    import torch  # seconds, which ingest need not spend
+
     paths, description = split_files(folder, name)
     image, rows = description["image"], description["splits"][name]["rows"]
     images = _array((rows, image["channels"], image["height"], image["width"]), folder)

@@ -6,8 +6,6 @@ import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 HASH_BITS = 64
 THUMBNAIL = 8  # px
@@ -15,7 +13,8 @@ THUMBNAIL = 8  # px
 MOST_DIFFERENCE = 2.0
 # Flat pictures share a hash by the thousand: each is compared with so many of its neighbours in brightness.
 MOST_NEIGHBOURS = 64
-_HALVES = 16  # hashes are gone through in so many parts, to bound the memory
+_BANDS = ((0, 22), (22, 21), (43, 21))  # first bit and number of bits; together the whole hash
+_AT_ONCE = 1 << 23  # hashes that are sorted at once, to bound the memory
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,26 @@ def look(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
 def near_pairs(likeness: Likeness) -> NDArray[np.int64]:
     """Pairs `int64 [M, 2]` of images whose hashes differ in at most two bits and whose thumbnails hardly do.
 
-    Two hashes differ in at most two bits if some hash differs from each in at most one: all of those are sorted, 65 an image.
+    Two hashes differ in at most two bits if some hash differs from each in at most one: all of those are sorted, 65 an image. Of three
+    bands of bits such two share one at least, so that whoever shares none is not looked at.
     """
     order = (
         np.argsort(likeness.thumbnails.mean(axis=1), kind="stable") if len(likeness.hashes) else np.array([], np.int64)
     )
     flips = np.concatenate([np.zeros(1, np.uint64), np.uint64(1) << np.arange(HASH_BITS, dtype=np.uint64)])
-    found = []
-    for part in range(_HALVES):
+    order = order[np.any([_repeated(_band(likeness.hashes[order], *band)) for band in _BANDS], axis=0)]
+    hashes, found = likeness.hashes[order], []
+    parts = max(1, -(-len(hashes) * len(flips) // _AT_ONCE))
+    for part in range(parts):
         variants, owners = [], []
         for flip in flips:
-            flipped = likeness.hashes[order] ^ flip
-            here = np.flatnonzero(flipped % np.uint64(_HALVES) == part)
+            flipped = hashes ^ flip
+            here = np.flatnonzero(flipped % np.uint64(parts) == part) if parts > 1 else np.arange(len(hashes))
             variants.append(flipped[here])
             owners.append(here)
         variant, owner = np.concatenate(variants), np.concatenate(owners)
+        shared = np.flatnonzero(_repeated(variant))
+        variant, owner = variant[shared], owner[shared]
         by_variant = np.lexsort((owner, variant))
         variant, owner = variant[by_variant], order[owner[by_variant]]
         for distance in range(1, MOST_NEIGHBOURS + 1):
@@ -65,8 +69,28 @@ def near_pairs(likeness: Likeness) -> NDArray[np.int64]:
 
 def groups(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Number of the group of each of `count` images: images are together if a chain of pairs joins them."""
+    if len(pairs) == 0:
+        return np.arange(count, dtype=np.int64)
+    from scipy.sparse import coo_array  # half a second, which the workers that only look at images need not spend
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _band(hashes: NDArray[np.uint64], first: int, bits: int) -> NDArray[np.uint64]:
+    band: NDArray[np.uint64] = (hashes >> np.uint64(first)) & np.uint64((1 << bits) - 1)
+    return band
+
+
+def _repeated(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tell of each value whether it is there more than once; few are, and values alone are sorted many times as fast as rows."""
+    ordered = np.sort(values)
+    several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if len(several) == 0:
+        return np.zeros(len(values), bool)
+    found: NDArray[np.bool_] = several[np.minimum(np.searchsorted(several, values), len(several) - 1)] == values
+    return found
 
 
 def _confirmed(pairs: NDArray[np.int64], likeness: Likeness) -> NDArray[np.int64]:

@@ -102,7 +102,7 @@ class Preparation:
             pixels = _grey_if_it_looks_so(pixels)
         likeness, thumbnail = look(pixels)
         channels = pixels.shape[2]
-        values = pixels.reshape(-1, channels).astype(np.int64)
+        values = pixels.reshape(-1, channels).T.astype(np.int64, order="C")  # by channel: many times as fast to sum up
         return {
             **known,
             "bytes": None if content is None else len(content),
@@ -111,8 +111,8 @@ class Preparation:
             "digest_as_colour": hashlib.sha256(as_colour(pixels).tobytes()).hexdigest() if channels == 1 else None,
             "hash": likeness,
             "thumbnail": thumbnail,
-            "sums": values.sum(axis=0).tolist(),
-            "squares": (values * values).sum(axis=0).tolist(),
+            "sums": values.sum(axis=1).tolist(),
+            "squares": np.vecdot(values, values).tolist(),
             "png": encode_png(pixels),
         }
 
@@ -149,6 +149,8 @@ def as_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _grey_if_it_looks_so(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = pixels[..., :1]
+    if (pixels[0] != grey[0]).any():  # of most pictures in colour the first row tells
+        return pixels
     return np.ascontiguousarray(grey) if (pixels == grey).all() else pixels
 
 

@@ -27,7 +27,7 @@ def square(image: Image.Image, data: Data) -> NDArray[np.uint8]:
     """
     if data.too_small == "refuse" and min(image.size) < data.size:
         raise UnusableError(f"{TOO_SMALL}: a side of fewer than {data.size} px")
-    if data.fit == "crop":
+    if data.fit == "crop" and image.width != image.height:
         side = min(image.size)
         left, top = (image.width - side) // 2, (image.height - side) // 2
         image = image.crop((left, top, left + side, top + side))

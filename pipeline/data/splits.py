@@ -63,7 +63,7 @@ class Placement:
 
 
 def place(
-    digests: NDArray[np.str_],
+    digests: NDArray[np.bytes_],
     labels: NDArray[np.int64],
     official: NDArray[np.int64],
     likeness: Likeness | None,
@@ -78,7 +78,7 @@ def place(
     with the lowest label stays. Those that look nearly alike stay together. The order of the images changes nothing.
 
     Args:
-        digests: SHA-256 of each image's pixels, hexadecimal.
+        digests: SHA-256 of each image's pixels, hexadecimal, `S64 [N]`.
         labels: int64 [N].
         official: int64 [N], numbers of SPLITS: the split that the source puts the image in.
         likeness: of all images; None: only equal ones are kept apart.
@@ -149,7 +149,7 @@ def _joined(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int6
 
 def _cut(
     places: NDArray[np.int64],
-    digests: NDArray[np.str_],
+    digests: NDArray[np.bytes_],
     labels: NDArray[np.int64],
     together: NDArray[np.int64],
     shares: Shares,
@@ -160,9 +160,8 @@ def _cut(
     starts = np.flatnonzero(np.diff(together[rows], prepend=-1))
     sizes = np.diff(np.append(starts, len(rows)))
     first = rows[starts]
-    keys = np.array(
-        [hashlib.sha256(f"{shares.seed}/{digest}".encode()).hexdigest() for digest in digests[first]], dtype="U64"
-    )
+    seed = f"{shares.seed}/".encode()
+    keys = np.array([hashlib.sha256(seed + digest).hexdigest() for digest in digests[first].tolist()], dtype="S64")
     for label in np.unique(labels[first]):
         mine = np.flatnonzero(labels[first] == label)
         mine = mine[np.argsort(keys[mine])]

@@ -1,7 +1,6 @@
 """Prepared images become the canonical dataset: placed, shuffled by their content, written, described."""
 
 import tempfile
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +18,7 @@ from pipeline.data.enough import require_enough, require_most_usable
 from pipeline.data.images import ROW_GROUP_IMAGES, image_schema, read_parquet
 from pipeline.data.labelling import Labelled, number_labels
 from pipeline.data.left_out import LEFT_OUT, quarantined, warnings_of, write_leaks, write_left_out, write_quarantine
-from pipeline.data.likeness import Likeness
+from pipeline.data.likeness import THUMBNAIL, Likeness
 from pipeline.data.png import decode_png, encode_png
 from pipeline.data.prepare import IGNORED, as_colour
 from pipeline.data.sources.source import Listing
@@ -64,22 +63,23 @@ def write_canonical(
         name: of the dataset.
         folder: where it goes.
     """
-    known = pa.concat_tables(read_parquet(path, _KNOWN) for path in prepared)
-    reasons = {row: reason for row, reason in enumerate(known["reason"].to_pylist()) if reason is not None}
+    known = pa.concat_tables(read_parquet(path, _KNOWN) for path in prepared).combine_chunks()
+    without = np.flatnonzero(known["reason"].is_valid())
+    reasons = dict(zip(without.tolist(), known["reason"].take(without).to_pylist(), strict=True))
     require_most_usable(reasons, known, data)
     bad = quarantined(reasons)
-    labelled = _labelled(known, reasons, listing, data)
+    labelled = _labelled(known, listing, data)
     for row, reason in labelled.reasons.items():
         reasons.setdefault(row, reason)
-    usable = np.array([row for row in range(len(known)) if row not in reasons], np.int64)
+    usable = np.delete(np.arange(len(known)), list(reasons))
     channels = _channels(known["channels"].take(usable), data)
     known = _with_channels(known, channels)
-    images = known.take(usable)
+    images = known.select(["digest", "split", "group", "hash", "thumbnail"]).take(usable)
     shares = shares_of(data, listing.splits, len(usable))
     placement = place(
-        np.array(images["digest"].to_pylist(), dtype="U64"),
+        _as_bytes(images["digest"], "S64"),
         labelled.labels[usable],
-        np.array([SPLITS.index(split) for split in images["split"].to_pylist()], np.int64),
+        pc.index_in(images["split"], pa.array(SPLITS)).to_numpy().astype(np.int64),
         None if data.near_duplicates == "keep" else _likeness(images),
         shares,
         families=None if data.near_duplicates == "keep" else _families(images),
@@ -103,9 +103,9 @@ def write_canonical(
         "image": {"height": data.size, "width": data.size, "channels": channels},
         "classes": labelled.classes,
         "splits": described,
-        **_moments(known, rows["train"], data.size),
+        **_moments(known, rows["train"], data.size, channels),
         "enlarged": _enlarged(known, rows, data.size),
-        "warnings": listing.warnings + labelled.warnings + warnings_of(known.take(usable)),
+        "warnings": listing.warnings + labelled.warnings + warnings_of(known.select(["name", "warning"]).take(usable)),
         "left_out": write_left_out(left_out, folder),
         "quarantine": write_quarantine(known, bad, prepared, folder),
         "leaks": write_leaks(known, leaks, reasons, prepared, folder),
@@ -115,13 +115,19 @@ def write_canonical(
     return description
 
 
-def _labelled(known: pa.Table, reasons: dict[int, str], listing: Listing, data: Data) -> Labelled:
+def _as_bytes(column: pa.ChunkedArray, dtype: str) -> NDArray[Any]:
+    """Return a column of texts or bytes of one length, none of them null, as NumPy sees it; `dtype` says how many bytes each has."""
+    fixed = column.combine_chunks().cast(pa.binary()).cast(pa.binary(np.dtype(dtype).itemsize))
+    return np.frombuffer(fixed.buffers()[1], dtype, len(fixed), fixed.offset * np.dtype(dtype).itemsize)
+
+
+def _labelled(known: pa.Table, listing: Listing, data: Data) -> Labelled:
     found = known["label"]
     if data.classes == "none":
         found = pa.chunked_array([pa.nulls(len(known), pa.string())])
     else:  # what is no image has no say in which classes there are
-        ignored = np.array([reasons.get(row) == IGNORED for row in range(len(known))], bool)
-        found = pc.if_else(pa.array(ignored), pa.scalar(None, pa.string()), found)
+        ignored = pc.fill_null(pc.equal(known["reason"], IGNORED), False)
+        found = pc.if_else(ignored, pa.scalar(None, pa.string()), found)
     wanted = data.classes if isinstance(data.classes, list) else None
     return number_labels(found, listing.classes, wanted)
 
@@ -132,16 +138,12 @@ def _channels(found: pa.ChunkedArray, data: Data) -> int:
 
 
 def _with_channels(known: pa.Table, channels: int) -> pa.Table:
-    """Return the table with the digests and sums that the squares have with so many channels."""
+    """Return the table with the digests that the squares have with so many channels."""
     if channels == 1:
         return known
     grey = pc.fill_null(pc.equal(known["channels"], 1), False)
     digests = pc.if_else(grey, known["digest_as_colour"], known["digest"])
-    known = known.set_column(known.column_names.index("digest"), "digest", digests)
-    for name in ("sums", "squares"):
-        spread = [row if row is None else row * (channels // len(row)) for row in known[name].to_pylist()]
-        known = known.set_column(known.column_names.index(name), name, pa.array(spread, pa.list_(pa.int64())))
-    return known
+    return known.set_column(known.column_names.index("digest"), "digest", digests)
 
 
 def _enlarged(known: pa.Table, rows: dict[str, NDArray[np.int64]], size: int) -> int:
@@ -162,7 +164,7 @@ def _remove_stale(folder: Path, description: dict[str, Any]) -> None:
 
 
 def _likeness(images: pa.Table) -> Likeness:
-    thumbnails = np.frombuffer(b"".join(images["thumbnail"].to_pylist()), np.uint8).reshape(len(images), -1)
+    thumbnails = _as_bytes(images["thumbnail"], f"V{THUMBNAIL * THUMBNAIL}").view(np.uint8).reshape(len(images), -1)
     return Likeness(images["hash"].to_numpy(), thumbnails)
 
 
@@ -175,7 +177,7 @@ def _families(images: pa.Table) -> NDArray[np.int64]:
 
 def _by_content(rows: NDArray[np.int64], digests: pa.ChunkedArray) -> NDArray[np.int64]:
     """Rows in the order of their digests, which is as good as a random one: a block of a file has all classes in it."""
-    return rows[np.argsort(np.array(digests.take(rows).to_pylist(), dtype="U64"), kind="stable")]
+    return rows[np.argsort(_as_bytes(digests.take(rows), "S64"), kind="stable")]
 
 
 def _write_splits(
@@ -207,38 +209,50 @@ def _write_splits(
         for split, members in rows.items()
     }
     with tempfile.TemporaryDirectory(dir=prepared[0].parent, prefix="spool-") as spool:
-        _scatter(prepared, file_of, Path(spool), len(names))
+        lengths = _scatter(prepared, file_of, Path(spool), len(names))
         for number, (split, name) in enumerate(names):
             mine = np.flatnonzero(file_of == number)  # in the order of the spool
+            spooled = _Spooled(Path(spool) / str(number), lengths[mine])
             order = np.argsort(position[mine])
-            contents = pa.ipc.open_stream((Path(spool) / str(number)).read_bytes()).read_all()["png"].take(order)
-            mine = mine[order]
-            contents = _with_all_channels(contents, known["channels"].take(mine), channels)
-            table = _table(schema, contents, position[mine], labels[mine], known.take(mine))
-            with atomic_path(folder / name) as temporary:
-                pq.write_table(
-                    table,
-                    temporary,
-                    row_group_size=ROW_GROUP_IMAGES,
-                    compression="none",
-                    use_dictionary=False,
-                    write_page_index=True,
-                )
+            with (
+                atomic_path(folder / name) as temporary,
+                pq.ParquetWriter(
+                    temporary, schema, compression="none", use_dictionary=False, write_page_index=True
+                ) as writer,
+            ):
+                for start in range(0, len(mine), ROW_GROUP_IMAGES):
+                    group = order[start : start + ROW_GROUP_IMAGES]
+                    rows_of_group = mine[group]
+                    some = known.select(["name", "text", "channels"]).take(rows_of_group)
+                    contents = _with_all_channels(spooled.take(group), some["channels"], channels)
+                    writer.write_table(_table(schema, contents, position[rows_of_group], labels[rows_of_group], some))
             described[split]["files"].append({"file": name, "rows": len(mine), "sha256": file_sha256(folder / name)})
     return described
 
 
-def _with_all_channels(contents: pa.ChunkedArray, found: pa.ChunkedArray, channels: int) -> pa.ChunkedArray:
+class _Spooled:
+    """The PNG files of a spool, which lie one behind the other, of so many bytes each; the file stays where it is, not in memory."""
+
+    def __init__(self, path: Path, lengths: NDArray[np.int64]) -> None:
+        self.content = memoryview(np.memmap(path, np.uint8, "r")) if lengths.any() else memoryview(b"")
+        self.ends = np.cumsum(lengths)
+        self.starts = self.ends - lengths
+
+    def take(self, numbers: NDArray[np.int64]) -> pa.Array:
+        """Those files, as binary."""
+        places = zip(self.starts[numbers].tolist(), self.ends[numbers].tolist(), strict=True)
+        return pa.array([self.content[start:end] for start, end in places], pa.binary())
+
+
+def _with_all_channels(contents: pa.Array, found: pa.ChunkedArray, channels: int) -> pa.Array:
     """Return the PNG files with those that have fewer channels than the set made again."""
     fewer = pc.less(found, channels)
     if not pc.any(fewer).as_py():
         return contents
-    return pa.chunked_array(
+    return pa.array(
         [
-            [
-                encode_png(as_colour(decode_png(content, 1))) if grey else content
-                for content, grey in zip(contents.to_pylist(), fewer.to_pylist(), strict=True)
-            ]
+            encode_png(as_colour(decode_png(content, 1))) if grey else content
+            for content, grey in zip(contents.to_pylist(), fewer.to_pylist(), strict=True)
         ],
         pa.binary(),
     )
@@ -249,35 +263,37 @@ def _images_per_file(prepared: Sequence[Path], images: int) -> int:
     return max(1, int(LARGEST_FILE / mean / ROW_GROUP_IMAGES)) * ROW_GROUP_IMAGES
 
 
-def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, files: int) -> None:
-    schema = pa.schema([pa.field("png", pa.binary())])
+def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, files: int) -> NDArray[np.int64]:
+    """Append each image to the spool of its file; return the bytes of each, 0 where it has no PNG file."""
+    lengths = np.zeros(len(file_of), np.int64)
     with ExitStack() as stack:
-        writers = [stack.enter_context(pa.ipc.new_stream(str(spool / str(number)), schema)) for number in range(files)]
+        spools = [stack.enter_context((spool / str(number)).open("wb")) for number in range(files)]
         row = 0
         for path in prepared:
             with pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=["png"])
-                    target = file_of[row : row + len(table)]
+                    contents = file.read_row_group(group, columns=["png"], use_threads=False)["png"].combine_chunks()
+                    target = file_of[row : row + len(contents)]
+                    lengths[row : row + len(contents)] = pc.fill_null(pc.binary_length(contents), 0)
                     for number in np.unique(target[target >= 0]).tolist():
-                        writers[number].write_table(table.filter(pa.array(target == number)))
-                    row += len(table)
+                        spools[number].writelines(contents.filter(pa.array(target == number)).to_pylist())
+                    row += len(contents)
+    return lengths
 
 
 def _table(
     schema: pa.Schema,
-    contents: pa.ChunkedArray,
+    contents: pa.Array,
     position: NDArray[np.int64],
     labels: NDArray[np.int64],
     known: pa.Table,
 ) -> pa.Table:
-    paths = pa.array([f"{index:09d}.png" for index in position.tolist()], pa.string())
+    index = pa.array(position, pa.int64())
+    paths = pc.binary_join_element_wise(pc.utf8_lpad(index.cast(pa.string()), 9, "0"), ".png", "")
     columns = {
-        "image": pa.StructArray.from_arrays(
-            [contents.combine_chunks(), paths], fields=list(schema.field("image").type)
-        ),
+        "image": pa.StructArray.from_arrays([contents, paths], fields=list(schema.field("image").type)),
         "label": pa.array(labels, pa.int64()),
-        "index": pa.array(position, pa.int64()),
+        "index": index,
         "source": known["name"],
         "text": known["text"],
     }
@@ -286,21 +302,29 @@ def _table(
 
 def _content_digest(known: pa.Table, rows: dict[str, NDArray[np.int64]], labels: NDArray[np.int64]) -> str:
     """Digest of which images with which labels and captions are in which split, whatever their order."""
-    parts = defaultdict(list)
+    parts = {}
     for split, members in rows.items():
         some = known.select(["digest", "text"]).take(members)
-        for digest, text, label in zip(
-            some["digest"].to_pylist(), some["text"].to_pylist(), labels[members].tolist(), strict=True
-        ):
-            parts[split].append(f"{digest} {label}" + ("" if text is None else f" {text}"))
-    return canonical_digest({split: sorted(lines) for split, lines in parts.items()})
+        label = pa.array(labels[members]).cast(pa.string())
+        lines = pc.binary_join_element_wise(some["digest"], label, some["text"], " ", null_handling="skip")
+        parts[split] = lines.take(pc.sort_indices(lines)).to_pylist()
+    return canonical_digest(parts)
 
 
-def _moments(known: pa.Table, rows: NDArray[np.int64], size: int) -> dict[str, list[float]]:
+def _moments(known: pa.Table, rows: NDArray[np.int64], size: int, channels: int) -> dict[str, list[float]]:
     """Mean and standard deviation of each channel over the training images, 0 to 1; sums of whole numbers, so exact."""
-    train = known.select(["sums", "squares"]).take(rows)
-    sums, squares = (np.array(train[name].to_pylist(), dtype=np.int64).sum(axis=0) for name in ("sums", "squares"))
+    train = known.select(["channels", "sums", "squares"]).take(rows)
+    sums, squares = _total(train, "sums", channels), _total(train, "squares", channels)
     pixels = len(rows) * size * size
     mean = sums / pixels / 255
     variance = np.maximum(squares / pixels / 255**2 - mean**2, 0)
     return {"mean": mean.round(6).tolist(), "std": np.sqrt(variance).round(6).tolist()}
+
+
+def _total(images: pa.Table, column: str, channels: int) -> NDArray[np.int64]:
+    """Sum of a column of lists, each of as many whole numbers as its image has channels; a grey image counts in all `channels`."""
+    total = np.zeros(channels, np.int64)
+    for own in {1, channels}:
+        values = images.filter(pc.equal(images["channels"], own))[column].combine_chunks().flatten()
+        total += values.to_numpy().reshape(-1, own).sum(axis=0)
+    return total

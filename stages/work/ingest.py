@@ -1,7 +1,7 @@
 """The work of the stage `ingest`."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.cluster import connect
 from pipeline.config.rules import broken_class_rules
+from pipeline.cpu import usable_cpus
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources import list_source
 from pipeline.data.sources.source import Part
 from pipeline.data.writing import write_canonical
 from pipeline.errors import UserError
-from pipeline.fan_out import fan_out
 from pipeline.fingerprint import source_digest
 from pipeline.folders import is_remote
 from pipeline.junk import is_junk
+from pipeline.local_pool import on_this_machine
+from pipeline.pace import Pace, in_words
 from pipeline.storage import require_free_space
 from stages.command import Command
 
@@ -37,6 +38,9 @@ CODE = (
 )
 
 
+SAY_EVERY_S = 2  # how far it is
+
+
 def ingest(command: Command) -> None:
     """Prepares what is new in the source, places every image, writes Parquet and `dataset.json`."""
     config = command.config
@@ -50,11 +54,11 @@ def ingest(command: Command) -> None:
         preparation = Preparation(data, run / "prepared")
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
-        done = 0
-        with _workers(here, preparation, missing) as counts:
-            for number, rows in enumerate(counts, start=1):
-                done += rows
-                command.say(f"{done:,} images prepared, {number:,} of {len(missing):,} parts", images=done)
+        workers = min(usable_cpus(), len(missing))
+        progress = _Progress(command, len(missing), workers)
+        for rows in _counts(preparation, missing, workers):
+            progress.one_more(rows)
+        command.say("placing the images and writing the splits")
         require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest", "--out FOLDER")
         description = write_canonical(kind, listing, paths, data, config.name, command.out)
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
@@ -81,14 +85,41 @@ def require_classes(command: Command, classes: list[str]) -> None:
         raise UserError(f"The data in {command.out} does not fit the config:\n{listed}")
 
 
-@contextmanager
-def _workers(command: Command, preparation: Preparation, missing: list[Part]) -> Iterator[Iterator[int]]:
+def _counts(preparation: Preparation, missing: list[Part], workers: int) -> Iterator[int]:
     """How many images each part had, as the workers come back; one part alone is done here."""
     if len(missing) < 2:
-        yield map(preparation, missing)
-        return
-    with connect(command.config.root, here=True) as resources:
-        yield fan_out(preparation, missing, resources.cpus)
+        return map(preparation, missing)
+    return on_this_machine(preparation, missing, workers, preload=(Preparation.__module__, "pipeline.data.sources"))
+
+
+class _Progress:
+    """Says how far the preparation is, every few seconds at most."""
+
+    def __init__(self, command: Command, parts: int, workers: int) -> None:
+        self.command, self.parts = command, parts
+        self.images = self.done = 0
+        self.said = time.monotonic()
+        self.pace = Pace(self.said, at_once=workers)
+
+    def one_more(self, images: int) -> None:
+        """Count a part."""
+        self.images += images
+        self.done += 1
+        self.pace.add(images)
+        now = time.monotonic()
+        left = self.parts - self.done
+        if left and now - self.said < SAY_EVERY_S:
+            return
+        self.said = now
+        rate = self.pace.rate(now)
+        # How many images the other parts have is known to their sources alone.
+        seconds_left = self.pace.seconds_left(left * self.images / self.done, now) if left else None
+        self.command.say(
+            f"{self.images:,} images prepared, {self.done:,} of {self.parts:,} parts | {rate:,.0f} images/s"
+            + (f" | {in_words(seconds_left)} left" if seconds_left else ""),
+            images=self.images,
+            images_per_s=round(rate, 1),
+        )
 
 
 def _is_whole(path: Path) -> bool:

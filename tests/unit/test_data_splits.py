@@ -40,7 +40,7 @@ def placed(
     drop_near: bool = False,
 ) -> Placement:
     """One image a number, whose label is its oddness."""
-    digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in numbers])
+    digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in numbers], dtype="S64")
     likeness = None
     if hashes is not None:
         likeness = Likeness(np.array(hashes, np.uint64), np.zeros((len(hashes), 64), np.uint8))
@@ -182,7 +182,9 @@ def test_what_looks_like_an_official_image_leaves_train(upper, reason, upper_fir
 @given(families=st.lists(st.integers(0, 12), min_size=1, max_size=80))
 @settings(deadline=None, max_examples=60)
 def test_what_the_source_says_belongs_together_is_never_on_two_sides(families):
-    digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in range(len(families))])
+    digests = np.array(
+        [hashlib.sha256(str(number).encode()).hexdigest() for number in range(len(families))], dtype="S64"
+    )
     labels, official = np.zeros(len(families), np.int64), np.full(len(families), TRAIN)
     places = place(digests, labels, official, None, SHARES, families=np.array(families)).places
     for family in set(families):
@@ -191,7 +193,7 @@ def test_what_the_source_says_belongs_together_is_never_on_two_sides(families):
 
 def test_family_of_one_and_likeness_to_another_make_a_chain():
     """Images 0 and 1 are one family, and each of the others looks like the one before: all stay together."""
-    digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in range(40)])
+    digests = np.array([hashlib.sha256(str(number).encode()).hexdigest() for number in range(40)], dtype="S64")
     hashes = np.array([0, *(7 << (6 * (number // 2 % 10)) for number in range(39))], np.uint64)
     likeness = Likeness(hashes, np.zeros((40, 64), np.uint8))
     labels, official = np.zeros(40, np.int64), np.full(40, TRAIN)

@@ -48,7 +48,7 @@ def _recognises(place: Place) -> bool:
     if place.file is not None:
         return "celeba" in place.file.lower() and place.kind_of_file == "a ZIP archive"
     marks = {ZIP, *(f"{ATTRIBUTES}{ending}" for ending in ENDINGS)}
-    return any(PurePosixPath(name).name in marks for name in place.entries)
+    return any(name.rpartition("/")[2] in marks for name in place.entries)
 
 
 def _list(request: Request) -> Listing:

@@ -30,9 +30,11 @@ def prefix_of(file: str, name: str) -> str | None:
     It may be gzipped (`name.gz`), have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`), as some sites spell it,
     a prefix (`emnist-letters-train-images-idx3-ubyte`), and `test` in place of `t10k`, as those of EMNIST have.
     """
+    if "/" in file:
+        return None
     plain = file.removesuffix(".gz").replace(".idx", "-idx")
     for spelling in (name, name.replace("t10k", "test")):
-        if plain.endswith(spelling) and "/" not in file:
+        if plain.endswith(spelling):
             return plain.removesuffix(spelling)
     return None
 

@@ -101,7 +101,7 @@ def _list(request: Request) -> Listing:
 
 def _folders(place: Place) -> list[str]:
     """Names of the LMDB folders; "" is the place itself."""
-    steps = (PurePosixPath(name) for name in place.entries)
+    steps = (PurePosixPath(name) for name in place.entries if name.endswith(DATA))
     return [str(path.parent).removeprefix(".") for path in steps if path.name == DATA and len(path.parts) <= 2]
 
 

@@ -145,7 +145,7 @@ def parts_of(
 
 def is_hidden(name: str) -> bool:
     """Return whether a file is junk, or hidden, or lies in a folder that is."""
-    return is_junk(name) or any(step.startswith(".") for step in name.split("/"))
+    return name.startswith(".") or "/." in name or is_junk(name)
 
 
 def _why_not(name: str, entry: Entry) -> str | None:

@@ -67,11 +67,10 @@ class ShardPart:
 def _recognises(place: Place) -> bool:
     if place.file is not None:
         return place.kind_of_file in TARS and is_of_samples(_peek(place, place.file))
-    files = [name for name in place.entries if not is_hidden(name)]
-    shards = [name for name in files if name.lower().endswith(SHARDS)]
+    shards = [name for name in place.entries if name.lower().endswith(SHARDS) and not is_hidden(name)]
     return (
         bool(shards)
-        and all(name.lower().endswith((*SHARDS, *_BESIDE)) for name in files)
+        and all(name.lower().endswith((*SHARDS, *_BESIDE)) or is_hidden(name) for name in place.entries)
         and is_of_samples(_peek(place, shards[0]))
     )
 
