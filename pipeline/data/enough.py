@@ -102,10 +102,10 @@ def _too_small_classes(
     """All of them in one message, the rarest first: the source is to be mended once."""
     counts = {split: np.bincount(labels, minlength=len(classes)) for split, labels in members.items()}
     in_pool = np.bincount(pool, minlength=len(classes))
-    small = np.flatnonzero(np.min(list(counts.values()), axis=0) < OF_A_CLASS)
-    if not len(small):
+    fewest = np.min(list(counts.values()), axis=0)
+    small = [number for number in np.argsort(in_pool, kind="stable").tolist() if fewest[number] < OF_A_CLASS]
+    if not small:
         return []
-    small = small[np.argsort(in_pool[small], kind="stable")]
     lines = [
         f"{classes[number]!r}: " + ", ".join(f"{counts[split][number]} for {split}" for split in SPLITS)
         for number in small
@@ -122,7 +122,7 @@ def _too_small_classes(
     remedies = "; ".join(dict.fromkeys(advice))
     return [
         f"data: {len(small)} of {len(classes)} classes {'has' if len(small) == 1 else 'have'} too few images, at least {OF_A_CLASS} are "
-        f"needed in each split:\n  {_listed(lines, separator)}\n{remedies[0].upper()}{remedies[1:]}; or {_leave_out(small.tolist(), classes)}."
+        f"needed in each split:\n  {_listed(lines, separator)}\n{remedies[0].upper()}{remedies[1:]}; or {_leave_out(small, classes)}."
     ]
 
 
