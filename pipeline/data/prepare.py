@@ -64,13 +64,26 @@ class Preparation:
 
     def __call__(self, part: Part) -> int:
         """Makes a part's file, whole or not at all; returns how many images it has."""
+        with atomic_path(self.path(part), sync=False) as temporary:
+            return self._write(part, temporary)
+
+    def content(self, part: Part) -> bytes:
+        """Return what a part's file holds, on a node from which the file itself cannot be written."""
+        sink = pa.BufferOutputStream()
+        self._write(part, sink)
+        return bytes(sink.getvalue())
+
+    def keep(self, part: Part, content: bytes) -> int:
+        """Write a part's file as another node made it; returns how many images it has."""
+        with atomic_path(self.path(part), sync=False) as temporary:
+            temporary.write_bytes(content)
+            return int(pq.read_metadata(temporary).num_rows)
+
+    def _write(self, part: Part, target: Path | pa.NativeFile) -> int:
         rows = 0
-        with (
-            atomic_path(self.path(part), sync=False) as temporary,
-            pq.ParquetWriter(
-                temporary, PREPARED, compression="none", use_dictionary=["split", "label", "reason"]
-            ) as writer,
-        ):
+        with pq.ParquetWriter(
+            target, PREPARED, compression="none", use_dictionary=["split", "label", "reason"]
+        ) as writer:
             for some in _in_groups(self.prepared(image) for image in part.images()):
                 writer.write_table(pa.Table.from_pylist(some, PREPARED))
                 rows += len(some)

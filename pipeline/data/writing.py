@@ -235,7 +235,8 @@ class _Spooled:
     """The PNG files of a spool, which lie one behind the other, of so many bytes each; the file stays where it is, not in memory."""
 
     def __init__(self, path: Path, lengths: NDArray[np.int64]) -> None:
-        self.content = memoryview(np.memmap(path, np.uint8, "r")) if lengths.any() else memoryview(b"")
+        mapped: NDArray[np.uint8] = np.memmap(path, np.uint8, "r") if lengths.any() else np.empty(0, np.uint8)
+        self.content = mapped.data
         self.ends = np.cumsum(lengths)
         self.starts = self.ends - lengths
 

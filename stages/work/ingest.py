@@ -1,8 +1,10 @@
 """The work of the stage `ingest`."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def ingest(command: Command) -> None:
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
         workers = min(usable_cpus(), len(missing))
         progress = _Progress(command, len(missing), workers)
-        for rows in _counts(preparation, missing, workers):
+        for rows in _counts(command, preparation, missing, workers):
             progress.one_more(rows)
         command.say("placing the images and writing the splits")
         require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest", "--out FOLDER")
@@ -85,11 +87,34 @@ def require_classes(command: Command, classes: list[str]) -> None:
         raise UserError(f"The data in {command.out} does not fit the config:\n{listed}")
 
 
-def _counts(preparation: Preparation, missing: list[Part], workers: int) -> Iterator[int]:
+def _counts(command: Command, preparation: Preparation, missing: list[Part], workers: int) -> Iterator[int]:
     """How many images each part had, as the workers come back; one part alone is done here."""
     if len(missing) < 2:
         return map(preparation, missing)
+    if os.environ.get("RAY_ADDRESS") and is_remote(command.config.data.source.path or ""):
+        return _on_all_nodes(command, preparation, missing)
     return on_this_machine(preparation, missing, workers, preload=(Preparation.__module__, "pipeline.data.sources"))
+
+
+def _on_all_nodes(command: Command, preparation: Preparation, missing: list[Part]) -> Iterator[int]:
+    """All nodes reach a source in an object store; what they make of it comes back to this machine, which writes the dataset."""
+    from pipeline.cluster import connect  # seconds, which one machine alone need not spend
+    from pipeline.fan_out import fan_out
+
+    with connect(command.config.root) as resources:
+        made = fan_out(partial(_content_or_why_not, preparation), missing, resources.cpus)
+        for part, content in zip(missing, made, strict=True):
+            if isinstance(content, str):
+                raise UserError(content)
+            yield preparation.keep(part, content)
+
+
+def _content_or_why_not(preparation: Preparation, part: Part) -> bytes | str:
+    """What a node makes of a part, or the message for the user, which Ray would hide in a traceback."""
+    try:
+        return preparation.content(part)
+    except UserError as error:
+        return f"on another node: {error}"
 
 
 class _Progress:

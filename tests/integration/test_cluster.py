@@ -1,5 +1,6 @@
 """A Ray cluster that was there before us: `RAY_ADDRESS` names it, and the same command gives the same bytes."""
 
+import io
 import secrets
 import shutil
 import socket
@@ -9,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
+from pipeline.folders import Bucket
 from tests.project import ROOT, SMALL, Places, digests, environment, run, succeed
+from tests.s3 import S3Server
 
 pytestmark = pytest.mark.ci
 
@@ -167,3 +172,19 @@ def test_the_pool_grows_with_the_cluster_and_the_bytes_do_not_change(sampled: Pl
     assert len(shards) > 3
     expected = digests(sampled.dataset / "data")
     assert shards["train-000000.tar"] == expected["train-000000.tar"]
+
+
+def test_images_in_a_store_are_ingested_on_the_nodes_as_here(s3: S3Server, bucket: Bucket, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(160):
+        content = io.BytesIO()
+        Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8)).save(content, "PNG")
+        bucket.write(f"{'ab'[number % 2]}/{number}.png", content.getvalue())
+    here, there = Places(tmp_path / "here"), Places(tmp_path / "there")
+    settings = (f"data={{source: {{path: '{bucket}'}}, size: 8}}",)
+    succeed(*here.command("ingest", settings=settings), **s3.environment)
+    # Nodes have credentials of their own: these take them from this process, as the bucket does.
+    with cluster_of(2, tmp_path / "token") as (address, _):
+        said = succeed(*there.command("ingest", settings=settings), **s3.environment, **address)
+    assert "160 images prepared" in said
+    assert digests(there.data) == digests(here.data)

@@ -1,6 +1,7 @@
 """What ingest says of a dataset, and how it holds the classes that a config asks for against those of the source."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from PIL import Image
 
 from pipeline.config import load_preset
+from pipeline.data.prepare import Preparation
+from pipeline.data.sources.source import RawImage, array_parts
 from pipeline.errors import UserError
 from stages.command import Command
-from stages.work.ingest import ingest, require_classes, rows_said
+from stages.work.ingest import _content_or_why_not, ingest, require_classes, rows_said
 
 
 def command_of(folder: Path, *sets: str) -> Command:
@@ -120,6 +123,28 @@ def test_classes_too_small_are_all_named_and_can_be_left_out(
     assert remedy.endswith("or leave them out by data.classes: [many].")
     ingest(command_of(tmp_path, *AUTO, "data.classes=[many]"))
     assert "4 left out (of a class that data.classes leaves out: 4) ->" in capsys.readouterr().out
+
+
+class Unreachable:
+    """A part of a source that this node cannot read."""
+
+    identity = "a"
+
+    def images(self) -> Iterator[RawImage]:
+        raise UserError("s3://photos: access refused.")
+
+
+def test_a_node_without_access_to_the_source_says_so_in_words(tmp_path: Path) -> None:
+    made = _content_or_why_not(Preparation(command_of(tmp_path).config.data, tmp_path), Unreachable())
+    assert made == "on another node: s3://photos: access refused."
+
+
+def test_what_another_node_made_is_kept_as_if_it_were_made_here(tmp_path: Path) -> None:
+    (part,) = array_parts("a", np.zeros((3, 8, 8, 1), np.uint8), np.arange(3), "train")
+    data = command_of(tmp_path).config.data
+    here, there = Preparation(data, tmp_path / "here"), Preparation(data, tmp_path / "there")
+    assert here(part) == there.keep(part, there.content(part)) == 3
+    assert here.path(part).read_bytes() == there.path(part).read_bytes()
 
 
 SPLITS = {"train": {"rows": 60_000}, "validation": {"rows": 5_000}, "holdout": {"rows": 5_000}}
