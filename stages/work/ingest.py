@@ -95,7 +95,7 @@ def _counts(preparation: Preparation, missing: list[Part], workers: int) -> Iter
 
 
 class _Progress:
-    """Says how far the preparation is, every few seconds at most."""
+    """Says how far the preparation is: at the first part, at the last, and between these every few seconds at most."""
 
     def __init__(self, command: Command, parts: int, workers: int) -> None:
         self.command, self.parts = command, parts
@@ -110,7 +110,7 @@ class _Progress:
         self.pace.add(images)
         now = time.monotonic()
         left = self.parts - self.done
-        if left and now - self.said < SAY_EVERY_S:
+        if left and self.done > 1 and now - self.said < SAY_EVERY_S:
             return
         self.said = now
         rate = self.pace.rate(now)
