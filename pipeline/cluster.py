@@ -39,10 +39,8 @@ class Resources:
 
 
 @contextmanager
-def connect(
-    root: str, workers: int | str = "auto", *, on_gpus: bool = False, here: bool = False
-) -> Iterator[Resources]:
-    """Connects to the cluster that `RAY_ADDRESS` names, else (or with `here`) starts Ray inside this process; ends it afterwards.
+def connect(root: str, workers: int | str = "auto", *, on_gpus: bool = False) -> Iterator[Resources]:
+    """Connects to the cluster that `RAY_ADDRESS` names, else starts Ray inside this process; ends it afterwards.
 
     Refuses a cluster whose nodes are not ready to work on what is kept below `root`. One that starts nodes when they are
     asked for is asked for `workers` of them (`pipeline.growth`).
@@ -50,7 +48,7 @@ def connect(
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's own remarks on its inner life; what concerns the user is raised as an error.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # of which its core tells, at any level
-    address = None if here else os.environ.get("RAY_ADDRESS")
+    address = os.environ.get("RAY_ADDRESS")
     if address:
         _require_ray_at(address)
     else:

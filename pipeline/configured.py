@@ -41,14 +41,14 @@ def recipe_of(config: Config, device: str) -> Recipe:
 
 
 def spec_of(config: Config, classes: int) -> PairSpec:
-    """The networks that `config` asks for, for data of so many classes."""
+    """The networks that `config` asks for, for data of so many classes; one class alone is nothing to be conditioned on."""
     model = config.model
     return PairSpec(
         architecture=model.architecture,
         resolution=model.resolution,
         image_size=config.data.size,
         channels=model.channels,
-        classes=classes if model.conditioning == "class" else 0,
+        classes=classes if model.conditioning == "class" and classes > 1 else 0,
         latent_size=model.latent.size,
         latent_prior=model.latent.prior,
         width=model.width,

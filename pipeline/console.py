@@ -321,7 +321,7 @@ def _add_config_options(command: argparse.ArgumentParser) -> None:
 def _config(arguments: argparse.Namespace) -> "Config":
     from pipeline.config.load import load_preset_or_file
 
-    config = load_preset_or_file(arguments.preset, arguments.config, arguments.set)
+    config = load_preset_or_file(arguments.preset, arguments.config, arguments.set, getattr(arguments, "data", None))
     _say_which(config.name, arguments.config)
     return config
 

@@ -8,6 +8,8 @@ from pathlib import Path
 # glibc's mallopt (malloc.h)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 KEPT_BYTES = 2**30
+# Of a container: control groups of version 2 and 1.
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container (cgroup v2): microseconds of CPU in a period, and the period
 
@@ -63,3 +65,10 @@ def _set(values: dict[int, int]) -> None:
     if mallopt is not None:
         for parameter, value in values.items():
             mallopt(parameter, value)
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that there are in all; of a container's memory, what it may use."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [Path(file).read_text(encoding="utf-8").strip() for file in MEMORY_LIMITS if Path(file).exists()]
+    return min([machine, *(int(limit) for limit in limits if limit != "max")])

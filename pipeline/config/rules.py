@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
 DEFAULT_JPEG_QUALITY = 95
+ONLY_CLASS = "image"  # of a source without labels
 MOST_SHARDS = 1_000_000
 # Other characters would be decoded on the way to the store, or carry a password into a manifest.
 OBJECT_STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.\.?(/|$))[A-Za-z0-9._=-]+)*/?")
@@ -17,6 +18,9 @@ GATED_ONLY_WITH = {
     "none": ("class_share_min",),
 }
 
+# Of one class alone there is nothing to tell apart: no figure of classes, and diversity is that of all images.
+GATED_ONLY_WITH_CLASSES = (*GATED_ONLY_WITH["class"], *GATED_ONLY_WITH["none"], "classifier_score", "diversity_min")
+GATED_ONLY_WITH_ONE_CLASS = ("diversity_all",)
 
 # Figures of which real images have one, too, that is never 0 or below.
 REAL_FIGURE = {
@@ -99,8 +103,8 @@ def broken_rules(c: "Config") -> list[str]:
         broken.append(
             "sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"
         )
-    if isinstance(c.data.classes, list):
-        broken += broken_class_rules(c, c.data.classes)
+    if (classes := _known_classes(c)) is not None:
+        broken += broken_class_rules(c, classes)
     if c.sample.encoding != "jpeg" and c.sample.jpeg_quality != DEFAULT_JPEG_QUALITY:
         broken.append(
             f"sample.jpeg_quality: {c.sample.jpeg_quality} does nothing with sample.encoding {c.sample.encoding!r}; leave it out, "
@@ -119,11 +123,34 @@ def broken_rules(c: "Config") -> list[str]:
     return broken
 
 
+def _known_classes(c: "Config") -> list[str] | None:
+    """Return the classes of the data, as far as the config says them; None where the source decides."""
+    if isinstance(c.data.classes, list):
+        return c.data.classes
+    return [ONLY_CLASS] if c.data.classes == "none" else None
+
+
 def broken_class_rules(c: "Config", classes: list[str]) -> list[str]:
     """Return the rules that a config breaks with data of these classes, which ingest alone knows where data.classes is auto."""
     broken = []
     if c.evaluate.images < 10 * len(classes):
         broken.append(f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(classes)} classes")
+    if len(classes) == 1:
+        broken += [
+            f"gates.{metric}: measured only of two classes or more, but the data has one ({classes[0]}); leave the gate out"
+            for metric in GATED_ONLY_WITH_CLASSES
+            if metric in c.gates
+        ]
+        if c.sample.labels != "balanced" and c.model.conditioning == "class":
+            broken.append(
+                f"sample.labels: weights, but the data has one class only ({classes[0]}): no class can be asked for; use balanced"
+            )
+        return broken
+    broken += [
+        f"gates.{metric}: measured only of one class, but the data has {len(classes)}; use diversity_min"
+        for metric in GATED_ONLY_WITH_ONE_CLASS
+        if metric in c.gates
+    ]
     if c.sample.labels == "balanced" or c.model.conditioning == "none":
         return broken
     broken += [
@@ -141,7 +168,9 @@ def broken_class_rules(c: "Config", classes: list[str]) -> list[str]:
 
 
 def _gates_without_figure(c: "Config") -> list[str]:
-    given = c.model.conditioning
+    given, classes = c.model.conditioning, _known_classes(c)
+    # Of one class alone the networks are not conditioned, and `broken_class_rules` says what is not measured.
+    conditioned = GATED_ONLY_WITH if classes is None or len(classes) > 1 else {}
     kind = None if c.evaluate.features is None else c.evaluate.features.kind
     return (
         [
@@ -157,7 +186,7 @@ def _gates_without_figure(c: "Config") -> list[str]:
         ]
         + [
             f"gates.{metric}: measured only with model.conditioning {needed!r}, which is {given!r}; leave the gate out"
-            for needed, metrics in GATED_ONLY_WITH.items()
+            for needed, metrics in conditioned.items()
             for metric in metrics
             if metric in c.gates and needed != given
         ]

@@ -96,9 +96,11 @@ class Data(Section):
 
 
 class Embed(Section):
-    """The domain classifier: its features measure distances."""
+    """What measures distances by its features: a classifier of the data's classes, or of one class a network that learns without labels."""
 
-    total_images: Count
+    total_images: Count = Field(
+        description="Images it is trained on, repeats counted; without labels each of two views counts."
+    )
     features: Annotated[int, Field(ge=8, le=2048)] = 128
     batch_size: Annotated[int, Field(ge=2)] = 128
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.002
@@ -121,7 +123,8 @@ class Model(Section):
     resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the image inside the networks, px.")
     channels: Literal[1, 3] = Field(description="Those of the data.")
     conditioning: Literal["none", "class"] = Field(
-        "class", description="none: both networks ignore the labels, and what is sampled has none."
+        "class",
+        description="none: both networks ignore the labels, and what is sampled has none. So it is with data of one class.",
     )
     latent: Latent = Latent()
     width: Width = Field(32, description="Channels of the layer with the most pixels.")
@@ -375,7 +378,7 @@ class Gate(Section):
 
 GATED_METRICS = Literal[
     "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "fd_domain_all_records", "kid_domain", "precision", "recall", "density", "coverage",
-    "fid", "kid", "fd_onnx", "kid_onnx", "classifier_score", "label_accuracy", "diversity_min", "class_balance", "class_share_min",
+    "fid", "kid", "fd_onnx", "kid_onnx", "classifier_score", "label_accuracy", "diversity_min", "diversity_all", "class_balance", "class_share_min",
     "tstr_accuracy", "tstr_ratio", "tstr_class_min", "augmented_accuracy", "unique_share", "train_copies",
     "held_out_copies", "shard_shift_max", "nearest_train_ratio", "near_train_share", "authenticity", "membership_auc", "membership_logit_auc",
 ]  # fmt: skip

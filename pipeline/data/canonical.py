@@ -1,6 +1,9 @@
 """The canonical dataset as it is read: splits that never share an image, as Parquet, described by `dataset.json`."""
 
 import hashlib
+import math
+import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from pipeline.data.images import read_images
+from pipeline.cpu import machine_memory
+from pipeline.data.images import image_blocks
 from pipeline.errors import UserError
-from pipeline.storage import file_sha256, is_there, read_json
+from pipeline.storage import file_sha256, is_there, read_json, size_text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DESCRIPTION = "dataset.json"
+LARGEST_IN_MEMORY = 0.2  # of the machine's memory: a stage may hold two splits, and what it makes of them
 
 
 class _File(BaseModel):
@@ -98,11 +103,39 @@ def split_files(folder: Path, name: str) -> tuple[list[Path], dict[str, Any]]:
 
 
 def load_split(folder: Path, name: str) -> "tuple[Tensor, Tensor]":
-    """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digests."""
+    """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digests.
+
+    Images that would take much of the memory lie in a file that is removed already, of which the system keeps in memory what is used.
+    """
     import torch  # seconds, which ingest need not spend
 
     paths, description = split_files(folder, name)
-    read = [read_images(path, description["image"]["channels"]) for path in paths]
-    images = np.concatenate([images for images, _ in read])
-    labels = np.concatenate([labels for _, labels in read])
-    return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels.copy())
+    image, rows = description["image"], description["splits"][name]["rows"]
+    images = _array((rows, image["channels"], image["height"], image["width"]), folder)
+    labels = np.empty(rows, np.int64)
+    start = 0
+    for path in paths:
+        for block, of_block in image_blocks(path, image["channels"]):
+            end = start + len(block)
+            if end > rows or block.shape[1:3] != images.shape[2:]:
+                raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")
+            images[start:end], labels[start:end] = block.transpose(0, 3, 1, 2), of_block
+            start = end
+    if start != rows:
+        raise UserError(f"{folder}: {start} images in {name}, {DESCRIPTION} says {rows}: run ingest again.")
+    return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+def _array(shape: tuple[int, ...], folder: Path) -> NDArray[np.uint8]:
+    """An empty array, in memory or on the disk that `folder` is on."""
+    if math.prod(shape) < LARGEST_IN_MEMORY * machine_memory():
+        return np.empty(shape, np.uint8)
+    try:
+        with tempfile.TemporaryFile(dir=folder if os.access(folder, os.W_OK) else None) as file:
+            os.posix_fallocate(file.fileno(), 0, math.prod(shape))  # a disk that is too full is found out now
+            return np.memmap(file, np.uint8, "r+", shape=shape)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: {size_text(math.prod(shape))} of pixels do not fit into memory, nor into a file there: {error.strerror}. Free space, "
+            "or use a smaller data.size."
+        ) from None

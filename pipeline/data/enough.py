@@ -1,12 +1,14 @@
 """Whether there are images enough: what later stages would refuse hours later, refused with advice that fits the source."""
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import numpy as np
 import pyarrow as pa
+import yaml
 from numpy.typing import NDArray
 
 from pipeline.config.minimums import FEWEST
@@ -19,6 +21,7 @@ from pipeline.errors import UserError
 OF_A_CLASS = 2  # images in each split: diversity within a class is measured on pairs
 SIZES: tuple[int, ...] = get_args(Data.model_fields["size"].annotation)
 WORST = 10  # images that are named
+EACH = " of each"
 LARGEST_SHARE = 0.6  # that is advised, of validation and holdout together
 
 
@@ -64,40 +67,97 @@ def require_enough(
     """
     cut = [split for split in SPLITS if split not in official]
     pool = np.concatenate([members["train"], *(members[split] for split in cut)])
-    for number, name in enumerate(classes):
-        if "holdout" in official and not (pool == number).any() and (held_out := (members["holdout"] == number).sum()):
-            raise UserError(
-                f"data: the class {name!r} is in the source's own holdout (test) split alone, with {held_out} images: there is nothing "
-                "to train on. Add images of it to train, or leave the class out of data.classes."
-            )
-    for split, labels in members.items():
-        counts = np.bincount(labels, minlength=len(classes))
-        rarest = int(counts.argmin())
-        if counts[rarest] < OF_A_CLASS:
-            in_pool = int((pool == rarest).sum())
-            raise UserError(
-                f"data: the class {classes[rarest]!r} has {counts[rarest]} images for {split}, at least {OF_A_CLASS} are needed; "
-                + _more(split, OF_A_CLASS, in_pool, cut, shares, f"images of {classes[rarest]!r}")
-                + ", or leave the class out of data.classes."
-            )
-    for split in ("validation", "holdout"):
-        if (found := len(members[split])) < FEWEST:
-            raise UserError(
-                f"data: {found} images are in the {split} split, at least {FEWEST} are needed to measure with; "
-                + _more(split, FEWEST, len(pool), cut, shares, "images")
-                + "."
-            )
+    if "holdout" in official:
+        _require_classes_to_train(members["holdout"], pool, classes)
+    too_few = [
+        f"data: {_images(len(members[split]))} {'is' if len(members[split]) == 1 else 'are'} in the {split} split, at least {FEWEST} are "
+        f"needed to measure with; {_more(split, FEWEST, len(pool), cut, shares)}."
+        for split in ("validation", "holdout")
+        if len(members[split]) < FEWEST
+    ]
+    if not too_few or len(classes) > 1:
+        too_few += _too_small_classes(members, pool, classes, cut, shares)
+    if too_few:
+        raise UserError("\n".join(too_few))
 
 
-def _more(split: str, needed: int, pool: int, cut: Sequence[str], shares: Shares, what: str) -> str:
+def _require_classes_to_train(holdout: NDArray[np.int64], pool: NDArray[np.int64], classes: Sequence[str]) -> None:
+    held_out = np.bincount(holdout, minlength=len(classes))
+    absent = np.flatnonzero((np.bincount(pool, minlength=len(classes)) == 0) & (held_out > 0)).tolist()
+    if absent:
+        named = _listed([f"{classes[number]!r} ({_images(held_out[number])})" for number in absent], ", ")
+        raise UserError(
+            f"data: only the source's own holdout (test) split has images of {named}: there is nothing to train on. Add some to train, or "
+            f"{_leave_out(absent, classes)}."
+        )
+
+
+def _too_small_classes(
+    members: Mapping[str, NDArray[np.int64]],
+    pool: NDArray[np.int64],
+    classes: Sequence[str],
+    cut: Sequence[str],
+    shares: Shares,
+) -> list[str]:
+    """All of them in one message, the rarest first: the source is to be mended once."""
+    counts = {split: np.bincount(labels, minlength=len(classes)) for split, labels in members.items()}
+    in_pool = np.bincount(pool, minlength=len(classes))
+    fewest = np.min(list(counts.values()), axis=0)
+    small = [number for number in np.argsort(in_pool, kind="stable").tolist() if fewest[number] < OF_A_CLASS]
+    if not small:
+        return []
+    lines = [
+        f"{classes[number]!r}: " + ", ".join(f"{counts[split][number]} for {split}" for split in SPLITS)
+        for number in small
+    ]
+    lacking = {split: [number for number in small if counts[split][number] < OF_A_CLASS] for split in SPLITS}
+    if any(lacking[split] for split in cut):
+        lacking["train"] = []  # what is to be cut for the others comes first
+    advice = [
+        _more(split, OF_A_CLASS, int(in_pool[of[0]]), cut, shares, f" of {classes[of[0]]!r}" if len(of) == 1 else EACH)
+        for split, of in lacking.items()
+        if of
+    ]
+    separator = "\n  "
+    remedies = "; ".join(dict.fromkeys(advice))
+    return [
+        f"data: {len(small)} of {len(classes)} classes {'has' if len(small) == 1 else 'have'} too few images, at least {OF_A_CLASS} are "
+        f"needed in each split:\n  {_listed(lines, separator)}\n{remedies[0].upper()}{remedies[1:]}; or {_leave_out(small, classes)}."
+    ]
+
+
+def _listed(items: Sequence[str], separator: str) -> str:
+    more = [f"and {len(items) - WORST} more"] if len(items) > WORST else []
+    return separator.join([*items[:WORST], *more])
+
+
+def _leave_out(left_out: Sequence[int], classes: Sequence[str]) -> str:
+    """How a config does without some classes: in words where the others are too many to name."""
+    kept = [name for number, name in enumerate(classes) if number not in set(left_out)]
+    if not kept:
+        return "use data.classes: none, which takes no notice of the classes"
+    if len(kept) > WORST:
+        return "name the other classes alone in data.classes"
+    listed = yaml.safe_dump(kept, default_flow_style=True, allow_unicode=True, width=sys.maxsize).strip()
+    return f"leave {'it' if len(left_out) == 1 else 'them'} out by data.classes: {listed}"
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
+
+
+def _more(split: str, needed: int, pool: int, cut: Sequence[str], shares: Shares, of: str = "") -> str:
     """What to do so that a split has `needed` images, of `pool` that the source has for all splits that are not its own."""
     if split == "train":
         keys = [f"data.{name}_share" for name in cut]
-        return (f"use a smaller {' or '.join(keys)}, or add" if keys else "add") + f" {what}"
+        return (f"use a smaller {' or '.join(keys)}, or add" if keys else "add") + f" images{of}"
     if split in cut:
         share = math.ceil(1000 * (needed + 0.5) / pool) / 1000 if pool else 1.0
         others = sum(getattr(shares, name) for name in cut if name != split)
         if share + others <= LARGEST_SHARE:
-            return f"use a larger data.{split}_share, about {share:g}, or add {what}"
-        return f"the source has {pool} {what} in all: add some"
-    return f"the source's own {split} split needs more {what}, or none at all, with a data.{split}_share to cut it from train"
+            return f"use a larger data.{split}_share, about {share:g}, or add images{of}"
+        least = math.ceil((needed + 0.5) * len(cut) / LARGEST_SHARE)
+        if of == EACH:
+            return f"about {least} images of each are needed in all: add some"
+        return f"the source has {_images(pool)}{of} in all, about {least} are needed: add some"
+    return f"the source's own {split} split needs more images{of}, or none at all, with a data.{split}_share to cut it from train"

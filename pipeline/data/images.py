@@ -1,7 +1,7 @@
 """Images in Parquet, in the form that Hugging Face `datasets` shows as decoded pictures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,16 @@ def read_parquet(source: Path | pa.BufferReader, columns: Sequence[str] | None =
         return file.read(columns=columns, use_threads=False)
 
 
-def read_images(path: Path, channels: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """`(uint8 [N, H, W, C], int64 [N])` of a Parquet file of PNG images with labels."""
+def image_blocks(path: Path, channels: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+    """Yield `(uint8 [n, H, W, C], int64 [n])` of each row group of a Parquet file of PNG images with labels."""
     if not path.exists():
         raise UserError(f"{path} is not there: run the stage that makes it (ingest).")
     try:
-        table = read_parquet(path, ["image", "label"])
-        contents = table["image"].combine_chunks().field("bytes")
-        images = np.stack([decode_png(content.as_py(), channels) for content in contents])
+        with pq.ParquetFile(path, pre_buffer=False) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, ["image", "label"], use_threads=False)
+                contents = table["image"].combine_chunks().field("bytes")
+                images = np.stack([decode_png(content.as_py(), channels) for content in contents])
+                yield images, table["label"].to_numpy()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise UserError(f"{path} is damaged: {error}. Run the stage that makes it again.") from None
-    return images, table["label"].to_numpy()

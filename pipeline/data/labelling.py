@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline.config.rules import ONLY_CLASS
 from pipeline.errors import UserError
 
-ONLY_CLASS = "image"  # of a source without labels
 OTHER_CLASS = "of a class that data.classes leaves out"
 NO_LABEL = "no label"
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")  # 01 is a name

@@ -32,15 +32,15 @@ class Shares:
 
 
 def shares_of(data: Data, official: Sequence[str], images: int) -> Shares:
-    """Return what is cut from train, of so many images in all: what the config says, or enough to measure with."""
+    """Return what is cut from train, which has so many images: what the config says, or enough to measure with."""
 
     def share(split: str, wanted: float | str | None, good: int, least: float, most: float) -> float:
         if split in official or wanted is None:
             return 0.0
         if isinstance(wanted, float):
             return wanted
-        enough = min(LARGEST_AUTO_SHARE, (FEWEST + 1) / images)
-        return round(max(enough, min(most, max(least, good / images))), 4)
+        enough = min(LARGEST_AUTO_SHARE, (FEWEST + 1) / max(images, 1))
+        return round(max(enough, min(most, max(least, good / max(images, 1)))), 4)
 
     return Shares(
         share("validation", data.validation_share, 500, 0.05, 0.15),

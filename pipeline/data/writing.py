@@ -19,7 +19,7 @@ from pipeline.data.likeness import THUMBNAIL, Likeness
 from pipeline.data.prepare import IGNORED
 from pipeline.data.sources.source import Listing
 from pipeline.data.split_writer import write_splits
-from pipeline.data.splits import NOWHERE, SPLITS, place, shares_of
+from pipeline.data.splits import NOWHERE, SPLITS, TRAIN, place, shares_of
 from pipeline.fingerprint import canonical_digest
 from pipeline.storage import write_json
 
@@ -71,11 +71,12 @@ def write_canonical(
     channels = _channels(known["channels"].take(usable), data)
     known = _with_channels(known, channels)
     images = known.select(["digest", "split", "group", "hash", "thumbnail"]).take(usable)
-    shares = shares_of(data, listing.splits, len(usable))
+    official = pc.index_in(images["split"], pa.array(SPLITS)).to_numpy().astype(np.int64)
+    shares = shares_of(data, listing.splits, int((official == TRAIN).sum()))
     placement = place(
         _as_bytes(images["digest"], "S64"),
         labelled.labels[usable],
-        pc.index_in(images["split"], pa.array(SPLITS)).to_numpy().astype(np.int64),
+        official,
         None if data.near_duplicates == "keep" else _likeness(images),
         shares,
         families=None if data.near_duplicates == "keep" else _families(images),

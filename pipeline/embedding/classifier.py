@@ -18,13 +18,13 @@ from pipeline.models.precision import resolve_precision
 SMALLEST_MAP = 4  # px
 
 
-class DomainClassifier(nn.Module):
-    """Strided convolutions with batch norm; its penultimate features are the space of `fd_domain`.
+class FeatureNetwork(nn.Module):
+    """Strided convolutions with batch norm; their features are the space of `fd_domain`.
 
-    `features(images float [N, C, S, S] in [-1, 1]) -> float [N, features]`, `forward -> logits float [N, classes]`.
+    `features(images float [N, C, S, S] in [-1, 1]) -> float [N, features]`, none below 0.
     """
 
-    def __init__(self, size: int, channels: int, classes: int, features: int) -> None:
+    def __init__(self, size: int, channels: int, features: int) -> None:
         super().__init__()
         layers = [*_block(channels, 32, stride=2), *_block(32, 64, stride=1)]
         side, width = math.ceil(size / 2), 64
@@ -36,10 +36,17 @@ class DomainClassifier(nn.Module):
                 break
         self.maps = nn.Sequential(*layers, nn.Flatten())
         self.project = nn.Linear(width * side * side, features)
-        self.logits = nn.Linear(features, classes)
 
     def features(self, images: Tensor) -> Tensor:
         return F.relu(self.project(self.maps(images)))
+
+
+class DomainClassifier(FeatureNetwork):
+    """Tells the classes of the domain apart, by features in between: `forward -> logits float [N, classes]`."""
+
+    def __init__(self, size: int, channels: int, classes: int, features: int) -> None:
+        super().__init__(size, channels, features)
+        self.logits = nn.Linear(features, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.logits(self.features(images))
@@ -106,7 +113,7 @@ def train_classifier(
             while len(order) < fit.batch_size:
                 order = torch.cat([order, torch.randperm(len(images))])
             batch, order = order[: fit.batch_size], order[fit.batch_size :]
-            with _autocast():
+            with autocast():
                 logits = network(to_classifier(images[batch]))
             loss = F.cross_entropy(logits.float(), labels[batch])
             optimizer.zero_grad()
@@ -127,7 +134,7 @@ def to_classifier(images: Tensor) -> Tensor:
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
     """`function` of `uint8 [N, C, S, S]` images, applied batch by batch as to a classifier: `float [N, …]`."""
-    with _autocast():
+    with autocast():
         return torch.cat([function(to_classifier(batch)).float() for batch in images.split(batch_size)])
 
 
@@ -136,5 +143,6 @@ def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     return float((in_batches(network, images).argmax(dim=1) == labels).float().mean())
 
 
-def _autocast() -> torch.autocast:
+def autocast() -> torch.autocast:
+    """bfloat16 where the processor multiplies it."""
     return torch.autocast("cpu", torch.bfloat16, enabled=resolve_precision("auto", "cpu") == "bf16")

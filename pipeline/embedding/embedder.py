@@ -9,20 +9,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from pipeline.embedding.classifier import DomainClassifier, in_batches
+from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, in_batches
 from pipeline.errors import UserError
 from pipeline.models.layout import channels_last
 from pipeline.storage import file_sha256, is_there, read_json, readable, write_atomically, write_json
 
 WEIGHTS = "embedder.safetensors"
 DESCRIPTION = "embedder.json"
+CLASSIFIER, SELF_SUPERVISED = "classifier", "self_supervised"
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """A frozen domain classifier and the digest of its weights, which goes into every metric made with it."""
+    """A frozen network and the digest of its weights, which goes into every metric made with it.
 
-    network: DomainClassifier
+    It is the domain classifier, or, of data of one class, a network that learnt without labels: that one has features alone.
+    """
+
+    network: FeatureNetwork
     digest: str
     shape: dict[str, int]  # size (px), channels, classes
 
@@ -31,21 +35,23 @@ class Embedder:
         return in_batches(self.network.features, images)
 
     def probabilities(self, features: Tensor) -> Tensor:
-        """Of each class for each feature vector: `float [N, features]` -> `float [N, classes]`."""
+        """Of each class for each feature vector: `float [N, features]` -> `float [N, classes]`. Of a classifier only."""
+        assert isinstance(self.network, DomainClassifier)
         with torch.no_grad():
             probabilities: Tensor = self.network.logits(features).softmax(dim=1)
             return probabilities
 
     def labels(self, features: Tensor) -> Tensor:
-        """The class each feature vector stands for: `float [N, features]` -> `int64 [N]`."""
+        """The class each feature vector stands for: `float [N, features]` -> `int64 [N]`. Of a classifier only."""
         return self.probabilities(features).argmax(dim=1)
 
 
-def save_embedder(folder: Path, network: DomainClassifier, description: dict[str, Any]) -> None:
-    """Writes the weights, then `description` with the network's shape and the weights' digest."""
+def save_embedder(folder: Path, network: FeatureNetwork, description: dict[str, Any]) -> None:
+    """Writes the weights, then `description` with the network's kind and shape and the weights' digest."""
+    kind = CLASSIFIER if isinstance(network, DomainClassifier) else SELF_SUPERVISED
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     write_atomically(folder / WEIGHTS, save(state))
-    write_json(folder / DESCRIPTION, {**description, "sha256": file_sha256(folder / WEIGHTS)})
+    write_json(folder / DESCRIPTION, {"kind": kind, **description, "sha256": file_sha256(folder / WEIGHTS)})
 
 
 def load_embedder(folder: Path) -> Embedder:
@@ -55,8 +61,8 @@ def load_embedder(folder: Path) -> Embedder:
     description = read_json(folder / DESCRIPTION, "embedder description")
     try:
         expected, network_shape = description["sha256"], description["network"]
-        network = DomainClassifier(**network_shape)
-        shape = {key: network_shape[key] for key in ("size", "channels", "classes")}
+        network, classes = _build(description["kind"], network_shape)
+        shape = {"size": network_shape["size"], "channels": network_shape["channels"], "classes": classes}
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder / DESCRIPTION} is no embedder description ({error}): run embed again.") from None
     with readable(folder):
@@ -68,3 +74,12 @@ def load_embedder(folder: Path) -> Embedder:
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{folder}: the weights do not fit {DESCRIPTION}: {error}") from None
     return Embedder(channels_last(network).eval(), expected, shape)
+
+
+def _build(kind: str, shape: dict[str, int]) -> tuple[FeatureNetwork, int]:
+    """The network, and how many classes the data has that it is for."""
+    if kind == CLASSIFIER:
+        return DomainClassifier(**shape), shape["classes"]
+    if kind == SELF_SUPERVISED:
+        return FeatureNetwork(**shape), 1
+    raise ValueError(f"kind {kind!r}")

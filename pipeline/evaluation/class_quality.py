@@ -1,4 +1,4 @@
-"""What becomes of each class: whether its images are of it, and how varied they are.
+"""What becomes of each class: whether its images are of it, and how varied they are; of one class alone, how varied all are.
 
 Of a generator that is asked for labels it is known which class an image should be. Of one that is not, the domain
 classifier's opinion takes that place, for the reals beside the fakes too: it errs on both alike.
@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -37,11 +38,17 @@ def class_quality(
     mean `diversity_mean`. A class of fewer than two reals has none to compare with: it is None there and left out of the two, as
     is a label that no fake has; one of fewer than two fakes has 0 (both
     NaN where nothing is left). With labels asked for, classes are those, and `label_accuracy`
-    is the share of fakes that the classifier confirms. Without, classes are those that the classifier predicts, and
+    is the share of fakes that the classifier confirms. Without them, classes are those that the classifier predicts, and
     `class_share_min` says how often it predicts the rarest, times the number of classes: 1 if all are equally frequent, 0 if one
-    was dropped.
+    was dropped. Of one class alone there are no groups: `diversity_all`, that of all images, is all that is returned.
     """
     fake_features, real_features = fake_embedded.double().numpy(), real_embedded.double().numpy()
+    if classes < 2:
+        everything = (
+            torch.zeros(len(fake_embedded), dtype=torch.int64),
+            torch.zeros(len(real_embedded), dtype=torch.int64),
+        )
+        return {"diversity_all": float(_diversity(fake_features, everything[0], real_features, everything[1], 1)[0])}
     predicted = embedder.labels(fake_embedded)
     if fake_labels is not None:
         class_figure = {"label_accuracy": float((predicted == fake_labels).float().mean())}

@@ -10,32 +10,35 @@ from pipeline.evaluation.neighbours import equally_many, neighbour_figures
 from pipeline.evaluation.resampling import Part, standard_errors
 
 
-def fidelity(fake: Tensor, real: Tensor, probabilities: Tensor) -> dict[str, float]:
+def fidelity(fake: Tensor, real: Tensor, probabilities: Tensor | None) -> dict[str, float]:
     """Figures of fakes' features, `float [N, features]`, against reals', `float [M, features]`.
 
-    `probabilities`: of each class for each fake, `float [N, classes]`, as the embedder's classifier sees it.
+    `probabilities`: of each class for each fake, `float [N, classes]`, as the embedder's classifier sees it; None where the
+    embedder knows no classes.
 
     Returns `fd_domain` and its extrapolation to endlessly many images, `kid_domain` (of features scaled to a mean square of 1
-    over the reals; both names say that the features are a domain classifier's: with Inception's they would be FID and KID),
-    `precision`, `recall`, `density`, `coverage`, and `classifier_score`; each with its standard error, `_error`: that of
-    `kid_domain` over its subsets, the others' over random halves.
+    over the reals; both names say that the features were learnt from the domain: with Inception's they would be FID and KID),
+    `precision`, `recall`, `density`, `coverage`, and, of probabilities, `classifier_score`; each with its standard error,
+    `_error`: that of `kid_domain` over its subsets, the others' over random halves.
     """
     kernel, kernel_error = _kernel(fake, real, scaled=True)
+    fakes = (fake,) if probabilities is None else (fake, probabilities)
     return {
-        **_of_sets((fake, probabilities), (real,)),
+        **_of_sets(fakes, (real,)),
         "kid_domain": kernel,
         "kid_domain_error": kernel_error,
-        **standard_errors(_of_sets, (fake, probabilities), (real,)),
+        **standard_errors(_of_sets, fakes, (real,)),
     }
 
 
 def _of_sets(fakes: Part, reals: Part) -> dict[str, float]:
-    (fake, probabilities), (real,) = fakes, reals
+    (fake, *probabilities), (real,) = fakes, reals
+    score = {"classifier_score": classifier_score(probabilities[0].double().numpy())} if probabilities else {}
     return {
         "fd_domain": frechet_distance(fake.double().numpy(), real.double().numpy()),
         "fd_domain_extrapolated": frechet_at_infinity(fake.double().numpy(), real.double().numpy()),
         **neighbour_figures(fake, real),
-        "classifier_score": classifier_score(probabilities.double().numpy()),
+        **score,
     }
 
 

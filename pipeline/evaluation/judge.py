@@ -74,9 +74,10 @@ class ValidationJudge:
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
         """Figures, each named `validation_…`.
 
-        `fd_domain`, `label_accuracy`, `diversity_min` and `diversity_mean` (within each class, as a share of the reals'),
-        `coverage`; of memorisation `nearest_ratio` (median distance to the nearest of all training images, over that of
-        held-out reals) and `discriminator_overfit` (0: held-out reals are judged like training images, 1: like fakes;
+        `fd_domain`, `label_accuracy`, `diversity_min` and `diversity_mean` (within each class, as a share of the reals'; of
+        one class alone `diversity_all` in their place), `coverage`; of memorisation `nearest_ratio` (median distance to the
+        nearest of all training images, over that of held-out reals) and `discriminator_overfit` (0: held-out reals are judged
+        like training images, 1: like fakes;
         Karras et al. 2020, arXiv:2006.06676, eq. 1; left out where the discriminator tells none apart).
         """
         # The same latents every time: what changes between two measurements is the generator alone.
@@ -85,7 +86,7 @@ class ValidationJudge:
         features = self.embedder.features(self._generate(generator, z, labels))
         asked = labels if self.spec.conditional else None
         quality = class_quality(self.embedder, features, asked, self._real_features, self._real_labels, self.classes)
-        del quality["diversity"]
+        quality.pop("diversity", None)
         figures = {
             "fd_domain": frechet_distance(features.double().numpy(), self._real_features.double().numpy()),
             **quality,
@@ -129,20 +130,29 @@ class ValidationJudge:
         )
 
     def grid(self, generator: nn.Module, path: Path) -> None:
-        """Writes a PNG with a row for each of the first classes."""
-        labels = torch.arange(min(self.classes, GRID_ROWS)).repeat_interleave(GRID_COLUMNS)
+        """Writes a PNG with a row for each of the first classes; of one class alone all rows are of it."""
+        labels = self._of_rows.repeat_interleave(GRID_COLUMNS)
         images = self._generate(generator, self._latents(len(labels)), labels)
         write_grid(path, images.permute(0, 2, 3, 1).numpy(), GRID_COLUMNS)
 
     def interpolation(self, generator: nn.Module, path: Path) -> None:
         """Writes a PNG whose rows go from one latent to another: a smooth change says that no image is learnt by heart."""
-        rows = min(self.classes, GRID_ROWS)
-        labels = torch.arange(rows).repeat_interleave(GRID_COLUMNS)
+        rows = len(self._of_rows)
+        labels = self._of_rows.repeat_interleave(GRID_COLUMNS)
         ends = self._latents(2 * rows)
         z = torch.cat([path_between(ends[2 * row], ends[2 * row + 1], GRID_COLUMNS, self.spec.latent_prior)
                        for row in range(rows)])  # fmt: skip
         images = self._generate(generator, z, labels)
         write_grid(path, images.permute(0, 2, 3, 1).numpy(), GRID_COLUMNS)
+
+    @property
+    def _of_rows(self) -> Tensor:
+        """The label of each row of a picture, `int64 [rows]`."""
+        return (
+            torch.zeros(GRID_ROWS, dtype=torch.int64)
+            if self.classes < 2
+            else torch.arange(min(self.classes, GRID_ROWS))
+        )
 
     def _latents(self, count: int) -> Tensor:
         return latents(JUDGE_SEED, 0, count, self.spec.latent_size, self.spec.latent_prior)

@@ -1,4 +1,4 @@
-"""All figures of images in the feature space of the domain classifier, beside the same of real images."""
+"""All figures of images in the embedder's feature space, beside the same of real images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,8 +21,9 @@ def quality_figures(
 
     `real`: of holdout images; `names`: of the classes. Returns what `fidelity` and `class_quality` measure, each with its
     standard error but for `diversity`, which is by class. Without labels `class_share` says how often the classifier sees
-    each class, 1 an equal share.
+    each class, 1 an equal share. Of one class alone there are no figures of classes.
     """
+    grouped = len(names) > 1
 
     def by_class(fakes: Part, reals: Part) -> dict[str, Any]:
         (features, *labels), (real_features, real_labels) = fakes, reals
@@ -30,23 +31,22 @@ def quality_figures(
 
     def of_classes(fakes: Part, reals: Part) -> dict[str, float]:
         figures = by_class(fakes, reals)
-        del figures["diversity"]
+        figures.pop("diversity", None)
         return figures
 
     fakes = (fake,) if asked is None else (fake, asked)
-    diversity = by_class(fakes, real)["diversity"]
     figures = {
-        **fidelity(fake, real[0], embedder.probabilities(fake)),
+        **fidelity(fake, real[0], embedder.probabilities(fake) if grouped else None),
         **of_classes(fakes, real),
         **standard_errors(of_classes, fakes, real),
     }
+    rounded: dict[str, Any] = {name: six_digits(value) for name, value in figures.items()}
+    if not grouped:
+        return rounded
     shares = (
         {} if asked is not None else {"class_share": _by_class(predicted_shares(embedder, fake, len(names)), names)}
     )
-    return {name: six_digits(value) for name, value in figures.items()} | {
-        "diversity": _by_class(diversity, names),
-        **shares,
-    }
+    return {**rounded, "diversity": _by_class(by_class(fakes, real)["diversity"], names), **shares}
 
 
 def real_figures(
@@ -57,6 +57,9 @@ def real_figures(
     Features of as many training images as there are fakes, `float [N, features]`, take their place. What the classifier says of
     classes is said of `real`, the holdout: it has seen the training images with their labels.
     """
+    if len(names) < 2:
+        figures = fidelity(train, real[0], None)
+        return {f"{name}_real": six_digits(value) for name, value in figures.items()}
     figures = fidelity(train, real[0], embedder.probabilities(train))
     if conditional:
         figures["label_accuracy"] = float((embedder.labels(real[0]) == real[1]).float().mean())

@@ -182,7 +182,7 @@ METRICS = Layout(
     {
         r"source\.json": _object_with("digest", "files"),
         r"preset\.yaml": _says(r"(?m)^data:$"),
-        r"embed\.json": _object_with("holdout_accuracy"),
+        r"embed\.json": lambda path: _has(_json(path), "holdout_accuracy") or _has(_json(path), "holdout_recognised"),
         r"train\.json": _object_with("images_seen", "trained_images"),
         r"(train|sample)_time\.json": _object_with("images", "seconds", "core_seconds"),
         r"training\.csv": _says(r"\A[^\n]*\bimages_seen\b"),

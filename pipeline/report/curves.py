@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 Rows = Sequence[dict[str, str]]
 
 # A panel each, by column of training.csv. Labels can be confirmed only where they were asked for, and the rarest class is
-# looked for where they were not.
+# looked for where they were not; data of one class has neither, and one diversity.
 QUALITY = {
     "validation_fd_domain": "distance to validation (fd_domain)",
     "validation_label_accuracy": "labels confirmed",
     "validation_class_share_min": "share of the rarest class, predicted",
     "validation_diversity_min": "least within-class diversity",
+    "validation_diversity_all": "diversity",
 }
 PLAYERS = {
     "discriminator_loss": "discriminator's loss",

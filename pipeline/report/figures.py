@@ -92,7 +92,7 @@ _GROUPS: dict[str, _Rows] = {
         "label_accuracy": ("Labels that a classifier confirms", percent, _real("label_accuracy_real", percent)),
     },
     "Fidelity and variety": {
-        "fd_domain": ("Distance to real holdout images (Fréchet, in a domain classifier's features)", _one, _distance),
+        "fd_domain": ("Distance to real holdout images (Fréchet, in features learnt from real ones)", _one, _distance),
         "fd_domain_extrapolated": ("The same, extrapolated to endlessly many images", _one,
                                    lambda m: f"real images: {m['fd_domain_extrapolated_real']:.1f}; 0 is equal"),
         "fid": ("FID, in Inception's features", _one, _real("fid_real", _one)),
@@ -104,6 +104,7 @@ _GROUPS: dict[str, _Rows] = {
         "coverage": ("Coverage: real images with a synthetic one nearer than their fifth real neighbour", _two,
                      _real("coverage_real", _two)),
         "diversity_min": ("Least diversity within a class", _two, _said("1 is as varied as real images")),
+        "diversity_all": ("Diversity: mean distance of two images", _two, _said("1 is as varied as real images")),
         "class_share_min": ("Share of the rarest class, as a classifier predicts it", _two,
                             lambda m: f"real images: {m['class_share_min_real']:.2f}; 1 is an equal share, 0 a class that was dropped"),
         "class_balance": ("Rarest class over commonest", _three, _said("1 is balanced")),

@@ -30,6 +30,7 @@ HEADLINE = {
     "tstr_accuracy": "of real images right, learnt from synthetic ones",
     "class_share_min": "of an equal share has the rarest class",
     "fd_domain": "distance to real images",
+    "diversity_all": "of the variety of real images",
     "coverage": "of real images have a synthetic neighbour",
     "near_train_share": "lie very near to a training image",
 }

@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.report.records import occurring_classes
 
-HEADLINE = ("fd_domain", "coverage", "diversity_min", "tstr_accuracy")
+HEADLINE = ("fd_domain", "coverage", "diversity_min", "diversity_all", "tstr_accuracy")
 
 
 def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, str]) -> str:
@@ -53,6 +53,8 @@ def _labelled_quality(figures: dict[str, Any]) -> list[str]:
 
 
 def _unlabelled_quality(figures: dict[str, Any]) -> list[str]:
+    if "diversity_all" in figures:
+        return [f"{_distance(figures)}, diversity {figures['diversity_all']:.2f} of real"]
     return [
         f"a classifier sees the rarest class at {figures['class_share_min']:.2f} of an equal share "
         f"(among real images: {figures['class_share_min_real']:.2f})",

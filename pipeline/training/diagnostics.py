@@ -76,8 +76,9 @@ def _non_finite(run: Evaluations) -> str | None:
 
 
 def _collapse(run: Evaluations) -> str | None:
-    for name, where in (("validation_diversity_min", "within some class "), ("validation_diversity_mean", "")):
-        diversity = run.newest.get(name, math.inf)
+    figures = {"diversity_min": "within some class ", "diversity_mean": "", "diversity_all": ""}
+    for figure, where in figures.items():
+        diversity = run.newest.get(f"validation_{figure}", math.inf)
         if diversity < COLLAPSED_DIVERSITY:
             return f"{where}the images differ from each other {diversity:.3f} times as much as real ones"
     return None

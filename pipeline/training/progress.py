@@ -8,6 +8,7 @@ WORDS = {
     "validation_fd_domain": "fd_domain {:.1f}",
     "validation_label_accuracy": "labels right {:.1%}",
     "validation_diversity_min": "least diversity {:.2f}",
+    "validation_diversity_all": "diversity {:.2f}",
     "validation_class_share_min": "rarest class {:.2f}",
     "validation_coverage": "coverage {:.2f}",
 }

@@ -23,6 +23,7 @@ SHOWN = {
     "generator_loss": "generator_loss",
     "discriminator_loss": "discriminator_loss",
     "validation_diversity_min": "diversity_min",
+    "validation_diversity_all": "diversity_min",  # of data without classes, which is one group
     "validation_fd_domain": "fd_domain",
 }  # a figure of an evaluation -> the gauge that shows it
 

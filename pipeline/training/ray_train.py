@@ -19,7 +19,7 @@ from ray.util.queue import Queue
 from torch import nn
 
 from pipeline.cluster import beside_driver
-from pipeline.cpu import use_cpu
+from pipeline.cpu import machine_memory, use_cpu
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.errors import UserError
@@ -45,8 +45,6 @@ from pipeline.worktime import Stopwatch
 WORKER_RESTARTS = 3
 POLL_S = 0.5  # of Ray's controller: by default it finds out after 2 s what its workers did
 POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
-# Of a container: control groups of version 2 and 1.
-MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 CHECKPOINTS = "checkpoints"  # in the run
 ENDED, ERROR = "ended.txt", "error.txt"  # why a run would end the same way again, and the details
@@ -263,9 +261,7 @@ def _memory(device: torch.device) -> int:
     """Bytes that the device has in all; of a container's memory, what it may use."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [Path(file).read_text(encoding="utf-8").strip() for file in MEMORY_LIMITS if Path(file).exists()]
-    return min([machine, *(int(limit) for limit in limits if limit != "max")])
+    return machine_memory()
 
 
 def _draw(folder: Path, trainer: Trainer, judge: PicturingJudge) -> None:

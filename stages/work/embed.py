@@ -1,27 +1,37 @@
 """The work of the stage `embed`."""
 
 from functools import partial
+from typing import Any
 
 import torch
 
 from pipeline.data.canonical import describe, load_split
-from pipeline.embedding.classifier import DomainClassifier, Fit, accuracy, train_classifier
-from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, load_embedder, save_embedder
-from pipeline.errors import UserError
+from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, Fit, accuracy, train_classifier
+from pipeline.embedding.embedder import (
+    CLASSIFIER,
+    DESCRIPTION,
+    SELF_SUPERVISED,
+    WEIGHTS,
+    load_embedder,
+    save_embedder,
+)
+from pipeline.embedding.self_supervised import recognised_share, train_self_supervised
 from pipeline.fingerprint import source_digest
 from pipeline.models.precision import resolve_precision
 from pipeline.storage import copy_whole, read_json, write_json
 from stages.command import Command, is_whole
 
+UNSEEN = ("validation", "holdout")
+# Of each kind, the name of what says how good it is, and that in words.
+QUALITY = {
+    CLASSIFIER: ("accuracy", "accuracy on holdout"),
+    SELF_SUPERVISED: ("recognised", "holdout images recognised by another part of them"),
+}
+
 
 def embed(command: Command) -> None:
-    """Trains the classifier on `train`, reports its accuracy on `holdout`."""
+    """Trains the classifier on `train`, or without labels what takes its place, and says how good it is on `holdout`."""
     settings, dataset = command.config.embed, describe(command.data)
-    if len(dataset["classes"]) < 2:
-        raise UserError(
-            f"{command.data}: the data has one class only ({dataset['classes'][0]}); what measures distances learns by telling classes "
-            "apart. Sort the images into two folders or more, or use a source with labels."
-        )
     fingerprint = command.fingerprint(
         {
             "embed": settings.model_dump(mode="json"),
@@ -37,29 +47,52 @@ def embed(command: Command) -> None:
     )
     with command.run(fingerprint) as run:
         if not is_whole(load_embedder, run):
-            shape = {
-                "size": dataset["image"]["height"],
-                "channels": dataset["image"]["channels"],
-                "classes": len(dataset["classes"]),
-                "features": settings.features,
-            }
-            fit = Fit(settings.total_images, settings.batch_size, settings.learning_rate, settings.seed)
-            images, labels = load_split(command.data, "train")
-            network = train_classifier(
-                partial(DomainClassifier, **shape),
-                images,
-                labels,
-                fit,
-                lambda seen, loss: command.say(f"{seen:,} of {fit.total_images:,} images, loss {loss:.3f}"),
-            )
-            assert isinstance(network, DomainClassifier)
-            measured = {f"{split}_accuracy": accuracy(network, *load_split(command.data, split))
-                        for split in ("validation", "holdout")}  # fmt: skip
-            save_embedder(
-                run, network, {"network": shape, "data": dataset["digest"], "fingerprint": fingerprint, **measured}
-            )
+            train = _train_classifier if len(dataset["classes"]) > 1 else _train_without_labels
+            network, description = train(command, dataset)
+            save_embedder(run, network, {**description, "data": dataset["digest"], "fingerprint": fingerprint})
         for name in (WEIGHTS, DESCRIPTION):
             copy_whole(run / name, command.out / name)
         description = read_json(run / DESCRIPTION, "embedder description")
-    write_json(command.metrics / "embed.json", {"holdout_accuracy": description["holdout_accuracy"]})
-    command.say(f"accuracy on holdout {description['holdout_accuracy']:.1%} -> {command.out / WEIGHTS}")
+    name, words = QUALITY[description["kind"]]
+    quality = description[f"holdout_{name}"]
+    write_json(command.metrics / "embed.json", {"kind": description["kind"], f"holdout_{name}": quality})
+    command.say(f"{words} {quality:.1%} -> {command.out / WEIGHTS}")
+
+
+def _train_classifier(command: Command, dataset: dict[str, Any]) -> tuple[FeatureNetwork, dict[str, Any]]:
+    """The classifier, with its shape and its accuracy on what it has not seen."""
+    shape = {**_shape(command, dataset), "classes": len(dataset["classes"])}
+    images, labels = load_split(command.data, "train")
+    build = partial(DomainClassifier, **shape)
+    network = train_classifier(build, images, labels, _fit(command), partial(_progress, command))
+    assert isinstance(network, DomainClassifier)
+    measured = {f"{split}_accuracy": accuracy(network, *load_split(command.data, split)) for split in UNSEEN}
+    return network, {"network": shape, **measured}
+
+
+def _train_without_labels(command: Command, dataset: dict[str, Any]) -> tuple[FeatureNetwork, dict[str, Any]]:
+    """What takes the classifier's place, with its shape and how many unseen images it recognises."""
+    shape = _shape(command, dataset)
+    images, _ = load_split(command.data, "train")
+    command.say("one class only: learns without labels, to recognise each image by parts of it")
+    network = train_self_supervised(
+        partial(FeatureNetwork, **shape), images, _fit(command), partial(_progress, command)
+    )
+    measured = {
+        f"{split}_recognised": recognised_share(network, load_split(command.data, split)[0]) for split in UNSEEN
+    }
+    return network, {"network": shape, **measured}
+
+
+def _shape(command: Command, dataset: dict[str, Any]) -> dict[str, int]:
+    image = dataset["image"]
+    return {"size": image["height"], "channels": image["channels"], "features": command.config.embed.features}
+
+
+def _fit(command: Command) -> Fit:
+    settings = command.config.embed
+    return Fit(settings.total_images, settings.batch_size, settings.learning_rate, settings.seed)
+
+
+def _progress(command: Command, seen: int, loss: float) -> None:
+    command.say(f"{seen:,} of {command.config.embed.total_images:,} images, loss {loss:.3f}")

@@ -68,19 +68,26 @@ def evaluate(command: Command) -> None:
         "model": pair.digest,
     }
     write_json(command.metrics / "evaluate.json", metrics)
-    classes_said = (
-        f"labels right {metrics['label_accuracy']:.1%}"
-        if spec.conditional
-        else f"rarest predicted class at {metrics['class_share_min']:.2f} of an equal share "
-        f"(of real images {metrics['class_share_min_real']:.2f})"
-    )
     command.say(
-        f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f}), {classes_said}, "
-        f"coverage {metrics['coverage']:.2f}, least within-class diversity {metrics['diversity_min']:.2f} of real; "
+        f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f}), "
+        f"coverage {metrics['coverage']:.2f}, {_variety_said(metrics)}; "
         f"of {count:,} synthetic and {len(holdout[1]):,} real holdout images"
     )
     for warning in warnings_of_few(metrics):
         command.say(f"warning: {warning}")
+
+
+def _variety_said(metrics: dict[str, Any]) -> str:
+    """How varied the images are, within classes where there are some, and whether those are right."""
+    if "diversity_all" in metrics:
+        return f"diversity {metrics['diversity_all']:.2f} of real"
+    classes_said = (
+        f"labels right {metrics['label_accuracy']:.1%}"
+        if "label_accuracy" in metrics
+        else f"rarest predicted class at {metrics['class_share_min']:.2f} of an equal share "
+        f"(of real images {metrics['class_share_min_real']:.2f})"
+    )
+    return f"{classes_said}, least within-class diversity {metrics['diversity_min']:.2f} of real"
 
 
 def feature_space(settings: OtherFeatures | None, shape: tuple[int, int, int]) -> FeatureSpace | None:

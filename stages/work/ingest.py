@@ -83,8 +83,6 @@ def require_classes(command: Command, classes: list[str]) -> None:
     if broken := broken_class_rules(command.config, classes):
         listed = "\n".join(f"  {line}" for line in broken)
         raise UserError(f"The data in {command.out} does not fit the config:\n{listed}")
-    if len(classes) == 1:
-        command.say(f"warning: one class only ({classes[0]}): embed wants two or more, it learns by telling them apart")
 
 
 def _counts(preparation: Preparation, missing: list[Part], workers: int) -> Iterator[int]:

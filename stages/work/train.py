@@ -59,8 +59,11 @@ def train(command: Command) -> None:
     shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset["classes"])}
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    if config.model.conditioning == "class" and len(dataset["classes"]) == 1:
+        command.say("one class only: the networks are not conditioned on it, and what is sampled has no labels")
     counted = {"validation_images": dataset["splits"]["validation"]["rows"]}
-    for warning in warnings_of_few(counted):
+    warnings = [*warnings_of_little(dataset["splits"]["train"]["rows"], config), *warnings_of_few(counted)]
+    for warning in warnings:
         command.say(f"warning: {warning}")
     with connect(config.root, config.cluster.train_workers, on_gpus=True) as resources:
         _require_extras(config, resources)
@@ -152,6 +155,17 @@ def train(command: Command) -> None:
         f"best at {best['images_seen']:,} images: fd_domain on {counted['validation_images']:,} validation images "
         f"{best['validation_fd_domain']:.1f} -> {command.out}"
     )
+
+
+def warnings_of_little(images: int, config: Config) -> list[str]:
+    """Return a line where there are so few training images that a network learns them by heart."""
+    batch, total = config.train.batch_size, config.train.total_images
+    if images >= batch:
+        return []
+    return [
+        f"{images:,} training images, fewer than train.batch_size {batch}: every batch holds some of them more than once, and each is "
+        f"shown about {round(total / images):,} times. Expect copies of them"
+    ]
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -2,8 +2,12 @@
 
 import csv
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from pipeline.data.sources.tree import NO_IMAGE
 from tests.project import ROOT, Places, digests, environment, succeed
 
 SIZE = 32
 SETTINGS = (
-    "data.size=32", "data.classes=null", "data.channels=3", "data.validation_share=0.1", "data.holdout_share=0.1",
-    "model.channels=3", "model.resolution=32",
+    "data.size=32", "data.classes=auto", "data.validation_share=0.1", "data.holdout_share=0.1", "model.channels=3", "model.resolution=32",
 )  # fmt: skip
-PHOTOS = 1500
+PHOTOS = 1200
 CLASSES = [f"kind {letter}" for letter in "abcdefghijkl"]  # a part of the work each, at least
 
 
@@ -46,7 +50,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(places: Places, photos: Path) -> list[str]:
-    source = f"data.source={{kind: folder, path: {photos}, name: photos, licence: CC0-1.0}}"
+    source = f"data.source={{path: {photos}, name: photos, licence: CC0-1.0}}"
     return places.command("ingest", settings=(*SETTINGS, source))
 
 
@@ -84,31 +88,69 @@ def test_what_was_left_out_is_named_with_its_reason(ingested: Places) -> None:
     assert len(twice) == 1
     assert left_out == {
         "kind a/cut.png": "truncated",
-        "kind a/notes.txt": "no image, by its name",
+        "kind a/notes.txt": NO_IMAGE,
         twice.pop(): "duplicate",
     }
     assert description(ingested)["left_out"]["truncated"] == {"count": 1, "first": ["kind a/cut.png"]}
 
 
+# The worst moment: all is in its place but for `dataset.json`, which says what is there.
+KILLED_BEFORE_THE_LAST_FILE = """
+import os, signal, sys
+from pipeline.data import writing
+from stages.ingest import main
+writing.write_json = lambda *_: os.killpg(0, signal.SIGKILL)
+main(sys.argv[1:])
+"""
+
+
+def killed(*words: str) -> str:
+    """Start a command and kill it with all its processes when it has prepared a part; return what it said of that."""
+    process = subprocess.Popen(
+        words, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = next((line for line in process.stdout if "parts" in line), "")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return said
+
+
+def left_to_prepare(said: str) -> int:
+    found = re.search(r"images prepared, 1 of (\d+) parts", said)
+    assert found is not None, said
+    return int(found[1])
+
+
 @pytest.mark.ci
 def test_killed_three_times_it_comes_to_the_same_bytes(ingested: Places, photos: Path, tmp_path: Path) -> None:
     places = Places(tmp_path)
-    for _ in range(3):
-        process = subprocess.Popen(
-            command(places, photos),
-            cwd=ROOT,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert process.stdout is not None
-        line = next((line for line in process.stdout if "prepared" in line), "")
-        process.kill()
-        assert re.search(r"images prepared, 1 of \d+ parts", line), "there is nothing left to be killed in"
-        process.communicate()
-    succeed(*command(places, photos))
+    words = command(places, photos)
+    assert left_to_prepare(killed(*words)) > left_to_prepare(killed(*words)) > 1
+    assert not places.data.exists()
+    # What is left now is prepared on the way there.
+    last = subprocess.run(
+        [sys.executable, "-c", KILLED_BEFORE_THE_LAST_FILE, *words[3:]],
+        cwd=ROOT, env=environment(), capture_output=True, check=False, start_new_session=True,
+    )  # fmt: skip
+    assert last.returncode == -signal.SIGKILL, last.stderr
+    assert list(places.data.glob("train-*.parquet"))
+    assert not (places.data / "dataset.json").exists()
+    assert "parts" not in succeed(*words)
     assert digests(places.data) == digests(ingested.data)
+    assert not list((places.root / "runs").rglob("spool-*"))
+
+
+@pytest.mark.ci
+def test_one_worker_and_another_order_come_to_the_same_bytes(ingested: Places, photos: Path, tmp_path: Path) -> None:
+    """Under another name of the folder each part is another one, and they lie in another order."""
+    there = tmp_path / "elsewhere"
+    shutil.copytree(photos, there)
+    said = succeed(*command(Places(tmp_path), there), RAY_OVERRIDE_RESOURCES='{"CPU": 1}')
+    assert "1 of 13 parts" in said  # all of them
+    assert digests(Places(tmp_path).data) == digests(ingested.data)
 
 
 def test_new_files_alone_are_looked_at(ingested: Places, photos: Path) -> None:

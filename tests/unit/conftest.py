@@ -12,7 +12,8 @@ from hypothesis import settings
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from pipeline.embedding.classifier import DomainClassifier, Fit, train_classifier
+from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, Fit, train_classifier
+from pipeline.embedding.self_supervised import train_self_supervised
 from pipeline.models.weights import TrainedPair, load_pair
 from tests.unit.config_cases import SMALLEST
 from tests.unit.idx_files import four_idx_files
@@ -88,6 +89,13 @@ def digits_classifier(digits: tuple[Labelled, Labelled]) -> DomainClassifier:
     network = train_classifier(partial(DomainClassifier, 8, 1, 10, 16), images, labels, Fit(12_000, 100, 0.003, seed=0))
     assert isinstance(network, DomainClassifier)
     return network
+
+
+@pytest.fixture(scope="session")
+def digits_without_labels(digits: tuple[Labelled, Labelled]) -> FeatureNetwork:
+    """What takes the domain classifier's place where there are no labels, for the digits."""
+    (images, _), _ = digits
+    return train_self_supervised(partial(FeatureNetwork, 8, 1, 16), images, Fit(24_000, 100, 0.003, seed=0))
 
 
 @pytest.fixture(scope="session")

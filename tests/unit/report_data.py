@@ -34,6 +34,11 @@ UNLABELLED_METRICS = {
 }  # fmt: skip
 
 
+ONE_CLASS_METRICS = {
+    **{name: value for name, value in UNLABELLED_METRICS.items() if not name.startswith(("class_share", "diversity"))},
+    "diversity_all": 0.87,
+}
+
 FEW = {"images": 2000, "real_images": 24, "floor_images": 1168, "validation_images": 4}
 WARNINGS = [
     "measured on 24 real holdout images: too few to mean anything; at least 100 are needed",

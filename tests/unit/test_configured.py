@@ -19,6 +19,13 @@ def test_every_architecture_is_one_line_of_config(architecture: str, conditionin
     build_discriminator(spec)
 
 
+def test_networks_are_not_conditioned_on_one_class_alone() -> None:
+    config = load_preset("digits", ["data.classes=none", "gates={}"])
+    assert config.model.conditioning == "class"
+    assert spec_of(config, 1).classes == 0
+    assert spec_of(config, 2).classes == 2
+
+
 @pytest.mark.parametrize("preset", presets())
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_every_preset_of_the_project_can_be_built(preset: str, device: str) -> None:

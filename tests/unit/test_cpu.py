@@ -1,10 +1,16 @@
-"""What a process that computes on the CPU keeps of its memory, in a process of its own."""
+"""What a process that computes on the CPU keeps of its memory, in a process of its own; and how much there is."""
 
+import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from pipeline import cpu
+
+MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 PROGRAM = """
 import resource
@@ -28,3 +34,17 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_freed_memory_is_used_again_and_not_fetched_anew() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 100
+
+
+@pytest.mark.parametrize(
+    ("limit", "seen"),
+    [("1000000\n", 1_000_000), ("max\n", MACHINE), ("9223372036854771712\n", MACHINE), (None, MACHINE)],
+)
+def test_a_container_sees_its_own_limit_and_not_the_machines_memory(
+    limit: str | None, seen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "memory.max"
+    if limit is not None:
+        file.write_text(limit)
+    monkeypatch.setattr(cpu, "MEMORY_LIMITS", (str(file),))
+    assert cpu.machine_memory() == seen

@@ -4,13 +4,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from pipeline.data.canonical import describe, load_split
+from pipeline.data import canonical, writing
+from pipeline.data.canonical import describe, load_split, pixel_digests
 from pipeline.errors import UserError
 from pipeline.storage import write_json
 from tests.unit.canonical_data import data_of, write_arrays
 
 CLASSES = ["even", "odd"]
+READ_ON_A_FULL_DISK = """
+from pipeline.data import canonical
+from pipeline.errors import UserError
+
+canonical.machine_memory = lambda: 0
+try:
+    canonical._array((1 << 20,), disk)
+    error = None
+except UserError as refused:
+    error = str(refused)
+print(json.dumps({"error": error}))
+"""
 
 
 @pytest.fixture
@@ -51,3 +65,31 @@ def test_description_that_lacks_what_readers_need_is_refused_by_file(tmp_path, c
 def test_a_folder_that_cannot_be_looked_at_is_one_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: File name too long"):
         describe(tmp_path / ("x" * 300))
+
+
+def test_a_split_of_many_files_is_read_whole_and_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "LARGEST_FILE", 1)  # so that each file has one row group
+    images = np.random.default_rng(0).integers(0, 256, (1_400, 8, 8, 3), np.uint8)
+    write_arrays((images, np.arange(1_400) % 2), data_of(CLASSES, channels=3), tmp_path)
+    assert len(describe(tmp_path)["splits"]["train"]["files"]) == 2
+    read, labels = load_split(tmp_path, "train")
+    assert read.shape == (700, 3, 8, 8)
+    digests = pixel_digests(read.permute(0, 2, 3, 1).numpy())
+    known = dict(zip(pixel_digests(images), (np.arange(1_400) % 2).tolist(), strict=True))
+    assert digests == sorted(digests)
+    assert labels.tolist() == [known[digest] for digest in digests]
+
+
+def test_a_split_that_is_too_large_for_memory_is_read_from_a_file_that_goes_away(folder, monkeypatch):
+    in_memory, labels = load_split(folder, "train")
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr(canonical, "machine_memory", lambda: 1_000)
+    on_disk, same_labels = load_split(folder, "train")
+    assert torch.equal(on_disk, in_memory)
+    assert torch.equal(same_labels, labels)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_disk_that_is_too_full_for_the_pixels_is_one_message(run_on_tmpfs):
+    result = run_on_tmpfs("256k", READ_ON_A_FULL_DISK)
+    assert "of pixels do not fit into memory, nor into a file there" in result["error"]

@@ -1,8 +1,11 @@
 """Too few or unusable images are refused with what can be done about it, given where the splits come from."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 
 from pipeline.config.schema import Data
 from pipeline.data.enough import require_enough, require_most_usable
@@ -51,28 +54,61 @@ def test_a_split_of_the_source_itself_is_not_to_be_mended_by_a_share_of_it():
 
 def test_where_no_share_would_do_more_images_are_asked_for():
     message = refusal([5, 5], [10, 10], [9, 10], data_of("auto"))
-    assert message.endswith("the source has 49 images in all: add some.")
+    assert message.endswith("the source has 49 images in all, about 69 are needed: add some.")
 
 
 def test_a_class_that_a_split_lacks_is_named_with_the_share_that_gives_it_some():
-    message = refusal([50, 40], [10, 1], [20, 10], data_of("auto"))
-    assert (
-        "the class 'b' has 1 images for validation, at least 2 are needed; use a larger data.validation_share"
-        in message
+    assert refusal([50, 40], [20, 1], [20, 10], data_of("auto")) == (
+        "data: 1 of 2 classes has too few images, at least 2 are needed in each split:\n"
+        "  'b': 40 for train, 1 for validation, 10 for holdout\n"
+        "Use a larger data.validation_share, about 0.05, or add images of 'b'; or leave it out by data.classes: [a]."
     )
-    assert "about 0.05, or add images of 'b', or leave the class out of data.classes." in message
+
+
+def test_all_classes_that_are_too_small_are_named_at_once():
+    """BMSG-GAN#38: 1, 3 and 126 images of a class."""
+    assert refusal([1, 2, 63], [0, 0, 25], [0, 1, 38], data_of("auto")) == (
+        "data: 2 of 3 classes have too few images, at least 2 are needed in each split:\n"
+        "  'a': 1 for train, 0 for validation, 0 for holdout\n"
+        "  'b': 2 for train, 0 for validation, 1 for holdout\n"
+        "About 9 images of each are needed in all: add some; or leave them out by data.classes: [c]."
+    )
+
+
+def test_ten_of_the_classes_that_are_too_small_are_named_the_rarest_first():
+    message = refusal([*range(15, 0, -1), 50], [1] * 15 + [30], [2] * 15 + [30], data_of("auto"))
+    _, *named, more, advice = message.splitlines()
+    assert [line.split("'")[1] for line in named] == list("onmlkjihgf")
+    assert more == "  and 5 more"
+    assert advice.endswith("or leave them out by data.classes: [p].")
+
+
+def test_where_no_class_is_large_enough_they_are_taken_for_one():
+    message = refusal([12] * 3, [1] * 3, [9] * 3, data_of("auto"))
+    assert message.endswith("or use data.classes: none, which takes no notice of the classes.")
+
+
+def test_too_few_images_in_all_are_told_together_with_the_classes():
+    message = refusal([10, 1], [5, 0], [5, 0], data_of("auto"))
+    assert [line[:50] for line in message.splitlines()] == [
+        "data: 5 images are in the validation split, at lea",
+        "data: 5 images are in the holdout split, at least ",
+        "data: 1 of 2 classes has too few images, at least ",
+        "  'b': 1 for train, 0 for validation, 0 for holdou",
+        "The source has 1 image of 'b' in all, about 9 are ",
+    ]
 
 
 def test_a_class_that_the_official_holdout_lacks_is_not_a_matter_of_shares():
     message = refusal([50, 50], [10, 10], [30, 0], data_of("auto", holdout_share=None), OFFICIAL)
-    assert "'b' has 0 images for holdout" in message
-    assert "the source's own holdout split needs more images of 'b', or none at all" in message
+    assert "'b': 50 for train, 10 for validation, 0 for holdout" in message
+    assert "The source's own holdout split needs more images of 'b', or none at all" in message
     assert "larger" not in message
 
 
 def test_a_class_that_is_not_left_to_train_on_wants_smaller_shares():
     message = refusal([50, 1], [20, 20], [20, 20], data_of("auto"))
-    assert "use a smaller data.validation_share or data.holdout_share, or add images of 'b'" in message
+    assert "Use a smaller data.validation_share or data.holdout_share, or add images of 'b'" in message
 
 
 def too_small(sides: list[tuple[int, int]], **data) -> str:
@@ -118,10 +154,20 @@ def test_what_is_no_image_by_its_content_is_no_bad_image():
         require_most_usable({0: IGNORED, 1: IGNORED}, known, data_of("auto"))
 
 
-def test_a_class_that_only_the_sources_own_test_split_has_is_told_of():
-    message = refusal([50, 0], [20, 0], [20, 7], data_of("auto"), ("train", "holdout"))
-    assert message == (
-        "data: the class 'b' is in the source's own holdout (test) split alone, with 7 images: there is nothing to train on. "
-        "Add images of it to train, or leave the class out of data.classes."
+def test_classes_that_only_the_sources_own_test_split_has_are_told_of():
+    assert refusal([50, 0, 0], [20, 0, 0], [20, 7, 1], data_of("auto"), OFFICIAL) == (
+        "data: only the source's own holdout (test) split has images of 'b' (7 images), 'c' (1 image): there is nothing to train on. "
+        "Add some to train, or leave them out by data.classes: [a]."
     )
-    assert "'b' has 0 images for train" in refusal([50, 0], [20, 0], [20, 7], data_of("auto"))
+    assert "'b': 0 for train" in refusal([50, 0], [20, 0], [20, 7], data_of("auto"))
+
+
+def test_names_of_classes_are_given_as_yaml_has_them():
+    members = {
+        "train": np.repeat(np.arange(3), [5, 5, 1]),
+        **dict.fromkeys(("validation", "holdout"), np.arange(40) % 2),
+    }
+    with pytest.raises(UserError) as caught:
+        require_enough(members, ["no", "a: b, ü", "c"], ("train",), shares_of(data_of("auto"), ("train",), 91))
+    (given,) = re.findall(r"data\.classes: (.*)\.$", str(caught.value))
+    assert yaml.safe_load(given) == ["no", "a: b, ü"]

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.data.images import image_schema, images_as_parquet, read_images
+from pipeline.data.images import image_blocks, image_schema, images_as_parquet
 from pipeline.data.png import encode_png
 from pipeline.errors import UserError
 
@@ -53,7 +53,8 @@ def test_images_without_classes_have_no_label_and_still_load_as_pictures(tmp_pat
 def test_parquet_gives_back_images_and_labels_in_order(tmp_path, channels):
     images = some_images(1001, channels)  # more than two row groups
     write(tmp_path / "file.parquet", images)
-    read, labels = read_images(tmp_path / "file.parquet", channels)
+    blocks = list(image_blocks(tmp_path / "file.parquet", channels))
+    read, labels = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     assert np.array_equal(read, images)
     assert labels.dtype == np.int64
     assert np.array_equal(labels, np.arange(1001) % 3)
@@ -99,7 +100,7 @@ def test_full_disk_is_a_user_error_and_the_old_shard_stays(run_on_tmpfs):
 
 def test_missing_parquet_names_the_stage_to_run(tmp_path):
     with pytest.raises(UserError, match=r"gone\.parquet is not there: run the stage that makes it \(ingest\)"):
-        read_images(tmp_path / "gone.parquet", 1)
+        list(image_blocks(tmp_path / "gone.parquet", 1))
 
 
 def damaged(content: bytes, how: str) -> bytes:
@@ -119,4 +120,4 @@ def test_damaged_parquet_is_refused_by_name(tmp_path, how):
     write(path, some_images(600, 1))
     path.write_bytes(damaged(path.read_bytes(), how))
     with pytest.raises(UserError, match=r"file\.parquet is damaged"):
-        read_images(path, 1)
+        list(image_blocks(path, 1))

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data.sources.content import content_digest
@@ -75,6 +75,7 @@ def test_a_damaged_cache_is_named(photos: Path) -> None:
         digest_of(photos)
 
 
+@settings(max_examples=20)
 @given(names=st.sets(st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0.")), min_size=1))
 def test_any_name_that_a_disk_takes_is_a_name(tmp_path_factory: pytest.TempPathFactory, names: set[bytes]) -> None:
     folder = tmp_path_factory.mktemp("names") / "photos"

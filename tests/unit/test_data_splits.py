@@ -154,7 +154,7 @@ def test_of_training_images_that_look_alike_one_stays_where_the_others_are_dropp
 
 @pytest.mark.parametrize(
     ("images", "expected"),
-    [(40, (0.3, 0.3)), (200, (0.15, 0.25)), (5_000, (0.1, 0.2)), (60_000, (0.05, 0.1))],
+    [(0, (0.3, 0.3)), (40, (0.3, 0.3)), (200, (0.15, 0.25)), (5_000, (0.1, 0.2)), (60_000, (0.05, 0.1))],
 )
 def test_auto_shares_measure_well_and_leave_most_to_train(images, expected):
     shares = shares_of(data_of("auto", validation_share="auto", holdout_share="auto"), ["train"], images)

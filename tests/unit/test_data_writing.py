@@ -182,7 +182,8 @@ def test_images_that_had_to_be_enlarged_are_counted(tmp_path):
 @pytest.mark.parametrize("other", [{"validation_share": 0.001}, {"holdout_share": 0.001}])
 def test_split_that_would_lack_a_class_is_refused_before_anything_is_written(tmp_path, raw, other):
     with pytest.raises(
-        UserError, match=r"the class 'even' has 0 images for (validation|holdout), at least 2 are needed; use a larger"
+        UserError,
+        match=r"at least 2 are needed in each split:\n  'even': \d+ for train, [^\0]*\nUse a larger data.(validation|holdout)_share",
     ):
         write_arrays(raw, data_of(CLASSES, channels=3, **other), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,8 @@ import yaml
 
 from pipeline.config.rules import REAL_FIGURE
 from pipeline.config.schema import GATED_METRICS, Config
+from pipeline.config.sources import SOURCE_KINDS
+from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.jobs.work import STAGES
 from tests.project import ROOT
 from tests.unit.docs_commands import CONSOLE, config_schema, is_key, key_names, options, options_in
@@ -198,6 +200,14 @@ def test_choices_in_tables_are_those_of_the_config() -> None:
     text = str(config_schema())
     named = [row[0] for page in PAGES for header, *rows in page.tables if header[0] in ("name", "`data.source.kind`") for row in rows]  # fmt: skip
     assert [name for name in named if f"'{name.strip('`')}'" not in text] == []
+
+
+def test_every_source_and_known_dataset_is_told_of() -> None:
+    tables = {
+        header[0]: {row[0].strip("`") for row in rows} for header, *rows in Page(ROOT / "docs" / "ingest.md").tables
+    }
+    assert tables["`data.source.kind`"] == set(SOURCE_KINDS) - {"auto"}
+    assert tables["name of a known dataset"] == set(KNOWN_DATASETS)
 
 
 @each_page

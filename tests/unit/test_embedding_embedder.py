@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.embedding.classifier import DomainClassifier
+from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, Embedder, load_embedder, save_embedder
 from pipeline.errors import UserError
+from pipeline.storage import read_json, write_json
 from tests.unit.conftest import Labelled
 from tests.unit.tiny import flip_bit
 
@@ -58,3 +59,34 @@ def test_a_missing_file_is_refused_with_what_to_run(folder: Path, name: str) -> 
 def test_a_folder_that_cannot_be_looked_at_is_one_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: File name too long"):
         load_embedder(tmp_path / ("x" * 300))
+
+
+# Without labels ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_labels(tmp_path: Path, digits_without_labels: FeatureNetwork) -> Path:
+    shape = {name: value for name, value in NETWORK.items() if name != "classes"}
+    save_embedder(tmp_path, digits_without_labels, {"network": shape})
+    return tmp_path
+
+
+def test_the_description_says_which_kind_it_is(folder: Path) -> None:
+    assert read_json(folder / DESCRIPTION, "description")["kind"] == "classifier"
+
+
+def test_one_that_learnt_without_labels_measures_as_the_saved_one_and_is_for_one_class(
+    without_labels: Path, digits_without_labels: FeatureNetwork, digits: tuple[Labelled, Labelled]
+) -> None:
+    images = digits[1][0][:40]
+    assert read_json(without_labels / DESCRIPTION, "description")["kind"] == "self_supervised"
+    loaded = load_embedder(without_labels)
+    assert torch.equal(loaded.features(images), Embedder(digits_without_labels, "", {}).features(images))
+    assert loaded.shape == {"size": 8, "channels": 1, "classes": 1}
+
+
+def test_a_kind_that_is_not_known_is_refused(without_labels: Path) -> None:
+    description = read_json(without_labels / DESCRIPTION, "description")
+    write_json(without_labels / DESCRIPTION, {**description, "kind": "oracle"})
+    with pytest.raises(UserError, match=r"kind 'oracle'.*run embed again"):
+        load_embedder(without_labels)

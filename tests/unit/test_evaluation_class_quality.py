@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.embedding.classifier import DomainClassifier
+from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.class_quality import class_quality, predicted_shares
 from tests.unit.conftest import Labelled
@@ -121,3 +121,24 @@ def test_predicted_shares_are_relative_to_an_equal_one(embedder: Embedder, digit
     zeros, ones = (images[predicted == label][:30] for label in (0, 1))
     shares = predicted_shares(embedder, embedder.features(torch.cat([zeros, ones[:10]])), classes=10)
     assert shares.tolist() == pytest.approx([7.5, 2.5, *[0] * 8])
+
+
+# Of one class alone --------------------------------------------------------------------------------------------------
+
+
+def test_of_one_class_alone_the_diversity_of_all_images_is_all_there_is(
+    digits_without_labels: FeatureNetwork, digits: tuple[Labelled, Labelled]
+) -> None:
+    embedder = Embedder(digits_without_labels, "digest", {})
+    (images, _), (real, _) = digits
+    half_of_them = (torch.arange(len(images)) % 2 == 0)[:, None, None, None]
+    of_real = embedder.features(real)
+    found = [
+        class_quality(embedder, embedder.features(fake), None, of_real, torch.zeros(len(real), dtype=torch.int64), 1)
+        for fake in (images, torch.where(half_of_them, images[0], images), images[:1].repeat(50, 1, 1, 1))
+    ]
+    assert [each.keys() for each in found] == [{"diversity_all"}] * 3
+    whole, half, one_image = (each["diversity_all"] for each in found)
+    assert whole == pytest.approx(1, abs=0.05)
+    assert half == pytest.approx(0.75 * whole, abs=0.1)  # a quarter of the pairs are of one image twice
+    assert one_image == pytest.approx(0, abs=1e-3)

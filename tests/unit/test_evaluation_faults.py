@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.embedding.classifier import DomainClassifier
+from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.audit import Known, content_metrics, kept_rows, look_at, short_digests, survey
 from pipeline.evaluation.moments import Moments
@@ -53,16 +53,22 @@ def planted(splits: list[Labelled]) -> Sound:
     return Sound(records, spare, train[0], held_out[0], SHARD)
 
 
-def judge(classifier: DomainClassifier, splits: list[Labelled], records: Labelled) -> Any:
-    """All figures but usefulness and the discriminator's."""
-    embedder = Embedder(classifier, "digest", {})
+def judge(network: FeatureNetwork, splits: list[Labelled], records: Labelled) -> Any:
+    """All figures but usefulness and the discriminator's; a network that knows no classes sees no labels either."""
+    embedder = Embedder(network, "digest", {})
+    classifies = isinstance(network, DomainClassifier)
     (train, _), (held_out, of_held_out), *_ = splits
-    known = Known(embedder, short_digests(train), short_digests(held_out), 10)
+    known = Known(embedder, short_digests(train), short_digests(held_out), 10 if classifies else 0)
     images, labels = records
     count = len(images)
     shards = [slice(first, first + SHARD) for first in range(0, count, SHARD)]
     content = survey(
-        (look_at(images[rows], labels[rows], known, kept_rows(rows.start, SHARD, count, count)) for rows in shards),
+        (
+            look_at(
+                images[rows], labels[rows] if classifies else None, known, kept_rows(rows.start, SHARD, count, count)
+            )
+            for rows in shards
+        ),
         count,
     )
     assert content is not None
@@ -70,9 +76,9 @@ def judge(classifier: DomainClassifier, splits: list[Labelled], records: Labelle
         embedder.features(torch.from_numpy(each.transpose(0, 3, 1, 2))) for each in (train, held_out)
     )
     features = embedder.features(content.images)
-    reals = (of_holdout, torch.from_numpy(of_held_out))
+    reals = (of_holdout, torch.from_numpy(of_held_out if classifies else np.zeros_like(of_held_out)))
     return {
-        **quality_figures(embedder, features, content.labels, reals, NAMES),
+        **quality_figures(embedder, features, content.labels, reals, NAMES if classifies else ["image"]),
         **privacy_figures(features, of_train, of_holdout)[0],
         **content_metrics(content, Moments.of(of_holdout.double().numpy())),
     }
@@ -125,10 +131,71 @@ def test_a_planted_fault_is_caught(
 
 
 def test_what_is_sound_is_not_caught(sound: Any) -> None:
+    require_soundness(sound, "diversity_min")
+
+
+def require_soundness(sound: Any, diversity: str) -> None:
     assert sound["near_train_share"] < 0.03
     assert sound["train_copies"] == sound["held_out_copies"] == 0
     assert sound["membership_auc"] == pytest.approx(0.5, abs=0.05)
-    assert sound["diversity_min"] > 0.8
+    assert sound[diversity] > 0.8
     assert sound["shard_shift_max"] < 3
     assert sound["precision"] == pytest.approx(0.95, abs=0.06)
     assert np.isfinite([value for value in sound.values() if isinstance(value, float)]).all()
+
+
+# Without labels ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sound_without_labels(digits_without_labels: FeatureNetwork, splits: list[Labelled], planted: Sound) -> Any:
+    return judge(digits_without_labels, splits, nothing(planted))
+
+
+@pytest.mark.parametrize(
+    ("fault", "caught"),
+    [
+        (a_class_collapsed, [more("fd_domain", 0.1), less("unique_share", 0.05)]),
+        (half_of_the_classes_missing, [less("coverage", 0.2), less("recall", 0.2), beyond_doubt("fd_domain")]),
+        (training_images_copied, [more("train_copies", 15), more("near_train_share", 0.03)]),
+        (training_images_perturbed, [more("near_train_share", 0.03)]),
+        (held_out_images_copied, [more("held_out_copies", 15)]),
+        (blur, [beyond_doubt("fd_domain"), less("coverage", 0.2)]),
+        (jpeg, [beyond_doubt("fd_domain")]),
+        (a_black_shard, [less("unique_share", 0.05), more("shard_shift_max", 5)]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_a_planted_fault_is_caught_without_labels(
+    fault: Callable[[Sound], Labelled],
+    caught: list[Callable[[Any, Any], bool]],
+    digits_without_labels: FeatureNetwork,
+    splits: list[Labelled],
+    planted: Sound,
+    sound_without_labels: Any,
+) -> None:
+    found = judge(digits_without_labels, splits, fault(planted))
+    told = {name: (sound_without_labels[name], value) for name, value in found.items()}
+    assert [check(found, sound_without_labels) for check in caught] == [True] * len(caught), told
+
+
+def test_one_image_over_and_over_is_no_variety(
+    digits_without_labels: FeatureNetwork, splits: list[Labelled], planted: Sound, sound_without_labels: Any
+) -> None:
+    images, labels = planted.records
+    few = np.broadcast_to(images[:1], images.shape).copy()
+    found = judge(digits_without_labels, splits, (few, labels))
+    assert found["diversity_all"] == pytest.approx(0, abs=1e-3)
+    assert found["coverage"] < 0.1 < sound_without_labels["coverage"]
+
+
+def test_what_is_sound_is_not_caught_without_labels(sound_without_labels: Any) -> None:
+    require_soundness(sound_without_labels, "diversity_all")
+    assert not sound_without_labels.keys() & {
+        "label_accuracy",
+        "class_share",
+        "class_balance",
+        "classifier_score",
+        "diversity",
+        "diversity_min",
+    }

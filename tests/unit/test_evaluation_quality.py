@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.embedding.classifier import DomainClassifier
+from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.quality import quality_figures, real_figures
 from tests.unit.conftest import Labelled
@@ -63,3 +63,20 @@ def test_a_real_set_too_small_to_be_halved_by_class_has_no_error_of_diversity(
     found = figures(embedder, images, labels, (held_out[few], of_held_out[few]))
     assert "diversity_min" in found
     assert "coverage_error" in found
+
+
+def test_of_one_class_alone_no_figure_goes_by_class(
+    digits_without_labels: FeatureNetwork, digits: tuple[Labelled, Labelled]
+) -> None:
+    embedder = Embedder(digits_without_labels, "digest", {})
+    (images, _), (held_out, _) = digits
+    real = embedder.features(held_out), torch.zeros(len(held_out), dtype=torch.int64)
+    found = quality_figures(embedder, embedder.features(images), None, real, ["image"])
+    beside = real_figures(embedder, embedder.features(images), real, ["image"], conditional=False)
+    single = {name for name in found if not name.endswith("_error")}
+    assert single == {
+        "fd_domain", "fd_domain_extrapolated", "kid_domain", "precision", "recall", "density", "coverage", "diversity_all",
+    }  # fmt: skip
+    assert {f"{name}_error" for name in single} <= found.keys()
+    assert {f"{name}_real" for name in single - {"diversity_all"}} <= beside.keys()
+    assert not {name for name in beside if name.startswith(("classifier", "class_", "label", "diversity"))}

@@ -101,6 +101,8 @@ OF_METRICS: dict[str, Any] = {
 
 
 def test_figures_are_known_by_what_they_say(tmp_path: Path) -> None:
+    write_json(tmp_path / "embed.json", {"kind": "self_supervised", "holdout_recognised": 0.3})
+    assert foreign("evaluate", tmp_path) == []
     for name, value in OF_METRICS.items():
         write_json(tmp_path / name, value)
     (tmp_path / "training.csv").write_text("images_seen,loss\n1,2\n")

@@ -1,12 +1,23 @@
 """The dataset card says what was measured, and its front matter lets others load the dataset."""
 
+import re
+
 import numpy as np
 import pytest
 import yaml
 from huggingface_hub import DatasetCard
 
 from pipeline.report.card import front_matter, size_category, write_card
-from tests.unit.report_data import CLASSES, FEW, METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset, pixels
+from tests.unit.report_data import (
+    CLASSES,
+    FEW,
+    METRICS,
+    ONE_CLASS_METRICS,
+    UNLABELLED_METRICS,
+    WARNINGS,
+    make_dataset,
+    pixels,
+)
 
 
 def parts(card: str) -> tuple[dict, str]:
@@ -205,3 +216,13 @@ def test_card_says_on_how_many_images_it_was_measured_and_warns_of_too_few(tmp_p
     assert [line for line in body.splitlines() if "Warning" in line] == [f"**Warning:** {text}." for text in WARNINGS]
     write_card(tmp_path / "README.md", manifest, METRICS | FEW | {"real_images": 100, "validation_images": 100})
     assert "Warning" not in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+def test_card_of_images_of_one_class_says_nothing_of_classes(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet", classes=())
+    write_card(tmp_path / "README.md", manifest, ONE_CLASS_METRICS)
+    _, body = parts((tmp_path / "README.md").read_text(encoding="utf-8"))
+    assert "| diversity, share of real | 0.87 | |" in body
+    assert "of a network that was trained on the real images without labels" in body
+    assert "The images have no labels: none was asked for when they were made.\n" in body
+    assert not re.search(r"classifier|diverse class|predicted", body)

@@ -1,6 +1,7 @@
 """The report says what was measured, of labels only where there are any."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ from pipeline.evaluation.gates import Verdict
 from pipeline.report.card import tar_reader
 from pipeline.report.page import Pictures, write_report
 from pipeline.worktime import Spent
-from tests.unit.report_data import CLASSES, FEW, METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset, pixels
+from tests.unit.report_data import (
+    CLASSES,
+    FEW,
+    METRICS,
+    ONE_CLASS_METRICS,
+    UNLABELLED_METRICS,
+    WARNINGS,
+    make_dataset,
+    pixels,
+)
 
 FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": UNLABELLED_METRICS["diversity"]}
 NEAREST = (pixels()[:5], pixels()[5:10])
@@ -89,6 +99,18 @@ def test_page_without_labels_shows_what_a_classifier_sees(tmp_path, unlabelled):
         assert re.search(row, html)
     for absent in ("tested on real", "classifier confirms", "Rarest class over commonest", "synthetic images of"):
         assert absent not in html
+
+
+def test_page_about_images_of_one_class_says_nothing_of_classes(tmp_path, unlabelled):
+    unlabelled["pictures"] = replace(
+        unlabelled["pictures"],
+        training=CURVES.format("validation_nearest_ratio").replace("diversity_min", "diversity_all"),
+    )
+    html = page(tmp_path, unlabelled | {"metrics": ONE_CLASS_METRICS})
+    assert '<div class="card"><b>0.87</b>of the variety of real images' in html
+    assert "Diversity: mean distance of two images" in html
+    assert html.count('id="axes_') == 2
+    assert not re.search(r"classifier|within a class|rarest", html)
 
 
 @pytest.mark.parametrize("kind", ["labelled", "unlabelled"])

@@ -1,7 +1,7 @@
 """What a user reads when a dataset is done."""
 
 from pipeline.report.summary import headline, summary
-from tests.unit.report_data import FEW, METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset
+from tests.unit.report_data import FEW, METRICS, ONE_CLASS_METRICS, UNLABELLED_METRICS, WARNINGS, make_dataset
 
 FILES = {"a/index.html": "the report", "a/b": "the card"}
 
@@ -32,6 +32,14 @@ Quality   a classifier sees the rarest class at 0.83 of an equal share (among re
 Open      a/index.html   the report
           a/b            the card"""
     )
+
+
+def test_summary_of_a_dataset_made_from_images_of_one_class(tmp_path):
+    manifest = make_dataset(tmp_path, "parquet", classes=())
+    text = summary(manifest, {**ONE_CLASS_METRICS, "gates": []}, FILES)
+    assert "fd_domain 12.3 (real against real 1.3), diversity 0.87 of real" in text
+    assert "class" not in text
+    assert headline(ONE_CLASS_METRICS) == {"fd_domain": 12.34, "coverage": 0.71, "diversity_all": 0.87}
 
 
 def test_the_headline_has_the_figures_that_there_are():

@@ -1,5 +1,6 @@
 """What ingest says of a dataset, and how it holds the classes that a config asks for against those of the source."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +40,86 @@ def test_classes_that_the_config_asks_for_and_the_source_lacks_are_refused(
     assert message in str(caught.value)
 
 
-def test_data_of_one_class_is_ingested_with_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            "gates={label_accuracy: {min: 0.5}}",
+            "gates.label_accuracy: measured only of two classes or more, but the data has one (a)",
+        ),
+        ("gates={classifier_score: {min: 2}}", "gates.classifier_score: measured only of two classes or more"),
+        ("gates={diversity_min: {min: 0.5}}", "gates.diversity_min: measured only of two classes or more"),
+        ("sample.labels={a: 2}", "sample.labels: weights, but the data has one class only (a)"),
+    ],
+)
+def test_what_goes_by_class_is_refused_where_the_source_has_one(tmp_path: Path, setting: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        require_classes(command_of(tmp_path, "gates={}", setting), ["a"])
+    assert message in str(caught.value)
+    assert str(caught.value).count("\n") == 1
+
+
+def test_what_is_measured_of_one_class_alone_is_refused_where_the_source_has_two(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gates\.diversity_all: measured only of one class, but the data has 2"):
+        require_classes(command_of(tmp_path, "gates={diversity_all: {min: 0.5}}"), ["a", "b"])
+
+
+def test_data_of_one_class_is_ingested_without_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(70):
         path = tmp_path / "images" / "a" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)).save(path)
     ingest(command_of(tmp_path))
-    assert "warning: one class only (a): embed wants two or more" in capsys.readouterr().out
+    assert "warning" not in capsys.readouterr().out
+
+
+def flat_folder(folder: Path, sizes: dict[str, int]) -> None:
+    """So many images of each class in one folder, which is one part: it is prepared without Ray. No names: no classes."""
+    (folder / "images").mkdir()
+    rows = [name for name, count in sizes.items() for _ in range(count)]
+    for number in range(len(rows)):
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8), np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
+    if set(sizes) != {""}:
+        lines = [f"{number}.png,{name}" for number, name in enumerate(rows)]
+        (folder / "images" / "metadata.csv").write_text("\n".join(["file_name,label", *lines]))
+
+
+AUTO = ("data.validation_share=auto", "data.holdout_share=auto")
+
+
+@pytest.mark.parametrize("count", [5, 20])
+def test_too_few_images_are_refused_in_words_before_anything_is_written(tmp_path: Path, count: int) -> None:
+    flat_folder(tmp_path, {"": count})
+    with pytest.raises(UserError) as caught:
+        ingest(command_of(tmp_path, *AUTO))
+    for split in ("validation", "holdout"):
+        assert re.search(
+            rf"data: \d images are in the {split} split, at least 20 are needed to measure with; "
+            rf"the source has {count} images in all, about 69 are needed: add some\.",
+            str(caught.value),
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_batches_of_images_are_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flat_folder(tmp_path, {"": 130})
+    ingest(command_of(tmp_path, *AUTO))
+    assert "77 train, 21 validation, 32 holdout ->" in capsys.readouterr().out
+
+
+def test_classes_too_small_are_all_named_and_can_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat_folder(tmp_path, {"rare": 1, "few": 3, "many": 126})
+    with pytest.raises(UserError) as caught:
+        ingest(command_of(tmp_path, *AUTO))
+    first, *named, remedy = str(caught.value).splitlines()
+    assert first == "data: 2 of 3 classes have too few images, at least 2 are needed in each split:"
+    assert [line.split(":")[0] for line in named] == ["  'rare'", "  'few'"]
+    assert remedy.endswith("or leave them out by data.classes: [many].")
+    ingest(command_of(tmp_path, *AUTO, "data.classes=[many]"))
+    assert "4 left out (of a class that data.classes leaves out: 4) ->" in capsys.readouterr().out
 
 
 SPLITS = {"train": {"rows": 60_000}, "validation": {"rows": 5_000}, "holdout": {"rows": 5_000}}

@@ -84,8 +84,8 @@ def test_too_many_skipped_steps_are_found_and_a_few_are_not() -> None:
     assert "2.0% of the steps" in found({"skipped": 0.02})["non_finite"]
 
 
-@pytest.mark.parametrize("name", ["validation_diversity_min", "validation_diversity_mean"])
-def test_collapse_is_too_little_difference_within_a_class_or_on_average(name: str) -> None:
+@pytest.mark.parametrize("name", ["validation_diversity_min", "validation_diversity_mean", "validation_diversity_all"])
+def test_collapse_is_too_little_difference_within_a_class_on_average_or_of_all(name: str) -> None:
     assert found({name: COLLAPSED_DIVERSITY}) == {}
     assert found({name: COLLAPSED_DIVERSITY - 0.001}).keys() == {"collapse"}
     assert ("some class" in found({name: 0.0})["collapse"]) == (name == "validation_diversity_min")

@@ -1,5 +1,6 @@
 """The training loop: what it shows, in what order it schedules, when it stops to look, and what it keeps."""
 
+import math
 import shutil
 from copy import deepcopy
 from dataclasses import replace
@@ -21,6 +22,8 @@ from tests.unit.training_cases import (
     assert_equal_bits,
     assert_equal_states,
     finished,
+    images_for,
+    networks,
     nothing,
     trainer,
 )
@@ -123,6 +126,22 @@ def rates(**changes: Any) -> tuple[list[float], list[float]]:
         optimizer.register_step_pre_hook(lambda o, *_, into=into: into.append(o.param_groups[0]["lr"]))
     run.run(nothing)
     return noted
+
+
+@pytest.mark.parametrize("count", [5, 20, 130])
+def test_few_images_fill_whole_batches_and_every_step_is_taken(count: int) -> None:
+    """BMSG-GAN#38: with fewer images than a batch a loader that drops what is no whole batch ends at once, with nothing learnt."""
+    changes = {"batch_size": 64, "total_images": 640, "checkpoint_every_images": 320, "warmup_images": 64}
+    images = images_for(replace(RECIPE, **changes), count=count)
+    shown = images.order.indices(0, 640).bincount(minlength=count)
+    assert shown.max() - shown.min() <= 1
+    before = networks(trainer(images=images, **changes))
+    done = finished(images=images, **changes)
+    assert done.history[-1]["images_seen"] == 640
+    after = networks(done)
+    assert all(value.isfinite().all() for value in after.values())
+    assert not any(torch.equal(after[name], before[name]) for name in before if name.endswith("last.weight"))
+    assert all(math.isfinite(value) for metrics in done.history for value in metrics.values())
 
 
 def test_the_learning_rate_falls_from_the_first_to_the_final_one() -> None:
