@@ -55,7 +55,7 @@ def ingest(command: Command) -> None:
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
         workers = min(usable_cpus(), len(missing))
-        progress = _Progress(command, len(missing), workers)
+        progress = Progress(command, len(missing), workers)
         for rows in _counts(preparation, missing, workers):
             progress.one_more(rows)
         command.say("placing the images and writing the splits")
@@ -92,10 +92,11 @@ def _counts(preparation: Preparation, missing: list[Part], workers: int) -> Iter
     return on_this_machine(preparation, missing, workers, preload=(Preparation.__module__, "pipeline.data.sources"))
 
 
-class _Progress:
+class Progress:
     """Says how far the preparation is: at the first part, at the last, and between these every few seconds at most."""
 
     def __init__(self, command: Command, parts: int, workers: int) -> None:
+        """`parts`: how many there are to prepare."""
         self.command, self.parts = command, parts
         self.images = self.done = 0
         self.said = time.monotonic()

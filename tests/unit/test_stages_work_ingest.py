@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import stages.work.ingest
 from pipeline.config import load_preset
 from pipeline.errors import UserError
 from stages.command import Command
-from stages.work.ingest import ingest, require_classes, rows_said
+from stages.work.ingest import Progress, ingest, require_classes, rows_said
 
 
 def command_of(folder: Path, *sets: str) -> Command:
@@ -120,6 +121,23 @@ def test_classes_too_small_are_all_named_and_can_be_left_out(
     assert remedy.endswith("or leave them out by data.classes: [many].")
     ingest(command_of(tmp_path, *AUTO, "data.classes=[many]"))
     assert "4 left out (of a class that data.classes leaves out: 4) ->" in capsys.readouterr().out
+
+
+def test_progress_has_the_rate_and_the_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Progress(command_of(tmp_path), parts=4, workers=2)
+    for _ in range(2):
+        progress.one_more(10)
+    monkeypatch.setattr(stages.work.ingest, "SAY_EVERY_S", 0)
+    for _ in range(2):
+        progress.one_more(10)
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.sub(r"[\d,]+ images/s", "N images/s", line) for line in lines] == [
+        "ingest: 10 images prepared, 1 of 4 parts | N images/s",
+        "ingest: 30 images prepared, 3 of 4 parts | N images/s | less than a minute left",
+        "ingest: 40 images prepared, 4 of 4 parts | N images/s",
+    ]
 
 
 SPLITS = {"train": {"rows": 60_000}, "validation": {"rows": 5_000}, "holdout": {"rows": 5_000}}
