@@ -57,7 +57,7 @@ def ingest(command: Command) -> None:
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
         workers = min(usable_cpus(), len(missing))
-        progress = _Progress(command, len(missing), workers)
+        progress = Progress(command, len(missing), workers)
         for rows in _counts(command, preparation, missing, workers):
             progress.one_more(rows)
         command.say("placing the images and writing the splits")
@@ -117,10 +117,11 @@ def _content_or_why_not(preparation: Preparation, part: Part) -> bytes | str:
         return f"on another node: {error}"
 
 
-class _Progress:
-    """Says how far the preparation is, every few seconds at most."""
+class Progress:
+    """Says how far the preparation is: at the first part, at the last, and between these every few seconds at most."""
 
     def __init__(self, command: Command, parts: int, workers: int) -> None:
+        """`parts`: how many there are to prepare."""
         self.command, self.parts = command, parts
         self.images = self.done = 0
         self.said = time.monotonic()
@@ -133,7 +134,7 @@ class _Progress:
         self.pace.add(images)
         now = time.monotonic()
         left = self.parts - self.done
-        if left and now - self.said < SAY_EVERY_S:
+        if left and self.done > 1 and now - self.said < SAY_EVERY_S:
             return
         self.said = now
         rate = self.pace.rate(now)

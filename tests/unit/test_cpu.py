@@ -1,4 +1,4 @@
-"""What a process that computes on the CPU keeps of its memory, in a process of its own; and how much there is."""
+"""What a process that computes on the CPU keeps of its memory, in a process of its own; and how much there is, and how many CPUs."""
 
 import os
 import platform
@@ -48,3 +48,18 @@ def test_a_container_sees_its_own_limit_and_not_the_machines_memory(
         file.write_text(limit)
     monkeypatch.setattr(cpu, "MEMORY_LIMITS", (str(file),))
     assert cpu.machine_memory() == seen
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("100000 100000", 1), ("10000 100000", 1), ("max 100000", None), ("900000000 100000", None), (None, None)],
+)
+def test_a_container_has_the_cpus_of_its_quota(
+    quota: str | None, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cpu.max"
+    if quota is not None:
+        file.write_text(f"{quota}\n")
+    monkeypatch.setattr(cpu, "_QUOTA", file)
+    of_machine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert cpu.usable_cpus() == (expected or of_machine)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from pipeline.data import writing
+from pipeline.data import split_writer
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import DESCRIPTION, load_split, split_files
 from pipeline.errors import UserError
@@ -53,7 +53,7 @@ def test_blocks_come_in_any_order_and_again(dataset: Path) -> None:
 
 
 def test_a_split_of_several_files_is_read_across_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "LARGEST_FILE", 200_000)
+    monkeypatch.setattr(split_writer, "LARGEST_FILE", 200_000)
     folder = write(tmp_path, 1)
     paths, description = split_files(folder, "train")
     assert [file["rows"] for file in description["splits"]["train"]["files"]] == [500, 500, 172]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.data import writing
+from pipeline.data import split_writer
 from pipeline.data.canonical import describe, load_split, pixel_digests
 from pipeline.data.png import encode_png
 from pipeline.data.sources.source import Listing, RawImage
@@ -94,7 +94,7 @@ def test_what_an_earlier_ingest_left_there_goes(tmp_path, raw):
 
 @pytest.mark.parametrize("largest_file", [1 << 28, 30_000])
 def test_another_order_of_the_source_gives_the_same_images_in_the_same_order(tmp_path, monkeypatch, largest_file):
-    monkeypatch.setattr(writing, "LARGEST_FILE", largest_file)
+    monkeypatch.setattr(split_writer, "LARGEST_FILE", largest_file)
     images, labels = labelled(list(range(1200)))
     order = np.random.default_rng(0).permutation(1200)
     first = write_arrays((images, labels), data_of(CLASSES), tmp_path / "a")

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import stages.work.ingest
 from pipeline.config import load_preset
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import RawImage, array_parts
 from pipeline.errors import UserError
 from stages.command import Command
-from stages.work.ingest import _content_or_why_not, ingest, require_classes, rows_said
+from stages.work.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_said
 
 
 def command_of(folder: Path, *sets: str) -> Command:
@@ -145,6 +146,23 @@ def test_what_another_node_made_is_kept_as_if_it_were_made_here(tmp_path: Path) 
     here, there = Preparation(data, tmp_path / "here"), Preparation(data, tmp_path / "there")
     assert here(part) == there.keep(part, there.content(part)) == 3
     assert here.path(part).read_bytes() == there.path(part).read_bytes()
+
+
+def test_progress_has_the_rate_and_the_time_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Progress(command_of(tmp_path), parts=4, workers=2)
+    for _ in range(2):
+        progress.one_more(10)
+    monkeypatch.setattr(stages.work.ingest, "SAY_EVERY_S", 0)
+    for _ in range(2):
+        progress.one_more(10)
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.sub(r"[\d,]+ images/s", "N images/s", line) for line in lines] == [
+        "ingest: 10 images prepared, 1 of 4 parts | N images/s",
+        "ingest: 30 images prepared, 3 of 4 parts | N images/s | less than a minute left",
+        "ingest: 40 images prepared, 4 of 4 parts | N images/s",
+    ]
 
 
 SPLITS = {"train": {"rows": 60_000}, "validation": {"rows": 5_000}, "holdout": {"rows": 5_000}}

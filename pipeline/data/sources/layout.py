@@ -59,7 +59,8 @@ def layout_of(tree: Readable, names: Sequence[str], endings: tuple[str, ...], *,
         name for name, content in zip(doubtful, tree.read_many(doubtful), strict=True) if not _is_image(content)
     }
     images = [name for name in names if name not in no_images]
-    levels = _levels([steps[name] for name in images], wrapped=wrapped)
+    if len(images) != len(sure):
+        levels = _levels([steps[name] for name in images], wrapped=wrapped)
     groups: dict[tuple[OfficialSplit, str | None], list[str]] = defaultdict(list)
     for name in images:
         split: OfficialSplit = SPLIT_FOLDERS[steps[name][levels.above].lower()] if levels.with_splits else "train"

@@ -1,0 +1,152 @@
+"""The Parquet files of the splits: encoded images are copied there from the prepared files, in order, never all in memory."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.data.images import ROW_GROUP_IMAGES, image_schema
+from pipeline.data.labelling import Labelled
+from pipeline.data.png import decode_png, encode_png
+from pipeline.data.prepare import as_colour
+from pipeline.storage import atomic_path, file_sha256
+
+LARGEST_FILE = 256 << 20  # bytes of images
+
+
+def write_splits(
+    known: pa.Table,
+    prepared: Sequence[Path],
+    rows: dict[str, NDArray[np.int64]],
+    labelled: Labelled,
+    channels: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """Write the files of all splits; return what `dataset.json` says of them.
+
+    Goes over the prepared files once, handing each image to the spool of its file; then each file is put in order.
+
+    Args:
+        known: columns `name`, `text` and `channels` of all images.
+        prepared: the files of `Preparation` that `known` is of, in the same order.
+        rows: of `known`, by split, in the order in which they are written.
+        labelled: the classes of all images.
+        channels: of the set.
+        folder: where the files go.
+    """
+    classes, labels = labelled.classes, labelled.labels
+    extra = {"source": "string"} | ({"text": "string"} if known["text"].null_count < len(known) else {})
+    schema = image_schema(classes, extra)
+    per_file = _images_per_file(prepared, len(known))
+    file_of, position = np.full(len(known), -1), np.zeros(len(known), np.int64)
+    names: list[tuple[str, str]] = []
+    for split, members in rows.items():
+        for start in range(0, len(members), per_file):
+            chunk = members[start : start + per_file]
+            file_of[chunk], position[chunk] = len(names), np.arange(start, start + len(chunk))
+            names.append((split, f"{split}-{start // per_file:06d}.parquet"))
+    described: dict[str, Any] = {
+        split: {
+            "rows": len(members),
+            "classes": dict(zip(classes, np.bincount(labels[members], minlength=len(classes)).tolist(), strict=True)),
+            "files": [],
+        }
+        for split, members in rows.items()
+    }
+    with tempfile.TemporaryDirectory(dir=prepared[0].parent, prefix="spool-") as spool:
+        lengths = _scatter(prepared, file_of, Path(spool), len(names))
+        for number, (split, name) in enumerate(names):
+            mine = np.flatnonzero(file_of == number)  # in the order of the spool
+            spooled = _Spooled(Path(spool) / str(number), lengths[mine])
+            order = np.argsort(position[mine])
+            with (
+                atomic_path(folder / name) as temporary,
+                pq.ParquetWriter(
+                    temporary, schema, compression="none", use_dictionary=False, write_page_index=True
+                ) as writer,
+            ):
+                for start in range(0, len(mine), ROW_GROUP_IMAGES):
+                    group = order[start : start + ROW_GROUP_IMAGES]
+                    rows_of_group = mine[group]
+                    some = known.select(["name", "text", "channels"]).take(rows_of_group)
+                    contents = _with_all_channels(spooled.take(group), some["channels"], channels)
+                    writer.write_table(_table(schema, contents, position[rows_of_group], labels[rows_of_group], some))
+            described[split]["files"].append({"file": name, "rows": len(mine), "sha256": file_sha256(folder / name)})
+    return described
+
+
+class _Spooled:
+    """The PNG files of a spool, which lie one behind the other, of so many bytes each; the file stays where it is, not in memory."""
+
+    def __init__(self, path: Path, lengths: NDArray[np.int64]) -> None:
+        self.content = memoryview(np.memmap(path, np.uint8, "r").data) if lengths.any() else memoryview(b"")
+        self.ends = np.cumsum(lengths)
+        self.starts = self.ends - lengths
+
+    def take(self, numbers: NDArray[np.int64]) -> pa.Array:
+        """Those files, as binary."""
+        places = zip(self.starts[numbers].tolist(), self.ends[numbers].tolist(), strict=True)
+        return pa.array([self.content[start:end] for start, end in places], pa.binary())
+
+
+def _with_all_channels(contents: pa.Array, found: pa.ChunkedArray, channels: int) -> pa.Array:
+    """Return the PNG files with those that have fewer channels than the set made again."""
+    fewer = pc.less(found, channels)
+    if not pc.any(fewer).as_py():
+        return contents
+    return pa.array(
+        [
+            encode_png(as_colour(decode_png(content, 1))) if grey else content
+            for content, grey in zip(contents.to_pylist(), fewer.to_pylist(), strict=True)
+        ],
+        pa.binary(),
+    )
+
+
+def _images_per_file(prepared: Sequence[Path], images: int) -> int:
+    mean = sum(path.stat().st_size for path in prepared) / images
+    return max(1, int(LARGEST_FILE / mean / ROW_GROUP_IMAGES)) * ROW_GROUP_IMAGES
+
+
+def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, files: int) -> NDArray[np.int64]:
+    """Append each image to the spool of its file; return the bytes of each, 0 where it has no PNG file."""
+    lengths = np.zeros(len(file_of), np.int64)
+    with ExitStack() as stack:
+        spools = [stack.enter_context((spool / str(number)).open("wb")) for number in range(files)]
+        row = 0
+        for path in prepared:
+            with pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    contents = file.read_row_group(group, columns=["png"], use_threads=False)["png"].combine_chunks()
+                    target = file_of[row : row + len(contents)]
+                    lengths[row : row + len(contents)] = pc.fill_null(pc.binary_length(contents), 0)
+                    for number in np.unique(target[target >= 0]).tolist():
+                        spools[number].writelines(contents.filter(pa.array(target == number)).to_pylist())
+                    row += len(contents)
+    return lengths
+
+
+def _table(
+    schema: pa.Schema,
+    contents: pa.Array,
+    position: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    known: pa.Table,
+) -> pa.Table:
+    index = pa.array(position, pa.int64())
+    paths = pc.binary_join_element_wise(pc.utf8_lpad(index.cast(pa.string()), 9, "0"), ".png", "")
+    columns = {
+        "image": pa.StructArray.from_arrays([contents, paths], fields=list(schema.field("image").type)),
+        "label": pa.array(labels, pa.int64()),
+        "index": index,
+        "source": known["name"],
+        "text": known["text"],
+    }
+    return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
