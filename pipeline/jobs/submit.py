@@ -3,6 +3,8 @@
 import asyncio
 import os
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +16,14 @@ from pipeline.config import load_preset
 from pipeline.config.active import said_first
 from pipeline.config.load import ROOT_VARIABLE, active_preset
 from pipeline.errors import UserError
+from pipeline.folders import is_remote
 from pipeline.jobs.work import require_lasting, require_target
 from pipeline.log import LOG_VARIABLE, require_known_format
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
 # What its client raises when the service cannot be reached, answers with an error, or goes away.
 NO_ANSWER = (OSError, RuntimeError, RayError, ClientError)
+CODE = ("pipeline", "stages", "conf", "dvc.yaml", "pyproject.toml")  # what a job runs
 TOKEN = "it wants a token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's"
 
 
@@ -43,6 +47,7 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
         raise UserError(f"Which cluster? Give --address http://HOST:8265, or set {ADDRESS_VARIABLE}.")
     if not re.fullmatch(r"https?://[^/\s]+/?", where):
         raise UserError(f"{where!r} is no address of a cluster's job service: give http://HOST:8265 (--address, or {ADDRESS_VARIABLE}).")  # fmt: skip
+    _require_all_code_sent(Path.cwd(), name)
     os.environ[ADDRESS_VARIABLE] = where  # Ray goes by the environment before what it is told
     try:
         client = JobSubmissionClient(where)
@@ -55,6 +60,10 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
     except (*NO_ANSWER, ValueError) as error:
         raise UserError(f"{where}: the job was not taken: {_first_line(error)}") from None
     say(f"job {job} at {where}, root {config.root}")
+    if is_remote(config.root):
+        say(
+            "credentials do not go along: the nodes need some of their own for that root, in their environment or by their role"
+        )
     goes_on = f"`ray job logs --follow {job}` shows what it says, `ray job stop {job}` ends it, and `imagemint fetch` brings what it made."  # fmt: skip
     try:
         asyncio.run(_follow(client, job))
@@ -70,6 +79,27 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
     if ended.status != JobStatus.SUCCEEDED:
         raise UserError(f"job {job}: {ended.status.value.lower()}. {_first_line(ended.message or '')}".strip())
     say(f"job {job} has succeeded: `imagemint fetch --preset {name} --root {config.root}` brings what it made")
+
+
+def _require_all_code_sent(checkout: Path, preset: str) -> None:
+    """Refuse what would end in a module that is not there: Ray sends what no .gitignore names, also where git tracks the file."""
+    if shutil.which("git") is None:
+        return
+    listed = subprocess.run(["git", "ls-files", "-z", *CODE], cwd=checkout, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        return  # no git repository: nobody knows what is code
+    files = [*listed.stdout.split("\0")[:-1], f"conf/{preset}.yaml"]
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--verbose", "-z", "--stdin"],
+        cwd=checkout, input="\0".join(files), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    fields = ignored.stdout.split("\0")
+    for file, line, pattern, code in zip(*(fields[place::4] for place in range(4)), strict=False):
+        if file.endswith(".gitignore") and not pattern.startswith("!"):
+            raise UserError(
+                f"{file}, line {line}: {pattern!r} keeps {code} from the job, to which goes what no .gitignore names. Write it so that it "
+                f"fits no file of the code, for example /{pattern.lstrip('/')}."
+            )
 
 
 async def _follow(client: JobSubmissionClient, job: str) -> None:

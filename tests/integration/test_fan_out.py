@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.cluster import connect
+from pipeline.errors import UserError
 from pipeline.fan_out import fan_out
 
 ITEMS = range(9)
@@ -59,3 +60,37 @@ def test_what_a_killed_worker_was_doing_is_done_again(tmp_path: Path) -> None:
     made = list(fan_out(Maker(marker, kill=4), ITEMS, 2))
     assert marker.exists()
     assert [each.item for each in made] == list(ITEMS)
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Ends every process that is to do the item 1."""
+
+    log: Path
+
+    def __call__(self, item: int) -> int:
+        if item == 1:
+            with self.log.open("a") as file:
+                file.write(f"{os.getpid()}\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+
+@pytest.mark.ci
+def test_what_ends_every_worker_is_not_tried_for_ever(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with pytest.raises(UserError, match="has ended 3 processes without a word: they were killed, as"):
+        list(fan_out(Deadly(log), range(3), 2))
+    assert len(log.read_text().splitlines()) == 3
+
+
+def refuse(item: int) -> int:
+    raise UserError(f"{item}: is no image.")
+
+
+def test_a_mistake_that_a_worker_finds_is_told_in_its_words(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        list(fan_out(refuse, [7], 1))
+    assert str(caught.value) == "7: is no image."
+    assert type(caught.value) is UserError
+    assert "Traceback" not in "".join(capfd.readouterr())

@@ -28,6 +28,26 @@ def test_crop_takes_the_largest_square_in_the_middle_whichever_side_is_longer(re
     assert np.array_equal(squared(upright, resample=resample), expected)
 
 
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_circle_in_the_middle_stays_round_and_where_it_was(upright):
+    """StudioGAN#57: 256 by 64 px with a circle in the middle, red above and blue below it, and corners of other colours."""
+    y, x = np.mgrid[:64, :256]
+    pixels = np.where((y < 32)[..., None], (200, 0, 0), (0, 0, 200)).astype(np.uint8)
+    pixels[:, :16], pixels[:, -16:] = (0, 200, 0), (200, 200, 0)
+    pixels[np.hypot(y - 31.5, x - 127.5) < 24] = 255
+    if upright:
+        pixels = np.ascontiguousarray(np.rot90(pixels))
+    found = squared(pixels, 32).astype(int)
+    white = found.min(axis=2) > 127
+    rows, columns = np.nonzero(white.any(axis=1))[0], np.nonzero(white.any(axis=0))[0]
+    assert (rows[0], rows[-1]) == (columns[0], columns[-1]) == (4, 27)  # 24 of 32 px, in the middle
+    assert abs(white.sum() - np.pi * 12**2) < 10
+    assert max(found[[0, -1], :, 1].max(), found[:, [0, -1], 1].max()) < 10  # nothing of the corners
+    red, blue = (found[:4], found[-4:]) if not upright else (found[:, :4], found[:, -4:])
+    assert (red[..., 0] > 150).all()
+    assert (blue[..., 2] > 150).all()
+
+
 def test_pad_keeps_all_of_it_on_the_background():
     found = squared(WIDE, 16, fit="pad", background="#010203", resample="area")
     assert (found[:2] == (1, 2, 3)).all()

@@ -44,3 +44,8 @@ def test_one_class_alone() -> None:
 
 def test_a_pair_without_classes_gets_one_label_which_it_ignores() -> None:
     assert labels_of(label_cycle(None, ()), 10, 3).tolist() == [0, 0, 0]
+
+
+def test_a_class_whose_name_is_a_number_is_asked_for_by_its_name() -> None:
+    """vision#714: "10" is the third class here, not the eleventh, nor the second as texts sort."""
+    assert label_cycle({"10": 1}, ["1", "2", "10"]).tolist() == [2]
