@@ -32,7 +32,9 @@ _LOOKED_AT_PX = 64
 def require_new_name(name: str) -> Path:
     """Return the path of the new preset; a name that is taken, or none, is refused."""
     path = CONF / f"{name}.yaml"
-    if not NAME.fullmatch(name) or name in RESERVED:
+    if name in RESERVED:
+        raise UserError(f"{name!r}: conf/{name} is a file of the project's own; choose another name for the preset.")
+    if not NAME.fullmatch(name):
         raise UserError(
             f"{name!r}: no name for a preset; use lower-case letters, digits and hyphens, as in flowers-64."
         )
@@ -63,8 +65,10 @@ def init(
         tell: takes the report, line by line.
     """
     path = require_new_name(name)
+    if not given.strip():
+        raise UserError("SOURCE is empty: give a folder, a file, an address or the name of a known dataset.")
     source = _section(given)
-    data = _data(source, size or _LOOKED_AT_PX)
+    data = _data(source, _LOOKED_AT_PX if size is None else size)
     kind, listing = list_source(data, Path("runs") / "downloads", tell)
     tell(f"kind       {kind}: {given}")
     found = survey(kind, listing, data)
@@ -73,10 +77,11 @@ def init(
         raise UserError(
             f"{given}: not one image can be used: {reasons}. Give the folder or file that holds the images."
         )
-    chosen = size or proposed_size(found, gpu=torch.cuda.is_available())
+    chosen = size if size is not None else proposed_size(found, gpu=torch.cuda.is_available())
     text, config = propose(name, source, found, chosen, unlabelled=unlabelled)
     for line in _found(found):
         tell(line)
+    tell("           measuring some steps of training…")
     classes = len(found.classes) if found.classes and not unlabelled else 1
     cpus = os.cpu_count() or 1
     per_image = found.prepare_s / found.looked_at
@@ -150,7 +155,7 @@ def _proposal(config: Config, takes: Effort) -> Iterator[str]:
     )
     yield (
         f"time       ingest {_duration(takes.ingest_s)}, training {_duration(takes.train_s)} here ({takes.images_per_s:,.0f} images/s measured "
-        "on noise); embedding, sampling and audit come on top"
+        "just now, beside all that runs on this machine); embedding, sampling and audit come on top"
     )
     yield f"disk       about {size_text(takes.disk)} in all, {size_text(free_space(Path()))} free here"
 

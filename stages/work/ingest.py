@@ -49,6 +49,7 @@ def ingest(command: Command) -> None:
     # What is fetched and prepared is for this machine alone.
     here = replace(command, config=config.model_copy(update={"root": "."})) if is_remote(config.root) else command
     data = config.data
+    _require_out_beside_source(command)
     kind, listing = list_source(data, Path(here.config.root) / "runs" / "downloads", command.say)
     settings = data.model_dump(include={"size", "channels", "fit", "resample", "background", "too_small"})
     fingerprint = here.fingerprint({**settings, "name": config.name, "code": source_digest(*CODE)})
@@ -68,6 +69,16 @@ def ingest(command: Command) -> None:
                 path.unlink()
     require_classes(command, description["classes"])
     command.say(f"{rows_said(description)} -> {command.out}")
+
+
+def _require_out_beside_source(command: Command) -> None:
+    """Refuse to write into the folder that is read: the next ingest would take the dataset for a part of the source."""
+    path = command.config.data.source.path
+    if path is None or is_remote(path):
+        return
+    source = Path(path).expanduser().resolve()
+    if source.is_dir() and command.out.resolve().is_relative_to(source):
+        raise UserError(f"--out {command.out}: lies in the source, {path}; give a folder beside it.")
 
 
 def rows_said(description: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -38,8 +38,8 @@ CONFIG = "name: any\ndata:\n  source: {{path: {path}{more}}}\n  size: 32\n"
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray takes seconds to start, and is in tests/integration/test_ingest.py."""
-    monkeypatch.setattr(work, "_workers", lambda _, prepare, missing: nullcontext(map(prepare, missing)))
+    """Worker processes take a second to start, and are in tests/integration/test_ingest.py."""
+    monkeypatch.setattr(work, "_counts", lambda _, prepare, missing, __: map(prepare, missing))
 
 
 def ingested(folder: Path, path: Path | str, more: str = "") -> dict[str, Any]:
@@ -131,7 +131,7 @@ WITHOUT_SPLITS: dict[str, tuple[str, Callable[[Path], Path]]] = {
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The digest of the images in class folders."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(work, "_workers", lambda _, prepare, missing: nullcontext(map(prepare, missing)))
+        patch.setattr(work, "_counts", lambda _, prepare, missing, __: map(prepare, missing))
         folder = tmp_path_factory.mktemp("expected")
         yield ingested(folder, class_folders(folder))["digest"]
 

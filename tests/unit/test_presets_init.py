@@ -88,10 +88,31 @@ def test_nothing_is_written_without_consent(checkout: Path) -> None:
     assert list((checkout / "conf").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["Mine", "active", "schema", "../x", "", "a b"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UserError, match="no name for a preset"):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("Mine", "no name for a preset"), ("../x", "no name for a preset"), ("", "no name"), ("a b", "no name"),
+     ("active", "a file of the project's own"), ("schema", "a file of the project's own")],
+)  # fmt: skip
+def test_a_name_that_is_none_is_refused(name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         said("digits", name)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "SOURCE is empty"),
+        (" ", "SOURCE is empty"),
+        ("one.png", "is one image; give the folder that holds the images"),
+        ("broken", "is a link to nothing"),
+        ("fashion-mnits", "Did you mean 'fashion-mnist'"),
+    ],
+)
+def test_a_source_that_is_none_is_refused_in_words_that_help(checkout: Path, source: str, message: str) -> None:
+    Image.new("RGB", (8, 8)).save(checkout / "one.png")
+    (checkout / "broken").symlink_to("nowhere")
+    with pytest.raises(UserError, match=message):
+        said(source)
 
 
 def test_a_source_that_is_not_there_is_one_message(checkout: Path) -> None:
@@ -108,8 +129,9 @@ def test_a_source_without_one_usable_image_is_refused(checkout: Path) -> None:
 
 
 def test_a_size_that_there_is_none_of_is_refused() -> None:
-    with pytest.raises(UserError, match="--size 50: 8, 16, 28, 32, 64 or 128 px"):
-        said("digits", size=50)
+    for size in (50, 0):
+        with pytest.raises(UserError, match=f"--size {size}: 8, 16, 28, 32, 64 or 128 px"):
+            said("digits", size=size)
 
 
 def test_the_digits_have_a_name() -> None:

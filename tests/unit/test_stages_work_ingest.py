@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +178,11 @@ def test_what_is_left_out_is_counted_by_reason() -> None:
     left_out = {"duplicate": {"count": 1200, "first": ["a"]}, "no image, by its name": {"count": 1, "first": ["b.txt"]}}
     said = rows_said({"splits": SPLITS, "left_out": left_out})
     assert said == f"{ROWS}; 1,201 left out (duplicate: 1,200; no image, by its name: 1)"
+
+
+def test_output_within_the_source_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    command = replace(command_of(tmp_path), out=tmp_path / "images" / "new")
+    with pytest.raises(UserError, match=r"--out .*images/new: lies in the source"):
+        ingest(command)
+    assert list((tmp_path / "images").iterdir()) == []

@@ -1,6 +1,7 @@
 """Sources of real images, one file a kind, found by the table `KINDS`."""
 
 import difflib
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -65,12 +66,20 @@ def place_of(source: Source, downloads: Path, say: Callable[[str], None]) -> Pla
         return None
     if source.kind == "auto" and source.path in KNOWN_DATASETS and not Path(source.path).exists():
         return None
+    near = difflib.get_close_matches(source.path, KNOWN_DATASETS, n=1)
+    if near and source.kind == "auto" and not os.path.lexists(Path(source.path).expanduser()):
+        raise UserError(
+            f"data.source.path: there is no file or folder {Path(source.path).absolute()}, and no known dataset of that name. Did you mean "
+            f"{near[0]!r}? Known are {', '.join(sorted(KNOWN_DATASETS))}."
+        )
     return place_at(source.path, source.sha256, downloads, say)
 
 
 def _kind_at(place: Place, asked: str) -> SourceKind:
     fitting = (kind for kind in KINDS if kind.name == asked or (asked == "auto" and kind.recognises(place)))
     found = next(fitting, None)
+    if found is None and "image" in (place.kind_of_file or "") and "IDX" not in (place.kind_of_file or ""):
+        raise UserError(f"data.source.path: {place} is one image; give the folder that holds the images.")
     if found is None:
         raise UserError(
             f"data.source.path: {place} is {place.kind_of_file or 'a file of no known kind'}, which is no source of images. Say what "

@@ -58,7 +58,7 @@ def _list(request: Request) -> Listing:
     found = _found(request)
     named, left_out = _images(found, str(place))
     label = request.source.label
-    wanted = [label] if isinstance(label, str) else label
+    wanted = label.split("+") if isinstance(label, str) else label
     classes, warnings = _classes(found, place, wanted)
     splits = _splits(found, place)
     if splits is None:

@@ -111,7 +111,7 @@ def _splits(paths: Sequence[Sequence[str]]) -> tuple[bool, list[str]]:
     if "train" in found and not others and all(len(path) > 1 for path in paths):
         return True, []
     if "train" in found and others:
-        return False, [f"{', '.join(named)} are taken for classes, not splits: {others[0]} stands beside them."]
+        return False, [f"{', '.join(named)} are taken for classes, not splits: {others[0]!r} stands beside them."]
     if len(named) > 1 and not others:
         return False, [f"{', '.join(named)} are taken for classes, not splits: there is no train beside them."]
     return False, []

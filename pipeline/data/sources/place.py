@@ -108,6 +108,8 @@ def _here(given: str) -> Place:
         raise UserError(f"{KEY}: {given}: allowed are a path, s3://, gs:// and https://.")
     path = Path(given).expanduser().absolute()
     with readable(KEY):
+        if path.is_symlink() and not path.exists():
+            raise UserError(f"{KEY}: {path} is a link to nothing ({path.readlink()}).")
         if path.is_dir():
             return Place(LocalFolder(path), None, given)
         if path.is_file():
