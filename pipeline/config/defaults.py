@@ -129,5 +129,5 @@ def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, An
         own = raw.get(name)
         if name != "gates" and isinstance(section, dict) and isinstance(own, dict):
             kept = {key: value for key, value in section.items() if not _GOES_WITH.get((name, key), set()) & own.keys()}
-            merged[name] = {**kept, **own}
+            merged[name] = _merged(kept, own)
     return merged

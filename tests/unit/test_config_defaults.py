@@ -14,6 +14,13 @@ from tests.unit.config_cases import CONF
 THREE_KEYS = "name: flowers\ndata: {source: {path: photos}, size: 64}\n"
 
 
+def holds(filled: object, said: object) -> bool:
+    """Whether all that a preset says is there."""
+    if isinstance(said, dict):
+        return isinstance(filled, dict) and all(holds(filled[key], value) for key, value in said.items())
+    return filled == said
+
+
 @pytest.fixture
 def flowers(tmp_path: Path) -> Path:
     path = tmp_path / "flowers.yaml"
@@ -69,13 +76,17 @@ def test_what_a_preset_says_stays() -> None:
         raw = yaml.safe_load(path.read_text())
         filled = fill_in(raw, Found(100, 1, 1))
         for name, section in raw.items():
-            kept = filled[name] if not isinstance(section, dict) else {key: filled[name][key] for key in section}
-            assert kept == section, (path, name)
+            assert holds(filled[name], section), (path, name)
 
 
 def test_a_loss_of_ones_own_gets_no_penalty_of_another(flowers: Path) -> None:
     assert load_config(flowers).train.penalty.r1 > 0
     assert load_config(flowers, ["train.loss=hinge"]).train.penalty.r1 == 0
+
+
+def test_one_penalty_of_ones_own_leaves_the_other(flowers: Path) -> None:
+    penalty = load_config(flowers, ["train.penalty.r1=7"]).train.penalty
+    assert (penalty.r1, penalty.r2 > 0) == (7, True)
 
 
 def test_gates_of_ones_own_stand_alone(flowers: Path) -> None:

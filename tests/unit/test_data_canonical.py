@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.data import canonical, writing
+from pipeline.data import canonical, split_writer
 from pipeline.data.canonical import describe, load_split, pixel_digests
 from pipeline.errors import UserError
 from pipeline.storage import write_json
@@ -68,7 +68,7 @@ def test_a_folder_that_cannot_be_looked_at_is_one_user_error(tmp_path: Path) -> 
 
 
 def test_a_split_of_many_files_is_read_whole_and_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(writing, "LARGEST_FILE", 1)  # so that each file has one row group
+    monkeypatch.setattr(split_writer, "LARGEST_FILE", 1)  # so that each file has one row group
     images = np.random.default_rng(0).integers(0, 256, (1_400, 8, 8, 3), np.uint8)
     write_arrays((images, np.arange(1_400) % 2), data_of(CLASSES, channels=3), tmp_path)
     assert len(describe(tmp_path)["splits"]["train"]["files"]) == 2
