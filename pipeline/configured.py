@@ -10,7 +10,7 @@ GENERATOR_NORMS = {"mlp": "none", "dcgan": "pixel", "resnet": "pixel", "r3": "no
 
 
 def recipe_of(config: Config, device: str) -> Recipe:
-    """How to train, with what `auto` stands for on `device` (cpu, cuda)."""
+    """Return how to train, with what `auto` stands for on `device` (cpu, cuda)."""
     train, penalty = config.train, config.train.penalty
     return Recipe(
         loss=train.loss,

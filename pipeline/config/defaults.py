@@ -25,7 +25,7 @@ _RECORDS = (10_000, 100_000)
 
 @dataclass(frozen=True)
 class Found:
-    """What ingest found, as far as defaults depend on it."""
+    """Hold what ingest found, as far as defaults depend on it."""
 
     images: int  # for training
     classes: int

@@ -19,7 +19,7 @@ Auto = Literal["auto"]
 
 
 class Data(Section):
-    """What ingest makes of the source."""
+    """Say what ingest makes of the source."""
 
     source: Source
     size: Literal[8, 16, 28, 32, 64, 128] = Field(

@@ -1,6 +1,5 @@
 """`imagemint init NAME SOURCE`: looks, says what it found, writes `conf/NAME.yaml`."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from pipeline.config.load import ACTIVE, CONF
 from pipeline.config.schema import Config, Data
 from pipeline.config.sources import Source
+from pipeline.cpu import usable_cpus
 from pipeline.data.sources import KINDS, list_source
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.errors import UserError
@@ -83,7 +83,7 @@ def init(
         tell(line)
     tell("           measuring some steps of training…")
     classes = len(found.classes) if found.classes and not unlabelled else 1
-    cpus = os.cpu_count() or 1
+    cpus = usable_cpus()
     per_image = found.prepare_s / found.looked_at
     per_png = found.png_bytes / found.usable * (chosen / data.size) ** 2
     for line in _proposal(config, effort(config, found.images, classes, per_image, per_png, cpus)):

@@ -1,7 +1,6 @@
 """The source `idx`: four files, with an official test split."""
 
 import hashlib
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +34,6 @@ def list_idx(folder: Folder, where: str, *, transposed: bool) -> tuple[Listing, 
     parts = [*array_parts(whole, *train, "train"), *array_parts(whole, *holdout, "holdout")]
     # Names of the numbers are the config's to give, by data.classes.
     return Listing(parts, splits=("train", "holdout")), digests
-
-
-def with_names(listing: Listing, classes: list[str], name: str, licence: str) -> Listing:
-    """Return the listing of a dataset whose classes have names."""
-    return replace(listing, classes=classes, name=name, licence=licence)
 
 
 def _labelled(

@@ -7,12 +7,12 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.data.kinds import kind_of
 from pipeline.data.sources.idx import IDX_FILES
-from pipeline.data.sources.idx_source import list_idx, with_names
+from pipeline.data.sources.idx_source import list_idx
 from pipeline.data.sources.known.debian import DebianPackage, NotHereError, fetch
 from pipeline.data.sources.source import Listing, Request
 from pipeline.errors import UserError
@@ -57,7 +57,7 @@ def list_fashion_mnist(request: Request) -> Listing:
                 f"{folder}/{name}: its content has SHA-256 {digest}, that of Fashion-MNIST has {DIGESTS[name]}. Get the file again, "
                 "or, if the data is your own, set data.source.path to its folder."
             )
-    return with_names(listing, CLASSES, FASHION_MNIST.title, "MIT")
+    return replace(listing, classes=CLASSES, name=FASHION_MNIST.title, licence="MIT")
 
 
 def find_or_fetch(source: Published, cache: Path, digests: dict[str, str] | None, say: Callable[[str], None]) -> Path:
