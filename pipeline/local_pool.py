@@ -17,6 +17,9 @@ from typing import TypeVar
 from pipeline.cpu import keep_little_memory
 from pipeline.errors import UserError
 
+# Goes without a single result in order before we give up: a worker that dies may take with it what another has nearly done.
+_GOES = 3
+
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
@@ -37,17 +40,17 @@ def on_this_machine(
     Raises:
         UserError: workers die again and again.
     """
-    done = 0
+    done, in_vain = 0, 0
     while done < len(items):
-        before = done
         try:
             for made in _once(function, items[done:], workers, preload):
-                done += 1
+                done, in_vain = done + 1, 0
                 yield made
         except BrokenProcessPool:
-            if done == before:
+            in_vain += 1
+            if in_vain == _GOES:
                 raise UserError(
-                    f"A worker was ended from outside, as happens where memory is short, and again after {done:,} of {len(items):,} parts. "
+                    f"A worker was ended from outside {_GOES} times after {done:,} of {len(items):,} parts, as happens where memory is short. "
                     "Make memory free and run the same command again; what is finished is kept."
                 ) from None
 

@@ -37,7 +37,7 @@ def test_splits_above_the_classes_are_the_official_ones(train):
     [
         (
             ("train/a.png", "test/b.png", "bus/c.png"),
-            "test, train are taken for classes, not splits: bus stands beside",
+            "test, train are taken for classes, not splits: 'bus' stands beside them.",
         ),
         (("test/a.png", "val/b.png"), "test, val are taken for classes, not splits: there is no train beside them."),
     ],
@@ -45,7 +45,7 @@ def test_splits_above_the_classes_are_the_official_ones(train):
 def test_splits_that_do_not_stand_alone_are_classes(names, warning):
     found = layout(*names)
     assert set(found.groups) == {("train", name.split("/")[0]) for name in names}
-    assert found.warnings[0].startswith(warning)
+    assert found.warnings[0] == warning
 
 
 def test_one_folder_above_the_classes_is_stepped_over_and_told_of():

@@ -65,11 +65,11 @@ def test_half_of_the_classes_missing_shows_in_recall_and_coverage_not_in_precisi
     (real, _), (images, labels) = digits
     whole, half = figures(embedder, images, real), figures(embedder, images[labels < 5], real)
     assert half["precision"] == pytest.approx(whole["precision"], abs=0.1)
-    for name in ("recall", "coverage"):
-        assert half[name] < 0.75 * whole[name]
+    for name in ("recall", "coverage"):  # over seeds and machines 0.53 to 0.78 of the whole
+        assert half[name] < 0.85 * whole[name]
     if "classifier_score" in whole:
         assert half["classifier_score"] < 0.75 * whole["classifier_score"]
-    assert half["fd_domain"] > 5 * whole["fd_domain"]
+    assert half["fd_domain"] > 4 * whole["fd_domain"]  # over seeds 6 to 8
 
 
 def test_reals_against_reals_are_near_what_theory_says(embedder: Embedder, digits: tuple[Labelled, Labelled]) -> None:
