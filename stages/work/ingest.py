@@ -40,7 +40,7 @@ CODE = (
 )
 
 
-SAY_EVERY_S = 2  # how far it is
+SAY_EVERY_S = 10  # how far it is
 
 
 def ingest(command: Command) -> None:

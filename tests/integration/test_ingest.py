@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pipeline.data.sources.tree import NO_IMAGE
+from pipeline.data.sources.tree import NO_IMAGE, ends_part
 from tests.project import ROOT, Places, digests, environment, succeed
 
 SIZE = 32
@@ -23,7 +24,7 @@ SETTINGS = (
     "data.size=32", "data.classes=auto", "data.validation_share=0.1", "data.holdout_share=0.1", "model.channels=3", "model.resolution=32",
 )  # fmt: skip
 PHOTOS = 1200
-CLASSES = [f"kind {letter}" for letter in "abcdefghijkl"]  # a part of the work each, at least
+CLASSES = [f"kind {letter}" for letter in "abcdefghijkl"]
 
 
 def photo(number: int) -> Image.Image:
@@ -34,12 +35,19 @@ def photo(number: int) -> Image.Image:
     return coarse.resize((width, height), Image.Resampling.BICUBIC)
 
 
+def ending_a_part(name: str) -> str:
+    """Return a name like this one behind which a part of the work ends, so that each class is one."""
+    stem, ending = name.split(".")
+    return next(other for number in count() if ends_part(other := f"{stem}-{number}.{ending}"))
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders of PNG and JPEG files, one of them cut short, one stored twice, one beside a text."""
     folder = tmp_path_factory.mktemp("photos")
     for number in range(PHOTOS):
-        path = folder / CLASSES[number % len(CLASSES)] / f"{number:04}.{('png', 'jpg')[number // 100 % 2]}"
+        name = f"{CLASSES[number % len(CLASSES)]}/{number:04}.{('png', 'jpg')[number // 100 % 2]}"
+        path = folder / (ending_a_part(name) if number >= PHOTOS - len(CLASSES) else name)
         path.parent.mkdir(exist_ok=True)
         photo(number).save(path)
     cut = (folder / CLASSES[0] / "0000.png").read_bytes()

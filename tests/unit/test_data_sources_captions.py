@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.data.sources import tree
 from pipeline.data.sources.captions import LARGEST_CAPTION, caption_files, first_line
 from pipeline.data.sources.tree import NO_IMAGE
 from pipeline.folders import Entry, LocalFolder
@@ -64,7 +65,8 @@ def test_metadata_come_before_text_files(tmp_path):
     assert [image.text for image in images_of(listed(tmp_path)).values()] == ["from the table", "from the file"]
 
 
-def test_a_changed_caption_changes_its_part_alone(tmp_path):
+def test_a_changed_caption_changes_its_part_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tree, "PART_IMAGES", 1)
     fill(tmp_path, "cat/a.png", "dog/b.png")
     (tmp_path / "cat/a.txt").write_text("A cat.")
     before = [part.identity for part in listed(tmp_path).parts]

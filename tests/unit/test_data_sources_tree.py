@@ -130,6 +130,12 @@ def test_a_new_file_changes_one_part_and_removing_it_restores_all(tmp_path):
     assert [part.identity for part in listed(tmp_path).parts] == before
 
 
+def test_many_small_classes_share_parts(tmp_path):
+    fill(tmp_path, *(f"class {number:03}/a.png" for number in range(50)))
+    (part,) = listed(tmp_path).parts
+    assert [image.label for image in part.images()] == [f"class {number:03}" for number in range(50)]
+
+
 def test_changed_content_changes_the_part(tmp_path):
     fill(tmp_path, "cat/a.png")
     (before,) = listed(tmp_path).parts

@@ -80,7 +80,7 @@ def _list(request: Request) -> Listing:
     parts: list[Part] = [
         part
         for split, names in sorted(groups.items())
-        for part in parts_of(found.tree, names, found.entries, told, None, split)
+        for part in parts_of(found.tree, dict.fromkeys(names), found.entries, told, split)
     ]
     return Listing(parts, splits=tuple(sorted(groups)), left_out=sorted(left_out), warnings=warnings)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
@@ -51,7 +52,7 @@ class Divisible(Tree, Protocol):
 
 @dataclass(frozen=True)
 class TreePart:
-    """Some files of one folder and split."""
+    """Some files of one split."""
 
     tree: Tree
     names: tuple[str, ...]
@@ -116,31 +117,41 @@ def list_tree(
     layout = layout_of(tree, images, IMAGE_ENDINGS, wrapped=wrapped)
     if not told.labels:
         _require_one_depth(layout, where)
+    folders: dict[OfficialSplit, dict[str, str | None]] = defaultdict(dict)
+    for (split, folder), names in layout.groups.items():
+        folders[split] |= dict.fromkeys(names, folder)
     parts: list[Part] = [
-        part
-        for (split, folder), names in sorted(layout.groups.items(), key=lambda group: (group[0][0], group[0][1] or ""))
-        for part in parts_of(tree, names, entries, told, folder, split)
+        part for split in sorted(folders) for part in parts_of(tree, folders[split], entries, told, split)
     ]
     not_images = [(name, reason) for name, reason in reasons.items() if reason is not None]
     return Listing(
         parts,
-        splits=tuple(sorted({split for split, _ in layout.groups})),
+        splits=tuple(sorted(folders)),
         left_out=[(shown(name), reason) for name, reason in [*left_out, *not_images, *layout.left_out, *told.left_out]],
         warnings=[*([] if told.labels else layout.warnings), *told.warnings],  # the former are on what is a class
     )
 
 
 def parts_of(
-    tree: Tree,
-    names: Sequence[str],
-    entries: Mapping[str, Entry],
-    told: Annotations,
-    folder: str | None,
-    split: OfficialSplit,
+    tree: Tree, folders: Mapping[str, str | None], entries: Mapping[str, Entry], told: Annotations, split: OfficialSplit
 ) -> Iterator[TreePart]:
-    """The files `names`, which are of one folder and split, as parts of some hundred; see `list_tree`."""
-    for chunk in _chunks(sorted(names)):
-        yield _part(tree, chunk, entries, told, folder, split)
+    """The files of one split as parts of some hundred, whatever their folders; see `list_tree`.
+
+    Args:
+        tree: as for `list_tree`, as are `entries`.
+        folders: for each file the folder that is its class.
+        entries: all files.
+        told: what an annotation says of the files.
+        split: the one of all these files.
+    """
+    for chunk in _chunks(sorted(folders)):
+        yield _part(tree, {name: folders[name] for name in chunk}, entries, told, split)
+
+
+def ends_part(name: str) -> bool:
+    """Return whether a part ends behind the file `name`: one name in `PART_IMAGES` says so."""
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
+    return int.from_bytes(digest[:4], "big") % PART_IMAGES == 0
 
 
 def is_hidden(name: str) -> bool:
@@ -171,10 +182,7 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
     chunk: list[str] = []
     for name in names:
         chunk.append(name)
-        ends = (
-            int.from_bytes(hashlib.sha256(name.encode(errors="surrogateescape")).digest()[:4], "big") % PART_IMAGES == 0
-        )
-        if ends or len(chunk) == LARGEST_PART:
+        if ends_part(name) or len(chunk) == LARGEST_PART:
             yield chunk
             chunk = []
     if chunk:
@@ -182,18 +190,14 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
 
 
 def _part(
-    tree: Tree,
-    names: list[str],
-    entries: Mapping[str, Entry],
-    told: Annotations,
-    folder: str | None,
-    split: OfficialSplit,
+    tree: Tree, folders: Mapping[str, str | None], entries: Mapping[str, Entry], told: Annotations, split: OfficialSplit
 ) -> TreePart:
-    class_of_folder = None if folder is None or told.labels else unicodedata.normalize("NFC", shown(folder))
-    labels, texts, captions = [], [], []
+    labels: list[str | None] = []
+    texts, captions = [], []
     seen = hashlib.sha256(f"{tree}\0{split}".encode(errors="surrogateescape"))
-    for name in names:
+    for name, folder in folders.items():
         label, text = told.of.get(name, (None, None))
+        class_of_folder = None if folder is None else unicodedata.normalize("NFC", shown(folder))
         labels.append(label if told.labels else class_of_folder)
         texts.append(text)
         captions.append(told.captions.get(name))
@@ -201,6 +205,6 @@ def _part(
         seen.update(
             f"\0{name}\0{entries[name]!r}\0{labels[-1]!r}\0{text!r}\0{caption!r}".encode(errors="surrogateescape")
         )
-    needed = [*names, *(caption for caption in captions if caption is not None)]
+    needed = [*folders, *(caption for caption in captions if caption is not None)]
     of_part = tree.only(needed) if isinstance(tree, Divisible) else tree
-    return TreePart(of_part, tuple(names), tuple(labels), tuple(texts), tuple(captions), split, seen.hexdigest())
+    return TreePart(of_part, tuple(folders), tuple(labels), tuple(texts), tuple(captions), split, seen.hexdigest())
