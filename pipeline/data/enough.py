@@ -59,16 +59,17 @@ def require_enough(
     classes: Sequence[str],
     official: Sequence[str],
     shares: Shares,
+    leaked: NDArray[np.int64],
 ) -> None:
     """Refuse splits in which too few images, or too few of a class, are left to train and to measure with.
 
     `members`: the labels, `int64 [N]`, in each split; `official`: the splits that the source itself has; `shares`: what was
-    cut for the others.
+    cut for the others; `leaked`: the labels of the images that left train since the source's own holdout has them, too.
     """
     cut = [split for split in SPLITS if split not in official]
     pool = np.concatenate([members["train"], *(members[split] for split in cut)])
     if "holdout" in official:
-        _require_classes_to_train(members["holdout"], pool, classes)
+        _require_classes_to_train(members["holdout"], pool, classes, leaked)
     too_few = [
         f"data: {_images(len(members[split]))} {'is' if len(members[split]) == 1 else 'are'} in the {split} split, at least {FEWEST} are "
         f"needed to measure with; {_more(split, FEWEST, len(pool), cut, shares)}."
@@ -81,14 +82,18 @@ def require_enough(
         raise UserError("\n".join(too_few))
 
 
-def _require_classes_to_train(holdout: NDArray[np.int64], pool: NDArray[np.int64], classes: Sequence[str]) -> None:
+def _require_classes_to_train(
+    holdout: NDArray[np.int64], pool: NDArray[np.int64], classes: Sequence[str], leaked: NDArray[np.int64]
+) -> None:
     held_out = np.bincount(holdout, minlength=len(classes))
     absent = np.flatnonzero((np.bincount(pool, minlength=len(classes)) == 0) & (held_out > 0)).tolist()
     if absent:
         named = _listed([f"{classes[number]!r} ({_images(held_out[number])})" for number in absent], ", ")
+        gone = int(np.isin(leaked, absent).sum())
+        why = f" {_images(gone)} left train, since holdout has the same ones." if gone else ""
         raise UserError(
-            f"data: only the source's own holdout (test) split has images of {named}: there is nothing to train on. Add some to train, or "
-            f"{_leave_out(absent, classes)}."
+            f"data: only the source's own holdout (test) split has images of {named}: there is nothing to train on.{why} "
+            f"Add {'other ones' if gone else 'some'} to train, or {_leave_out(absent, classes)}."
         )
 
 

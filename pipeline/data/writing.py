@@ -19,7 +19,7 @@ from pipeline.data.likeness import THUMBNAIL, Likeness
 from pipeline.data.prepare import IGNORED
 from pipeline.data.sources.source import Listing
 from pipeline.data.split_writer import write_splits
-from pipeline.data.splits import NOWHERE, SPLITS, TRAIN, place, shares_of
+from pipeline.data.splits import IN_HOLDOUT, NEAR_HOLDOUT, NOWHERE, SPLITS, TRAIN, place, shares_of
 from pipeline.fingerprint import canonical_digest
 from pipeline.storage import write_json
 
@@ -87,7 +87,8 @@ def write_canonical(
     places = np.full(len(known), NOWHERE)
     places[usable] = placement.places
     members = {split: labelled.labels[places == number] for number, split in enumerate(SPLITS)}
-    require_enough(members, labelled.classes, listing.splits, shares)
+    leaked = [row for row, reason in placement.reasons.items() if reason in (IN_HOLDOUT, NEAR_HOLDOUT)]
+    require_enough(members, labelled.classes, listing.splits, shares, labelled.labels[usable[leaked]])
     rows = {
         split: _by_content(np.flatnonzero(places == number), known["digest"]) for number, split in enumerate(SPLITS)
     }

@@ -16,6 +16,7 @@ from pipeline.config.sources import Source
 from pipeline.cpu import usable_cpus
 from pipeline.data.sources import KINDS, list_source
 from pipeline.data.sources.known import KNOWN_DATASETS
+from pipeline.data.sources.place import fetch
 from pipeline.errors import UserError
 from pipeline.presets.concerns import concerns
 from pipeline.presets.effort import Effort, effort
@@ -27,6 +28,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RESERVED = (ACTIVE.stem, "schema")
 _SHOWN = 12  # classes, and reasons
 _LOOKED_AT_PX = 64
+_DOWNLOADS = Path("runs") / "downloads"
 
 
 def require_new_name(name: str) -> Path:
@@ -67,9 +69,9 @@ def init(
     path = require_new_name(name)
     if not given.strip():
         raise UserError("SOURCE is empty: give a folder, a file, an address or the name of a known dataset.")
-    source = _section(given)
+    source = _section(given, tell)
     data = _data(source, _LOOKED_AT_PX if size is None else size)
-    kind, listing = list_source(data, Path("runs") / "downloads", tell)
+    kind, listing = list_source(data, _DOWNLOADS, tell)
     tell(f"kind       {kind}: {given}")
     found = survey(kind, listing, data)
     if not found.usable:
@@ -97,12 +99,16 @@ def init(
     tell(f"{path} is written. Next: make repro PRESET={name}")
 
 
-def _section(given: str) -> dict[str, Any]:
+def _section(given: str, tell: Callable[[str], None]) -> dict[str, Any]:
     """The section `data.source`, as short as it can be."""
     if given == "digits":
         return {"kind": "digits"}
     if given in KNOWN_DATASETS and not Path(given).exists():
         return {"kind": "known", "path": given}
+    if given.startswith("https://"):
+        sha256 = fetch(given, _DOWNLOADS, tell)
+        tell(f"sha256     {sha256}: the preset takes this content alone")
+        return {"path": given, "sha256": sha256}
     return {"path": named_source(given)}
 
 

@@ -24,6 +24,7 @@ import webdataset
 from PIL import Image
 
 from pipeline.folders import Bucket
+from pipeline.presets.init import init
 from stages import ingest
 from stages.work import ingest as work
 from tests.unit.idx_files import idx_images, idx_labels
@@ -231,6 +232,10 @@ def test_archive_at_an_address(
         words = ["--config", str(config), "--out", str(tmp_path / "other"), "--set", f"root={tmp_path}"]
         assert ingest.main(words) == 1
         assert f"has SHA-256 {digest}, data.source.sha256 expects ffff" in capsys.readouterr().err
+        (tmp_path / "conf").mkdir()
+        monkeypatch.chdir(tmp_path)
+        init("found", f"{address}/photos.zip", size=8, unlabelled=False, agreed=lambda: True, tell=print)
+        assert f"sha256: {digest}}}" in (tmp_path / "conf" / "found.yaml").read_text()
     assert not (tmp_path / "other").exists()
     # What was fetched is kept.
     assert ingested(tmp_path, f"{address}/photos.zip", f", sha256: {digest}")["digest"] == expected

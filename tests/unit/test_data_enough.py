@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
+from numpy.typing import NDArray
 
 from pipeline.config.schema import Data
 from pipeline.data.enough import require_enough, require_most_usable
@@ -15,10 +16,16 @@ from pipeline.errors import UserError
 from tests.unit.canonical_data import data_of
 
 OFFICIAL = ("train", "holdout")
+NONE = np.array([], np.int64)
 
 
 def refusal(
-    train: list[int], validation: list[int], holdout: list[int], data: Data, official: tuple[str, ...] = ("train",)
+    train: list[int],
+    validation: list[int],
+    holdout: list[int],
+    data: Data,
+    official: tuple[str, ...] = ("train",),
+    leaked: NDArray[np.int64] = NONE,
 ) -> str:
     """What is said of splits with so many images of the classes "a", "b", ..."""
     counts = {"train": train, "validation": validation, "holdout": holdout}
@@ -26,14 +33,14 @@ def refusal(
     classes = [chr(ord("a") + number) for number in range(len(train))]
     shares = shares_of(data, official, sum(len(labels) for labels in members.values()))
     with pytest.raises(UserError) as caught:
-        require_enough(members, classes, official, shares)
+        require_enough(members, classes, official, shares, leaked)
     return str(caught.value)
 
 
 def test_twenty_images_in_the_smaller_splits_and_two_of_each_class_are_enough():
     members = {"train": np.array([0, 0, 1, 1]), **dict.fromkeys(("validation", "holdout"), np.arange(20) // 18)}
     data = data_of("auto")
-    require_enough(members, ["a", "b"], ("train",), shares_of(data, ("train",), 44))
+    require_enough(members, ["a", "b"], ("train",), shares_of(data, ("train",), 44), NONE)
 
 
 def test_a_split_that_is_cut_gets_the_share_that_would_do():
@@ -162,12 +169,18 @@ def test_classes_that_only_the_sources_own_test_split_has_are_told_of():
     assert "'b': 0 for train" in refusal([50, 0], [20, 0], [20, 7], data_of("auto"))
 
 
+def test_a_class_that_left_train_since_holdout_has_the_same_images_needs_other_ones():
+    assert (
+        "there is nothing to train on. 7 images left train, since holdout has the same ones. Add other ones to train, or leave it out"
+    ) in refusal([50, 0], [20, 0], [20, 7], data_of("auto"), OFFICIAL, np.repeat([0, 1], [3, 7]))
+
+
 def test_names_of_classes_are_given_as_yaml_has_them():
     members = {
         "train": np.repeat(np.arange(3), [5, 5, 1]),
         **dict.fromkeys(("validation", "holdout"), np.arange(40) % 2),
     }
     with pytest.raises(UserError) as caught:
-        require_enough(members, ["no", "a: b, ü", "c"], ("train",), shares_of(data_of("auto"), ("train",), 91))
+        require_enough(members, ["no", "a: b, ü", "c"], ("train",), shares_of(data_of("auto"), ("train",), 91), NONE)
     (given,) = re.findall(r"data\.classes: (.*)\.$", str(caught.value))
     assert yaml.safe_load(given) == ["no", "a: b, ü"]

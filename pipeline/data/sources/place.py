@@ -94,6 +94,25 @@ def place_at(given: str, sha256: str | None, downloads: Path, say: Callable[[str
     return place
 
 
+def fetch(address: str, downloads: Path, say: Callable[[str], None]) -> str:
+    """Fetch what is at an https address and return its SHA-256, with which `place_at` finds it in `downloads`.
+
+    Raises:
+        UserError: it cannot be fetched, or the disk is full.
+    """
+    say(f"fetching {address}")
+    digest = hashlib.sha256()
+    arrived = downloads / "arriving" / _file_name(address)
+    with atomic_path(arrived) as temporary, temporary.open("wb") as file:
+        for block in _from_server(address):
+            digest.update(block)
+            file.write(block)
+    path = _kept_at(address, digest.hexdigest(), downloads)
+    path.parent.mkdir(exist_ok=True)
+    arrived.replace(path)
+    return digest.hexdigest()
+
+
 def _in_store(given: str) -> Place:
     parent, _, name = given.rstrip("/").rpartition("/")
     if parent.count("/") >= 2:  # else `name` is the bucket
@@ -121,21 +140,21 @@ def _here(given: str) -> Place:
 
 
 def _fetched(address: str, sha256: str, downloads: Path, say: Callable[[str], None]) -> Path:
-    path = downloads / sha256[:16] / (address.partition("?")[0].rstrip("/").rpartition("/")[2] or "file")
+    path = _kept_at(address, sha256, downloads)
     if path.is_file() and file_sha256(path) == sha256:
         return path
-    say(f"fetching {address}")
-    digest = hashlib.sha256()
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        for block in _from_server(address):
-            digest.update(block)
-            file.write(block)
-        file.flush()
-        if digest.hexdigest() != sha256:
-            raise UserError(
-                f"{address}: has SHA-256 {digest.hexdigest()}, data.source.sha256 expects {sha256}. Nothing of it was kept."
-            )
+    if (found := fetch(address, downloads, say)) != sha256:
+        _kept_at(address, found, downloads).unlink()
+        raise UserError(f"{address}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Nothing of it was kept.")
     return path
+
+
+def _kept_at(address: str, sha256: str, downloads: Path) -> Path:
+    return downloads / sha256[:16] / _file_name(address)
+
+
+def _file_name(address: str) -> str:
+    return address.partition("?")[0].rstrip("/").rpartition("/")[2] or "file"
 
 
 def _from_server(address: str) -> Iterator[bytes]:
