@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.sources.archive_members import LONGEST_NAME, Members, Span, refusal
+from pipeline.data.sources.bounded import Bounded
 from pipeline.data.sources.walk import NO_FILE
 from pipeline.errors import UserError
 from pipeline.folders import Entry
@@ -33,26 +34,11 @@ _UTF8 = 0x800
 _UNIX, _DOS, _WINDOWS = 3, 0, 10
 
 
-class _Bounded:
-    """A file that hands out no more at once than its reader can need: how much that is often comes from the file itself."""
-
-    def __init__(self, file: BinaryIO, most: int) -> None:
-        self._file, self._most = file, most
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        """As that of any file."""
-        content = self._file.read(self._most + 1 if size < 0 else min(size, self._most + 1))
-        if len(content) > self._most:
-            raise ValueError(f"more than {self._most:,} bytes of names")
-        return content
-
-
 def list_zip(file: BinaryIO, where: str) -> Members:
     """Return the members of a ZIP archive; `where` names it in errors."""
     members = Members(where)
     try:
-        archive = zipfile.ZipFile(cast(BinaryIO, _Bounded(file, LARGEST_DIRECTORY)))
+        archive = zipfile.ZipFile(cast(BinaryIO, Bounded(file, LARGEST_DIRECTORY)))
         infos = archive.infolist()
         _require_bounds(where, len(infos), sum(info.file_size for info in infos), file.seek(0, 2))
         _require_apart(infos, where)
@@ -124,7 +110,7 @@ def list_tar(file: BinaryIO, where: str, identity: str) -> tuple[Members, list[s
     try:
         end = file.seek(0, 2)
         file.seek(0)
-        archive = tarfile.open(fileobj=cast(BinaryIO, _Bounded(file, LARGEST_TAR_HEADER)), mode="r:")  # noqa: SIM115
+        archive = tarfile.open(fileobj=cast(BinaryIO, Bounded(file, LARGEST_TAR_HEADER)), mode="r:")  # noqa: SIM115
         count = 0
         while (info := archive.next()) is not None:
             archive.members.clear()  # type: ignore[attr-defined]  # it would keep all of them

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
+from pipeline.data.sources.bounded import Bounded
 from pipeline.folders import Folder
 
 TARS = ("a tar archive", "a gzip file")  # as `kind_of` calls what may be one
@@ -70,7 +71,7 @@ def members(file: BinaryIO, size: int) -> Iterator[Member]:
     most = max(LARGEST_UNPACKED, LARGEST_FACTOR * size) if isinstance(file, gzip.GzipFile) else size
     reached = -1
     try:
-        with tarfile.open(fileobj=cast(IO[bytes], _Bounded(file)), mode="r:") as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], Bounded(file, LARGEST_HEADER)), mode="r:") as tar:
             while (found := tar.next()) is not None:
                 vars(tar)["members"] = []  # tarfile keeps all that it has seen
                 if found.size < 0 or tar.offset <= reached:  # a size below nothing leads back, and round for ever
@@ -101,19 +102,6 @@ def read_member(file: BinaryIO, offset: int, size: int) -> bytes:
     if len(content) < size:
         raise BrokenTarError(CUT)
     return content
-
-
-class _Bounded:
-    """A file for the headers of a tar, which are read in pieces of a block unless the tar is hostile."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.seek, self.tell = file.seek, file.tell
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= LARGEST_HEADER:
-            raise tarfile.ReadError("too large a header")
-        return self._file.read(size)
 
 
 def _shown(name: str) -> str:
