@@ -1,4 +1,4 @@
-"""Where real images come from: the keys of `data.source`."""
+"""The keys of `data.source`, which say where real images come from."""
 
 from typing import Annotated, Literal, get_args
 

@@ -102,16 +102,18 @@ def _upper_eight(image: Image.Image, values: NDArray[np.generic]) -> tuple[Image
     """
     inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     if image.mode == "F":
-        if not ((values >= 0) & (values <= 1)).all():  # type: ignore[operator]
+        floats = values.astype(np.float32, copy=False)
+        if not ((floats >= 0) & (floats <= 1)).all():
             raise UnsupportedPixelsError("float pixels outside 0 to 1")
-        eight = np.minimum(values * np.float32(256), 255).astype(np.uint8)  # type: ignore[operator]
+        eight = np.minimum(floats * np.float32(256), 255).astype(np.uint8)
         odd: list[str] = []
     else:
-        lowest, highest = int(values.min()), int(values.max())
+        whole = values.astype(np.int64)
+        lowest, highest = int(whole.min()), int(whole.max())
         if lowest < 0 or highest >= 1 << 16:
             raise UnsupportedPixelsError("whole-number pixels outside 0 to 65535")
         bits, odd = _bits(image, highest)
-        eight = (values >> (bits - 8)).astype(np.uint8)  # type: ignore[operator]
+        eight = (whole >> (bits - 8)).astype(np.uint8)
     return Image.fromarray(255 - eight if inverted else eight), odd
 
 

@@ -137,7 +137,7 @@ def _listed(items: Sequence[str], separator: str) -> str:
 
 
 def _leave_out(left_out: Sequence[int], classes: Sequence[str]) -> str:
-    """How a config does without some classes: in words where the others are too many to name."""
+    """Say how to leave classes out by the config: in words where the others are too many to name."""
     kept = [name for number, name in enumerate(classes) if number not in set(left_out)]
     if not kept:
         return "use data.classes: none, which takes no notice of the classes"

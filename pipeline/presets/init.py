@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from pipeline.config.load import ACTIVE, CONF
 from pipeline.config.schema import Config, Data
-from pipeline.config.sources import Source
 from pipeline.cpu import usable_cpus
 from pipeline.data.sources import KINDS, list_source
 from pipeline.data.sources.known import KNOWN_DATASETS
@@ -114,7 +113,7 @@ def _section(given: str, tell: Callable[[str], None]) -> dict[str, Any]:
 
 def _data(source: dict[str, Any], size: int) -> Data:
     try:
-        return Data(source=Source(**source), size=size)  # type: ignore[arg-type]  # checked by pydantic
+        return Data.model_validate({"source": source, "size": size})
     except ValidationError as error:
         first = error.errors()[0]
         allowed = ", ".join(kind.name for kind in KINDS)
