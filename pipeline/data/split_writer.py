@@ -86,14 +86,13 @@ class _Spooled:
     """The PNG files of a spool, which lie one behind the other, of so many bytes each; the file stays where it is, not in memory."""
 
     def __init__(self, path: Path, lengths: NDArray[np.int64]) -> None:
-        self.content = memoryview(np.memmap(path, np.uint8, "r").data) if lengths.any() else memoryview(b"")
-        self.ends = np.cumsum(lengths)
-        self.starts = self.ends - lengths
+        content = pa.memory_map(str(path)).read_buffer() if lengths.any() else pa.py_buffer(b"")
+        ends = pa.py_buffer(np.concatenate([[0], np.cumsum(lengths)]))
+        self.files = pa.Array.from_buffers(pa.large_binary(), len(lengths), [None, ends, content])
 
     def take(self, numbers: NDArray[np.int64]) -> pa.Array:
         """Those files, as binary."""
-        places = zip(self.starts[numbers].tolist(), self.ends[numbers].tolist(), strict=True)
-        return pa.array([self.content[start:end] for start, end in places], pa.binary())
+        return self.files.take(pa.array(numbers)).cast(pa.binary())
 
 
 def _with_all_channels(contents: pa.Array, found: pa.ChunkedArray, channels: int) -> pa.Array:
@@ -128,9 +127,16 @@ def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, 
                     target = file_of[row : row + len(contents)]
                     lengths[row : row + len(contents)] = pc.fill_null(pc.binary_length(contents), 0)
                     for number in np.unique(target[target >= 0]).tolist():
-                        spools[number].writelines(contents.filter(pa.array(target == number)).to_pylist())
+                        spools[number].write(_joined(contents.filter(pa.array(target == number))))
                     row += len(contents)
     return lengths
+
+
+def _joined(contents: pa.Array) -> memoryview:
+    """The bytes of all PNG files of an array without nulls, one behind the other."""
+    _, ends, data = contents.buffers()
+    first, last = np.frombuffer(ends, np.int32)[[contents.offset, contents.offset + len(contents)]].tolist()
+    return memoryview(data)[first:last]
 
 
 def _table(

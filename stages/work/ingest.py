@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config.rules import broken_class_rules
-from pipeline.cpu import usable_cpus
+from pipeline.cpu import usable_cpus, without_search_for_cycles
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources import list_source
 from pipeline.data.sources.source import Part
@@ -43,6 +43,7 @@ CODE = (
 SAY_EVERY_S = 10  # how far it is
 
 
+@without_search_for_cycles()
 def ingest(command: Command) -> None:
     """Prepares what is new in the source, places every image, writes Parquet and `dataset.json`."""
     config = command.config

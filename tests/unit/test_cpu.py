@@ -1,5 +1,6 @@
 """What a process that computes on the CPU keeps of its memory, in a process of its own; and how much there is, and how many CPUs."""
 
+import gc
 import os
 import platform
 import subprocess
@@ -63,3 +64,10 @@ def test_a_container_has_the_cpus_of_its_quota(
     monkeypatch.setattr(cpu, "_QUOTA", file)
     of_machine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert cpu.usable_cpus() == (expected or of_machine)
+
+
+def test_python_looks_for_cycles_again_afterwards_whatever_happened() -> None:
+    with pytest.raises(RuntimeError), cpu.without_search_for_cycles():
+        assert not gc.isenabled()
+        raise RuntimeError
+    assert gc.isenabled()

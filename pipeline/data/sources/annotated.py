@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.data.sources.annotations import Annotations, Reader
-from pipeline.data.sources.captions import caption_files
+from pipeline.data.sources.captions import ENDING, caption_files
 from pipeline.data.sources.metadata import read_metadata
 from pipeline.data.sources.source import Listing, Request
 from pipeline.data.sources.stylegan import read_stylegan
@@ -44,6 +44,8 @@ def list_annotated(
 
 def _with_captions(told: Annotations, entries: Mapping[str, Entry]) -> Annotations:
     """Add the text files beside those images that no metadata gives a text."""
+    if not any(name.endswith(ENDING) for name in entries):
+        return told
     images = [
         name
         for name in entries

@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ JUNK = "ignored: what desktops and editors leave behind"
 NO_IMAGE = "ignored: no image, by its name"
 TOO_LARGE = f"file of more than {LARGEST_FILE >> 20} MiB"
 # A part ends behind a file whose name says so, so that a file more or less changes its own part alone.
-PART_IMAGES = 500
+PART_IMAGES = 250
 LARGEST_PART = 4 * PART_IMAGES
 
 
@@ -101,7 +102,7 @@ def list_tree(
 
     Args:
         tree: where workers read the files.
-        entries: all files by their names, with forward slashes; what an entry's `repr` says changes where its content does.
+        entries: all files by their names, with forward slashes; what an entry says changes where its content does.
         where: the source, in messages.
         annotations: what a file among them says of the images.
         left_out: name and reason of what is there besides `entries`.
@@ -150,8 +151,7 @@ def parts_of(
 
 def ends_part(name: str) -> bool:
     """Return whether a part ends behind the file `name`: one name in `PART_IMAGES` says so."""
-    digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
-    return int.from_bytes(digest[:4], "big") % PART_IMAGES == 0
+    return zlib.crc32(name.encode(errors="surrogateescape")) % PART_IMAGES == 0
 
 
 def is_hidden(name: str) -> bool:
@@ -192,19 +192,27 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
 def _part(
     tree: Tree, folders: Mapping[str, str | None], entries: Mapping[str, Entry], told: Annotations, split: OfficialSplit
 ) -> TreePart:
+    classes = {folder: None if told.labels else _class_of(folder) for folder in set(folders.values())}
     labels: list[str | None] = []
     texts, captions = [], []
-    seen = hashlib.sha256(f"{tree}\0{split}".encode(errors="surrogateescape"))
+    seen = [f"{tree}\0{split}"]
     for name, folder in folders.items():
         label, text = told.of.get(name, (None, None))
-        class_of_folder = None if folder is None else unicodedata.normalize("NFC", shown(folder))
-        labels.append(label if told.labels else class_of_folder)
+        labels.append(label if told.labels else classes[folder])
         texts.append(text)
         captions.append(told.captions.get(name))
-        caption = None if captions[-1] is None else entries[captions[-1]]
-        seen.update(
-            f"\0{name}\0{entries[name]!r}\0{labels[-1]!r}\0{text!r}\0{caption!r}".encode(errors="surrogateescape")
-        )
+        caption = None if captions[-1] is None else _version(entries[captions[-1]])
+        seen.append(f"{name}\0{_version(entries[name])}\0{labels[-1]!r}\0{text!r}\0{caption}")
     needed = [*folders, *(caption for caption in captions if caption is not None)]
     of_part = tree.only(needed) if isinstance(tree, Divisible) else tree
-    return TreePart(of_part, tuple(folders), tuple(labels), tuple(texts), tuple(captions), split, seen.hexdigest())
+    identity = hashlib.sha256("\0".join(seen).encode(errors="surrogateescape")).hexdigest()
+    return TreePart(of_part, tuple(folders), tuple(labels), tuple(texts), tuple(captions), split, identity)
+
+
+def _class_of(folder: str | None) -> str | None:
+    return None if folder is None else unicodedata.normalize("NFC", shown(folder))
+
+
+def _version(entry: Entry) -> str:
+    """What differs where a file's content does."""
+    return f"{entry.size} {entry.modified!r} {entry.tag}"
