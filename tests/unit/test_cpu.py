@@ -67,7 +67,11 @@ def test_a_container_has_the_cpus_of_its_quota(
 
 
 def test_python_looks_for_cycles_again_afterwards_whatever_happened() -> None:
-    with pytest.raises(RuntimeError), cpu.without_search_for_cycles():
+    @cpu.without_search_for_cycles()
+    def fail() -> None:
         assert not gc.isenabled()
         raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert gc.isenabled()
