@@ -12,19 +12,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.base.errors import UserError
+from pipeline.base.log import about_run, require_known_format, tell, tell_error
+from pipeline.base.process import INTERRUPTED, raise_interrupts
+from pipeline.cluster.worker_command import require_text
 from pipeline.config import Config
 from pipeline.config.active import said_first
 from pipeline.config.load import load_preset_or_file
-from pipeline.errors import UserError
-from pipeline.fingerprint import canonical_digest, lock_of, run_folder
-from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
-from pipeline.lease import LEASE, lease
-from pipeline.log import about_run, require_known_format, tell, tell_error
-from pipeline.mirror import mirrored
-from pipeline.outputs.places import require_stage_output
-from pipeline.process import INTERRUPTED, raise_interrupts
-from pipeline.storage import sweep_temporary
-from pipeline.worker_command import require_text
+from pipeline.runs.fingerprint import canonical_digest, lock_of, run_folder
+from pipeline.runs.lease import LEASE, lease
+from pipeline.runs.output_places import require_stage_output
+from pipeline.runs.working_copy import mirrored
+from pipeline.store.bucket import Bucket
+from pipeline.store.files import sweep_temporary
+from pipeline.store.folder import Folder
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import is_remote
 
 BEFORE_INGEST = ("source", "ingest")  # stages that cannot go by what was ingested
 

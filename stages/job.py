@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 
-from pipeline.errors import UserError
-from pipeline.log import require_known_format, tell, tell_error
-from pipeline.process import INTERRUPTED, raise_interrupts, run_process
+from pipeline.base.errors import UserError
+from pipeline.base.log import require_known_format, tell, tell_error
+from pipeline.base.process import INTERRUPTED, raise_interrupts, run_process
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.process import run_process
+from pipeline.base.process import run_process
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.folders import Bucket
+from pipeline.store.bucket import Bucket
 from tests.cluster import LocalCluster, why_not
 from tests.project import ROOT, Places
 from tests.s3 import S3Server, missing_programs

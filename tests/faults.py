@@ -15,15 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from pipeline.folders import LocalFolder
-from pipeline.sampling.commits import ShardTarget
-from pipeline.sampling.encodings import encoding_named
+from pipeline.images.encodings import encoding_named
+from pipeline.sampling.assemble import publish
 from pipeline.sampling.manifest import build_manifest, open_dataset
-from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.publishing import publish
 from pipeline.sampling.records import MintedShard, Records
-from pipeline.sampling.shards import write_shard
+from pipeline.sampling.shards.commits import ShardTarget
+from pipeline.sampling.shards.ranges import plan_shards
+from pipeline.sampling.shards.render import write_shard
 from pipeline.sampling.verify import Findings, read_shards
+from pipeline.store.local import LocalFolder
 
 Pixels = NDArray[np.uint8]  # [N, H, W, C]
 Labelled = tuple[Pixels, NDArray[np.int64]]

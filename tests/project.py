@@ -59,7 +59,7 @@ def succeed(*command: str, cwd: Path = ROOT, timeout_s: float = 300, **extra: st
 
 def refuse(command: str, *options: str, **extra: str) -> str:
     """Calls a stage, or `imagemint`, in this process; it must end with 1 and one message, which is returned."""
-    main = import_module("pipeline.console" if command == "imagemint" else f"stages.{command}").main
+    main = import_module("pipeline.cli.console" if command == "imagemint" else f"stages.{command}").main
     said = io.StringIO()
     with chdir(ROOT), patch.dict(os.environ, environment(**extra), clear=True), redirect_stderr(said):
         code = main(options)

@@ -1,6 +1,6 @@
 """Frozen, strict models of `conf/*.yaml`, and the loader that words their errors."""
 
+from pipeline.config.config import Config
 from pipeline.config.load import load_config, load_preset
-from pipeline.config.schema import Config
 
 __all__ = ["Config", "load_config", "load_preset"]

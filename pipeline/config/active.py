@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.base.errors import UserError
 from pipeline.config.load import ACTIVE, active_preset, load_preset, which_config
-from pipeline.errors import UserError
 
 CHOICE = Path(".dvc") / "tmp" / "imagemint-preset"  # in a folder that DVC keeps out of git
 HIDDEN, UNMERGED = "S", "M"  # letters of `git ls-files -v`

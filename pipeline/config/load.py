@@ -10,10 +10,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
+from pipeline.config.config import Config
 from pipeline.config.defaults import fill_in, found_in
-from pipeline.config.schema import Config
-from pipeline.errors import UserError
-from pipeline.junk import is_junk
 
 CONF = Path("conf")
 DATA = Path("data")

@@ -1,16 +1,11 @@
 """The rules that span several keys: each of them refuses in a second what would otherwise fail an hour later."""
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline.config.schema import Config
+from pipeline.config.constants import DEFAULT_JPEG_QUALITY, OBJECT_STORE, ONLY_CLASS
+from pipeline.config.schema import Sections
 
-DEFAULT_JPEG_QUALITY = 95
-ONLY_CLASS = "image"  # of a source without labels
 MOST_SHARDS = 1_000_000
-# Other characters would be decoded on the way to the store, or carry a password into a manifest.
-OBJECT_STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/(?!\.\.?(/|$))[A-Za-z0-9._=-]+)*/?")
 
 # Some figures exist only where labels were asked for, one only where none were.
 GATED_ONLY_WITH = {
@@ -34,7 +29,7 @@ REAL_FIGURE = {
 MEASURED_WITH = {"fid": "inception", "kid": "inception", "fd_onnx": "onnx", "kid_onnx": "onnx"}
 
 
-def broken_rules(c: "Config") -> list[str]:
+def broken_rules(c: Sections) -> list[str]:
     """Each line: key path, value found, what is allowed, what to do."""
     broken = []
     if re.match(r"(s3|gs):|.*://", c.root) and not OBJECT_STORE.fullmatch(c.root):
@@ -123,14 +118,14 @@ def broken_rules(c: "Config") -> list[str]:
     return broken
 
 
-def _known_classes(c: "Config") -> list[str] | None:
+def _known_classes(c: Sections) -> list[str] | None:
     """Return the classes of the data, as far as the config says them; None where the source decides."""
     if isinstance(c.data.classes, list):
         return c.data.classes
     return [ONLY_CLASS] if c.data.classes == "none" else None
 
 
-def broken_class_rules(c: "Config", classes: list[str]) -> list[str]:
+def broken_class_rules(c: Sections, classes: list[str]) -> list[str]:
     """Return the rules that a config breaks with data of these classes, which ingest alone knows where data.classes is auto."""
     broken = []
     if c.evaluate.images < 10 * len(classes):
@@ -167,7 +162,7 @@ def broken_class_rules(c: "Config", classes: list[str]) -> list[str]:
     return broken
 
 
-def _gates_without_figure(c: "Config") -> list[str]:
+def _gates_without_figure(c: Sections) -> list[str]:
     given, classes = c.model.conditioning, _known_classes(c)
     # Of one class alone the networks are not conditioned, and `broken_class_rules` says what is not measured.
     conditioned = GATED_ONLY_WITH if classes is None or len(classes) > 1 else {}
@@ -193,7 +188,7 @@ def _gates_without_figure(c: "Config") -> list[str]:
     )
 
 
-def _broken_training_rules(c: "Config") -> list[str]:
+def _broken_training_rules(c: Sections) -> list[str]:
     broken = []
     model, train = c.model, c.train
     penalties = [name for name in ("r1", "r2", "gp") if getattr(train.penalty, name)]

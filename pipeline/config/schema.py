@@ -3,12 +3,11 @@
 The rules that span several keys stand in `rules.py`.
 """
 
-import os
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from pipeline.config.rules import DEFAULT_JPEG_QUALITY, broken_rules
+from pipeline.config.constants import DEFAULT_JPEG_QUALITY
 from pipeline.config.section import Section
 from pipeline.config.sources import Source
 
@@ -391,8 +390,8 @@ class Cluster(Section):
     sample_workers: Auto | Count
 
 
-class Config(Section):
-    """A whole preset; what its file leaves out, `defaults` fills in before."""
+class Sections(Section):
+    """The keys of a preset, each right by itself."""
 
     root: str = Field(".", min_length=1, description="Holds runs/ and published versions.")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -405,15 +404,3 @@ class Config(Section):
     audit: Audit
     gates: dict[GATED_METRICS, Gate]
     cluster: Cluster
-
-    @field_validator("root")
-    @classmethod
-    def _expand_home(cls, root: str) -> str:
-        return os.path.expanduser(root)  # noqa: PTH111  # a path of pathlib would lose "s3://"
-
-    @model_validator(mode="after")
-    def _rules_across_sections(self) -> "Config":
-        broken = broken_rules(self)
-        if broken:
-            raise ValueError("\n".join(broken))
-        return self

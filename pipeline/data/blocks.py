@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from pipeline.base.errors import UserError
 from pipeline.data.canonical import split_files
-from pipeline.data.images import ROW_GROUP_IMAGES
-from pipeline.data.png import decode_png
-from pipeline.errors import UserError
+from pipeline.images.image_parquet import ROW_GROUP_IMAGES
+from pipeline.images.png import decode_png
 
 
 class ParquetBlocks:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
-from pipeline.cpu import machine_memory
-from pipeline.data.images import image_blocks
-from pipeline.errors import UserError
-from pipeline.storage import file_sha256, is_there, read_json, size_text
+from pipeline.base.cpu import machine_memory
+from pipeline.base.errors import UserError
+from pipeline.images.image_parquet import image_blocks
+from pipeline.store.files import file_sha256, is_there, read_json, size_text
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,12 +11,12 @@ import pyarrow as pa
 import yaml
 from numpy.typing import NDArray
 
-from pipeline.config.minimums import FEWEST
+from pipeline.base.errors import UserError
+from pipeline.config.constants import FEWEST
 from pipeline.config.schema import Data
 from pipeline.data.prepare import IGNORED
 from pipeline.data.resize import TOO_SMALL
 from pipeline.data.splits import SPLITS, Shares
-from pipeline.errors import UserError
 
 OF_A_CLASS = 2  # images in each split: diversity within a class is measured on pairs
 SIZES: tuple[int, ...] = get_args(Data.model_fields["size"].annotation)

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.config.rules import ONLY_CLASS
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.config.constants import ONLY_CLASS
 
 OTHER_CLASS = "of a class that data.classes leaves out"
 NO_LABEL = "no label"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.data.prepare import IGNORED
-from pipeline.storage import atomic_path, file_sha256, write_atomically
+from pipeline.store.files import atomic_path, file_sha256, write_atomically
 
 LEFT_OUT, QUARANTINE, LEAKS = "left_out.csv", "quarantine.parquet", "leaks.parquet"
 EXAMPLES = 20  # names of each reason in dataset.json

@@ -14,10 +14,10 @@ from PIL import Image
 from pipeline.config.schema import Data
 from pipeline.data.decode import Decoded, NotAnImageError, UnusableError, decode
 from pipeline.data.likeness import THUMBNAIL, look
-from pipeline.data.png import encode_png
 from pipeline.data.resize import square
 from pipeline.data.sources.source import Part, RawImage
-from pipeline.storage import atomic_path
+from pipeline.images.png import encode_png
+from pipeline.store.files import atomic_path
 
 ROW_GROUP = 500
 PREPARED = pa.schema(

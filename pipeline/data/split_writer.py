@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.data.images import ROW_GROUP_IMAGES, image_schema
 from pipeline.data.labelling import Labelled
-from pipeline.data.png import decode_png, encode_png
 from pipeline.data.prepare import as_colour
-from pipeline.storage import atomic_path, file_sha256
+from pipeline.images.image_parquet import ROW_GROUP_IMAGES, image_schema
+from pipeline.images.png import decode_png, encode_png
+from pipeline.store.files import atomic_path, file_sha256
 
 LARGEST_FILE = 256 << 20  # bytes of images
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.minimums import FEWEST
+from pipeline.config.constants import FEWEST
 from pipeline.config.schema import Data
 from pipeline.data.likeness import Likeness, groups, near_pairs
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pipeline.config.schema import Data
 from pipeline.data.canonical import DESCRIPTION
 from pipeline.data.enough import require_enough, require_most_usable
-from pipeline.data.images import read_parquet
 from pipeline.data.labelling import Labelled, number_labels
 from pipeline.data.left_out import LEFT_OUT, quarantined, warnings_of, write_leaks, write_left_out, write_quarantine
 from pipeline.data.likeness import THUMBNAIL, Likeness
@@ -20,8 +19,9 @@ from pipeline.data.prepare import IGNORED
 from pipeline.data.sources.source import Listing
 from pipeline.data.split_writer import write_splits
 from pipeline.data.splits import IN_HOLDOUT, NEAR_HOLDOUT, NOWHERE, SPLITS, TRAIN, place, shares_of
-from pipeline.fingerprint import canonical_digest
-from pipeline.storage import write_json
+from pipeline.images.image_parquet import read_parquet
+from pipeline.runs.fingerprint import canonical_digest
+from pipeline.store.files import write_json
 
 _KNOWN = [
     "name",

@@ -9,10 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from pipeline.base.errors import UserError
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, in_batches
-from pipeline.errors import UserError
 from pipeline.models.layout import channels_last
-from pipeline.storage import file_sha256, is_there, read_json, readable, write_atomically, write_json
+from pipeline.store.files import file_sha256, is_there, read_json, readable, write_atomically, write_json
 
 WEIGHTS = "embedder.safetensors"
 DESCRIPTION = "embedder.json"

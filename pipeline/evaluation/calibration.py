@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.fingerprint import six_digits
 from pipeline.models.calibration import Calibration
+from pipeline.runs.fingerprint import six_digits
 
 Logits = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.config.minimums import ENOUGH
+from pipeline.config.constants import ENOUGH
 
 # Name of the number among the metrics, and what it counts.
 COUNTED = {

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline.base.errors import UserError
 from pipeline.config.rules import REAL_FIGURE
 from pipeline.config.schema import Gate
-from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)

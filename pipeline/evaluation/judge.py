@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
-from pipeline.data.pictures import write_grid
 from pipeline.embedding.embedder import load_embedder
 from pipeline.embedding.nearest import nearest_distances
 from pipeline.evaluation.calibration import calibrate
 from pipeline.evaluation.class_quality import class_quality
 from pipeline.evaluation.distances import frechet_distance
 from pipeline.evaluation.neighbours import coverage
+from pipeline.images.grid import write_grid
 from pipeline.models.calibration import Calibration
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents, path_between

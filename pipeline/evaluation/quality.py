@@ -9,7 +9,7 @@ from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.class_quality import class_quality, predicted_shares
 from pipeline.evaluation.fidelity import fidelity
 from pipeline.evaluation.resampling import Part, standard_errors
-from pipeline.fingerprint import six_digits
+from pipeline.runs.fingerprint import six_digits
 
 Labelled = tuple[Tensor, Tensor]  # features float [N, features], labels int64 [N]
 

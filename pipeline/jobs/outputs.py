@@ -9,10 +9,10 @@ from typing import Annotated, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.errors import UserError
-from pipeline.folders import Folder, write_document
-from pipeline.shared import SHARED, SharedFolder, files_below, kept
-from pipeline.storage import file_sha256
+from pipeline.base.errors import UserError
+from pipeline.runs.input_files import SHARED, SharedFolder, files_below, kept
+from pipeline.store.files import file_sha256
+from pipeline.store.folder import Folder, write_document
 
 LOCK = "dvc.lock"
 MADE_IN = ("data", "models", "metrics", "datasets")  # all that stages make

@@ -12,13 +12,13 @@ from aiohttp import ClientError
 from ray.exceptions import AuthenticationError, RayError
 from ray.job_submission import JobStatus, JobSubmissionClient
 
+from pipeline.base.errors import UserError
+from pipeline.base.log import LOG_VARIABLE, require_known_format
 from pipeline.config import load_preset
 from pipeline.config.active import said_first
 from pipeline.config.load import ROOT_VARIABLE, active_preset
-from pipeline.errors import UserError
-from pipeline.folders import is_remote
 from pipeline.jobs.work import require_lasting, require_target
-from pipeline.log import LOG_VARIABLE, require_known_format
+from pipeline.store.places import is_remote
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
 # What its client raises when the service cannot be reached, answers with an error, or goes away.

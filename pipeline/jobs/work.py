@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
+from pipeline.base.errors import UserError
 from pipeline.config import load_preset
 from pipeline.config.active import use_preset
 from pipeline.config.load import ROOT_VARIABLE, active_preset, which_config
-from pipeline.errors import UserError
-from pipeline.folders import Bucket, Folder, folder_at, is_remote
 from pipeline.jobs.outputs import LOCK, MADE_IN, bring_outputs, keep_outputs, record_in_dvc
-from pipeline.lease import lease
+from pipeline.runs.lease import lease
+from pipeline.store.bucket import Bucket
+from pipeline.store.folder import Folder
+from pipeline.store.places import folder_at, is_remote
 
 STAGES = ("source", "ingest", "resolve", "embed", "train", "evaluate", "sample", "audit", "accept")
 ALL = "all"

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.models.grey_conv import MapsToPixels, PixelsToMaps
 from pipeline.models.layers import (
     BASE,
     ClassCode,
@@ -25,7 +26,6 @@ from pipeline.models.layers import (
     normalise_spectra,
     stage_count,
 )
-from pipeline.models.pixels import MapsToPixels, PixelsToMaps
 from pipeline.models.spec import PairSpec
 
 

@@ -8,12 +8,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
-from pipeline.fingerprint import canonical_digest
+from pipeline.base.errors import UserError
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
-from pipeline.storage import file_sha256, is_there, read_json, readable, write_atomically, write_json
+from pipeline.runs.fingerprint import canonical_digest
+from pipeline.store.files import file_sha256, is_there, read_json, readable, write_atomically, write_json
 
 GENERATOR = "generator.safetensors"
 DISCRIMINATOR = "discriminator.safetensors"

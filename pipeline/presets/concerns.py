@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.config.minimums import FEWEST
+from pipeline.config.constants import FEWEST
 from pipeline.data.likeness import Likeness, groups, near_pairs
 from pipeline.presets.survey import Survey
 

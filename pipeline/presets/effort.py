@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 
 from pipeline.config import Config
-from pipeline.configured import recipe_of, spec_of
 from pipeline.training.batches import ResidentImages
 from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
+from pipeline.training_on_ray.configured import recipe_of, spec_of
 
 MEASURED_S = 4.0
 IMAGES = 512

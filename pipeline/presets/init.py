@@ -10,18 +10,19 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
+from pipeline.base.cpu import usable_cpus
+from pipeline.base.errors import UserError
+from pipeline.config.config import Config
 from pipeline.config.load import ACTIVE, CONF
-from pipeline.config.schema import Config, Data
-from pipeline.cpu import usable_cpus
+from pipeline.config.schema import Data
 from pipeline.data.sources import KINDS, list_source
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.data.sources.place import fetch
-from pipeline.errors import UserError
 from pipeline.presets.concerns import concerns
 from pipeline.presets.effort import Effort, effort
 from pipeline.presets.proposal import named_source, propose, proposed_size
 from pipeline.presets.survey import Survey, survey
-from pipeline.storage import free_space, size_text, write_atomically
+from pipeline.store.files import free_space, size_text, write_atomically
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RESERVED = (ACTIVE.stem, "schema")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from pipeline.config.config import Config
 from pipeline.config.defaults import Found, fill_in
-from pipeline.config.schema import Config
 from pipeline.presets.survey import Survey
 
 # That are proposed. A CPU takes hours for more than 32 px, and days for 128 px, which has to be asked for.

@@ -9,8 +9,8 @@ import yaml
 from gto.api import register
 from gto.exceptions import GTOException
 
+from pipeline.base.errors import UserError
 from pipeline.config.active import default_preset
-from pipeline.errors import UserError
 
 WATCHED = ("dvc.lock", "dvc.yaml", "conf", "pipeline", "stages")
 

@@ -14,18 +14,21 @@ from typing import Any
 
 from semver import Version
 
-from pipeline.errors import UserError
-from pipeline.folders import Bucket, Folder, LocalFolder, copy_file, is_remote, write_document
-from pipeline.junk import is_junk
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
 from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
 from pipeline.report.figures import FIGURES
-from pipeline.sampling.commits import shard_files
 from pipeline.sampling.manifest import MANIFEST, manifest_in, open_dataset
+from pipeline.sampling.shards.commits import shard_files
+from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
-from pipeline.sampling.wids import WIDS
-from pipeline.storage import is_temporary, read_json
+from pipeline.store.bucket import Bucket
+from pipeline.store.files import is_temporary, read_json
+from pipeline.store.folder import Folder, write_document
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import copy_file, is_remote
 
 LATEST = "latest.json"
 CHANGELOG = "CHANGELOG.md"

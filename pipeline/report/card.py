@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 from pipeline.evaluation.few import measured_on, warnings_of_few
+from pipeline.images.encodings import encoding_named
 from pipeline.report.records import about_records
 from pipeline.report.templates import render
-from pipeline.sampling.encodings import encoding_named
-from pipeline.sampling.formats import extra_columns
-from pipeline.storage import write_atomically
+from pipeline.sampling.shards.formats import extra_columns
+from pipeline.store.files import write_atomically
 
 SIZE_BOUNDS = [10**power for power in range(3, 13)]
 SIZE_NAMES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M",

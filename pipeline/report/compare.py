@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import UserError
-from pipeline.folders import Folder
+from pipeline.base.errors import UserError
 from pipeline.report.contact_sheet import contact_sheet
 from pipeline.report.figures import FIGURES, figure_groups
 from pipeline.report.records import occurring_classes
 from pipeline.report.templates import render
 from pipeline.sampling.changes import record_changes
 from pipeline.sampling.manifest import open_dataset
+from pipeline.store.folder import Folder
 
 COLUMNS = 10
 

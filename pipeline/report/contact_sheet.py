@@ -11,16 +11,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.base.errors import UserError
 from pipeline.data.canonical import DESCRIPTION, describe
-from pipeline.data.images import read_parquet
-from pipeline.data.pictures import image_grid
-from pipeline.data.png import decode_png, encode_png
-from pipeline.errors import UserError
-from pipeline.folders import Folder, is_remote
+from pipeline.images.grid import image_grid
+from pipeline.images.image_parquet import read_parquet
+from pipeline.images.png import decode_png, encode_png
 from pipeline.report.records import occurring_classes
 from pipeline.sampling.manifest import MANIFEST, open_dataset
-from pipeline.sampling.readers import DamagedShardError, ShardReader
-from pipeline.storage import is_there
+from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
+from pipeline.store.files import is_there
+from pipeline.store.folder import Folder
+from pipeline.store.places import is_remote
 
 UNLABELLED_ROWS = 10
 

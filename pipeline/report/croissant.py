@@ -6,9 +6,9 @@ from typing import Any
 
 from pipeline.report.card import has_parquet
 from pipeline.report.records import occurring_classes
-from pipeline.sampling.commits import shard_files
-from pipeline.sampling.formats import extra_columns
-from pipeline.storage import write_json
+from pipeline.sampling.shards.commits import shard_files
+from pipeline.sampling.shards.formats import extra_columns
+from pipeline.store.files import write_json
 
 TYPES = {"float32": "sc:Float", "int64": "sc:Integer"}
 # The context of the specification, whole, since readers warn of keys that are missing; only `prov` is added to it.

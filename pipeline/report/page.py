@@ -9,10 +9,10 @@ import yaml
 from numpy.typing import NDArray
 
 from pipeline.config.schema import Prices
-from pipeline.data.pictures import image_grid
-from pipeline.data.png import encode_png
 from pipeline.evaluation.few import measured_on, warnings_of_few
 from pipeline.evaluation.gates import Verdict
+from pipeline.images.grid import image_grid
+from pipeline.images.png import encode_png
 from pipeline.report.advice import advice
 from pipeline.report.card import has_parquet, tar_reader
 from pipeline.report.figures import figure_groups
@@ -20,8 +20,8 @@ from pipeline.report.records import about_records
 from pipeline.report.source import SourceFindings
 from pipeline.report.templates import data_url, render
 from pipeline.report.work import work_lines
-from pipeline.storage import write_atomically
-from pipeline.worktime import Spent
+from pipeline.runs.usage import Spent
+from pipeline.store.files import write_atomically
 
 COLUMNS = 12
 STRIP_COLUMNS = 20

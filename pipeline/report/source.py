@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.base.errors import UserError
 from pipeline.data.canonical import DESCRIPTION, describe
-from pipeline.errors import UserError
 from pipeline.report.templates import data_url
-from pipeline.storage import file_sha256
+from pipeline.store.files import file_sha256
 
 SHOWN = 24  # files, and pairs
 

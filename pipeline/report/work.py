@@ -1,7 +1,7 @@
 """Time and cost of what was made, in words."""
 
 from pipeline.config.schema import Prices
-from pipeline.worktime import Spent
+from pipeline.runs.usage import Spent
 
 HOUR = 3600
 MILLION = 1_000_000

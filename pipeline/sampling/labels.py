@@ -6,7 +6,7 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 
 def label_cycle(weights: Mapping[str, int] | None, classes: Sequence[str]) -> NDArray[np.int64]:

@@ -7,12 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Encoding, Sample
-from pipeline.errors import UserError
-from pipeline.fingerprint import canonical_digest
-from pipeline.folders import Bucket, Folder, LocalFolder, is_remote
-from pipeline.sampling.commits import Commit, ShardRecord, ShardTarget
-from pipeline.storage import is_there, read_json
+from pipeline.runs.fingerprint import canonical_digest
+from pipeline.sampling.shards.commits import Commit, ShardRecord, ShardTarget
+from pipeline.store.bucket import Bucket
+from pipeline.store.files import is_there, read_json
+from pipeline.store.folder import Folder
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import is_remote
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.fingerprint import lock_of
-from pipeline.folders import Bucket, Folder, LocalFolder, is_remote, write_document
-from pipeline.lease import holder
-from pipeline.sampling.commits import COMMITS, ShardTarget, commit_name, valid_commits, work_seconds
-from pipeline.sampling.plan import plan_shards
+from pipeline.runs.fingerprint import lock_of
+from pipeline.runs.lease import holder
+from pipeline.sampling.shards.commits import COMMITS, ShardTarget, commit_name, valid_commits, work_seconds
+from pipeline.sampling.shards.ranges import plan_shards
+from pipeline.store.bucket import Bucket
+from pipeline.store.folder import Folder, write_document
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import is_remote
 
 REQUEST = "request.json"
 

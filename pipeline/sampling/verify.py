@@ -14,17 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.folders import REQUESTS_AT_ONCE, Entry, Folder, LocalFolder, at_once
-from pipeline.junk import is_junk
+from pipeline.base.junk import is_junk
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.commits import shard_files
-from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.manifest import dataset_id
-from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.readers import Attempts, DamagedShardError, Labels, ShardReader
-from pipeline.sampling.remaking import Remaker, stored_records, why_not_comparable
-from pipeline.sampling.shards import label_counts
-from pipeline.sampling.wids import WIDS, wids_index
+from pipeline.sampling.regenerate import Remaker, stored_records, why_not_comparable
+from pipeline.sampling.shards.commits import shard_files
+from pipeline.sampling.shards.formats import FORMATS
+from pipeline.sampling.shards.ranges import plan_shards
+from pipeline.sampling.shards.readers import Attempts, DamagedShardError, Labels, ShardReader
+from pipeline.sampling.shards.render import label_counts
+from pipeline.sampling.shards.wids import WIDS, wids_index
+from pipeline.store.bucket import REQUESTS_AT_ONCE, at_once
+from pipeline.store.folder import Entry, Folder
+from pipeline.store.local import LocalFolder
 
 
 @dataclass(frozen=True)

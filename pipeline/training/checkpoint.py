@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.storage import write_atomically
+from pipeline.store.files import write_atomically
 
 KEEP = 2  # the newest and the one before it, should the newest be damaged
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import as_records, judge_gates
 from pipeline.sampling.manifest import MANIFEST, read_manifest
-from pipeline.storage import read_json, write_json
+from pipeline.store.files import read_json, write_json
 from stages.command import Command
 
 

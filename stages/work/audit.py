@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.config.minimums import FEWEST
-from pipeline.cpu import keep_freed_memory
+from pipeline.base.cpu import keep_freed_memory
+from pipeline.base.errors import UserError
+from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
-from pipeline.errors import UserError
 from pipeline.evaluation.audit import Content, content_metrics
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import judge_gates
@@ -20,8 +20,6 @@ from pipeline.evaluation.moments import Moments
 from pipeline.evaluation.privacy import inversion_attack, privacy_of_images, some
 from pipeline.evaluation.quality import quality_figures
 from pipeline.evaluation.usefulness import Taught, usefulness, usefulness_figures
-from pipeline.fingerprint import canonical_digest, six_digits, source_digest
-from pipeline.folders import LocalFolder
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import load_pair
 from pipeline.report.card import write_card
@@ -29,10 +27,13 @@ from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, Pictures, write_report
 from pipeline.report.source import source_findings
 from pipeline.report.summary import headline
+from pipeline.runs.code import code_digest
+from pipeline.runs.fingerprint import canonical_digest, six_digits
+from pipeline.runs.usage import TIME, spent_on
 from pipeline.sampling.manifest import open_dataset
 from pipeline.sampling.verify import verify_files, verify_records
-from pipeline.storage import read_json, write_json
-from pipeline.worktime import TIME, spent_on
+from pipeline.store.files import read_json, write_json
+from pipeline.store.local import LocalFolder
 from stages.command import Command
 from stages.work.inspection import look_at_shards
 from stages.work.real_images import floor, holdout_of
@@ -180,7 +181,7 @@ def _taught(command: Command, teacher: str, identity: str, train: Labelled, test
             "images": len(train[0]),
             "test": canonical_digest(pixel_digests(test[0].permute(0, 2, 3, 1).numpy())),
             "budget": budget,
-            "code": source_digest("pipeline.embedding.classifier", "pipeline.evaluation.usefulness"),
+            "code": code_digest("pipeline.evaluation.usefulness"),
             "software": {"torch": torch.__version__},
             "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
         }

@@ -16,11 +16,12 @@ from pipeline.embedding.embedder import (
     save_embedder,
 )
 from pipeline.embedding.self_supervised import recognised_share, train_self_supervised
-from pipeline.fingerprint import source_digest
 from pipeline.models.precision import resolve_precision
-from pipeline.storage import copy_whole, read_json, write_json
+from pipeline.runs.code import code_digest
+from pipeline.store.files import copy_whole, read_json, write_json
 from stages.command import Command, is_whole
 
+CODE = ("pipeline.embedding.embedder", "pipeline.embedding.self_supervised")  # what weights depend on
 UNSEEN = ("validation", "holdout")
 # Of each kind, the name of what says how good it is, and that in words.
 QUALITY = {
@@ -36,7 +37,7 @@ def embed(command: Command) -> None:
         {
             "embed": settings.model_dump(mode="json"),
             "data": dataset["digest"],
-            "code": source_digest("pipeline.embedding", "pipeline.models.precision"),
+            "code": code_digest(*CODE),
             "software": {"torch": torch.__version__},
             "device": {
                 "kind": "cpu",

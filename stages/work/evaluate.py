@@ -9,19 +9,19 @@ from torch import Tensor
 
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import describe, load_split, require_shape
-from pipeline.embedding.elsewhere import FeatureSpace, inception, onnx
 from pipeline.embedding.embedder import load_embedder
+from pipeline.embedding.external import FeatureSpace, inception, onnx
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.fidelity import distances
 from pipeline.evaluation.quality import quality_figures
-from pipeline.fingerprint import six_digits
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
-from pipeline.sampling.drawing import MintSettings
-from pipeline.sampling.fitting import fit_filters
-from pipeline.sampling.minting import mint
-from pipeline.sampling.plan import ShardPlan
-from pipeline.storage import write_json
+from pipeline.runs.fingerprint import six_digits
+from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.filters.fitting import fit_filters
+from pipeline.sampling.generate import mint
+from pipeline.sampling.shards.ranges import ShardPlan
+from pipeline.store.files import write_json
 from stages.command import Command
 from stages.work.real_images import floor, holdout_of, some_training_images
 

@@ -11,33 +11,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.base.cpu import usable_cpus, without_search_for_cycles
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
+from pipeline.base.pace import Pace, in_words
+from pipeline.cluster.local_pool import on_this_machine
 from pipeline.config.rules import broken_class_rules
-from pipeline.cpu import usable_cpus, without_search_for_cycles
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources import list_source
 from pipeline.data.sources.source import Part
 from pipeline.data.writing import write_canonical
-from pipeline.errors import UserError
-from pipeline.fingerprint import source_digest
-from pipeline.folders import is_remote
-from pipeline.junk import is_junk
-from pipeline.local_pool import on_this_machine
-from pipeline.pace import Pace, in_words
-from pipeline.storage import require_free_space
+from pipeline.runs.code import code_digest
+from pipeline.store.files import require_free_space
+from pipeline.store.places import is_remote
 from stages.command import Command
 
-# What determines a prepared image.
-CODE = (
-    "pipeline.data.colour",
-    "pipeline.data.decode",
-    "pipeline.data.kinds",
-    "pipeline.data.likeness",
-    "pipeline.data.png",
-    "pipeline.data.prepare",
-    "pipeline.data.profiles",
-    "pipeline.data.resize",
-    "pipeline.data.sources",
-)
+CODE = ("pipeline.data.prepare", "pipeline.data.sources")  # what a prepared image depends on
 
 
 SAY_EVERY_S = 10  # how far it is
@@ -53,7 +42,7 @@ def ingest(command: Command) -> None:
     _require_out_beside_source(command)
     kind, listing = list_source(data, Path(here.config.root) / "runs" / "downloads", command.say)
     settings = data.model_dump(include={"size", "channels", "fit", "resample", "background", "too_small"})
-    fingerprint = here.fingerprint({**settings, "name": config.name, "code": source_digest(*CODE)})
+    fingerprint = here.fingerprint({**settings, "name": config.name, "code": code_digest(*CODE)})
     with here.run(fingerprint) as run:
         preparation = Preparation(data, run / "prepared")
         paths = [preparation.path(part) for part in listing.parts]
@@ -110,8 +99,8 @@ def _counts(command: Command, preparation: Preparation, missing: list[Part], wor
 
 def _on_all_nodes(command: Command, preparation: Preparation, missing: list[Part]) -> Iterator[int]:
     """All nodes reach a source in an object store; what they make of it comes back to this machine, which writes the dataset."""
-    from pipeline.cluster import connect  # seconds, which one machine alone need not spend
-    from pipeline.fan_out import fan_out
+    from pipeline.cluster.connection import connect  # seconds, which one machine alone need not spend
+    from pipeline.cluster.parallel_map import fan_out
 
     with connect(command.config.root) as resources:
         made = fan_out(partial(_content_or_why_not, preparation), missing, resources.cpus)

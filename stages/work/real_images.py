@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.config.minimums import FEWEST
+from pipeline.base.errors import UserError
+from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.embedder import Embedder
-from pipeline.errors import UserError
 from pipeline.evaluation.quality import Labelled, real_figures
-from pipeline.fingerprint import source_digest
 from pipeline.models.hardware import device_name
-from pipeline.storage import read_json, write_json
+from pipeline.runs.code import code_digest
+from pipeline.store.files import read_json, write_json
 from stages.command import Command
 
 
@@ -46,7 +46,7 @@ def floor(command: Command, embedder: Embedder, holdout: Labelled, count: int, *
             "count": count,
             "seed": command.config.evaluate.seed,
             "conditional": conditional,
-            "code": source_digest("pipeline.embedding", "pipeline.evaluation"),
+            "code": code_digest("pipeline.evaluation.quality"),
             "software": {"torch": torch.__version__},
             "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
         }

@@ -3,7 +3,7 @@
 import yaml
 
 from pipeline.data.canonical import describe
-from pipeline.storage import write_atomically
+from pipeline.store.files import write_atomically
 from stages.command import Command
 
 RESOLVED = "preset.yaml"

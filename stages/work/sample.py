@@ -9,51 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
-from pipeline.cluster import connect, sample_workers
-from pipeline.errors import UserError
-from pipeline.fingerprint import source_digest
-from pipeline.folders import Bucket, is_remote
+from pipeline.base.errors import UserError
+from pipeline.base.pace import Pace, in_words
+from pipeline.cluster.connection import connect, sample_workers
+from pipeline.cluster.gauges import RunGauges
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, TrainedPair, load_pair
-from pipeline.pace import Pace, in_words
-from pipeline.ray_metrics import RunGauges
-from pipeline.sampling.commits import ShardTarget, committed, work_seconds
-from pipeline.sampling.drawing import MintSettings
-from pipeline.sampling.fitting import fit_filters
+from pipeline.runs.code import code_digest
+from pipeline.runs.input_files import share
+from pipeline.runs.usage import TIME, Stopwatch, spent_on
+from pipeline.sampling.assemble import publish, publish_in_store, require_same_records, reserved
+from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest
-from pipeline.sampling.plan import ShardPlan, plan_shards
-from pipeline.sampling.publishing import publish, publish_in_store, require_same_records, reserved
-from pipeline.sampling.ray_data import make_shards
+from pipeline.sampling.shards.commits import ShardTarget, committed, work_seconds
+from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.status import Request, read_request, write_request
-from pipeline.shared import share
-from pipeline.storage import require_free_space, write_json
-from pipeline.worktime import TIME, Stopwatch, spent_on
+from pipeline.sampling_on_ray.generate import make_shards
+from pipeline.store.bucket import Bucket
+from pipeline.store.files import require_free_space, write_json
+from pipeline.store.places import is_remote
 from stages.command import Command
 
-# The code that a record's bytes depend on, and no more: a dataset is not another one because of a better `verify`.
-CODE = (
-    *(
-        f"pipeline.sampling.{name}"
-        for name in (
-            "choosing",
-            "drawing",
-            "encodings",
-            "filters",
-            "fitting",
-            "formats",
-            "labels",
-            "minting",
-            "plan",
-            "shards",
-            "tar",
-        )
-    ),
-    "pipeline.data.images",
-    "pipeline.data.png",
-    "pipeline.embedding",
-    "pipeline.models",
-)
+# What the bytes of a record depend on, and no more: a dataset is not another one because of a better `verify`.
+CODE = ("pipeline.sampling_on_ray.generate", "pipeline.sampling.filters.fitting")
 SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "deflate", "numpy", "scipy")
 
 
@@ -80,7 +60,7 @@ def sample(command: Command) -> None:
                 "filters": [each.about for each in filters],
                 "model": pair.digest,
                 "classes": classes,
-                "code": source_digest(*CODE),
+                "code": code_digest(*CODE),
                 "software": software,
                 "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
             }

@@ -3,11 +3,11 @@
 import hashlib
 from pathlib import Path
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources import place_of
 from pipeline.data.sources.content import content_digest
-from pipeline.errors import UserError
-from pipeline.folders import is_remote
-from pipeline.storage import write_json
+from pipeline.store.files import write_json
+from pipeline.store.places import is_remote
 from stages.command import Command
 
 SOURCE = "source.json"

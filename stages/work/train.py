@@ -11,45 +11,30 @@ from pathlib import Path
 
 import torch
 
-from pipeline.cluster import Resources, connect, fewest_train_workers, threads_each, train_workers
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
+from pipeline.cluster.connection import Resources, connect, fewest_train_workers, threads_each, train_workers
 from pipeline.config import Config
-from pipeline.configured import recipe_of, spec_of
 from pipeline.data.canonical import describe, require_shape
-from pipeline.earlier_runs import config_parameters, remember_parameters, restart
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
 from pipeline.embedding.embedder import WEIGHTS, load_embedder
-from pipeline.errors import UserError
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.judge import ValidationJudge
-from pipeline.fingerprint import source_digest
-from pipeline.junk import is_junk
-from pipeline.mirror import mirrored
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.report.curves import curves_png
-from pipeline.shared import SharedFolder, files_below, share
-from pipeline.storage import copy_whole, read_json, write_atomically, write_json
+from pipeline.runs.code import code_digest
+from pipeline.runs.earlier_runs import config_parameters, remember_parameters, restart
+from pipeline.runs.input_files import SharedFolder, files_below, share
+from pipeline.runs.usage import TIME, spent_on
+from pipeline.runs.working_copy import mirrored
+from pipeline.store.files import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
-from pipeline.training.ray_train import CHECKPOINTS, TrainingJob, train_on_ray
-from pipeline.worktime import TIME, spent_on
+from pipeline.training_on_ray.configured import recipe_of, spec_of
+from pipeline.training_on_ray.train import CHECKPOINTS, TrainingJob, train_on_ray
 from stages.command import Command, is_whole
 
-CODE = (
-    "pipeline.cpu",
-    "pipeline.data.blocks",
-    "pipeline.data.canonical",
-    "pipeline.data.images",
-    "pipeline.data.png",
-    "pipeline.embedding",
-    "pipeline.evaluation.calibration",
-    "pipeline.evaluation.class_quality",
-    "pipeline.evaluation.distances",
-    "pipeline.evaluation.judge",
-    "pipeline.evaluation.moments",
-    "pipeline.evaluation.neighbours",
-    "pipeline.models",
-    "pipeline.training",
-)
+CODE = ("pipeline.training_on_ray.train", "pipeline.evaluation.judge")  # what weights depend on
 
 
 def train(command: Command) -> None:
@@ -82,7 +67,7 @@ def train(command: Command) -> None:
             "recipe": asdict(recipe),  # what `auto` and null stand for
             "described": {key: dataset[key] for key in ("name", "classes", "source")},  # written into model.json
             "embedder": embedder.digest,
-            "code": source_digest(*CODE),
+            "code": code_digest(*CODE),
             "software": {"torch": torch.__version__},
             # Not the workers and their threads, which show in the last bits of sums alone: a run may go on with others.
             "device": device,

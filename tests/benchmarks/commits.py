@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.schema import Sample
-from pipeline.fingerprint import canonical_digest
-from pipeline.folders import Bucket, Folder, LocalFolder, at_once, is_remote, write_document
-from pipeline.sampling.commits import ShardTarget, commit_name, committed, name_in_run
+from pipeline.runs.fingerprint import canonical_digest
+from pipeline.sampling.assemble import publish, publish_in_store
 from pipeline.sampling.manifest import build_manifest, open_dataset
-from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.publishing import publish, publish_in_store
+from pipeline.sampling.shards.commits import ShardTarget, commit_name, committed, name_in_run
+from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.sampling.status import Request, statuses, write_request
 from pipeline.sampling.verify import verify_files
+from pipeline.store.bucket import Bucket, at_once
+from pipeline.store.folder import Folder, write_document
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import is_remote
 from tests.s3 import S3Server, missing_programs
 
 ROWS = 10_000

@@ -20,7 +20,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from pipeline.cpu import use_cpu
+from pipeline.base.cpu import use_cpu
 from pipeline.embedding.classifier import DomainClassifier, Fit, in_batches, train_classifier
 from pipeline.models.generate import generate_pixels
 from pipeline.models.pair import to_network

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from pipeline.models.grey_conv import MapsToPixels, PixelsToMaps
 from pipeline.models.layers import VectorToMap
-from pipeline.models.pixels import MapsToPixels, PixelsToMaps
 
 
 def plain_layers(network: nn.Module) -> nn.Module:

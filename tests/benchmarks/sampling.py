@@ -11,10 +11,9 @@ import torch
 import webdataset
 from PIL import Image
 
-from pipeline.cluster import connect
+from pipeline.base.cpu import keep_freed_memory
+from pipeline.cluster.connection import connect
 from pipeline.config import load_preset
-from pipeline.cpu import keep_freed_memory
-from pipeline.folders import LocalFolder
 from pipeline.models.calibration import Calibration
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents
@@ -22,14 +21,15 @@ from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import load_pair, save_pair
-from pipeline.sampling.commits import ShardTarget
-from pipeline.sampling.drawing import MintSettings, reproducible_numerics
-from pipeline.sampling.formats import as_webdataset
-from pipeline.sampling.minting import mint
-from pipeline.sampling.plan import ShardPlan, plan_shards
-from pipeline.sampling.ray_data import make_shards
-from pipeline.shared import SharedFolder
-from pipeline.storage import write_atomically
+from pipeline.runs.input_files import SharedFolder
+from pipeline.sampling.candidates import MintSettings, reproducible_numerics
+from pipeline.sampling.generate import mint
+from pipeline.sampling.shards.commits import ShardTarget
+from pipeline.sampling.shards.formats import as_webdataset
+from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
+from pipeline.sampling_on_ray.generate import make_shards
+from pipeline.store.files import write_atomically
+from pipeline.store.local import LocalFolder
 from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import rate
 

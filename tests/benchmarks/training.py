@@ -13,15 +13,15 @@ import torch.multiprocessing as mp
 from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from pipeline.base.cpu import use_cpu
 from pipeline.config import load_preset
 from pipeline.config.load import presets
-from pipeline.configured import recipe_of, spec_of
-from pipeline.cpu import use_cpu
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.batches import ResidentImages, prepared
 from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
+from pipeline.training_on_ray.configured import recipe_of, spec_of
 from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import paired
 

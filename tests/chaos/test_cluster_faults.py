@@ -302,7 +302,7 @@ def in_store(cluster: LocalCluster, root: str) -> dict[str, str]:
 
 IN_STORE = """
 import json, sys
-from pipeline.folders import Bucket
+from pipeline.store.bucket import Bucket
 root = Bucket(sys.argv[1])
 print(json.dumps({name.rpartition("/")[2]: root.sha256(name) for name in root.entries("datasets") if "/data/" in name}))
 """

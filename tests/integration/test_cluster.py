@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from pipeline.folders import Bucket
+from pipeline.store.bucket import Bucket
 from tests.project import ROOT, SMALL, Places, digests, environment, run, succeed
 from tests.s3 import S3Server
 

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.models.weights import load_pair
+from pipeline.sampling.assemble import publish
 from pipeline.sampling.manifest import build_manifest, read_manifest
-from pipeline.sampling.plan import plan_shards
-from pipeline.sampling.publishing import publish
+from pipeline.sampling.shards.ranges import plan_shards
 from tests.project import ROOT, run, succeed
 from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS, about, make_shard, save_tiny_pair, target_in
 

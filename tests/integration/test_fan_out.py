@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.cluster import connect
-from pipeline.errors import UserError
-from pipeline.fan_out import fan_out
+from pipeline.base.errors import UserError
+from pipeline.cluster.connection import connect
+from pipeline.cluster.parallel_map import fan_out
 
 ITEMS = range(9)
 

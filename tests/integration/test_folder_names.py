@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage import read_json
+from pipeline.store.files import read_json
 from tests.checkout import small_checkout
 from tests.project import Places, digests, run
 

@@ -23,8 +23,8 @@ import pytest
 import webdataset
 from PIL import Image
 
-from pipeline.folders import Bucket
 from pipeline.presets.init import init
+from pipeline.store.bucket import Bucket
 from stages import ingest
 from stages.work import ingest as work
 from tests.unit.idx_files import idx_images, idx_labels

@@ -10,7 +10,7 @@ import pytest
 from tests.project import ROOT, environment
 
 STAGE = """
-from pipeline.cluster import connect
+from pipeline.cluster.connection import connect
 with connect("."):
     print("ready", flush=True)
     input()

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.ci
 
 IN_STORE = """
 import hashlib, json, sys
-from pipeline.folders import Bucket
+from pipeline.store.bucket import Bucket
 root = Bucket(sys.argv[1])
 print(json.dumps({name: root.sha256(name) for name in root.entries("")}))
 """

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.folders import Bucket
-from pipeline.lease import LEASE, holder, lease
+from pipeline.base.errors import UserError
 from pipeline.report.contact_sheet import contact_sheet
+from pipeline.runs.lease import LEASE, holder, lease
 from pipeline.sampling.manifest import open_dataset, read_manifest
+from pipeline.store.bucket import Bucket
 from tests.project import ROOT, Places, environment, refuse, run, succeed
 from tests.s3 import S3Server
 

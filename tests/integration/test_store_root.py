@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.folders import Bucket
-from pipeline.lease import LEASE
+from pipeline.runs.lease import LEASE
+from pipeline.store.bucket import Bucket
 from tests.chaos.test_kill_training import LONG, beside, resumed_from, weights
 from tests.project import ROOT, Places, digests, environment
 

@@ -8,8 +8,8 @@ from datasets import load_dataset
 
 from pipeline.config.schema import DensityRatioFilter, NearCopyFilter, Sample
 from pipeline.models.weights import load_pair
-from pipeline.sampling.drawing import MintSettings
-from pipeline.sampling.fitting import fit_filters
+from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.manifest import read_manifest
 from tests.project import SMALL, Places
 

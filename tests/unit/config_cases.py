@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.load import load_config
-from pipeline.errors import UserError
 
 CONF = Path(__file__).parents[2] / "conf"
 

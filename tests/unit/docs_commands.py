@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from pipeline.config.schema import Config
+from pipeline.config.config import Config
 from tests.project import ROOT
 
-CONSOLE = "pipeline.console"
+CONSOLE = "pipeline.cli.console"
 
 
 @cache

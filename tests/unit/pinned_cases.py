@@ -28,12 +28,12 @@ from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import load_pair, save_pair
-from pipeline.sampling.drawing import MintSettings, reproducible_numerics
-from pipeline.sampling.fitting import fit_filters
-from pipeline.sampling.formats import FORMATS
-from pipeline.sampling.minting import mint
-from pipeline.sampling.plan import ShardPlan
-from pipeline.sampling.shards import render_shard
+from pipeline.sampling.candidates import MintSettings, reproducible_numerics
+from pipeline.sampling.filters.fitting import fit_filters
+from pipeline.sampling.generate import mint
+from pipeline.sampling.shards.formats import FORMATS
+from pipeline.sampling.shards.ranges import ShardPlan
+from pipeline.sampling.shards.render import render_shard
 
 FOLDER = Path(__file__).parent / "pinned"
 PINS = FOLDER / "pins.json"

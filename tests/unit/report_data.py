@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data.png import encode_png
-from pipeline.sampling.formats import FORMATS
+from pipeline.images.png import encode_png
 from pipeline.sampling.records import Records
-from pipeline.storage import file_sha256, write_atomically
+from pipeline.sampling.shards.formats import FORMATS
+from pipeline.store.files import file_sha256, write_atomically
 from tests.unit.tiny import SAMPLE
 
 CLASSES = ["T-shirt/top", "no", "1e3"]  # YAML would read the last two as something else

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.base.errors import UserError
+from pipeline.cli.console import main
+from pipeline.cli.doctor import examine
 from pipeline.config.active import default_preset, lost_choice, share_preset, shown_choice, use_preset
 from pipeline.config.load import active_preset, load_preset
-from pipeline.console import main
-from pipeline.doctor import examine
-from pipeline.errors import UserError
 from stages.command import run_stage
 from tests.project import ROOT, succeed
 from tests.unit.config_cases import SMALLEST

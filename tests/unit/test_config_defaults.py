@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.config.config import Config
 from pipeline.config.defaults import Found, fill_in, found_in
 from pipeline.config.load import load_config, presets
-from pipeline.config.schema import Config
 from tests.unit.config_cases import CONF
 
 THREE_KEYS = "name: flowers\ndata: {source: {path: photos}, size: 64}\n"

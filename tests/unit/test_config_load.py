@@ -5,9 +5,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.base.errors import UserError
 from pipeline.config.load import load_config, load_preset, presets, which_config
 from pipeline.config.schema import Sample, Train
-from pipeline.errors import UserError
 from stages import command
 from tests.unit.config_cases import CONF, SMALLEST, refusal, refusal_of
 

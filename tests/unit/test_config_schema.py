@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from pipeline.config.config import Config
 from pipeline.config.defaults import editor_schema
-from pipeline.config.schema import Config
 from tests.unit.config_cases import CONF, IDX, refusal
 
 

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from pipeline.base.errors import UserError
 from pipeline.data import split_writer
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import DESCRIPTION, load_split, split_files
-from pipeline.errors import UserError
 from tests.unit.canonical_data import data_of, write_arrays
 from tests.unit.tiny import flip_bit
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.base.errors import UserError
 from pipeline.data import canonical, split_writer
 from pipeline.data.canonical import describe, load_split, pixel_digests
-from pipeline.errors import UserError
-from pipeline.storage import write_json
+from pipeline.store.files import write_json
 from tests.unit.canonical_data import data_of, write_arrays
 
 CLASSES = ["even", "odd"]
 READ_ON_A_FULL_DISK = """
 from pipeline.data import canonical
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 canonical.machine_memory = lambda: 0
 try:

@@ -8,11 +8,11 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.data.enough import require_enough, require_most_usable
 from pipeline.data.prepare import IGNORED
 from pipeline.data.splits import shares_of
-from pipeline.errors import UserError
 from tests.unit.canonical_data import data_of
 
 OFFICIAL = ("train", "holdout")

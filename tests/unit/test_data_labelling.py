@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.labelling import NO_LABEL, OTHER_CLASS, natural_key, number_labels
-from pipeline.errors import UserError
 
 
 def column(*labels: str | None) -> pa.ChunkedArray:

@@ -12,11 +12,11 @@ from PIL import Image
 from pipeline.data import left_out
 from pipeline.data.canonical import describe, load_split
 from pipeline.data.decode import DAMAGED_XMP
-from pipeline.data.png import decode_png, encode_png
 from pipeline.data.prepare import HEAD
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.data.splits import IN_HOLDOUT, NEAR_VALIDATION
-from pipeline.storage import file_sha256
+from pipeline.images.png import decode_png, encode_png
+from pipeline.store.files import file_sha256
 from tests.unit.canonical_data import RawImages, data_of, write_listing
 
 NOTHING = {"count": 0, "file": None, "sha256": None}

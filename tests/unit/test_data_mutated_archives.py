@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.data.prepare import IGNORED, Preparation
 from pipeline.data.resize import TOO_SMALL
@@ -29,7 +30,6 @@ from pipeline.data.sources.shard_samples import (
 )
 from pipeline.data.sources.tar_members import BOMB, CUT, DEVICE, LINK, OUTSIDE
 from pipeline.data.writing import write_canonical
-from pipeline.errors import UserError
 from tests import soak
 from tests.unit.mutated_archives import Damaged, damaged_source
 from tests.unit.test_data_mutations import LARGEST_MEMORY

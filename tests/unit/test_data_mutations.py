@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.data.decode import decode
-from pipeline.data.png import decode_png
 from pipeline.data.prepare import Preparation
+from pipeline.images.png import decode_png
 from tests import soak
 from tests.unit.canonical_data import data_of
 from tests.unit.mutated_files import MutatedFiles, whole_files

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pipeline.data.png import decode_png, encode_png
 from pipeline.data.prepare import IGNORED, Preparation
 from pipeline.data.sources.source import RawImage
+from pipeline.images.png import decode_png, encode_png
 from tests.unit.canonical_data import RawImages, data_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (16, 26, 3), np.uint8)

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pipeline.data.decode import decode
-from pipeline.data.png import decode_png
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import RawImage
+from pipeline.images.png import decode_png
 from tests.unit.canonical_data import data_of
 
 LONG, SHORT = 256, 64

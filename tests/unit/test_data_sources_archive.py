@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources import list_source, tree
 from pipeline.data.sources.archive import ARCHIVE, format_of
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Request
-from pipeline.errors import UserError
 from tests.unit.canonical_data import write_listing
 from tests.unit.image_trees import fill, labels, listed, raw_images
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources import archive_members
 from pipeline.data.sources.archive_members import REPLACED, Members, Span
-from pipeline.errors import UserError
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 
 def tree(*files, links=(), hard=()):

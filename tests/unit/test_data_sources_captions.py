@@ -5,7 +5,8 @@ import pytest
 from pipeline.data.sources import tree
 from pipeline.data.sources.captions import LARGEST_CAPTION, caption_files, first_line
 from pipeline.data.sources.tree import NO_IMAGE
-from pipeline.folders import Entry, LocalFolder
+from pipeline.store.folder import Entry
+from pipeline.store.local import LocalFolder
 from tests.unit.tree_files import fill, images_of, listed
 
 

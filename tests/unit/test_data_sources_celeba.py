@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.decode import decode
 from pipeline.data.sources.celeba import CELEBA
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Listing, RawImage, Request
-from pipeline.errors import UserError
 
 ATTRIBUTES = ["5_o_Clock_Shadow", "Male", "Smiling"]
 COUNT = 12

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources import cifar, list_source
 from pipeline.data.sources.cifar import CIFAR
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Listing, RawImage, Request
-from pipeline.errors import UserError
 from tests.unit.test_data_sources_pickled import Calls, of_python_2
 
 TRAIN, TEST = 7, 5

@@ -3,10 +3,10 @@
 import pyarrow as pa
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.sources.columns import Columns, find_columns, joined_labels
 from pipeline.data.sources.table import Table
-from pipeline.errors import UserError
 
 
 def found(columns: dict[str, list[str | None]], text: str = "auto", label: str | list[str] | None = None) -> Columns:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.content import content_digest
 from pipeline.data.sources.place import Place
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 
 
 @pytest.fixture

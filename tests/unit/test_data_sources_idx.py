@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources import idx
 from pipeline.data.sources.idx import parse_images, parse_labels, read_idx
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 from tests.unit.idx_files import idx_images, idx_labels
 
 NAME = "train-images-idx3-ubyte"

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources import list_source
-from pipeline.errors import UserError
 from tests.unit.idx_files import idx_labels
 
 CLASSES = ["a", "b", "c", "d"]

@@ -2,9 +2,9 @@
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.image_folder import IMAGE_FOLDER
 from pipeline.data.sources.place import place_at
-from pipeline.errors import UserError
 from tests.unit.image_trees import fill, labels, listed
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.decode import decode
 from pipeline.data.sources import KNOWN_DATASETS
@@ -15,8 +16,7 @@ from pipeline.data.sources.known import debian
 from pipeline.data.sources.known.crossfire_tiles import ARCHIVE, OF_OTHER_SIZE, OF_SMALL, OF_UNRELATED, PACKAGE
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, Request
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 
 WHITE = (255, 255, 255)
 

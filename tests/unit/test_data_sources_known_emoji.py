@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.sources import KNOWN_DATASETS
 from pipeline.data.sources.known import debian
 from pipeline.data.sources.known.emoji import FONT, FONT_PACKAGE, NAMES, NAMES_PACKAGE, NO_PICTURE
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, RawImage, Request
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 from tests.unit.canonical_data import data_of, write_listing
 from tests.unit.emoji_font import emoji_font, emoji_names
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.idx import IDX_FILES, read_idx
 from pipeline.data.sources.known.fashion_mnist import Published, find_or_fetch
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 from tests.unit.debian_packages import Apt, apt_in
 
 PACKAGE = "dataset-small"

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.data.sources import list_source
 from pipeline.data.sources.rows import ANOTHER, NO_FILE, NO_ROW, NOT_THERE, SEVERAL
 from pipeline.data.sources.tree import NO_IMAGE
-from pipeline.errors import UserError
 from tests.unit.canonical_data import data_of, write_listing
 from tests.unit.tree_files import fill, images_of, labels_of, listed
 

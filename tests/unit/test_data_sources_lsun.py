@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.decode import decode
 from pipeline.data.sources import lsun
 from pipeline.data.sources.lsun import LSUN, NO_CATEGORY
 from pipeline.data.sources.place import Place, place_at
 from pipeline.data.sources.source import Listing, RawImage, Request
-from pipeline.errors import UserError
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 WHITE = (255, 255, 255)
 

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.rows import NOT_THERE
-from pipeline.errors import UserError
 from tests.unit.tree_files import fill, images_of, labels_of, listed
 
 

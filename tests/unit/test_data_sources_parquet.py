@@ -13,13 +13,13 @@ from datasets import ClassLabel, Dataset, Features, Value
 from datasets import Image as ImageFeature
 from PIL import Image
 
+from pipeline.base.errors import UserError
 from pipeline.data.decode import decode
-from pipeline.data.images import image_schema, images_as_parquet
-from pipeline.data.png import encode_png
 from pipeline.data.sources import parquet as module
 from pipeline.data.sources.parquet import DAMAGED, ELSEWHERE, NULL
 from pipeline.data.sources.source import Listing, RawImage
-from pipeline.errors import UserError
+from pipeline.images.image_parquet import image_schema, images_as_parquet
+from pipeline.images.png import encode_png
 from tests.unit.canonical_data import data_of, write_arrays
 from tests.unit.tree_files import fill, listed
 

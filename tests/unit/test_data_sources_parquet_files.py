@@ -2,8 +2,8 @@
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.parquet_files import splits_of
-from pipeline.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.stylegan import ANOTHER, NO_NUMBER, NO_PAIR, NOT_THERE
-from pipeline.errors import UserError
 from tests.unit.image_trees import fill, labels, listed
 
 NAMES = [f"0000{number // 3}/img{number}.png" for number in range(6)]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources import table as module
 from pipeline.data.sources.table import Table, class_names, read_table
-from pipeline.errors import UserError
 from tests.unit.canonical_data import huggingface
 
 

@@ -23,7 +23,7 @@ from pipeline.data.sources.tar_members import (
     open_tar,
     read_member,
 )
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 
 FILES = {"a/b.png": b"x" * 700, "./c": b"", "ä" * 120: b"y" * 512, "d": b"z"}
 

@@ -5,10 +5,10 @@ import unicodedata
 import pyarrow as pa
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.labelling import number_labels
 from pipeline.data.sources.tree import JUNK, LARGEST_PART, NO_IMAGE, TOO_LARGE
-from pipeline.errors import UserError
 from tests.unit.image_trees import fill, labels, listed, raw_images, save_image
 
 

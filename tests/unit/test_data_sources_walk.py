@@ -4,9 +4,9 @@ import os
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources import walk
 from pipeline.data.sources.walk import BROKEN, LOOP, NO_FILE, walk_local
-from pipeline.errors import UserError
 
 
 def make(folder, *names):

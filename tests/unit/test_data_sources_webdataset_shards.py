@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources import list_source, webdataset_shards
@@ -33,9 +34,8 @@ from pipeline.data.sources.shard_samples import (
 from pipeline.data.sources.source import Listing, RawImage, Request
 from pipeline.data.sources.tar_members import CUT, DEVICE, LINK, OUTSIDE
 from pipeline.data.sources.webdataset_shards import NO_SHARD, WEBDATASET
-from pipeline.errors import UserError
-from pipeline.sampling.formats import as_webdataset
 from pipeline.sampling.records import Records
+from pipeline.sampling.shards.formats import as_webdataset
 
 
 def png(number: int) -> bytes:

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.data import split_writer
 from pipeline.data.canonical import describe, load_split, pixel_digests
-from pipeline.data.png import encode_png
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.data.splits import SPLITS
-from pipeline.errors import UserError
+from pipeline.images.png import encode_png
 from tests.unit.canonical_data import Images, RawImages, data_of, write_arrays, write_listing
 
 CLASSES = ["even", "odd"]

@@ -9,8 +9,9 @@ from typing import get_args
 import pytest
 import yaml
 
+from pipeline.config.config import Config
 from pipeline.config.rules import REAL_FIGURE
-from pipeline.config.schema import GATED_METRICS, Config
+from pipeline.config.schema import GATED_METRICS
 from pipeline.config.sources import SOURCE_KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.jobs.work import STAGES

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from pipeline.base.errors import UserError
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, Embedder, load_embedder, save_embedder
-from pipeline.errors import UserError
-from pipeline.storage import read_json, write_json
+from pipeline.store.files import read_json, write_json
 from tests.unit.conftest import Labelled
 from tests.unit.tiny import flip_bit
 

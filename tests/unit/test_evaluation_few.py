@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.config.minimums import ENOUGH
+from pipeline.config.constants import ENOUGH
 from pipeline.evaluation.few import measured_on, warnings_of_few
 
 METRICS = {"images": 2000, "real_images": 450, "floor_images": 1168, "validation_images": 179, "coverage": 1.0}

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.base.errors import UserError
 from pipeline.config.load import load_config
 from pipeline.config.schema import Gate
-from pipeline.errors import UserError
 from pipeline.evaluation.gates import Verdict, as_records, judge_gates
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.canonical import load_split
-from pipeline.data.png import decode_png
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder
 from pipeline.evaluation import judge
 from pipeline.evaluation.judge import GRID_COLUMNS, ValidationJudge
+from pipeline.images.png import decode_png
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_generator, to_network
 from pipeline.models.spec import PairSpec

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from pipeline.config.sources import Source
 from pipeline.data.canonical import load_split
-from pipeline.data.png import decode_png
 from pipeline.embedding.classifier import FeatureNetwork
 from pipeline.embedding.embedder import save_embedder
 from pipeline.evaluation import judge
 from pipeline.evaluation.judge import ValidationJudge
+from pipeline.images.png import decode_png
 from pipeline.models.pair import build_generator, to_network
 from tests.unit.canonical_data import data_of, write_arrays
 from tests.unit.conftest import Labelled

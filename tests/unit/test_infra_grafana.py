@@ -4,7 +4,7 @@ import json
 import re
 from itertools import combinations
 
-from pipeline.ray_metrics import GAUGES, LABELS, PREFIX
+from pipeline.cluster.gauges import GAUGES, LABELS, PREFIX
 from tests.project import ROOT
 
 BOARD = json.loads((ROOT / "infra" / "grafana" / "imagemint.json").read_text())

@@ -111,7 +111,7 @@ def test_the_head_does_no_work_and_nobody_else_is_there_unasked(tmp_path: Path) 
 
 @pytest.mark.parametrize("components", [(), COMPONENTS], ids="+".join)
 def test_all_nodes_have_one_image(tmp_path: Path, components: tuple[str, ...]) -> None:
-    """Nodes with another build of torch are refused by `pipeline.nodes`."""
+    """Nodes with another build of torch are refused by `pipeline.cluster.preflight`."""
     images = {
         container["image"]
         for pod in pod_specs(cluster_in(rendered(tmp_path, *components)))

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.base.errors import UserError
 from pipeline.jobs.outputs import bring_outputs, index_of, keep_outputs, require_replaceable_lock
+from pipeline.store.local import LocalFolder
 from tests.project import digests
 
 MADE = {
@@ -84,7 +84,7 @@ def test_a_file_that_was_changed_below_the_root_is_refused_and_the_lock_stays(
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "/etc/passwd", "data/../../x", "pipeline/errors.py", ".dvc/config", "data", "conf/digits.yaml", "data/a\\b"]
+    "name", ["../x", "/etc/passwd", "data/../../x", "pipeline/base/errors.py", ".dvc/config", "data", "conf/digits.yaml", "data/a\\b"]
 )  # fmt: skip
 def test_an_index_cannot_write_elsewhere(checkout: Path, root: LocalFolder, tmp_path: Path, name: str) -> None:
     keep_outputs(checkout, "small", root)

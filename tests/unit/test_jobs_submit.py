@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.jobs.submit import ADDRESS_VARIABLE, submit
 from tests.checkout import git, small_checkout
 from tests.project import ROOT
@@ -127,7 +127,7 @@ def test_all_code_goes_up_and_no_data_and_no_secret(checkout: Path) -> None:
         names = {name for name in package.namelist() if not name.endswith("/")}
         assert not [name for name in names if b"s3cr3t" in package.read(name)]
     code = set(git(checkout, "ls-files", "pipeline", "stages", "conf", "dvc.yaml", "pyproject.toml").splitlines())
-    assert "pipeline/log.py" in code
+    assert "pipeline/base/log.py" in code
     assert code <= names
     assert not [name for name in names if name.startswith(("data/", ".git/", "tests/", "docs/"))]
     assert ".dvc/config.local" not in names
@@ -142,6 +142,6 @@ def test_an_ignore_line_that_would_keep_code_back_is_told_before_anything_is_sen
         hand_in(address)
     assert sent == []
     assert str(caught.value) == (
-        f".gitignore, line {line}: 'log*' keeps pipeline/log.py from the job, to which goes what no .gitignore names. Write it so that it "
+        f".gitignore, line {line}: 'log*' keeps pipeline/base/log.py from the job, to which goes what no .gitignore names. Write it so that it "
         "fits no file of the code, for example /log*."
     )

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import webdataset as wds
 
+from pipeline.images.encodings import encoding_named
 from pipeline.report.card import tar_reader, write_card
 from pipeline.report.croissant import write_croissant
-from pipeline.sampling.encodings import encoding_named
-from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.records import Records
+from pipeline.sampling.shards.formats import FORMATS
 from tests.project import ROOT
 from tests.unit.report_data import CLASSES, METRICS, UNLABELLED_METRICS, make_dataset, pixels
 

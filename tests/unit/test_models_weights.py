@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from tests.unit.tiny import SPEC, flip_bit, save_tiny_pair
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.base.errors import UserError
 from pipeline.config.load import load_preset
-from pipeline.errors import UserError
 from pipeline.presets import effort
 from pipeline.presets.init import init
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.release.publish import publish
 from pipeline.sampling.manifest import open_dataset
+from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
-from pipeline.sampling.wids import WIDS
-from pipeline.storage import write_json
+from pipeline.store.files import write_json
 from tests.project import environment
 from tests.unit.tiny import flip_bit, mint_dataset
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.report.compare import compare
 from tests.unit.report_data import METRICS

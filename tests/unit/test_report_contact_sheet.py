@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.png import decode_png, encode_png
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.images.png import decode_png, encode_png
 from pipeline.report.contact_sheet import UNLABELLED_ROWS, contact_sheet
-from pipeline.sampling.formats import FORMATS
 from pipeline.sampling.records import Records
-from pipeline.storage import write_atomically, write_json
+from pipeline.sampling.shards.formats import FORMATS
+from pipeline.store.files import write_atomically, write_json
 from tests.unit.tiny import SAMPLE
 
 CLASSES = ["cat", "dog", "owl"]

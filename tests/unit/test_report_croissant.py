@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.report.croissant import croissant, write_croissant
-from pipeline.storage import read_json
+from pipeline.store.files import read_json
 from tests.unit.report_data import CLASSES, make_dataset, pixels
 
 

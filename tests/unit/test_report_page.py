@@ -9,11 +9,11 @@ import pytest
 from markupsafe import escape
 
 from pipeline.config.schema import Prices
-from pipeline.data.png import encode_png
 from pipeline.evaluation.gates import Verdict
+from pipeline.images.png import encode_png
 from pipeline.report.card import tar_reader
 from pipeline.report.page import Pictures, write_report
-from pipeline.worktime import Spent
+from pipeline.runs.usage import Spent
 from tests.unit.report_data import (
     CLASSES,
     FEW,

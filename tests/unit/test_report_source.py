@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Prices
-from pipeline.data.png import encode_png
 from pipeline.data.sources.source import Listing, RawImage
-from pipeline.errors import UserError
+from pipeline.images.png import encode_png
 from pipeline.report.page import Pictures, write_report
 from pipeline.report.source import SHOWN, SourceFindings, source_findings
 from pipeline.report.templates import data_url
-from pipeline.worktime import Spent
+from pipeline.runs.usage import Spent
 from tests.unit.canonical_data import RawImages, data_of, write_listing
 from tests.unit.report_data import UNLABELLED_METRICS, make_dataset, pixels
 

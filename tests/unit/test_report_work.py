@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config.schema import Prices
 from pipeline.report.work import cost, work_lines
-from pipeline.worktime import Spent
+from pipeline.runs.usage import Spent
 
 PRICES = Prices(currency="EUR", core_hour=0.5, gpu_hour=4)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.commits import committed
 from pipeline.sampling.manifest import MANIFEST, build_manifest, read_manifest
+from pipeline.sampling.shards.commits import committed
 from tests.unit.tiny import Minted, about, mint_dataset, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.fingerprint import lock_of
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.commits import ShardTarget, commit_name
-from pipeline.sampling.plan import plan_shards
+from pipeline.runs.fingerprint import lock_of
+from pipeline.sampling.shards.commits import ShardTarget, commit_name
+from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.sampling.status import Request, Status, statuses, write_request
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, make_shard, target_in
 

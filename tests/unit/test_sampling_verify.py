@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.commits import ShardTarget, committed
+from pipeline.sampling.assemble import publish
+from pipeline.sampling.generate import mint
 from pipeline.sampling.manifest import build_manifest
-from pipeline.sampling.minting import mint
-from pipeline.sampling.publishing import publish
+from pipeline.sampling.shards.commits import ShardTarget, committed
 from pipeline.sampling.verify import Findings, read_shards, verify_files
+from pipeline.store.local import LocalFolder
 from tests.unit.tiny import (
     COUNT,
     SETTINGS,

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data.png import encode_png
-from pipeline.folders import LocalFolder
+from pipeline.images.png import encode_png
 from pipeline.models.weights import TrainedPair, load_pair
-from pipeline.sampling.formats import FORMATS
-from pipeline.sampling.minting import mint
+from pipeline.sampling.generate import mint
+from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.verify import Findings, read_shards
-from pipeline.storage import write_atomically
+from pipeline.store.files import write_atomically
+from pipeline.store.local import LocalFolder
 from tests.unit.tiny import (
     CLASSES,
     COUNT,

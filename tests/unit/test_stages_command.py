@@ -17,7 +17,7 @@ def test_a_refused_config_costs_no_import_of_what_would_have_worked() -> None:
     code = f"""
 import sys
 from importlib import import_module
-from pipeline import console
+from pipeline.cli import console
 for stage in {STAGES!r}:
     assert import_module("stages." + stage).main(["--preset", "digits", "--set", "trian=1"]) == 1
 assert import_module("stages.job").main(["nothing"]) == 1

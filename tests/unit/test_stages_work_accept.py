@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import load_preset
-from pipeline.storage import write_json
+from pipeline.store.files import write_json
 from stages.command import Command
 from stages.work.accept import accept
 from tests.unit.report_data import FEW, WARNINGS

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import stages.work.ingest
+from pipeline.base.errors import UserError
 from pipeline.config import load_preset
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import RawImage, array_parts
-from pipeline.errors import UserError
 from stages.command import Command
 from stages.work.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_said
 

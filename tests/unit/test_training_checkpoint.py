@@ -12,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import (
     KEEP,

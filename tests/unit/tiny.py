@@ -8,21 +8,21 @@ from typing import Any
 import torch
 
 from pipeline.config.schema import Sample
-from pipeline.folders import LocalFolder
 from pipeline.models.calibration import Calibration
 from pipeline.models.hardware import device_name
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
-from pipeline.sampling.commits import Commit, ShardTarget
-from pipeline.sampling.drawing import MintSettings
-from pipeline.sampling.filters import Filter
-from pipeline.sampling.fitting import fit_filters
+from pipeline.sampling.assemble import publish
+from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.filters.filter import Filter
+from pipeline.sampling.filters.fitting import fit_filters
+from pipeline.sampling.generate import mint
 from pipeline.sampling.manifest import build_manifest
-from pipeline.sampling.minting import mint
-from pipeline.sampling.plan import ShardPlan, plan_shards
-from pipeline.sampling.publishing import publish
-from pipeline.sampling.shards import write_shard
+from pipeline.sampling.shards.commits import Commit, ShardTarget
+from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
+from pipeline.sampling.shards.render import write_shard
+from pipeline.store.local import LocalFolder
 
 CLASSES = ("cat", "dog", "owl")
 SPEC = PairSpec(

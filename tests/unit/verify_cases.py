@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline.folders import LocalFolder
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.commits import commit_name
+from pipeline.sampling.assemble import publish
 from pipeline.sampling.manifest import build_manifest
-from pipeline.sampling.publishing import publish
+from pipeline.sampling.shards.commits import commit_name
 from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
-from pipeline.storage import file_sha256
+from pipeline.store.files import file_sha256
+from pipeline.store.local import LocalFolder
 from tests.unit.tiny import (
     COUNT,
     Minted,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources.archive import ARCHIVE
@@ -21,8 +22,7 @@ from pipeline.data.sources.parquet import PARQUET
 from pipeline.data.sources.place import Place, place_at
 from pipeline.data.sources.source import Listing, Request, SourceKind
 from pipeline.data.sources.webdataset_shards import WEBDATASET
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 
 # `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
 KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, CELEBA, LSUN, WEBDATASET, PARQUET, LISTING, ARCHIVE, IMAGE_FOLDER)

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations, Reader
 from pipeline.data.sources.captions import ENDING, caption_files
 from pipeline.data.sources.metadata import read_metadata
 from pipeline.data.sources.source import Listing, Request
 from pipeline.data.sources.stylegan import read_stylegan
 from pipeline.data.sources.tree import OTHER_ENDINGS, Tree, is_hidden, list_tree
-from pipeline.errors import UserError
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 # The first that finds its file is taken.
 READERS: tuple[Reader, ...] = (read_stylegan, read_metadata)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.data.sources.source import Request
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 
 @dataclass(frozen=True)

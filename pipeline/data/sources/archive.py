@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.annotated import list_annotated
 from pipeline.data.sources.archive_files import list_tar, list_zip, read_member, unpacked
 from pipeline.data.sources.archive_members import Span
 from pipeline.data.sources.place import KEY, Place
 from pipeline.data.sources.source import Listing, Request, SourceKind, wrong_kind
-from pipeline.errors import UserError
-from pipeline.folders import Folder, LocalFolder
-from pipeline.storage import atomic_path, readable
+from pipeline.store.files import atomic_path, readable
+from pipeline.store.folder import Folder
+from pipeline.store.local import LocalFolder
 
 COMPRESSED = ("a gzip file", "a bzip2 file", "an xz file")
 Format = Literal["zip", "tar", "compressed tar"]

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO, cast
 
+from pipeline.base.errors import UserError
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.sources.archive_members import LONGEST_NAME, Members, Span, refusal
 from pipeline.data.sources.bounded import Bounded
 from pipeline.data.sources.walk import NO_FILE
-from pipeline.errors import UserError
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 # An archive may promise so many times its own size, beyond the first GiB: images hardly shrink, bombs do by thousands.
 LARGEST_RATIO = 200

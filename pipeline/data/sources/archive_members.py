@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.walk import BROKEN, Child, walk
-from pipeline.errors import UserError
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 SHOWN = 80  # characters of a name in a message
 LONGEST_NAME = 4096  # characters, also of what a link leads to

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 ENDING = ".txt"
 LARGEST_CAPTION = 1 << 16  # bytes: what is larger is a document

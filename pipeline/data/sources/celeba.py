@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.archive import ArchiveTree
 from pipeline.data.sources.archive_files import list_zip
@@ -12,9 +13,8 @@ from pipeline.data.sources.celeba_lists import read_attributes, read_partition
 from pipeline.data.sources.place import KEY, Place
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, Request, SourceKind, wrong_kind
 from pipeline.data.sources.tree import JUNK, NO_IMAGE, Tree, is_hidden, parts_of, shown
-from pipeline.errors import UserError
-from pipeline.folders import Entry
-from pipeline.storage import readable
+from pipeline.store.files import readable
+from pipeline.store.folder import Entry
 
 FOLDER = "img_align_celeba"
 ZIP = f"{FOLDER}.zip"

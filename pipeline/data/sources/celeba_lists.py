@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.source import OfficialSplit
-from pipeline.errors import UserError
 
 ID_COLUMN = "image_id"  # of the CSV form
 PARTITION = ("partition",)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePosixPath
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.cifar_batch import BatchFile, Column, count_images, read_batch, read_names
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.data.sources.tar_members import TARS, BrokenTarError, members, open_tar
-from pipeline.errors import UserError
 
 PART_IMAGES = 10_000
 MOST_MEMBERS = 1_000  # of the archive, which has about ten

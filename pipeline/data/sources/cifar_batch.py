@@ -8,10 +8,10 @@ from typing import BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.pickled import LARGEST_PICKLE, PickleRefusedError, load_pickle
 from pipeline.data.sources.tar_members import open_tar
-from pipeline.errors import UserError
-from pipeline.folders import Folder
+from pipeline.store.folder import Folder
 
 SIDE = 32
 _PIXELS = 3 * SIDE * SIDE  # bytes of an image: all of red, all of green, all of blue, each row by row

@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.sources.table import Table
 from pipeline.data.sources.tree import IMAGE_ENDINGS
-from pipeline.errors import UserError
 
 FILES = (
     "file_name", "file", "path", "image", "filename", "image_path", "file_path", "filepath", "image_file", "image_name", "img",

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
 from pipeline.data.sources.place import Place
-from pipeline.errors import UserError
-from pipeline.fingerprint import canonical_digest
-from pipeline.folders import Entry, at_once
-from pipeline.junk import is_junk
+from pipeline.runs.fingerprint import canonical_digest
+from pipeline.store.bucket import at_once
+from pipeline.store.folder import Entry
 
 
 def content_digest(place: Place, cache: Path) -> tuple[str, int]:

@@ -7,10 +7,10 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.errors import UserError
 from pipeline.data.kinds import kind_of
-from pipeline.errors import UserError
-from pipeline.folders import Folder
-from pipeline.storage import readable
+from pipeline.store.files import readable
+from pipeline.store.folder import Folder
 
 IDX_FILES = (
     "train-images-idx3-ubyte",

@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.idx import IDX_FILES, parse_images, parse_labels, prefix_of, read_idx
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, Request, SourceKind, array_parts, wrong_kind
-from pipeline.errors import UserError
-from pipeline.folders import Folder
+from pipeline.store.folder import Folder
 
 
 def _recognises(place: Place) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.columns import find_columns
 from pipeline.data.sources.parquet_files import SPLITS, has_images
@@ -10,7 +11,6 @@ from pipeline.data.sources.rows import NO_ROW, Matched, match_rows
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, Request, SourceKind, wrong_kind
 from pipeline.data.sources.table import LARGEST_TABLE, TABLE_ENDINGS, Table, is_table, read_table
 from pipeline.data.sources.tree import OTHER_ENDINGS, TreePart, is_hidden, list_tree
-from pipeline.errors import UserError
 
 SPLIT_COLUMN = "split"
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
+from pipeline.store.local import LocalFolder
 
 if TYPE_CHECKING:
     import lmdb

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from io import BytesIO
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.columns import find_columns
 from pipeline.data.sources.rows import match_rows, some
 from pipeline.data.sources.source import Request
 from pipeline.data.sources.table import LARGEST_TABLE, TABLE_ENDINGS, read_table
 from pipeline.data.sources.tree import OTHER_ENDINGS, is_hidden
-from pipeline.errors import UserError
-from pipeline.folders import Entry
+from pipeline.store.folder import Entry
 
 FILES = tuple(f"metadata{ending}" for ending in TABLE_ENDINGS)
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.columns import described_columns, joined_labels
 from pipeline.data.sources.parquet_files import (
     Footer,
@@ -21,8 +22,8 @@ from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.data.sources.table import DAMAGE, as_texts, class_names, is_text_like
 from pipeline.data.sources.tree import IMAGE_ENDINGS, JUNK, NO_IMAGE, is_hidden
-from pipeline.errors import UserError
-from pipeline.folders import Folder, at_once
+from pipeline.store.bucket import at_once
+from pipeline.store.folder import Folder
 
 PART_IMAGES = 1_000
 MOST_PARTS_OF_A_GROUP = 8  # a part reads what stands before it in its row group, too

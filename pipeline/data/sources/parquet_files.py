@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import OfficialSplit
 from pipeline.data.sources.table import DAMAGE
 from pipeline.data.sources.tree import is_hidden
-from pipeline.errors import UserError
-from pipeline.folders import Folder
+from pipeline.store.folder import Folder
 
 ENDING = ".parquet"
 SPLITS: dict[str, OfficialSplit] = {

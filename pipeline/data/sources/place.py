@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.base.errors import UserError
 from pipeline.data.kinds import kind_of
 from pipeline.data.sources.walk import walk_local
-from pipeline.errors import UserError
-from pipeline.folders import Entry, Folder, LocalFolder, folder_at, is_remote
-from pipeline.storage import atomic_path, file_sha256, readable
+from pipeline.store.files import atomic_path, file_sha256, readable
+from pipeline.store.folder import Entry, Folder
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import folder_at, is_remote
 
 TIMEOUT_S = 60
 KEY = "data.source.path"

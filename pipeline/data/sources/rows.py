@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.columns import Columns, joined_labels
 from pipeline.data.sources.table import Table
-from pipeline.errors import UserError
 
 NO_FILE = "row without the name of a file"
 NOT_THERE = "row for a file that is not there"

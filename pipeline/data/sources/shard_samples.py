@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from pipeline.base.junk import is_junk
 from pipeline.data.sources.layout import NO_IMAGE_INSIDE
 from pipeline.data.sources.tar_members import BrokenTarError, Member, members, read_member
 from pipeline.data.sources.tree import IMAGE_ENDINGS
-from pipeline.junk import is_junk
 
 LARGEST_SIDECAR = 1 << 24  # bytes
 LONGEST_LABEL = 200  # characters

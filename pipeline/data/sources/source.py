@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.sources.place import Place
-from pipeline.errors import UserError
 
 OfficialSplit = Literal["train", "validation", "holdout"]
 

@@ -5,12 +5,12 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.source import Request
-from pipeline.errors import UserError
-from pipeline.folders import Entry
-from pipeline.junk import is_junk
+from pipeline.store.folder import Entry
 
 FILE = "dataset.json"
 SHOWN = 10  # names in a warning

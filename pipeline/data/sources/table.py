@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
 LARGEST_TABLE = 1 << 30  # bytes of the file

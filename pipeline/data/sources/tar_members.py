@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import IO, BinaryIO, cast
 
 from pipeline.data.sources.bounded import Bounded
-from pipeline.folders import Folder
+from pipeline.store.folder import Folder
 
 TARS = ("a tar archive", "a gzip file")  # as `kind_of` calls what may be one
 _GZIP = b"\x1f\x8b"

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.captions import first_line
 from pipeline.data.sources.layout import Layout, layout_of
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage
-from pipeline.errors import UserError
-from pipeline.folders import Entry
-from pipeline.junk import is_junk
+from pipeline.store.folder import Entry
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 # What is never opened in search of images; anything else may be one, whatever its name.

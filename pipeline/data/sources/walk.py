@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pipeline.errors import UserError
-from pipeline.folders import Entry
+from pipeline.base.errors import UserError
+from pipeline.store.folder import Entry
 
 F = TypeVar("F")  # a folder
 E = TypeVar("E")  # what is known of a file

@@ -15,7 +15,8 @@ from pipeline.data.sources.shard_samples import Fields, Sample, is_of_samples, r
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.data.sources.tar_members import TARS, BrokenTarError, Member, members, open_tar, read_member
 from pipeline.data.sources.tree import JUNK, is_hidden
-from pipeline.folders import Folder, is_remote
+from pipeline.store.folder import Folder
+from pipeline.store.places import is_remote
 
 SHARDS = (".tar", ".tar.gz", ".tgz")
 # What may lie beside shards: what describes them.

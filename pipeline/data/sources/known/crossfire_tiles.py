@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.known.debian import DebianPackage, find_or_fetch
 from pipeline.data.sources.source import Listing, Part, RawImage, Request
-from pipeline.errors import UserError
-from pipeline.storage import file_sha256
+from pipeline.store.files import file_sha256
 
 ARCHIVE = "usr/share/games/crossfire-client/crossfire.base"
 PACKAGE = DebianPackage("crossfire-client-images", (ARCHIVE,))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UserError
-from pipeline.storage import write_atomically
+from pipeline.base.errors import UserError
+from pipeline.store.files import write_atomically
 
 SYSTEM = Path("/")  # where packages are installed
 COMMAND_TIMEOUT_S = 300

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.base.errors import UserError
 from pipeline.data.sources.known.debian import DebianPackage, find_or_fetch
 from pipeline.data.sources.source import Listing, Part, RawImage, Request
-from pipeline.errors import UserError
-from pipeline.storage import file_sha256, readable
+from pipeline.store.files import file_sha256, readable
 
 if TYPE_CHECKING:
     from fontTools.ttLib import TTFont

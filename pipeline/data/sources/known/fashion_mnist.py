@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.base.errors import UserError
 from pipeline.data.kinds import kind_of
 from pipeline.data.sources.idx import IDX_FILES
 from pipeline.data.sources.idx_source import list_idx
 from pipeline.data.sources.known.debian import DebianPackage, NotHereError, fetch
 from pipeline.data.sources.source import Listing, Request
-from pipeline.errors import UserError
-from pipeline.folders import LocalFolder
-from pipeline.storage import write_atomically
+from pipeline.store.files import write_atomically
+from pipeline.store.local import LocalFolder
 
 DIGESTS = {  # SHA-256 of the uncompressed files
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",

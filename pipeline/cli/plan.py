@@ -1,0 +1,148 @@
+"""What `imagemint plan` reports: what a sampling run will take, measured on a few batches. Nothing is written.
+
+Of an earlier training run it compares the config keys alone: to compare the rest would take data, embedder and a cluster.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+
+from pipeline.base.errors import UserError
+from pipeline.cluster.connection import Resources, connect, on_a_worker, sample_workers
+from pipeline.config import Config
+from pipeline.models.precision import resolve_precision
+from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.report.work import cost
+from pipeline.runs.earlier_runs import config_parameters, restart
+from pipeline.runs.usage import Spent
+from pipeline.sampling.candidates import MintSettings, reproducible_numerics
+from pipeline.sampling.filters.filter import Filter
+from pipeline.sampling.filters.fitting import fit_filters
+from pipeline.sampling.generate import mint
+from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
+from pipeline.sampling.shards.render import render_shard
+from pipeline.store.files import free_space, size_text
+from pipeline.store.places import is_remote
+
+MEASURED_BATCHES = 2
+MEASURED_S = 5.0  # beside a worker that has just started the first seconds are slower than what follows
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What a run asks of an object store, when nothing goes wrong."""
+
+    writes: int  # PUT, COPY and LIST, which are billed alike
+    reads: int  # GET and HEAD
+
+
+def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) -> Iterator[str]:
+    """The report, line by line, for a model and its training data. Starts or joins the cluster that the stage would use.
+
+    With `nodes` it is about as many nodes of the kind that are there.
+    """
+    with suppress(UserError):  # a plan can be made before its object store is there
+        why = restart(config.root, config.name, config_parameters(config), config.train.total_images)
+        if why is not None:
+            yield f"training   {why}"
+    pair, sample = load_pair(model), config.sample
+    classes = pair.label_names
+    shards = len(plan_shards(sample.count, sample.shard_size))
+    yield (
+        f"records    {sample.count:,} images of {pair.spec.image_size} px in {shards} shard(s) of up to "
+        f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
+    )
+    with connect(config.root, on_gpus=True) as there:
+        resources = there if nodes is None else scaled(there, nodes)
+        workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
+        device = "cuda" if resources.gpus else "cpu"
+        settings = MintSettings.of(sample, classes, resolve_precision(config.train.precision, device))
+        filters = fit_filters(sample.filters, pair, settings, model, data)
+        rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)
+        work = partial(measure, pair, settings, filters, sample.formats, classes, rows, MEASURED_S, device)
+        seconds, sizes = on_a_worker(work, there)
+    total = sum(sizes.values()) * sample.count
+    each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
+    yield f"size       about {size_text(total)}, bytes an image: {each}; {_room(config.root)}"
+    duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
+    yield (
+        f"time       about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
+        f"on a worker: {1 / seconds:,.0f} images/s"
+    )
+    spent = Spent(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
+    yield f"cost       about {cost(spent, config.audit.prices):,.2f} {config.audit.prices.currency} at the prices of the config"
+    if is_remote(config.root):
+        asked = requests_of(shards, len(sample.formats))
+        yield f"requests   about {asked.writes:,} to write and list, {asked.reads:,} to read"
+    yield (
+        f"resources  {workers} worker(s), each on one {'GPU' if resources.gpus else 'CPU'}; "
+        f"{'there' if nodes is None else 'planned'}: {resources.cpus} CPUs, {resources.gpus} GPUs on {resources.nodes} node(s)"
+    )
+
+
+def scaled(there: Resources, nodes: int) -> Resources:
+    """As many nodes as given, of the mean kind of those that are there."""
+    kinds = there.node_cpus or (there.cpus,)
+    return Resources(
+        cpus=max(there.cpus * nodes // there.nodes, 1),
+        gpus=there.gpus * nodes // there.nodes,
+        nodes=nodes,
+        node_cpus=tuple(islice(cycle(kinds), nodes)),
+    )
+
+
+def seconds_of(count: int, shard_size: int, workers: int, seconds: float) -> float:
+    """Time of `count` images at `seconds` each: shards are made whole, so that in the last round workers may have none left."""
+    rounds = -(-len(plan_shards(count, shard_size)) // workers)
+    return rounds * min(shard_size, count) * seconds
+
+
+def requests_of(shards: int, formats: int) -> Requests:
+    """Each file is put into the run and copied to the dataset; each shard has a commit, which is read back; lists hold 1,000 names."""
+    files = shards * formats
+    lists = 2 * (-(-shards // 1000) + -(-files // 1000))  # before the work and after it
+    return Requests(writes=2 * files + shards + lists, reads=shards)
+
+
+def measure(
+    pair: TrainedPair,
+    settings: MintSettings,
+    filters: Sequence[Filter],
+    formats: Sequence[str],
+    classes: Sequence[str],
+    rows: int,
+    at_least_s: float,
+    device: str,
+) -> tuple[float, dict[str, float]]:
+    """Seconds of one worker, and bytes in each format, of one image: the mean over the first `rows` records.
+
+    These are made again and again for `at_least_s` seconds on `device` (cpu, cuda); the median time counts.
+    """
+    pair.generator.to(device)
+    pair.discriminator.to(device)
+    plan = ShardPlan(0, 0, rows)
+    with reproducible_numerics():
+        mint(pair, settings, plan, filters)  # the first time, the library prepares its kernels
+        taken: list[float] = []
+        while sum(taken) < at_least_s or not taken:
+            started = time.perf_counter()
+            contents = render_shard(mint(pair, settings, plan, filters), settings.encoding, formats, classes)
+            taken.append(time.perf_counter() - started)
+    return statistics.median(taken) / rows, {name: len(content) / rows for name, content in contents.items()}
+
+
+def _room(root: str) -> str:
+    if is_remote(root):
+        return f"to be kept in {root}"
+    return f"{size_text(free_space(Path(root)))} free under {root}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,57 @@
+"""Asks a cluster's autoscaler for nodes before work begins: what a stage asks for later, it asks for by what is there."""
+
+import os
+import time
+
+import ray
+from ray.autoscaler.sdk import request_resources
+
+from pipeline.base.errors import UserError
+from pipeline.base.log import tell
+
+VARIABLE = "IMAGEMINT_AUTOSCALED"
+KINDS = ("CPU", "GPU")  # as Ray names what nodes have
+THERE_WITHIN_S = 900  # a machine is rented, an image of some gigabytes pulled
+LOOK_EVERY_S = 1.0
+
+
+def grow(workers: int | str, on_gpus: bool) -> None:
+    """Waits until there is a device for each worker, in a cluster whose nodes come when they are asked for.
+
+    It is one if the environment says which kind of devices its nodes have. Elsewhere nothing is asked for.
+
+    Args:
+        workers: how many are wanted; "auto" takes what is there, and asks for one.
+        on_gpus: whether the work can be done on GPUs; else CPUs are asked for.
+
+    Raises:
+        UserError: the environment is wrong, or the nodes do not come.
+    """
+    kind = os.environ.get(VARIABLE, "")
+    if not kind:
+        return
+    if kind not in KINDS:
+        raise UserError(f"{VARIABLE}={kind}: use {' or '.join(KINDS)}, what the nodes have that the autoscaler starts.")
+    if not on_gpus:
+        kind = "CPU"
+    wanted = 1 if isinstance(workers, str) else workers
+    if _there(kind) >= wanted:
+        return
+    tell("cluster", f"waiting for nodes with {wanted} {kind}(s)")
+    request_resources(bundles=[{kind: 1}] * wanted)
+    deadline = time.monotonic() + THERE_WITHIN_S
+    try:
+        while _there(kind) < wanted:
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"The cluster has {_there(kind)} {kind}(s), {wanted} are wanted, and no more have come within "
+                    f"{THERE_WITHIN_S} s. Ask for fewer (cluster.train_workers, cluster.sample_workers), or see what its "
+                    "autoscaler says: `ray status`."
+                )
+            time.sleep(LOOK_EVERY_S)
+    finally:
+        request_resources(bundles=[])  # it would hold the nodes when all work is done
+
+
+def _there(kind: str) -> int:
+    return int(ray.cluster_resources().get(kind, 0))

@@ -1,0 +1,98 @@
+"""One function for many items on all nodes of the cluster, by Ray Data: results stream back in the items' order."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import ray
+from ray.actor import ActorHandle
+from ray.data import ActorPoolStrategy, DataContext
+
+from pipeline.base.cpu import keep_little_memory
+from pipeline.base.errors import UserError
+from pipeline.cluster.connection import beside_driver
+
+# Never all CPUs: Ray Data runs tasks of its own beside the actors.
+ACTOR_CPUS = 0.999
+
+ATTEMPTS = 3  # at an item whose worker was lost: Ray would try for ever, also what ends every worker
+ENDED_ALL = (
+    f"The same piece of work has ended {ATTEMPTS} processes without a word: they were killed, as happens where memory runs out, or what they "
+    "read makes them crash. What is finished is kept: with more memory, or without that file, run it again."
+)
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+class _Overseer:
+    """Keeps how often each item was begun, and the first message for the user, in a process that no item can end."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[int] = Counter()
+        self._message = ""
+
+    def begin(self, number: int) -> str:
+        """Return the message, empty so far: who finds one does nothing more."""
+        self._begun[number] += 1
+        if self._begun[number] > ATTEMPTS:
+            self.report(ENDED_ALL)
+        return self._message
+
+    def report(self, message: str) -> None:
+        """Keep it, unless there is one."""
+        self._message = self._message or message
+
+
+class _Actor:
+    """Holds the function, so that what it carries is sent once to each worker, not with each item."""
+
+    def __init__(self, function: Callable[[Any], Any], overseer: "ActorHandle[_Overseer]") -> None:
+        keep_little_memory()
+        self.function = function
+        self.overseer = overseer
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        (number,), (item,) = batch["number"], batch["item"]
+        made = np.empty(1, dtype=object)
+        message = str(ray.get(self.overseer.begin.remote(int(number))))
+        if not message:
+            try:
+                made[0] = self.function(item)
+            except UserError as error:
+                message = str(error)
+                ray.get(self.overseer.report.remote(message))
+        return {"made": made, "message": np.array([message])}
+
+
+def fan_out(function: Callable[[Item], Made], items: Sequence[Item], workers: int) -> Iterator[Made]:
+    """`function(item)` of each item, in order, by up to `workers` actors of a CPU each, as many results ahead as Ray's memory holds.
+
+    An actor that is lost is replaced and its items are done again: `function` must be one that may run twice.
+
+    Raises:
+        UserError: that of `function`, or an item has ended each worker that took it; what was begun by then is finished before.
+    """
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    overseer: Any = ray.remote(**beside_driver())(_Overseer).remote()
+    rows = [{"number": number, "item": item} for number, item in enumerate(items)]
+    made = ray.data.from_items(rows, override_num_blocks=len(items)).map_batches(
+        _Actor,
+        batch_size=1,
+        compute=ActorPoolStrategy(size=min(workers, len(items))),
+        fn_constructor_kwargs={"function": function, "overseer": overseer},
+        num_cpus=ACTOR_CPUS,
+    )
+    messages = []
+    for row in made.iter_rows():
+        if row["message"]:
+            messages.append(row["message"])
+        else:
+            yield row["made"]
+    if messages:  # after the last row: ending Ray under a running executor can end this process before it speaks
+        raise UserError(messages[0])

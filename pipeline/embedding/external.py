@@ -1,0 +1,102 @@
+"""Feature spaces from elsewhere: Inception's, in which FID is defined, and that of any ONNX module."""
+
+import importlib.util
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.base.errors import UserError
+from pipeline.store.files import file_sha256
+
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class FeatureSpace:
+    """`of_batch` takes `uint8 [N, C, S, S]` to `float [N, features]`; the digest is that of the module's file."""
+
+    of_batch: Callable[[Tensor], Tensor]
+    digest: str
+
+    def features(self, images: Tensor) -> Tensor:
+        """`uint8 [N, C, S, S]` -> `float [N, features]`."""
+        with torch.no_grad():
+            return torch.cat([self.of_batch(batch).float() for batch in images.split(BATCH)])
+
+
+def inception(weights: Path) -> FeatureSpace:
+    """The 2,048 features before the last layer of the network that FID is made with (Heusel et al. 2017, arXiv:1706.08500).
+
+    Args:
+        weights: the file that torch-fidelity publishes, converted from the original ones.
+
+    Raises:
+        UserError: torch-fidelity is not there, or does not work here, or the file is not such weights.
+    """
+    where = f"evaluate.features.path: {weights}"
+    if not weights.is_file():
+        raise UserError(f"{where}: there is no such file; docs/figures.md says where Inception's weights are.")
+    if importlib.util.find_spec("torch_fidelity") is None:
+        raise UserError("evaluate.features: inception needs the package torch-fidelity: pip install -e '.[inception]'.")
+    try:
+        # The library unpickles the file; what loads in this way holds tensors and nothing that runs.
+        torch.load(weights, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+        raise UserError(f"{where}: no file of weights and nothing else.") from None
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(weights))
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise UserError(f"{where}: not Inception's weights, or torchvision does not fit torch: {error}") from None
+    except ImportError as error:
+        raise UserError(
+            f"evaluate.features: torch-fidelity does not work here ({error}): torchvision has to fit torch."
+        ) from None
+
+    def of_batch(images: Tensor) -> Tensor:
+        features: Tensor = network(images.expand(-1, 3, -1, -1).contiguous())[0]
+        return features
+
+    return FeatureSpace(of_batch, file_sha256(weights))
+
+
+def onnx(module: Path, shape: tuple[int, int, int]) -> FeatureSpace:
+    """What an ONNX module with one input makes of `float32 [N, C, S, S]` in [-1, 1]: its first output, flattened.
+
+    Args:
+        module: the file.
+        shape: (C, S, S) of the images.
+
+    Raises:
+        UserError: onnxruntime is not there, or the file is no module that takes such images.
+    """
+    where = f"evaluate.features.path: {module}"
+    if not module.is_file():
+        raise UserError(f"{where}: there is no such file.")
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise UserError("evaluate.features: onnx needs the package onnxruntime: pip install -e '.[onnx]'.")
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(str(module), providers=["CPUExecutionProvider"])
+        given = session.get_inputs()[0].name
+
+        def of_batch(images: Tensor) -> Tensor:
+            (made, *_) = session.run(None, {given: (images.float() / 127.5 - 1).numpy()})
+            return torch.from_numpy(np.asarray(made)).flatten(1)
+
+        tried = of_batch(torch.zeros(2, *shape, dtype=torch.uint8))
+    except Exception as error:  # the library has no base class of its own for errors
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{where}: no module that takes float32 [N, {', '.join(map(str, shape))}]: {reason}") from None
+    if len(tried) != 2 or not tried.is_floating_point():
+        raise UserError(
+            f"{where}: of two images it makes {tried.dtype} of the shape {tuple(tried.shape)}, no features."
+        )
+    return FeatureSpace(of_batch, file_sha256(module))

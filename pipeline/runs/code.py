@@ -1,0 +1,92 @@
+"""The code that a result depends on, computed from imports: nothing that matters is left out, and little else counts."""
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+# What carries results and names them, and cannot change what is in them: a reworded message there makes nothing again.
+CARRIERS = (
+    "pipeline.base.errors",
+    "pipeline.base.junk",
+    "pipeline.base.log",
+    "pipeline.base.pace",
+    "pipeline.base.process",
+    "pipeline.cluster",
+    "pipeline.config",
+    "pipeline.runs",
+    "pipeline.sampling_on_ray",
+    "pipeline.store",
+    "pipeline.training_on_ray",
+)
+
+
+def code_digest(*modules: str) -> str:
+    """Return the SHA-256, hexadecimal, of the code that the results of these modules depend on."""
+    digest = hashlib.sha256()
+    for name, path in sorted(code_of(*modules).items()):
+        digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def code_of(*modules: str) -> dict[str, Path]:
+    """Return the modules that the results of `modules` depend on, with their files: all that these import but for `CARRIERS`."""
+    return {
+        name: path
+        for name, path in import_closure(*modules).items()
+        if not any(name == carrier or name.startswith(f"{carrier}.") for carrier in CARRIERS)
+    }
+
+
+def import_closure(*modules: str) -> dict[str, Path]:
+    """Return modules and all that they import of their own packages, directly or through others, by name, with their files.
+
+    An import counts wherever it stands but for `if TYPE_CHECKING`, and takes the packages that hold a module with it.
+
+    Raises:
+        ModuleNotFoundError: there is no such module.
+    """
+    own = {name.partition(".")[0] for name in modules}
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        path = _file_of(name)
+        if path is None:
+            raise ModuleNotFoundError(name)
+        found[name] = path
+        package, _, _ = name.rpartition(".")
+        if package:
+            waiting.append(package)
+        waiting += _imports(path, own)
+    return found
+
+
+def _file_of(name: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
+    return None if spec is None or spec.origin is None else Path(spec.origin)
+
+
+def _imports(path: Path, packages: Collection[str]) -> Iterator[str]:
+    """Modules of the packages that a file imports."""
+    waiting: list[ast.AST] = [ast.parse(path.read_bytes())]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in packages)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in packages:
+            assert node.module is not None
+            yield node.module
+            for alias in node.names:  # which may be modules themselves
+                if _file_of(f"{node.module}.{alias.name}") is not None:
+                    yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING":
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)

@@ -1,0 +1,94 @@
+"""What an earlier training run of a preset had otherwise: told before a new run starts from 0, since that can take hours."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.pace import in_words
+from pipeline.config import Config
+from pipeline.runs.usage import spent_on
+from pipeline.store.bucket import Bucket
+from pipeline.store.folder import Folder, write_document
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import is_remote
+
+PARAMETERS = "parameters.json"  # in a run
+TOLD = 3  # differences that are named
+UNCHANGED_BY = ("train.data", "train.tensorboard")  # a run goes on under other values of these
+# With other values of these an image takes another time.
+COSTLY = ("model.", "data.size", "device", "train.loss", "train.penalty", "train.augmentation", "train.precision")
+
+Parameters = Mapping[str, Any]  # dotted config keys, and in words what else a run depends on
+
+
+def config_parameters(config: Config) -> dict[str, Any]:
+    """Return the config keys that a training run depends on, with their values as in JSON."""
+    dumped = config.model_dump(mode="json", include={"data": {"size"}, "model": True, "train": True})
+    return {key: value for key, value in _flat(dumped) if key not in UNCHANGED_BY}
+
+
+def remember_parameters(run: Folder, name: str, parameters: Parameters) -> None:
+    """Write into a training run of the preset `name` what it depends on."""
+    write_document(run, PARAMETERS, {"name": name, "parameters": parameters})
+
+
+def restart(root: str, name: str, parameters: Parameters, total_images: int) -> str | None:
+    """Return why training with `parameters` starts from 0 where an earlier run of the preset `name` is there, and what it costs.
+
+    None: there is no earlier run, or one that has all of these parameters and can be taken up again. Of several runs the
+    one that differs least is told of, the newest of those.
+    """
+    found = [(_differences(before, parameters), -modified, run) for run, before, modified in _earlier(root, name)]
+    if not found:
+        return None
+    differences, _, run = min(found, key=lambda each: (len(each[0]), each[1]))
+    if not differences:
+        return None
+    said = [_said(key, before, now) for key, (before, now) in differences.items()]
+    more = f" and {len(said) - TOLD} more" if len(said) > TOLD else ""
+    spent = spent_on(run)
+    cost = ""
+    if spent.images and not any(key.startswith(COSTLY) for key in differences):
+        cost = f"; {in_words(total_images * spent.seconds / spent.images)} at the earlier run's speed"
+    return f"starts from 0: {', '.join(said[:TOLD])}{more}{cost}; the earlier run is kept in {run}"
+
+
+def _earlier(root: str, name: str) -> Iterator[tuple[Folder, Parameters, float]]:
+    for run in _training_runs(root):
+        entry = run.entry(PARAMETERS)
+        try:
+            record = json.loads(run.read(PARAMETERS)) if entry else {}
+        except (OSError, ValueError):
+            continue
+        if entry and isinstance(record, dict) and record.get("name") == name:
+            yield run, record.get("parameters", {}), entry.modified
+
+
+def _training_runs(root: str) -> list[Folder]:
+    if is_remote(root):
+        below = Bucket(root) / "runs"
+        below.require_answer()
+        return [below / run for run in below.folders() if run.startswith("train-")]
+    return [LocalFolder(path) for path in sorted(Path(root).glob("runs/train-*")) if path.is_dir()]
+
+
+def _differences(before: Parameters, now: Parameters) -> dict[str, tuple[Any, Any]]:
+    return {key: (before.get(key), value) for key, value in now.items() if before.get(key) != value}
+
+
+def _said(key: str, before: Any, now: Any) -> str:
+    """For example "train.total_images was 12,800, is 25,600"; what is known by a digest has changed, and no more."""
+    return f"{key} has changed" if key.startswith("the ") else f"{key} was {_value(before)}, is {_value(now)}"
+
+
+def _value(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else json.dumps(value).strip('"')
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for key, inner in value.items():
+        yield from _flat(inner, f"{path}.{key}" if path else key)

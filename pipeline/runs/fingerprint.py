@@ -1,0 +1,36 @@
+"""Identity: what a run and a dataset are called, so that equal work is never done twice and unequal never mixed."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+# What is no part of any fingerprint, and why. Everything else in a stage's config sections is.
+LEFT_OUT = {
+    "root": "where the work is kept does not change it",
+    "cluster.sample_workers": "records are addressed by index: any number of workers makes the same bytes",
+    "cluster.train_workers": "a run may go on with more or fewer; only the last bits of sums depend on it",
+    "data.source.path": "the digest of the data goes in instead",
+    "sample.count": "a larger count only adds shards",
+}
+
+
+def canonical_digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of `value` (sorted keys, no spaces), hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def six_digits(value: float) -> float:
+    """A fitted number as it goes into an identity: the last bits of a fit are no one's business."""
+    return float(f"{value:.6g}")
+
+
+def run_folder(root: str, stage: str, fingerprint: str) -> Path:
+    """Working state of one run. It is no output of any stage, so nothing deletes it under a resume."""
+    return Path(root) / "runs" / f"{stage}-{fingerprint[:16]}"
+
+
+def lock_of(run: Path) -> Path:
+    """The file that the one process which works on a run holds locked."""
+    return run.with_suffix(".lock")

@@ -1,0 +1,88 @@
+"""Input files that the nodes of a cluster read: in a folder that all of them have, or by their digests below a root in an object store."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.base.errors import UserError
+from pipeline.base.junk import is_junk
+from pipeline.runs.fingerprint import canonical_digest
+from pipeline.store.bucket import Bucket, at_once
+from pipeline.store.files import file_sha256, own_temporary_folder, write_atomically
+from pipeline.store.folder import Folder
+from pipeline.store.places import is_remote
+
+SHARED = "shared"  # below the root: a file for each digest, never changed
+FILES_AT_ONCE = 4  # each is held in memory while it is on its way
+
+
+@dataclass(frozen=True)
+class SharedFolder:
+    """A folder that can be sent to other processes, which find its files by `local`."""
+
+    origin: Path
+    store: Folder | None = None  # None: all nodes have `origin`
+    files: dict[str, str] = field(default_factory=dict)  # SHA-256 by name, of those in the store
+
+    def local(self) -> Path:
+        """The folder on this machine; what it lacks is brought from the store.
+
+        Raises:
+            UserError: a file in the store is not what was put there.
+        """
+        if self.store is None:
+            return self.origin
+        folder = own_temporary_folder() / canonical_digest(self.files)[:16]
+        self.bring([name for name in self.files if not (folder / name).is_file()], folder)
+        return folder
+
+    def bring(self, names: Sequence[str], folder: Path) -> None:
+        """Writes these files from the store into `folder`, each after checking its digest."""
+        store = self.store
+        assert store is not None
+
+        def bring(name: str) -> None:
+            try:
+                content = store.read(self.files[name])
+            except FileNotFoundError:
+                content = b""
+            if hashlib.sha256(content).hexdigest() != self.files[name]:
+                raise UserError(
+                    f"{store}/{self.files[name]}: missing or not what was put there as {name}; remove it there and run the "
+                    "command that made it again."
+                )
+            write_atomically(folder / name, content)
+
+        for _ in at_once(bring, names, FILES_AT_ONCE):
+            pass
+
+
+def share(folder: Path, names: Sequence[str], root: str) -> SharedFolder:
+    """Files of a folder of this machine, for all nodes that see `root`. What is in the store already is not sent again."""
+    if not is_remote(root):
+        return SharedFolder(folder.absolute())
+    return kept(folder, names, Bucket(root))
+
+
+def kept(folder: Path, names: Sequence[str], root: Folder) -> SharedFolder:
+    """Files of a folder of this machine, put below `root` by their digests."""
+    store, origin = root / SHARED, folder.absolute()
+    files = {name: file_sha256(origin / name) for name in names}
+
+    one_of_each = {digest: origin / name for name, digest in files.items()}
+
+    def put(digest: str) -> None:
+        entry, file = store.entry(digest), one_of_each[digest]
+        if entry is None or entry.size != file.stat().st_size:
+            store.write(digest, file.read_bytes())
+
+    for _ in at_once(put, list(one_of_each), FILES_AT_ONCE):
+        pass
+    return SharedFolder(origin, store, files)
+
+
+def files_below(folder: Path) -> list[str]:
+    """Names of all files in `folder` and below, sorted."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if not is_junk(name))

@@ -1,0 +1,54 @@
+"""How much machine time went into a run, added up in its folder by all processes that worked on it."""
+
+import time
+from dataclasses import asdict, dataclass
+
+from pydantic import TypeAdapter
+
+from pipeline.store.folder import Folder, write_document
+
+TIME = "time.json"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What making `images` took: seconds on the clock, and those times the CPU cores and GPUs at work."""
+
+    images: int = 0
+    seconds: float = 0
+    core_seconds: float = 0
+    gpu_seconds: float = 0
+
+
+_SPENT = TypeAdapter(Spent)
+
+
+class Stopwatch:
+    """Runs from when it is made. What a killed process made after its last lap is counted neither as time nor as images."""
+
+    def __init__(self, run: Folder, *, cores: int, gpus: int, images: int = 0) -> None:
+        """`images` were made before, by others."""
+        self._run, self._cores, self._gpus = run, cores, gpus
+        self._images, self._since = images, time.monotonic()
+
+    def lap(self, images: int) -> None:
+        """Adds the time since the last lap to what the run took so far; `images` are made by now, in all."""
+        now = time.monotonic()
+        seconds, more = now - self._since, images - self._images
+        self._images, self._since = images, now
+        before = spent_on(self._run)
+        spent = Spent(
+            before.images + more,
+            before.seconds + seconds,
+            before.core_seconds + seconds * self._cores,
+            before.gpu_seconds + seconds * self._gpus,
+        )
+        write_document(self._run, TIME, {name: round(value, 3) for name, value in asdict(spent).items()})
+
+
+def spent_on(run: Folder, name: str = TIME) -> Spent:
+    """What a run took so far, or what a copy of that file under another name says; nothing where that is not known."""
+    try:
+        return _SPENT.validate_json(run.read(name))
+    except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
+        return Spent()

@@ -1,0 +1,155 @@
+"""Making single records of a dataset again from its model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Sample
+from pipeline.models.hardware import device_name
+from pipeline.models.weights import DESCRIPTION, TrainedPair, load_pair
+from pipeline.sampling.candidates import MintSettings, reproducible_numerics
+from pipeline.sampling.generate import mint_batch
+from pipeline.sampling.shards.readers import Attempts, DamagedShardError, ShardReader
+from pipeline.store.files import is_there
+from pipeline.store.folder import Folder
+
+# What the last bits of a record depend on; other versions of it may round otherwise.
+SOFTWARE = ("torch", "numpy", "scipy", "opencv-python-headless", "deflate")
+
+
+def why_not_comparable(manifest: dict[str, Any], pair: TrainedPair) -> str:
+    """Why records made here by `pair` say nothing about the dataset's; empty where they do."""
+    if pair.digest != manifest["model"]["digest"]:
+        return "not compared: another model than the dataset was made with"
+    made_with = manifest["software"]
+    here = {"device": device_name(use_gpu=False), **{name: version(name) for name in SOFTWARE}}
+    differing = [name for name in here if made_with.get(name, here[name]) != here[name]]
+    if not differing:
+        return ""
+    there = ", ".join(f"{name} {made_with[name]}" for name in differing)
+    return f"not comparable here: made with {there}; this is {', '.join(here[name] for name in differing)}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record, as it is stored or as it is made here and now."""
+
+    image: NDArray[np.uint8]  # [H, W, C], as a reader sees it
+    content: bytes  # encoded
+    label: int | None
+    logit: float
+
+    def equals(self, other: "Record") -> bool:
+        """Whether a reader sees the same; of the logit, JSON keeps six decimals."""
+        logits = round(self.logit, 6), round(other.logit, 6)
+        return self.label == other.label and logits[0] == logits[1] and np.array_equal(self.image, other.image)
+
+
+def load_model_of(manifest: dict[str, Any], folder: Path | None) -> TrainedPair:
+    """Load the model in `folder`, or, where that is None, the one in the folder that the manifest names.
+
+    Only a model that was asked for has to be the dataset's: the other folder may hold one of another time.
+
+    Raises:
+        UserError: there is none, it is damaged, or it is not the one that made the dataset.
+    """
+    place = folder or Path(manifest["model"]["uri"])
+    if not is_there(place / DESCRIPTION):
+        digest = manifest["model"]["digest"][:16]
+        raise UserError(f"the model {digest} is not here, {place} holds none (`--model DIR` names another folder)")
+    pair = load_pair(place)
+    if folder is not None:
+        require_model_of(manifest, pair)
+    return pair
+
+
+def require_model_of(manifest: dict[str, Any], pair: TrainedPair) -> None:
+    """Refuses a model that the dataset was not made with."""
+    if pair.digest != manifest["model"]["digest"]:
+        raise UserError(
+            f"The dataset {manifest['name']} was made with another model, {manifest['model']['digest'][:16]}; this is "
+            f"{pair.digest[:16]}. Give the right one with --model."
+        )
+
+
+class Remaker:
+    """Makes records of the dataset that a manifest describes."""
+
+    def __init__(self, pair: TrainedPair, manifest: dict[str, Any]) -> None:
+        sample = Sample.model_validate(manifest["config"]["sample"])
+        self._pair = pair
+        self._shard_size = sample.shard_size
+        self._settings = MintSettings.of(sample, manifest["classes"], manifest["precision"])
+
+    def record(self, index: int, attempts: Attempts) -> Record:
+        """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""
+        row_in_shard = index % self._shard_size
+        row = row_in_shard % self._settings.batch_size
+        of_batch = None
+        if attempts is not None:
+            stored = attempts[row_in_shard - row :][: self._settings.batch_size]
+            # A record's bytes depend on its row of the batch, not on what is in the others.
+            of_batch = np.concatenate([stored, np.zeros(self._settings.batch_size - len(stored), np.int64)])
+        with reproducible_numerics():
+            batch = mint_batch(self._pair, self._settings, index - row, of_batch)
+        encoding = self._settings.encoding
+        label = None if batch.labels is None else int(batch.labels[row])
+        image = encoding.stored(batch.images[row : row + 1])[0]
+        return Record(image, encoding.encode(batch.images[row]), label, float(batch.logits[row]))
+
+
+def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence[int]) -> tuple[list[Record], Attempts]:
+    """Some records of a shard, as the manifest describes it, and the attempts of all its records.
+
+    Raises:
+        DamagedShardError: they cannot be read, or are not where they should be.
+    """
+    stored = reader.read(shard["file"])
+    rows = [index - shard["first_index"] for index in indices]
+    for row, index in zip(rows, indices, strict=True):
+        if not (0 <= row < len(stored.indices) and stored.indices[row] == index):
+            raise DamagedShardError(f"its row {row} is not record {index}")
+    images = reader.decode([stored.contents[row] for row in rows])
+    records = [
+        Record(image, stored.contents[row], stored.label(row), float(stored.logits[row]))
+        for image, row in zip(images, rows, strict=True)
+    ]
+    return records, stored.attempts
+
+
+def shard_of(dataset: Folder, manifest: dict[str, Any], index: int) -> dict[str, Any]:
+    """The shard that holds record `index`."""
+    if not 0 <= index < manifest["count"]:
+        raise UserError(f"record {index}: {dataset} has the records 0 to {manifest['count'] - 1}.")
+    for shard in manifest["shards"]:
+        if shard["first_index"] <= index < shard["first_index"] + shard["rows"]:
+            return dict(shard)
+    raise UserError(f"record {index}: no shard of {dataset} has it. `imagemint verify {dataset}` says more.")
+
+
+def compare(index: int, stored: Record, attempts: Attempts, manifest: dict[str, Any], pair: TrainedPair) -> str:
+    """Makes record `index` again and says how it compares with the stored one, of a shard with these attempts.
+
+    Raises:
+        UserError: it is not what the model makes, or the model is another one.
+    """
+    require_model_of(manifest, pair)
+    obstacle = why_not_comparable(manifest, pair)
+    if obstacle:
+        return obstacle
+    made = Remaker(pair, manifest).record(index, attempts)
+    if not made.equals(stored):
+        different = int((made.image != stored.image).sum())
+        raise UserError(
+            f"record {index} is not what the model makes: {different} of {made.image.size} values differ; label "
+            f"{stored.label}, made again {made.label}; logit {stored.logit:.6f}, made again {made.logit:.6f}."
+        )
+    if made.content != stored.content:
+        return "made again: the same pixels, encoded otherwise"
+    return "made again: the same bytes"

@@ -1,0 +1,85 @@
+"""Writing shards: encode, write, commit."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.base.cpu import keep_freed_memory
+from pipeline.base.errors import UserError
+from pipeline.images.encodings import Encoding
+from pipeline.sampling.records import MintedShard
+from pipeline.sampling.shards.commits import Commit, ShardTarget, commit_name, name_in_run
+from pipeline.sampling.shards.formats import FORMATS
+from pipeline.sampling.shards.ranges import ShardPlan
+from pipeline.store.folder import write_document
+
+Row = dict[str, Any]  # name -> array of one element
+
+
+def render_shard(
+    minted: MintedShard, encoding: Encoding, formats: Sequence[str], classes: Sequence[str]
+) -> dict[str, bytes | memoryview]:
+    """The content of a shard's file in each format, in the order of `FORMATS`."""
+    encoded = [encoding.encode(image) for image in minted.records.images]
+    return {
+        kind: render(minted.records, encoded, classes, encoding.ending)
+        for kind, (_, render) in FORMATS.items()
+        if kind in formats
+    }
+
+
+def write_shard(minted: MintedShard, encoding: Encoding, target: ShardTarget, plan: ShardPlan) -> Commit:
+    """Writes one shard in each format and commits it, the commit record last."""
+    started = time.monotonic()
+    files = []
+    for kind, content in render_shard(minted, encoding, target.formats, target.classes).items():
+        name = f"{plan.name}{FORMATS[kind][0]}"
+        file = f"data/{name}"
+        target.run.write(name_in_run(file), content)
+        files.append({"file": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
+    commit = {
+        "shard": plan.shard,
+        "first_index": plan.first_index,
+        "rows": plan.rows,
+        "candidates": plan.rows + sum(minted.refused.values()),
+        "refused": minted.refused,
+        **files[0],
+        "also": files[1:],
+        "labels": label_counts(minted.records.labels, target.classes),
+        "fingerprint": target.fingerprint,
+        "seconds": round(minted.seconds + time.monotonic() - started, 3),
+    }
+    write_document(target.run, commit_name(plan.shard), commit)
+    return commit
+
+
+def write_row(row: Row, encoding: Encoding, target: ShardTarget) -> Row:
+    """As `write_shard`, of a plan's numbers and a minted shard's columns, unless they bear a message; passes number and message on.
+
+    A message is returned, not raised, as the one who asked is in another process.
+    """
+    keep_freed_memory()
+    message = str(row["message"][0])
+    if not message:
+        try:
+            write_shard(MintedShard.of_columns(row), encoding, target, plan_of(row))
+        except UserError as error:
+            message = str(error)
+    return {"shard": row["shard"], "message": np.array([message])}
+
+
+def plan_of(row: Row) -> ShardPlan:
+    """The plan whose numbers a row has."""
+    return ShardPlan(*(int(row[field.name][0]) for field in fields(ShardPlan)))
+
+
+def label_counts(labels: NDArray[np.int64] | None, classes: Sequence[str]) -> dict[str, int]:
+    """Records of each class, by its name; nothing where there are no labels (`int64 [N]` or None)."""
+    if labels is None:
+        return {}
+    return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))

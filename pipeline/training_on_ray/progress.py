@@ -1,0 +1,33 @@
+"""A line for each checkpoint: how far, how fast, how long still, how good; and one for each thing that goes wrong."""
+
+from pipeline.base.pace import in_words
+from pipeline.training.diagnostics import Finding
+from pipeline.training.trainer import Evaluation
+
+WORDS = {
+    "validation_fd_domain": "fd_domain {:.1f}",
+    "validation_label_accuracy": "labels right {:.1%}",
+    "validation_diversity_min": "least diversity {:.2f}",
+    "validation_diversity_all": "diversity {:.2f}",
+    "validation_class_share_min": "rarest class {:.2f}",
+    "validation_coverage": "coverage {:.2f}",
+}
+
+
+def progress_line(evaluation: Evaluation, total_images: int, seconds_left: float | None) -> str:
+    """For example "50,000 of 600,000 images (8%) | 1,200 images/s | about 8 min left | …"."""
+    metrics, rate = evaluation.metrics, evaluation.images_per_s
+    seen = int(metrics["images_seen"])
+    left = f" | {in_words(seconds_left)} left" if seconds_left else ""
+    measured = ", ".join(words.format(metrics[name]) for name, words in WORDS.items() if name in metrics)
+    return (
+        f"{seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s{left} | "
+        f"D {metrics['discriminator_loss']:.3f} "
+        f"G {metrics['generator_loss']:.3f} | validation: {measured}"
+    )
+
+
+def finding_line(finding: Finding) -> str:
+    """For example "collapse after 50,000 images: …; going on"."""
+    done = {"warn": "going on", "rollback": "going back to the best evaluation", "stop": "stopping"}[finding.action]
+    return f"{finding.diagnostic} after {finding.images_seen:,} images: {finding.message}; {done}"

@@ -1,0 +1,137 @@
+"""What `imagemint` says to someone who has a dataset and perhaps not the model that made it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import console
+from pipeline.models.weights import DESCRIPTION
+from tests.unit.tiny import Minted, flip_bit, save_tiny_pair
+
+NONE = "holds none (`--model DIR` names another folder)"
+
+Said = tuple[int, str, str]  # exit code, standard output, standard error
+
+
+@pytest.fixture
+def imagemint(
+    minted: Minted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Said]:
+    """The command, run in a folder that has the dataset as `out` and no models."""
+    monkeypatch.chdir(minted.out.parent)
+
+    def run(*arguments: str) -> Said:
+        return (console.main(arguments), *capsys.readouterr())
+
+    return run
+
+
+def test_verify_without_the_model_checks_the_files_and_says_where_the_model_could_be(
+    imagemint: Callable[..., Said], minted: Minted
+) -> None:
+    digest = minted.manifest["model"]["digest"][:16]
+    code, said, complaint = imagemint("verify", "out")
+    assert (code, complaint) == (0, "")
+    assert said.splitlines() == [
+        "out: 6 files with 30 records are as the manifest says",
+        f"no record was made again: the model {digest} is not here, models/tiny {NONE}",
+        f"dataset {minted.manifest['dataset_id']}",
+    ]
+
+
+def test_verify_says_what_it_passes_over(imagemint: Callable[..., Said], minted: Minted) -> None:
+    (minted.out / "data/.DS_Store").write_text("junk")
+    code, said, _ = imagemint("verify", "out")
+    assert code == 0
+    assert "\nignored: data/.DS_Store (left by a desktop or an editor)\n" in said
+
+
+def test_verify_without_the_model_finds_damage_all_the_same(imagemint: Callable[..., Said], minted: Minted) -> None:
+    flip_bit(minted.out / "data/train-000001.tar")
+    code, _, complaint = imagemint("verify", "out")
+    assert code == 1
+    assert "out: 1 problems\n  data/train-000001.tar: " in complaint
+
+
+def test_verify_makes_records_again_with_the_model(imagemint: Callable[..., Said], tmp_path: Path) -> None:
+    save_tiny_pair(tmp_path / "models/tiny")
+    for given in ([], ["--model", "models/tiny"]):
+        code, said, _ = imagemint("verify", "out", "--records", "3", *given)
+        assert code == 0
+        assert "\n3 of 3 random records equal what the model makes\n" in said
+
+
+def test_record_without_the_model_shows_what_is_stored_and_says_what_is_missing(
+    imagemint: Callable[..., Said], minted: Minted, tmp_path: Path
+) -> None:
+    digest = minted.manifest["model"]["digest"][:16]
+    code, said, complaint = imagemint("record", "out", "14", "--out", "14.png")
+    assert code == 1
+    assert said == "record 14 of out: row 2 of data/train-000001.parquet, owl\n"
+    assert complaint == f"imagemint: the model {digest} is not here, models/tiny {NONE}\n"
+    assert (tmp_path / "14.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("command", [("verify", "out"), ("record", "out", "3")])
+def test_a_model_folder_that_holds_none_or_another_is_an_error(
+    imagemint: Callable[..., Said], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    code, _, complaint = imagemint(*command, "--model", "nowhere")
+    assert (code, complaint.count("--model")) == (1, 1)
+    assert f"nowhere {NONE}" in complaint
+    save_tiny_pair(tmp_path / "other", seed=1)
+    code, _, complaint = imagemint(*command, "--model", "other")
+    assert (code, complaint.count("--model")) == (1, 1)
+    assert "The dataset tiny was made with another model" in complaint
+
+
+def test_a_damaged_model_of_the_checkout_does_not_keep_the_files_from_being_checked(
+    imagemint: Callable[..., Said], tmp_path: Path
+) -> None:
+    save_tiny_pair(tmp_path / "models/tiny")
+    (tmp_path / "models/tiny" / DESCRIPTION).write_text("{}")
+    code, said, _ = imagemint("verify", "out")
+    assert code == 0
+    assert "no record was made again: models/tiny/model.json is no model description" in said
+
+
+def test_show_needs_no_model(imagemint: Callable[..., Said], tmp_path: Path) -> None:
+    code, _, complaint = imagemint("show", "out", "-n", "10", "--out", "sheet.png")
+    assert (code, complaint) == (0, "")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("command", [("show",), ("verify",), ("record",)], ids=" ".join)
+def test_a_place_that_cannot_be_looked_at_is_told_of_in_one_line(
+    imagemint: Callable[..., Said], command: tuple[str, ...]
+) -> None:
+    """A name that is too long is refused by the system as a locked folder is, for the administrator, too."""
+    index = ["3"] if command == ("record",) else []
+    code, _, complaint = imagemint(*command, "d" * 300, *index, *(["--out", "x.png"] if command != ("verify",) else []))
+    assert (code, complaint.count("\n")) == (1, 1)
+    assert complaint.endswith("cannot be read: File name too long.\n")
+    if command != ("show",):
+        code, _, complaint = imagemint(*command, "out", *index, "--model", "m" * 300)
+        assert (code, complaint.count("\n")) == (1, 1)
+        assert complaint.endswith("cannot be read: File name too long.\n")
+
+
+@pytest.mark.parametrize("command", [("verify", "half"), ("record", "half", "3")])
+def test_a_folder_that_is_no_dataset_is_told_of_to_those_who_only_read_it(
+    imagemint: Callable[..., Said], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "half").mkdir()
+    code, _, complaint = imagemint(*command)
+    assert code == 1
+    assert "No manifest.json in half: not a finished dataset. Fetch the whole dataset, or finish it" in complaint
+
+
+def test_a_shard_that_cannot_be_shown_is_told_of_to_those_who_only_read_it(
+    imagemint: Callable[..., Said], minted: Minted
+) -> None:
+    (minted.out / "data/train-000000.parquet").unlink()
+    code, _, complaint = imagemint("show", "out", "-n", "3")
+    assert code == 1
+    assert "train-000000.parquet cannot be read: " in complaint
+    assert complaint.endswith("Fetch it again, or run the stage that makes it.\n")

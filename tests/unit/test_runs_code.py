@@ -1,0 +1,115 @@
+"""The code that a result depends on is what the code that makes it imports."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.runs.code import code_digest, code_of, import_closure
+from stages.work import embed, ingest, sample, train
+from tests.project import ROOT
+
+FILES = {
+    "__init__.py": "",
+    "maker.py": "import json\nfrom ruler.deep import part\n\ndef make():\n    from ruler.late import work\n",
+    "late.py": "import ruler.deep.other as other\n",
+    "deep/__init__.py": "",
+    "deep/part.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ruler import words\n",
+    "deep/other.py": "from ruler import maker\n",
+    "words.py": "",
+    "stranger.py": "",
+}
+ENTERED = {"__init__.py", "maker.py", "late.py", "deep/__init__.py", "deep/part.py", "deep/other.py"}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an importable package `ruler`."""
+    for name, text in FILES.items():
+        (tmp_path / "ruler" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "ruler" / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ruler"]:
+        monkeypatch.delitem(sys.modules, name)
+    return tmp_path / "ruler"
+
+
+def test_all_that_is_imported_on_the_way_is_in_it_and_nothing_else(package: Path) -> None:
+    found = import_closure("ruler.maker")
+    assert {path.relative_to(package).as_posix() for path in found.values()} == ENTERED
+    assert found["ruler.deep"] == package / "deep" / "__init__.py"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_digest_changes_with_the_files_that_are_entered_alone(package: Path, file: str) -> None:
+    before = code_digest("ruler.maker")
+    (package / file).write_text(f"{FILES[file]}# changed\n")
+    assert (code_digest("ruler.maker") != before) == (file in ENTERED)
+
+
+def test_neither_the_order_nor_the_place_nor_what_lies_beside_changes_the_digest(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = code_digest("ruler.maker", "ruler.stranger")
+    assert code_digest("ruler.stranger", "ruler.maker") == before
+    (package / "._maker.py").write_text("left by a Mac")
+    (package / "new.py").write_text("")
+    package.rename(tmp_path / "moved")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "moved").rename(tmp_path / "elsewhere" / "ruler")
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ruler"]:
+        monkeypatch.delitem(sys.modules, name)
+    assert code_digest("ruler.maker", "ruler.stranger") == before
+
+
+def test_a_misspelt_module_is_an_error() -> None:
+    with pytest.raises(ModuleNotFoundError, match="pipelin_typo"):
+        code_digest("pipelin_typo")
+
+
+# What would make results again, and what would not -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("modules", "counts"),
+    [
+        (train.CODE, {"training.losses", "models.layers", "training.ada", "data.blocks", "images.png", "base.cpu"}),
+        (sample.CODE, {"sampling.candidates", "sampling.selection", "models.grey_conv", "images.encodings"}),
+        (ingest.CODE, {"data.decode", "data.sources.tree", "images.png"}),
+        (embed.CODE, {"embedding.classifier", "embedding.self_supervised", "models.precision"}),
+    ],
+)
+def test_what_makes_the_bytes_counts_and_what_talks_does_not(modules: tuple[str, ...], counts: set[str]) -> None:
+    found = {name.removeprefix("pipeline.") for name in code_of(*modules)}
+    assert counts <= found
+    assert not {name.split(".")[0] for name in found} & {"cli", "report", "release", "jobs", "cluster", "store"}
+    assert "base.log" not in found
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "trains_again"),
+    [
+        ("training/losses.py", "# another loss\n", True),
+        ("base/log.py", "# other words\n", False),
+        ("training_on_ray/reporting.py", "# other words\n", False),
+        ("cli/console.py", "# other words\n", False),
+    ],
+)
+def test_a_changed_loss_trains_again_and_a_reworded_line_does_not(
+    tmp_path: Path, file: str, text: str, trains_again: bool
+) -> None:
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    program = f"from pipeline.runs.code import code_digest; print(code_digest(*{train.CODE}))"
+
+    def digest() -> str:
+        return subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+
+    before = digest()
+    with (tmp_path / "pipeline" / file).open("a") as source:
+        source.write(text)
+    assert (digest() != before) == trains_again

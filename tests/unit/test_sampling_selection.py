@@ -1,0 +1,89 @@
+"""Which attempt of a record passes, and what that does to records."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.base.errors import UserError
+from pipeline.models.weights import TrainedPair
+from pipeline.sampling.filters.filter import Accepted, Candidates, DensityRatio
+from pipeline.sampling.generate import mint
+from pipeline.sampling.selection import choose_attempts
+from pipeline.sampling.shards.ranges import ShardPlan
+from tests.unit.tiny import SETTINGS, SHARD_SIZE
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+HALF = DensityRatio([1.0, 1.0, 0.0])
+WHOLE = ShardPlan(1, SHARD_SIZE, SHARD_SIZE)
+
+
+@dataclass
+class Bright:
+    """Refuses images whose pixels are darker than a bound on average."""
+
+    bound: float
+    kind = "bright"
+    about: Any = None
+
+    def accepts(self, candidates: Candidates) -> Accepted:
+        return (candidates.images.float().mean(dim=(1, 2, 3)) >= self.bound).numpy()
+
+
+def middle_brightness(pair: TrainedPair) -> float:
+    return float(np.median(mint(pair, SETTINGS, ShardPlan(0, 0, 60)).records.images.mean(axis=(1, 2, 3))))
+
+
+def test_every_record_is_the_first_of_its_candidates_that_passes(tiny_pair: TrainedPair) -> None:
+    bound = middle_brightness(tiny_pair)
+    kept = mint(tiny_pair, SETTINGS, WHOLE, [Bright(bound)])
+    records = kept.records
+    assert (records.images.mean(axis=(1, 2, 3)) >= bound).all()
+    assert records.attempts is not None
+    assert 0 < records.attempts.max() < 60
+    plain = mint(tiny_pair, SETTINGS, WHOLE).records
+    assert records.labels.tolist() == plain.labels.tolist()
+    first = records.attempts == 0
+    assert 0 < first.sum() < SHARD_SIZE
+    np.testing.assert_array_equal(records.images[first], plain.images[first])
+    assert (plain.images[~first].mean(axis=(1, 2, 3)) < bound).all()
+    assert kept.refused == {"bright": int(records.attempts.sum())}
+
+
+@given(rows=st.integers(1, SHARD_SIZE))
+@settings(max_examples=12)
+def test_a_partial_shard_holds_the_first_records_of_the_whole_one(tiny_pair: TrainedPair, rows: int) -> None:
+    filters = [HALF, Bright(middle_brightness(tiny_pair))]
+    whole, part = (mint(tiny_pair, SETTINGS, plan, filters).records for plan in (WHOLE, replace(WHOLE, rows=rows)))
+    for name in ("images", "labels", "indices", "logits", "attempts"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[:rows])
+
+
+def test_refusals_are_counted_by_the_filter_that_refused(tiny_pair: TrainedPair) -> None:
+    filters = [HALF, Bright(middle_brightness(tiny_pair))]
+    kept = mint(tiny_pair, SETTINGS, WHOLE, filters)
+    assert kept.refused["density_ratio"] > 0
+    assert kept.refused["bright"] > 0
+    assert sum(kept.refused.values()) == kept.records.attempts.sum()
+
+
+def test_chances_of_attempts_are_their_own_so_that_a_ratio_decides_a_share(tiny_pair: TrainedPair) -> None:
+    class Coin(DensityRatio):
+        """A ratio of one half for all."""
+
+        def accepts(self, candidates: Candidates) -> Accepted:
+            return candidates.chances < 0.5
+
+    refused = sum(choose_attempts(tiny_pair, SETTINGS, [Coin([])], 6 * batch)[1].sum() for batch in range(100))
+    assert refused / 600 == pytest.approx(1.0, abs=0.2)
+
+
+def test_a_filter_that_nothing_passes_ends_with_a_message(tiny_pair: TrainedPair) -> None:
+    with pytest.raises(
+        UserError, match=r"record 12 found no image.*1000 attempts \(refused by density_ratio 0, bright 1000\)"
+    ):
+        mint(tiny_pair, SETTINGS, WHOLE, [DensityRatio([-99.0] * 3), Bright(256)])
