@@ -1,15 +1,25 @@
 """Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.base.process import run_process
+
+if TYPE_CHECKING:
+    from pipeline.runs.command import Command
+
+
+def _work(command: "Command") -> None:
+    from pipeline.audit.audit import audit
+
+    audit(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage and returns its exit code."""
     from stages.command import run_stage
 
-    return run_stage("audit", __doc__, "datasets", argv, switches={"--full": "audit.full=true"})
+    return run_stage("audit", __doc__, "datasets", argv, work=_work, switches={"--full": "audit.full=true"})
 
 
 if __name__ == "__main__":

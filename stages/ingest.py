@@ -1,15 +1,25 @@
 """Real images in, canonical dataset out: `data/<name>/`."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.base.process import run_process
+
+if TYPE_CHECKING:
+    from pipeline.runs.command import Command
+
+
+def _work(command: "Command") -> None:
+    from pipeline.data.ingest import ingest
+
+    ingest(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage and returns its exit code."""
     from stages.command import run_stage
 
-    return run_stage("ingest", __doc__, "data", argv)
+    return run_stage("ingest", __doc__, "data", argv, work=_work)
 
 
 if __name__ == "__main__":

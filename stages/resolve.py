@@ -1,15 +1,25 @@
 """Fill in what the preset leaves out by what ingest found: `metrics/<name>/preset.yaml`, by which DVC sees what has changed."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pipeline.base.process import run_process
+
+if TYPE_CHECKING:
+    from pipeline.runs.command import Command
+
+
+def _work(command: "Command") -> None:
+    from pipeline.data.resolve import resolve
+
+    resolve(command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage and returns its exit code."""
     from stages.command import run_stage
 
-    return run_stage("resolve", __doc__, "metrics", argv)
+    return run_stage("resolve", __doc__, "metrics", argv, work=_work)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from pipeline.images.encodings import encoding_named
-from pipeline.sampling.assemble import publish
+from pipeline.sampling.assemble import assemble
 from pipeline.sampling.manifest import build_manifest, open_dataset
 from pipeline.sampling.records import MintedShard, Records
 from pipeline.sampling.shards.commits import ShardTarget
@@ -156,5 +156,5 @@ def plant(dataset: Path, records: Labelled, out: Path) -> None:
         minted = MintedShard(records_of_shard, {}, 0.0)
         commits.append(write_shard(minted, encoding_named(manifest["image"]["encoding"]), target, plan))
     shutil.rmtree(out, ignore_errors=True)
-    publish(target, build_manifest(target, commits, {**about, "config": config, "software": software}), out)
+    assemble(target, build_manifest(target, commits, {**about, "config": config, "software": software}), out)
     shutil.rmtree(run)

@@ -19,6 +19,7 @@ from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.report.work import cost
 from pipeline.runs.earlier_runs import config_parameters, restart
+from pipeline.runs.run import local_root
 from pipeline.runs.usage import Spent
 from pipeline.sampling.candidates import MintSettings, reproducible_numerics
 from pipeline.sampling.filters.filter import Filter
@@ -27,7 +28,6 @@ from pipeline.sampling.generate import mint
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.shards.render import render_shard
 from pipeline.store.files import free_space, size_text
-from pipeline.store.places import is_remote
 
 MEASURED_BATCHES = 2
 MEASURED_S = 5.0  # beside a worker that has just started the first seconds are slower than what follows
@@ -76,7 +76,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     )
     spent = Spent(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
     yield f"cost       about {cost(spent, config.audit.prices):,.2f} {config.audit.prices.currency} at the prices of the config"
-    if is_remote(config.root):
+    if local_root(config.root) is None:
         asked = requests_of(shards, len(sample.formats))
         yield f"requests   about {asked.writes:,} to write and list, {asked.reads:,} to read"
     yield (
@@ -137,9 +137,8 @@ def measure(
 
 
 def _room(root: str) -> str:
-    if is_remote(root):
-        return f"to be kept in {root}"
-    return f"{size_text(free_space(Path(root)))} free under {root}"
+    here = local_root(root)
+    return f"to be kept in {root}" if here is None else f"{size_text(free_space(here))} free under {root}"
 
 
 def _duration(seconds: float) -> str:

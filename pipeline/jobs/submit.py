@@ -18,7 +18,7 @@ from pipeline.config import load_preset
 from pipeline.config.active import said_first
 from pipeline.config.load import ROOT_VARIABLE, active_preset
 from pipeline.jobs.work import require_lasting, require_target
-from pipeline.store.places import is_remote
+from pipeline.runs.run import local_root
 
 ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
 # What its client raises when the service cannot be reached, answers with an error, or goes away.
@@ -60,7 +60,7 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
     except (*NO_ANSWER, ValueError) as error:
         raise UserError(f"{where}: the job was not taken: {_first_line(error)}") from None
     say(f"job {job} at {where}, root {config.root}")
-    if is_remote(config.root):
+    if local_root(config.root) is None:
         say(
             "credentials do not go along: the nodes need some of their own for that root, in their environment or by their role"
         )

@@ -14,10 +14,9 @@ from pipeline.config import load_preset
 from pipeline.config.active import use_preset
 from pipeline.config.load import ROOT_VARIABLE, active_preset, which_config
 from pipeline.jobs.outputs import LOCK, MADE_IN, bring_outputs, keep_outputs, record_in_dvc
-from pipeline.runs.lease import lease
-from pipeline.store.bucket import Bucket
-from pipeline.store.folder import Folder
-from pipeline.store.places import folder_at, is_remote
+from pipeline.runs.lease import alone
+from pipeline.runs.run import local_root
+from pipeline.store.places import folder_at
 
 STAGES = ("source", "ingest", "resolve", "embed", "train", "evaluate", "sample", "audit", "accept")
 ALL = "all"
@@ -33,7 +32,8 @@ def require_target(target: str) -> None:
 
 def require_lasting(root: str) -> None:
     """Refuses a root that goes with the job's working folder."""
-    if not is_remote(root) and not Path(root).is_absolute():
+    here = local_root(root)
+    if here is not None and not here.is_absolute():
         raise UserError(
             f"root: {root!r}: a job's working folder goes with it: use s3://BUCKET/PREFIX, or the absolute path of a folder that "
             f"all nodes have (--root, or {ROOT_VARIABLE})."
@@ -52,7 +52,7 @@ def run_job(target: str, preset: str | None, root: str | None, say: Callable[[st
     say(which_config(config.name))
     require_lasting(config.root)
     place = folder_at(config.root)
-    with _alone(place / f"jobs/{name}"), _copy_of(Path.cwd()) as here:
+    with alone(place / f"jobs/{name}", "job"), _copy_of(Path.cwd()) as here:
         found = bring_outputs(here, name, place)
         say(f"{name} in {place}: " + ("nothing made before" if found is None else "going on from what was made before"))
         use_preset(name)
@@ -84,13 +84,3 @@ def _copy_of(checkout: Path) -> Iterator[Path]:
         shutil.copytree(checkout, copy, ignore=left_out)
         with chdir(copy):
             yield copy
-
-
-@contextmanager
-def _alone(place: Folder) -> Iterator[None]:
-    """Keeps other jobs of the preset away."""
-    if not isinstance(place, Bucket):
-        yield  # each stage locks its own run
-        return
-    with lease(place, "job"):
-        yield

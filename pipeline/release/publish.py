@@ -24,11 +24,10 @@ from pipeline.sampling.manifest import MANIFEST, manifest_in, open_dataset
 from pipeline.sampling.shards.commits import shard_files
 from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
-from pipeline.store.bucket import Bucket
 from pipeline.store.files import is_temporary, read_json
 from pipeline.store.folder import Folder, write_document
 from pipeline.store.local import LocalFolder
-from pipeline.store.places import copy_file, is_remote
+from pipeline.store.places import copy_files, folder_at
 
 LATEST = "latest.json"
 CHANGELOG = "CHANGELOG.md"
@@ -64,7 +63,7 @@ def publish(name: str, place: str) -> Published:
         "model": artifact_of(Path("models") / name / "generator.safetensors"),
     }
     commit = require_committed(name)
-    home = _folder(place) / name
+    home = folder_at(place) / name
     before = _latest(home)
     version, change = next_version(None if before is None else (before.version, before.manifest), manifest)
     there = home / str(version)
@@ -100,14 +99,6 @@ class _Earlier:
     def release(self) -> dict[str, Any]:
         release: dict[str, Any] = self.figures["release"]
         return release
-
-
-def _folder(place: str) -> Folder:
-    if not is_remote(place):
-        return LocalFolder(Path(place))
-    bucket = Bucket(place)
-    bucket.require_answer()
-    return bucket
 
 
 def _accepted(metrics: Path, identity: str) -> dict[str, Any]:
@@ -163,13 +154,11 @@ def _figures_said(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
 def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: dict[str, Any], there: Folder) -> None:
     """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
     _remove_cut_short(there)
-    for shard in manifest["shards"]:
-        for file in shard_files(shard):
-            copy_file(dataset, file["file"], there)
+    files = [file["file"] for shard in manifest["shards"] for file in shard_files(shard)]
     if dataset.entry(WIDS) is not None:
-        copy_file(dataset, WIDS, there)
-    for name in ("README.md", "report/index.html"):
-        copy_file(LocalFolder(folder), name, there)
+        files.append(WIDS)
+    copy_files(dataset, there, [(name, name) for name in files])
+    copy_files(LocalFolder(folder), there, [(name, name) for name in ("README.md", "report/index.html")])
     release = figures["release"]
     write_document(there, "croissant.json", croissant(manifest, release["version"], release["date"]))
     write_document(there, FIGURES, figures)

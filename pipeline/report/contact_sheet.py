@@ -19,9 +19,9 @@ from pipeline.images.png import decode_png, encode_png
 from pipeline.report.records import occurring_classes
 from pipeline.sampling.manifest import MANIFEST, open_dataset
 from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
-from pipeline.store.files import is_there
+from pipeline.store.files import is_there, readable
 from pipeline.store.folder import Folder
-from pipeline.store.places import is_remote
+from pipeline.store.places import folder_at
 
 UNLABELLED_ROWS = 10
 
@@ -88,7 +88,9 @@ def _images(pictures: _Pictures) -> Iterator[Image]:
 
 
 def _look_into(dataset: Path | str) -> _Pictures:
-    if is_remote(dataset) or is_there(Path(dataset) / MANIFEST):
+    with readable(str(dataset)):
+        synthetic = folder_at(str(dataset)).entry(MANIFEST) is not None
+    if synthetic:
         return _synthetic(*open_dataset(dataset))
     if is_there(Path(dataset) / DESCRIPTION):
         return _real(Path(dataset), describe(Path(dataset)))

@@ -3,11 +3,14 @@
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from pipeline.store.files import write_atomically
 
 Rows = Sequence[dict[str, str]]
 
@@ -46,6 +49,11 @@ def curves_png(training: str) -> bytes:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100, metadata={"Software": None})
     return drawn.getvalue()
+
+
+def write_curves(training: Path, picture: Path) -> None:
+    """Draw all figures of the file training.csv as a PNG."""
+    write_atomically(picture, curves_png(training.read_text(encoding="utf-8")))
 
 
 def _rows(training: str) -> Rows:

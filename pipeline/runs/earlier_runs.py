@@ -2,16 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from pipeline.base.pace import in_words
 from pipeline.config import Config
+from pipeline.runs.run import runs_below
 from pipeline.runs.usage import spent_on
-from pipeline.store.bucket import Bucket
 from pipeline.store.folder import Folder, write_document
-from pipeline.store.local import LocalFolder
-from pipeline.store.places import is_remote
 
 PARAMETERS = "parameters.json"  # in a run
 TOLD = 3  # differences that are named
@@ -55,7 +52,7 @@ def restart(root: str, name: str, parameters: Parameters, total_images: int) -> 
 
 
 def _earlier(root: str, name: str) -> Iterator[tuple[Folder, Parameters, float]]:
-    for run in _training_runs(root):
+    for run in runs_below(root, "train"):
         entry = run.entry(PARAMETERS)
         try:
             record = json.loads(run.read(PARAMETERS)) if entry else {}
@@ -63,14 +60,6 @@ def _earlier(root: str, name: str) -> Iterator[tuple[Folder, Parameters, float]]
             continue
         if entry and isinstance(record, dict) and record.get("name") == name:
             yield run, record.get("parameters", {}), entry.modified
-
-
-def _training_runs(root: str) -> list[Folder]:
-    if is_remote(root):
-        below = Bucket(root) / "runs"
-        below.require_answer()
-        return [below / run for run in below.folders() if run.startswith("train-")]
-    return [LocalFolder(path) for path in sorted(Path(root).glob("runs/train-*")) if path.is_dir()]
 
 
 def _differences(before: Parameters, now: Parameters) -> dict[str, tuple[Any, Any]]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 # What is no part of any fingerprint, and why. Everything else in a stage's config sections is.
@@ -26,11 +25,6 @@ def six_digits(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def run_folder(root: str, stage: str, fingerprint: str) -> Path:
-    """Working state of one run. It is no output of any stage, so nothing deletes it under a resume."""
-    return Path(root) / "runs" / f"{stage}-{fingerprint[:16]}"
-
-
-def lock_of(run: Path) -> Path:
-    """The file that the one process which works on a run holds locked."""
-    return run.with_suffix(".lock")
+def run_identity(stage: str, parameters: dict[str, Any]) -> str:
+    """Identity of a stage's run with `parameters`, which must hold all that its result depends on."""
+    return canonical_digest({"stage": stage, **parameters})

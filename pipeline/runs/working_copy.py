@@ -12,7 +12,7 @@ from pipeline.store.folder import Folder
 from pipeline.store.local import LocalFolder
 
 
-class Mirror:
+class WorkingCopy:
     """Files at `path` that are those of `place`, as far as they were pulled; what has been made here is pushed there."""
 
     def __init__(self, place: Folder, path: Path) -> None:
@@ -62,13 +62,13 @@ class Mirror:
 
 
 @contextmanager
-def mirrored(place: Folder) -> Iterator[Mirror]:
+def working_copy(place: Folder) -> Iterator[WorkingCopy]:
     """`place` itself where it is a folder of this machine, else an empty copy of it that goes when the work is done."""
     if isinstance(place, LocalFolder):
-        yield Mirror(place, place.path)
+        yield WorkingCopy(place, place.path)
         return
     with tempfile.TemporaryDirectory(prefix="imagemint-run-") as scratch:
-        yield Mirror(place, Path(scratch))
+        yield WorkingCopy(place, Path(scratch))
 
 
 def _state(file: Path) -> tuple[int, int]:

@@ -1,73 +1,67 @@
-"""Publishing: a run's shards become a dataset, its manifest last."""
+"""A run's shards become a dataset, its manifest last."""
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
+from pipeline.runs.lock import locked
 from pipeline.runs.output_places import require_own_dataset
 from pipeline.sampling.changes import record_changes
 from pipeline.sampling.manifest import LOCATION, MANIFEST, manifest_in, read_manifest
 from pipeline.sampling.shards.commits import ShardTarget, name_in_run, shard_files
 from pipeline.sampling.shards.wids import WIDS, wids_index
-from pipeline.store.bucket import Bucket, at_once
-from pipeline.store.files import link_or_copy_all, write_json
-from pipeline.store.folder import write_document
+from pipeline.store.bucket import at_once
+from pipeline.store.files import write_json
+from pipeline.store.folder import Folder, write_document
 from pipeline.store.local import LocalFolder
+from pipeline.store.places import copy_files
 
 LOCK = ".lock"
 
 
-def publish(target: ShardTarget, manifest: dict[str, Any], out: Path) -> None:
-    """Puts the shards into `out/data` and the manifest last; until then `out` has none, so nothing half-made looks whole.
+def assemble(target: ShardTarget, manifest: dict[str, Any], out: Path, dataset: Folder | None = None) -> None:
+    """Make a dataset of a run's shards, its manifest last; until then there is none, so nothing half-made looks whole.
 
-    What an audit wrote about another dataset in the same place is removed.
+    Args:
+        target: the run that holds the shards.
+        manifest: of the dataset.
+        out: holds the dataset. What an audit wrote about another dataset there is removed.
+        dataset: a prefix of an object store, which is named by the dataset's identity and never changed. The shards go there then, and
+            `out` holds the manifest, too, and in `data` nothing but the prefix's name.
     """
-    assert isinstance(target.run, LocalFolder)
-    wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
-    index = wids_index(manifest)
-    run = target.run.path
-    with _replacing(out, manifest, wanted, run.parent) as data:
-        link_or_copy_all((run / name_in_run(name), data / name) for name in sorted(wanted))
-        if index is not None:
-            write_json(out / WIDS, index)
-
-
-def publish_in_store(target: ShardTarget, manifest: dict[str, Any], root: Bucket, out: Path) -> Bucket:
-    """Puts the shards of a run in an object store into a prefix there that is named by the dataset's identity, its manifest last.
-
-    `out` holds the manifest, too, and in `data` nothing but the prefix's name. What is in the prefix is never changed.
-    """
-    run = target.run
-    assert isinstance(run, Bucket)
-    dataset = root / f"datasets/{manifest['name']}/{manifest['dataset_id'][:16]}"
-    there = _published(dataset, manifest["dataset_id"])
-    files = [file for shard in manifest["shards"] for file in shard_files(shard)]
-
-    def put(file: dict[str, Any]) -> None:
-        # What an earlier publish has put there may be damaged; without its manifest, a file is at best half of a dataset's.
-        if there is None or not _holds(dataset, file):
-            dataset.copy_from(run, name_in_run(file["file"]), file["file"])
-
-    for _ in at_once(put, files):
-        pass
-    index = wids_index(manifest)
-    if index is not None:
-        write_document(dataset, WIDS, index)
+    if dataset is None:
+        wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
+        runs = target.run.path.parent if isinstance(target.run, LocalFolder) else None
+        with _replacing(out, manifest, wanted, runs):
+            _put(target.run, manifest, LocalFolder(out), whole=False)
+        return
+    there = _whole(dataset, manifest["dataset_id"])
+    _put(target.run, manifest, dataset, whole=there is not None)
     if there is None:
         write_document(dataset, MANIFEST, manifest)
     # The manifest that was there first stays: the same records may have been asked for with another config around them.
     with _replacing(out, there or manifest, {LOCATION}, None) as data:
         write_json(data / LOCATION, {"url": str(dataset)})
-    return dataset
 
 
-def _published(dataset: Bucket, identity: str) -> dict[str, Any] | None:
+def _put(run: Folder, manifest: dict[str, Any], dataset: Folder, *, whole: bool) -> None:
+    """Copy the shards that the dataset lacks; `whole`: whether it has a manifest, without which a file is at best half of a dataset's."""
+    files = [file for shard in manifest["shards"] for file in shard_files(shard)]
+    there = at_once(partial(_holds, dataset), files) if whole else repeat(False)  # what is there may be damaged
+    missing = [file["file"] for file, is_there in zip(files, there, strict=False) if not is_there]
+    copy_files(run, dataset, [(name_in_run(name), name) for name in sorted(missing)])
+    index = wids_index(manifest)
+    if index is not None:
+        write_document(dataset, WIDS, index)
+
+
+def _whole(dataset: Folder, identity: str) -> dict[str, Any] | None:
     """The manifest of the dataset of that identity, where it can be read."""
     try:
         manifest = manifest_in(dataset)
@@ -76,7 +70,7 @@ def _published(dataset: Bucket, identity: str) -> dict[str, Any] | None:
     return manifest if manifest["dataset_id"] == identity else None
 
 
-def _holds(dataset: Bucket, file: dict[str, Any]) -> bool:
+def _holds(dataset: Folder, file: dict[str, Any]) -> bool:
     entry = dataset.entry(file["file"])
     return entry is not None and entry.size == file["bytes"] and dataset.sha256(file["file"]) == file["sha256"]
 
@@ -106,26 +100,18 @@ def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str], runs: Path
 
 @contextmanager
 def reserved(out: Path) -> Iterator[None]:
-    """Keeps other processes from making a dataset in `out` for as long as it lasts."""
-    path = out / LOCK
+    """Keep other processes from making a dataset in `out` for as long as it lasts."""
+    lock = out / LOCK
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = path.open("w")
+        lock.touch()
     except OSError as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}.") from None
-    taken = UserError(f"{out}: another process is making a dataset there; wait for it, or give another --out.")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who had it has removed it since it was opened: what is locked is not what others will find.
-            if not os.path.samestat(os.fstat(lock.fileno()), path.stat()):
-                raise taken
-        except (BlockingIOError, FileNotFoundError):
-            raise taken from None
+    with locked(lock, f"{out}: another process is making a dataset there; wait for it, or give another --out."):
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)  # while it is held: a dataset has no such file
+            lock.unlink(missing_ok=True)  # while it is held: a dataset has no such file
 
 
 def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> None:

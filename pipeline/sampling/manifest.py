@@ -11,11 +11,9 @@ from pipeline.base.errors import UserError
 from pipeline.config.schema import Encoding, Sample
 from pipeline.runs.fingerprint import canonical_digest
 from pipeline.sampling.shards.commits import Commit, ShardRecord, ShardTarget
-from pipeline.store.bucket import Bucket
-from pipeline.store.files import is_there, read_json
 from pipeline.store.folder import Folder
 from pipeline.store.local import LocalFolder
-from pipeline.store.places import is_remote
+from pipeline.store.places import SCHEMES, folder_at
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -121,22 +119,28 @@ def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -
 
 def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
     """Where a dataset's files are, and its manifest; `place` is a folder, or a prefix of an object store by its URL."""
-    if is_remote(place):
-        bucket = Bucket(str(place))
-        bucket.require_answer()
-        return bucket, manifest_in(bucket)
-    folder = Path(place)
-    manifest = read_manifest(folder)
-    location = folder / "data" / LOCATION
-    if not is_there(location):
-        return LocalFolder(folder), manifest
-    where = read_json(location, "location of the shards")
-    if not (isinstance(where, dict) and isinstance(where.get("url"), str) and is_remote(where["url"])):
-        raise UserError(f"{location}: names no prefix of an object store. {FETCH_OR_FINISH}")
-    there = Bucket(where["url"])
+    folder = folder_at(str(place))
+    manifest = manifest_in(folder)
+    location = f"data/{LOCATION}"
+    if folder.entry(location) is None:
+        return folder, manifest
+    where = _location(folder, location)
+    if where is None:
+        raise UserError(f"{folder}/{location}: names no prefix of an object store. {FETCH_OR_FINISH}")
+    there = folder_at(where)
     if manifest_in(there) != manifest:
         raise UserError(f"{there}: its manifest is not that of {folder}. {FETCH_OR_FINISH}")
     return there, manifest
+
+
+def _location(folder: Folder, name: str) -> str | None:
+    """The prefix of an object store that holds the shards of the dataset in a folder; None where the file names none."""
+    try:
+        where = json.loads(folder.read(name))
+    except (OSError, ValueError):
+        return None
+    url = where.get("url") if isinstance(where, dict) else None
+    return url if isinstance(url, str) and url.startswith(SCHEMES) else None
 
 
 def read_manifest(dataset: Path) -> dict[str, Any]:

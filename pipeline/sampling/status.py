@@ -1,19 +1,13 @@
 """How far a sampling run is, read from its commits: also while another process works on it."""
 
-import fcntl
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.runs.fingerprint import lock_of
-from pipeline.runs.lease import holder
+from pipeline.runs.run import is_worked_on, runs_below
 from pipeline.sampling.shards.commits import COMMITS, ShardTarget, commit_name, valid_commits, work_seconds
 from pipeline.sampling.shards.ranges import plan_shards
-from pipeline.store.bucket import Bucket
 from pipeline.store.folder import Folder, write_document
-from pipeline.store.local import LocalFolder
-from pipeline.store.places import is_remote
 
 REQUEST = "request.json"
 
@@ -57,14 +51,7 @@ class Status:
 
 def statuses(root: str, name: str) -> list[Status]:
     """The sampling runs of a preset below `root`, the one started last first."""
-    runs: list[Folder]
-    if is_remote(root):
-        below = Bucket(root) / "runs"
-        below.require_answer()
-        runs = [below / run for run in below.folders() if run.startswith("sample-")]
-    else:
-        runs = [LocalFolder(path) for path in Path(root).glob("runs/sample-*") if path.is_dir()]
-    requests = [(run, read_request(run)) for run in runs]
+    requests = [(run, read_request(run)) for run in runs_below(root, "sample")]
     found = [_status(run, request) for run, request in requests if request is not None and request.name == name]
     return sorted(found, key=lambda one: -one.request.started)
 
@@ -94,22 +81,5 @@ def _status(run: Folder, request: Request) -> Status:
         done_shards=len(commits),
         done_rows=sum(plan.rows for plan in commits),
         images_per_s=sum(plan.rows for plan in new) / elapsed if elapsed > 0 else None,
-        working=_is_worked_on(run),
+        working=is_worked_on(run),
     )
-
-
-def _is_worked_on(run: Folder) -> bool:
-    if isinstance(run, LocalFolder):
-        return _is_locked(lock_of(run.path))
-    return isinstance(run, Bucket) and holder(run) is not None
-
-
-def _is_locked(lock: Path) -> bool:
-    try:
-        with lock.open() as opened:
-            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        pass  # it is made with the run
-    return False

@@ -1,13 +1,15 @@
 """A place as a config or a user names it, on this machine or in an object store."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.store.bucket import Bucket
-from pipeline.store.files import link_or_copy
+from pipeline.store.bucket import Bucket, at_once
+from pipeline.store.files import link_or_copy_all
 from pipeline.store.folder import Folder
 from pipeline.store.local import LocalFolder
 
 SCHEMES = ("s3://", "gs://")
+FILES_AT_ONCE = 8  # each may be held in memory while it is on its way
 
 
 def is_remote(place: str | Path) -> bool:
@@ -24,11 +26,21 @@ def folder_at(place: str) -> Folder:
     return LocalFolder(Path(place).absolute())
 
 
-def copy_file(source: Folder, name: str, target: Folder) -> None:
-    """Puts a file of one folder into another, under its name; on one machine as a link to the same bytes, where that can be."""
+def copy_files(source: Folder, target: Folder, names: Sequence[tuple[str, str]]) -> None:
+    """Put files of one folder into another, each under a new name; where both are in one place, without reading them.
+
+    On one machine they become links to the same bytes where that can be, in one bucket copies that the store makes.
+    """
     if isinstance(source, LocalFolder) and isinstance(target, LocalFolder):
-        link_or_copy(source.path / name, target.path / name)
-    elif isinstance(source, Bucket) and isinstance(target, Bucket) and source.bucket == target.bucket:
-        target.copy_from(source, name, name)
-    else:
-        target.write(name, source.read(name))
+        link_or_copy_all((source.path / name, target.path / new_name) for name, new_name in names)
+        return
+
+    def copy(pair: tuple[str, str]) -> None:
+        name, new_name = pair
+        if isinstance(source, Bucket) and isinstance(target, Bucket) and source.bucket == target.bucket:
+            target.copy_from(source, name, new_name)
+        else:
+            target.write(new_name, source.read(name))
+
+    for _ in at_once(copy, names, FILES_AT_ONCE):
+        pass

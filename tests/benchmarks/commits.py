@@ -17,7 +17,8 @@ from typing import Any
 
 from pipeline.config.schema import Sample
 from pipeline.runs.fingerprint import canonical_digest
-from pipeline.sampling.assemble import publish, publish_in_store
+from pipeline.runs.run import store_prefix
+from pipeline.sampling.assemble import assemble
 from pipeline.sampling.manifest import build_manifest, open_dataset
 from pipeline.sampling.shards.commits import ShardTarget, commit_name, committed, name_in_run
 from pipeline.sampling.shards.ranges import plan_shards
@@ -127,10 +128,7 @@ def step(which: str, root: str, out: Path, shards: int) -> None:
         commits = committed(target, plan_shards(shards * ROWS, ROWS))
         manifest = build_manifest(target, list(commits.values()), about(shards))
         assert len(manifest["shards"]) == shards
-        if is_remote(root):
-            publish_in_store(target, manifest, Bucket(root), out)
-        else:
-            publish(target, manifest, out)
+        assemble(target, manifest, out, store_prefix(root, f"datasets/many/{manifest['dataset_id'][:16]}"))
     else:
         dataset, manifest = open_dataset(out)
         findings = verify_files(dataset, manifest)

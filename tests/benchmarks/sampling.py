@@ -27,7 +27,7 @@ from pipeline.sampling.generate import mint
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.formats import as_webdataset
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
-from pipeline.sampling_on_ray.generate import make_shards
+from pipeline.sampling_on_ray.job import make_shards
 from pipeline.store.files import write_atomically
 from pipeline.store.local import LocalFolder
 from tests.benchmarks.plain import plain_layers

@@ -23,10 +23,10 @@ import pytest
 import webdataset
 from PIL import Image
 
+from pipeline.data import ingest as work
 from pipeline.presets.init import init
 from pipeline.store.bucket import Bucket
 from stages import ingest
-from stages.work import ingest as work
 from tests.unit.idx_files import idx_images, idx_labels
 
 COUNT = 120

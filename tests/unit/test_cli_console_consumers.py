@@ -124,7 +124,10 @@ def test_a_folder_that_is_no_dataset_is_told_of_to_those_who_only_read_it(
     (tmp_path / "half").mkdir()
     code, _, complaint = imagemint(*command)
     assert code == 1
-    assert "No manifest.json in half: not a finished dataset. Fetch the whole dataset, or finish it" in complaint
+    assert (
+        f"No manifest.json in {tmp_path / 'half'}: not a finished dataset. Fetch the whole dataset, or finish it"
+        in complaint
+    )
 
 
 def test_a_shard_that_cannot_be_shown_is_told_of_to_those_who_only_read_it(

@@ -13,7 +13,7 @@ from pipeline.cli.console import main
 from pipeline.cli.doctor import examine
 from pipeline.config.active import default_preset, lost_choice, share_preset, shown_choice, use_preset
 from pipeline.config.load import active_preset, load_preset
-from stages.command import run_stage
+from stages import accept
 from tests.project import ROOT, succeed
 from tests.unit.config_cases import SMALLEST
 
@@ -224,9 +224,9 @@ def test_commands_and_stages_warn_of_a_lost_choice(capsys) -> None:
         said = capsys.readouterr()
         assert (said.out + said.err).count(told) == 1, command
     assert told.replace("warning: ", "warning    ") in list(islice(examine(), 2))[1]
-    assert run_stage("accept", "", "metrics", ["--preset", "tiny"]) == 1  # for want of figures
+    assert accept.main(["--preset", "tiny"]) == 1  # for want of figures
     assert f"accept: {told}" in capsys.readouterr().out
-    assert run_stage("accept", "", "metrics", ["--preset", "third"]) == 1
+    assert accept.main(["--preset", "third"]) == 1
     assert "warning" not in capsys.readouterr().out
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pipeline.base.errors import UserError
 from pipeline.config.load import load_config, load_preset, presets, which_config
 from pipeline.config.schema import Sample, Train
-from stages import command
+from stages import accept
 from tests.unit.config_cases import CONF, SMALLEST, refusal, refusal_of
 
 
@@ -84,7 +84,7 @@ def test_what_a_command_goes_by_is_named_with_its_file(tmp_path):
     ],
 )
 def test_a_stage_says_first_what_it_goes_by(options, first, capsys):
-    assert command.run_stage("accept", "", "metrics", options) == 1  # nothing was made yet
+    assert accept.main(options) == 1  # nothing was made yet
     assert capsys.readouterr().out.splitlines() == [first]
 
 

@@ -10,12 +10,12 @@ from pipeline.runs.code import import_closure
 from tests.project import ROOT
 
 DESCRIBED: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-NO_CODE = {"stages/__init__.py", "stages/work/__init__.py"}
+NO_CODE = {"stages/__init__.py"}
 
 
 def code_of(stage: str) -> set[str]:
     """The rooms of `pipeline`, as folders, and the files of `stages` that a stage imports."""
-    files = import_closure("pipeline", f"stages.{stage}", f"stages.work.{stage}").values()
+    files = import_closure("pipeline", f"stages.{stage}").values()
     relative = {path.relative_to(ROOT) for path in files}
     return {(Path(*path.parts[:2]) if path.parts[0] == "pipeline" else path).as_posix() for path in relative} - NO_CODE
 

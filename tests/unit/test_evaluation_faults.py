@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.audit.shard_stats import Known, content_metrics, kept_rows, look_at, short_digests, survey
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.audit import Known, content_metrics, kept_rows, look_at, short_digests, survey
 from pipeline.evaluation.moments import Moments
 from pipeline.evaluation.privacy import privacy_figures
 from pipeline.evaluation.quality import quality_figures

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.data import ingest
+from pipeline.embedding import embed
 from pipeline.runs.code import code_digest, code_of, import_closure
-from stages.work import embed, ingest, sample, train
+from pipeline.sampling_on_ray import sample
+from pipeline.training_on_ray import train
 from tests.project import ROOT
 
 FILES = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.runs.fingerprint import canonical_digest, run_folder
+from pipeline.runs.fingerprint import canonical_digest, run_identity
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text('aé\n"')
 JSON = st.recursive(
@@ -50,6 +50,7 @@ def test_value_that_is_no_json_is_refused(value):
         canonical_digest(value)
 
 
-def test_runs_of_different_stages_roots_or_fingerprints_never_share_a_folder():
-    ways = [(".", "train", "a" * 64), (".", "train", "b" * 64), (".", "sample", "a" * 64), ("/big", "train", "a" * 64)]
-    assert len({run_folder(*way) for way in ways}) == len(ways)
+def test_runs_of_different_stages_or_parameters_have_different_names():
+    assert (
+        len({run_identity("train", {"a": 1}), run_identity("train", {"a": 2}), run_identity("sample", {"a": 1})}) == 3
+    )

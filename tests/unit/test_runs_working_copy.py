@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runs.lease import LEASE
-from pipeline.runs.working_copy import Mirror, mirrored
+from pipeline.runs.working_copy import WorkingCopy, working_copy
 from pipeline.store.local import LocalFolder
 from tests.project import digests
 
@@ -17,12 +17,12 @@ def store(tmp_path: Path) -> LocalFolder:
 
 
 @pytest.fixture
-def mirror(store: LocalFolder, tmp_path: Path) -> Mirror:
+def mirror(store: LocalFolder, tmp_path: Path) -> WorkingCopy:
     (tmp_path / "here").mkdir()
-    return Mirror(store, tmp_path / "here")
+    return WorkingCopy(store, tmp_path / "here")
 
 
-def test_what_is_asked_for_is_brought_and_a_lease_is_not(store: LocalFolder, mirror: Mirror) -> None:
+def test_what_is_asked_for_is_brought_and_a_lease_is_not(store: LocalFolder, mirror: WorkingCopy) -> None:
     for name in ("model/a", "model/b", "samples/c", "d", LEASE):
         store.write(name, name.encode())
     mirror.pull("model", "d", "nothing")
@@ -31,7 +31,7 @@ def test_what_is_asked_for_is_brought_and_a_lease_is_not(store: LocalFolder, mir
     assert set(digests(mirror.path)) == {"model/a", "model/b", "samples/c", "d"}
 
 
-def test_what_is_made_changed_and_removed_here_is_so_there(store: LocalFolder, mirror: Mirror) -> None:
+def test_what_is_made_changed_and_removed_here_is_so_there(store: LocalFolder, mirror: WorkingCopy) -> None:
     for name in ("kept", "changed", "removed", "never pulled/e"):
         store.write(name, b"old")
     mirror.pull("kept", "changed", "removed")
@@ -46,7 +46,7 @@ def test_what_is_made_changed_and_removed_here_is_so_there(store: LocalFolder, m
     assert store.entry("kept") == before  # not written again
 
 
-def test_what_is_half_written_stays_here(store: LocalFolder, mirror: Mirror) -> None:
+def test_what_is_half_written_stays_here(store: LocalFolder, mirror: WorkingCopy) -> None:
     (mirror.path / ".checkpoint.pt.17.tmp").write_bytes(b"half")
     mirror.push()
     assert digests(store.path) == {}
@@ -67,13 +67,13 @@ def test_files_arrive_in_the_order_in_which_they_were_written(tmp_path: Path) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
         os.utime(path, ns=(position, position))
-    Mirror(Told(tmp_path / "store"), tmp_path / "here").push()
+    WorkingCopy(Told(tmp_path / "store"), tmp_path / "here").push()
     assert arrived == names
 
 
 def test_a_folder_of_this_machine_is_worked_in_itself(store: LocalFolder) -> None:
     store.write("a", b"content")
-    with mirrored(store) as mirror:
+    with working_copy(store) as mirror:
         assert mirror.path == store.path
         mirror.pull()
         mirror.push()

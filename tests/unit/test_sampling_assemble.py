@@ -15,7 +15,7 @@ from pipeline.report.croissant import write_croissant
 from pipeline.report.page import Pictures, write_report
 from pipeline.runs.output_places import require_own_dataset
 from pipeline.runs.usage import Spent
-from pipeline.sampling.assemble import publish, require_same_records, reserved
+from pipeline.sampling.assemble import assemble, require_same_records, reserved
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.sampling.shards.commits import committed
 from pipeline.sampling.shards.wids import WIDS
@@ -53,18 +53,18 @@ def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None
     earlier.hardlink_to(data / earlier.name)
     (data / "train-000001.tar").unlink()
     (data / ".train-000001.tar.77.tmp").write_bytes(b"half")
-    publish(minted.target, minted.manifest, minted.out)
+    assemble(minted.target, minted.manifest, minted.out)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
 
 
 def test_publishing_twice_is_publishing_once(minted: Minted) -> None:
-    publish(minted.target, minted.manifest, minted.out)
+    assemble(minted.target, minted.manifest, minted.out)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
 
 
 def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Minted) -> None:
     flip_bit(minted.out / "data" / "train-000001.parquet")
-    publish(minted.target, minted.manifest, minted.out)
+    assemble(minted.target, minted.manifest, minted.out)
     listed = minted.manifest["shards"][1]
     assert file_sha256(minted.out / listed["file"]) == listed["sha256"]
     assert sorted(committed(minted.target, minted.plans)) == [0, 1, 2]
@@ -73,7 +73,7 @@ def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Mi
 def test_a_publication_that_fails_half_way_leaves_no_manifest(minted: Minted) -> None:
     (minted.target.run.path / "shards" / "train-000002.parquet").unlink()
     with pytest.raises((OSError, UserError)):
-        publish(minted.target, minted.manifest, minted.out)
+        assemble(minted.target, minted.manifest, minted.out)
     assert not (minted.out / MANIFEST).exists()
     with pytest.raises(UserError, match="not a finished dataset"):
         read_manifest(minted.out)
@@ -109,10 +109,10 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
     (out / foreign).write_text("precious")
     before = digests(out)
     if (beside, foreign) == ("a dataset", MANIFEST):
-        publish(minted.target, minted.manifest, out)  # shards of ours alone: it was a manifest of ours, and is damaged
+        assemble(minted.target, minted.manifest, out)  # shards of ours alone: it was a manifest of ours, and is damaged
         return
     with pytest.raises(UserError, match=f"holds {out / foreign.removesuffix('/dataset.json')}, which this stage"):
-        publish(minted.target, minted.manifest, out)
+        assemble(minted.target, minted.manifest, out)
     assert digests(out) == before
 
 
@@ -137,7 +137,7 @@ def test_a_link_to_the_folder_of_another_dataset_is_refused(
     with pytest.raises(
         UserError, match=f"new: holds {out / name}, a link to a folder elsewhere, .*nothing was touched"
     ):
-        publish(minted.target, minted.manifest, out)
+        assemble(minted.target, minted.manifest, out)
     assert digests(precious) == before
 
 
@@ -146,12 +146,12 @@ def test_shards_without_a_manifest_are_taken_for_leftovers_where_a_run_has_the_s
 ) -> None:
     leftover = tmp_path / "leftover"
     shutil.copytree(minted.out / "data", leftover / "data")  # of a publication on another disk: no hard links
-    publish(minted.target, minted.manifest, leftover)
+    assemble(minted.target, minted.manifest, leftover)
     assert read_manifest(leftover) == minted.manifest
     (precious / MANIFEST).unlink()
     before = digests(precious)
     with pytest.raises(UserError, match=r"remove data/train-000000.parquet, .* and more of the kind if that is what"):
-        publish(minted.target, minted.manifest, precious)
+        assemble(minted.target, minted.manifest, precious)
     assert digests(precious) == before
     with pytest.raises(UserError, match="which this stage has not written"):
         require_own_dataset(leftover.with_name("precious"), None)  # a root in an object store has no runs here
@@ -163,7 +163,7 @@ def test_what_a_desktop_leaves_is_no_obstacle_and_stays(minted: Minted) -> None:
         (minted.out / name).parent.mkdir(exist_ok=True)
         (minted.out / name).write_text("junk")
     (minted.out / MANIFEST).unlink()
-    publish(minted.target, minted.manifest, minted.out)
+    assemble(minted.target, minted.manifest, minted.out)
     assert names(minted) == sorted([*left, *SIX_FILES, WIDS, MANIFEST])
 
 
@@ -183,7 +183,7 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> No
     )
     require_own_dataset(minted.out, minted.target.run.path.parent)
     (minted.out / MANIFEST).unlink()  # as DVC does before it runs the stage
-    publish(minted.target, minted.manifest, minted.out)
+    assemble(minted.target, minted.manifest, minted.out)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
     assert not (minted.out / "report").exists()
 

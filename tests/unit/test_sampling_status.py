@@ -1,6 +1,5 @@
 """How far a run is, read from what it has committed."""
 
-import fcntl
 import json
 import os
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.models.weights import TrainedPair
-from pipeline.runs.fingerprint import lock_of
+from pipeline.runs.lock import locked
 from pipeline.sampling.shards.commits import ShardTarget, commit_name
 from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.sampling.status import Request, Status, statuses, write_request
@@ -87,8 +86,6 @@ def test_a_request_that_cannot_be_read_is_passed_over(tmp_path: Path) -> None:
 def test_a_run_that_a_process_holds_is_being_worked_on(tmp_path: Path) -> None:
     target = run_in(tmp_path)
     assert not only(tmp_path).working
-    with lock_of(target.run.path).open("w") as lock:
-        assert not only(tmp_path).working
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(target.run.path.with_suffix(".lock"), "taken"):
         assert only(tmp_path).working
     assert not only(tmp_path).working

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.assemble import publish
+from pipeline.sampling.assemble import assemble
 from pipeline.sampling.generate import mint
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.shards.commits import ShardTarget, committed
@@ -187,7 +187,7 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
         if plan.shard not in committed(target, [plan]):
             make_shard(tiny_pair, SETTINGS, (), target, plan)
     manifest = build_manifest(target, list(committed(target, at_once.plans).values()), about(tiny_pair))
-    publish(target, manifest, grown.out)
+    assemble(target, manifest, grown.out)
     assert manifest == at_once.manifest
     assert verify(grown.out, manifest, tiny_pair).problems == []
 

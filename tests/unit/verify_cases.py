@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.assemble import publish
+from pipeline.sampling.assemble import assemble
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.shards.commits import commit_name
 from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
@@ -46,5 +46,5 @@ def recommitted(minted: Minted, pair: TrainedPair) -> dict[str, Any]:
         commits.append(commit)
     manifest = build_manifest(minted.target, commits, about(pair))
     shutil.rmtree(minted.out)
-    publish(minted.target, manifest, minted.out)
+    assemble(minted.target, manifest, minted.out)
     return manifest

@@ -16,7 +16,7 @@ from pipeline.data.sources.walk import walk_local
 from pipeline.store.files import atomic_path, file_sha256, readable
 from pipeline.store.folder import Entry, Folder
 from pipeline.store.local import LocalFolder
-from pipeline.store.places import folder_at, is_remote
+from pipeline.store.places import SCHEMES, folder_at
 
 TIMEOUT_S = 60
 KEY = "data.source.path"
@@ -86,7 +86,7 @@ def place_at(given: str, sha256: str | None, downloads: Path, say: Callable[[str
         assert sha256 is not None  # a rule of the config
         path = _fetched(given, sha256, downloads, say)
         return Place(LocalFolder(path.parent), path.name, given)
-    place = _in_store(given) if is_remote(given) else _here(given)
+    place = _in_store(given) if given.startswith(SCHEMES) else _here(given)
     if sha256 is None:
         return place
     if place.file is None:

@@ -16,7 +16,7 @@ from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage,
 from pipeline.data.sources.tar_members import TARS, BrokenTarError, Member, members, open_tar, read_member
 from pipeline.data.sources.tree import JUNK, is_hidden
 from pipeline.store.folder import Folder
-from pipeline.store.places import is_remote
+from pipeline.store.local import LocalFolder
 
 SHARDS = (".tar", ".tar.gz", ".tgz")
 # What may lie beside shards: what describes them.
@@ -133,7 +133,7 @@ def _splits(shards: list[str]) -> tuple[dict[str, OfficialSplit], list[str]]:
 
 def _parts(place: Place, shard: str, fields: Fields, split: OfficialSplit) -> Iterator[Part]:
     size = place.entries[shard].size
-    whole = is_remote(str(place.folder)) or not shard.lower().endswith(".tar")
+    whole = not isinstance(place.folder, LocalFolder) or not shard.lower().endswith(".tar")
     starts = [0] if whole else list(range(0, max(size, 1), PART_BYTES))
     for first, last in zip(starts, [*starts[1:], None], strict=True):
         seen = f"{place.identity_of(shard)}\0{fields}\0{split}\0{first}\0{last}"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import stages.work.ingest
+import pipeline.data.ingest
 from pipeline.base.errors import UserError
 from pipeline.config import load_preset
+from pipeline.data.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_said
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import RawImage, array_parts
-from stages.command import Command
-from stages.work.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_said
+from pipeline.runs.command import Command
 
 
 def command_of(folder: Path, *sets: str) -> Command:
@@ -155,7 +155,7 @@ def test_progress_has_the_rate_and_the_time_left(
     progress = Progress(command_of(tmp_path), parts=4, workers=2)
     for _ in range(2):
         progress.one_more(10)
-    monkeypatch.setattr(stages.work.ingest, "SAY_EVERY_S", 0)
+    monkeypatch.setattr(pipeline.data.ingest, "SAY_EVERY_S", 0)
     for _ in range(2):
         progress.one_more(10)
     lines = capsys.readouterr().out.splitlines()

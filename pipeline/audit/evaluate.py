@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.audit.real_baseline import floor, holdout_of, some_training_images
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.embedder import load_embedder
@@ -16,14 +17,13 @@ from pipeline.evaluation.fidelity import distances
 from pipeline.evaluation.quality import quality_figures
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
+from pipeline.runs.command import Command
 from pipeline.runs.fingerprint import six_digits
 from pipeline.sampling.candidates import MintSettings
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.generate import mint
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.store.files import write_json
-from stages.command import Command
-from stages.work.real_images import floor, holdout_of, some_training_images
 
 
 def evaluate(command: Command) -> None:

@@ -18,8 +18,10 @@ from pipeline.embedding.embedder import (
 from pipeline.embedding.self_supervised import recognised_share, train_self_supervised
 from pipeline.models.precision import resolve_precision
 from pipeline.runs.code import code_digest
+from pipeline.runs.command import Command
+from pipeline.runs.fingerprint import run_identity
+from pipeline.runs.run import Run, is_whole
 from pipeline.store.files import copy_whole, read_json, write_json
-from stages.command import Command, is_whole
 
 CODE = ("pipeline.embedding.embedder", "pipeline.embedding.self_supervised")  # what weights depend on
 UNSEEN = ("validation", "holdout")
@@ -33,7 +35,8 @@ QUALITY = {
 def embed(command: Command) -> None:
     """Trains the classifier on `train`, or without labels what takes its place, and says how good it is on `holdout`."""
     settings, dataset = command.config.embed, describe(command.data)
-    fingerprint = command.fingerprint(
+    identity = run_identity(
+        command.stage,
         {
             "embed": settings.model_dump(mode="json"),
             "data": dataset["digest"],
@@ -44,16 +47,16 @@ def embed(command: Command) -> None:
                 "threads": torch.get_num_threads(),
                 "precision": resolve_precision("auto", "cpu"),
             },
-        }
+        },
     )
-    with command.run(fingerprint) as run:
-        if not is_whole(load_embedder, run):
+    with Run.open(command.config.root, command.stage, identity, fresh=command.fresh) as run:
+        if not is_whole(load_embedder, run.path):
             train = _train_classifier if len(dataset["classes"]) > 1 else _train_without_labels
             network, description = train(command, dataset)
-            save_embedder(run, network, {**description, "data": dataset["digest"], "fingerprint": fingerprint})
+            save_embedder(run.path, network, {**description, "data": dataset["digest"], "fingerprint": identity})
         for name in (WEIGHTS, DESCRIPTION):
-            copy_whole(run / name, command.out / name)
-        description = read_json(run / DESCRIPTION, "embedder description")
+            copy_whole(run.path / name, command.out / name)
+        description = read_json(run.path / DESCRIPTION, "embedder description")
     name, words = QUALITY[description["kind"]]
     quality = description[f"holdout_{name}"]
     write_json(command.metrics / "embed.json", {"kind": description["kind"], f"holdout_{name}": quality})

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,11 @@ from pipeline.data.sources import list_source
 from pipeline.data.sources.source import Part
 from pipeline.data.writing import write_canonical
 from pipeline.runs.code import code_digest
+from pipeline.runs.command import Command
+from pipeline.runs.fingerprint import run_identity
+from pipeline.runs.run import RUNS, Run, root_here
 from pipeline.store.files import require_free_space
-from pipeline.store.places import is_remote
-from stages.command import Command
+from pipeline.store.places import SCHEMES
 
 CODE = ("pipeline.data.prepare", "pipeline.data.sources")  # what a prepared image depends on
 
@@ -36,15 +37,14 @@ SAY_EVERY_S = 10  # how far it is
 def ingest(command: Command) -> None:
     """Prepares what is new in the source, places every image, writes Parquet and `dataset.json`."""
     config = command.config
-    # What is fetched and prepared is for this machine alone.
-    here = replace(command, config=config.model_copy(update={"root": "."})) if is_remote(config.root) else command
+    here = root_here(config.root)  # what is fetched and prepared is for this machine alone
     data = config.data
     _require_out_beside_source(command)
-    kind, listing = list_source(data, Path(here.config.root) / "runs" / "downloads", command.say)
+    kind, listing = list_source(data, here / RUNS / "downloads", command.say)
     settings = data.model_dump(include={"size", "channels", "fit", "resample", "background", "too_small"})
-    fingerprint = here.fingerprint({**settings, "name": config.name, "code": code_digest(*CODE)})
-    with here.run(fingerprint) as run:
-        preparation = Preparation(data, run / "prepared")
+    identity = run_identity(command.stage, {**settings, "name": config.name, "code": code_digest(*CODE)})
+    with Run.open(str(here), command.stage, identity, fresh=command.fresh) as run:
+        preparation = Preparation(data, run.path / "prepared")
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
         workers = min(usable_cpus(), len(missing))
@@ -64,7 +64,7 @@ def ingest(command: Command) -> None:
 def _require_out_beside_source(command: Command) -> None:
     """Refuse to write into the folder that is read: the next ingest would take the dataset for a part of the source."""
     path = command.config.data.source.path
-    if path is None or is_remote(path):
+    if path is None or "://" in path:
         return
     source = Path(path).expanduser().resolve()
     if source.is_dir() and command.out.resolve().is_relative_to(source):
@@ -92,7 +92,7 @@ def _counts(command: Command, preparation: Preparation, missing: list[Part], wor
     """How many images each part had, as the workers come back; one part alone is done here."""
     if len(missing) < 2:
         return map(preparation, missing)
-    if os.environ.get("RAY_ADDRESS") and is_remote(command.config.data.source.path or ""):
+    if os.environ.get("RAY_ADDRESS") and (command.config.data.source.path or "").startswith(SCHEMES):
         return _on_all_nodes(command, preparation, missing)
     return on_this_machine(preparation, missing, workers, preload=(Preparation.__module__, "pipeline.data.sources"))
 

@@ -7,9 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.embedding.classifier import DomainClassifier
-from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.audit import (
+from pipeline.audit.shard_stats import (
     Content,
     Known,
     ShardContent,
@@ -20,6 +18,8 @@ from pipeline.evaluation.audit import (
     short_digests,
     survey,
 )
+from pipeline.embedding.classifier import DomainClassifier
+from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.moments import Moments
 
 Numbers = NDArray[np.int64]

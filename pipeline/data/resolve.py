@@ -3,8 +3,8 @@
 import yaml
 
 from pipeline.data.canonical import describe
+from pipeline.runs.command import Command
 from pipeline.store.files import write_atomically
-from stages.command import Command
 
 RESOLVED = "preset.yaml"
 

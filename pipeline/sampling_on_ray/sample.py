@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
@@ -17,23 +16,23 @@ from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, TrainedPair, load_pair
 from pipeline.runs.code import code_digest
+from pipeline.runs.command import Command
+from pipeline.runs.fingerprint import run_identity
 from pipeline.runs.input_files import share
+from pipeline.runs.run import Run, local_root, require_space, store_prefix
 from pipeline.runs.usage import TIME, Stopwatch, spent_on
-from pipeline.sampling.assemble import publish, publish_in_store, require_same_records, reserved
+from pipeline.sampling.assemble import assemble, require_same_records, reserved
 from pipeline.sampling.candidates import MintSettings
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.shards.commits import ShardTarget, committed, work_seconds
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.status import Request, read_request, write_request
-from pipeline.sampling_on_ray.generate import make_shards
-from pipeline.store.bucket import Bucket
+from pipeline.sampling_on_ray.job import make_shards
 from pipeline.store.files import require_free_space, write_json
-from pipeline.store.places import is_remote
-from stages.command import Command
 
 # What the bytes of a record depend on, and no more: a dataset is not another one because of a better `verify`.
-CODE = ("pipeline.sampling_on_ray.generate", "pipeline.sampling.filters.fitting")
+CODE = ("pipeline.sampling_on_ray.job", "pipeline.sampling.filters.fitting")
 SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "deflate", "numpy", "scipy")
 
 
@@ -41,9 +40,9 @@ def sample(command: Command) -> None:
     """Makes the shards that are missing and publishes the dataset, its manifest last."""
     config, pair = command.config, load_pair(command.model)
     settings = config.sample
-    if not is_remote(config.root):
+    if local_root(config.root) is not None:
         needed = settings.count * _bytes_per_image(pair) * len(settings.formats)
-        require_free_space(Path(config.root), needed, "sample", "--set root=FOLDER")
+        require_space(config.root, needed, "sample")
         require_free_space(command.out, needed, "sample", "--out FOLDER")
     plans = plan_shards(settings.count, settings.shard_size)
     with connect(config.root, config.cluster.sample_workers, on_gpus=True) as resources:
@@ -54,7 +53,8 @@ def sample(command: Command) -> None:
         mint_settings = MintSettings.of(settings, classes, precision)
         filters = fit_filters(settings.filters, pair, mint_settings, command.model, command.data)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
-        fingerprint = command.fingerprint(
+        identity = run_identity(
+            command.stage,
             {
                 "sample": settings.model_dump(mode="json", exclude={"count"}),
                 "filters": [each.about for each in filters],
@@ -63,25 +63,28 @@ def sample(command: Command) -> None:
                 "code": code_digest(*CODE),
                 "software": software,
                 "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
-            }
+            },
         )
         about = {
             **_about(command, pair, precision, {**software, "device": device_name(use_gpu)}),
             "filters": [each.about for each in filters],
         }
-        run = command.place_of_run(fingerprint)
-        with reserved(command.out), command.working_in(run, fingerprint):
+        with (
+            reserved(command.out),
+            Run.open(config.root, command.stage, identity, fresh=command.fresh) as held,
+        ):
+            run = held.folder
             begun = (
                 None if command.fresh else read_request(run)
             )  # by the same command, which may have been told --fresh
             going_on = begun is not None and begun.out == str(command.out.absolute()) and not begun.published
             if not command.fresh and not going_on:
-                require_same_records(command.out, fingerprint, about)
-            target = ShardTarget(run, fingerprint, tuple(settings.formats), tuple(classes))
+                require_same_records(command.out, identity, about)
+            target = ShardTarget(run, identity, tuple(settings.formats), tuple(classes))
             request = Request(
                 name=config.name,
                 out=str(command.out.absolute()),
-                fingerprint=fingerprint,
+                fingerprint=identity,
                 count=settings.count,
                 shard_size=settings.shard_size,
                 started=time.time(),
@@ -90,10 +93,8 @@ def sample(command: Command) -> None:
             done = committed(target, plans)
             missing = [plan for plan in plans if plan.shard not in done]
             if missing:
-                command.say(
-                    f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {str(run).rpartition('/')[2]}"
-                )
-                gauges = RunGauges(command.stage, config.name, fingerprint)
+                command.say(f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {held.name}")
+                gauges = RunGauges(command.stage, config.name, identity)
                 progress = _Progress(command, target, plans, missing, gauges, min(workers, len(missing)))
                 stopwatch = Stopwatch(run, cores=resources.cpus, gpus=resources.gpus)
                 try:
@@ -119,16 +120,15 @@ def sample(command: Command) -> None:
                     "run. Run the same command again: it makes what is missing."
                 )
             manifest = build_manifest(target, list(done.values()), about)
-            where: object = command.out
-            if is_remote(config.root):
-                where = publish_in_store(target, manifest, Bucket(config.root), command.out)
-            else:
-                publish(target, manifest, command.out)
+            prefix = store_prefix(config.root, f"datasets/{manifest['name']}/{manifest['dataset_id'][:16]}")
+            assemble(target, manifest, command.out, prefix)
             write_request(run, request.model_copy(update={"published": True}))
             write_json(command.metrics / f"sample_{TIME}", asdict(spent_on(run)))
     kept = manifest["count"] / sum(shard["candidates"] for shard in manifest["shards"])
     filtered = f" ({kept:.1%} of the candidates)" if filters else ""
-    command.say(f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {where}")
+    command.say(
+        f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {prefix or command.out}"
+    )
 
 
 def _about(command: Command, pair: TrainedPair, precision: str, software: dict[str, str]) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.audit.accept import accept
 from pipeline.config import load_preset
+from pipeline.runs.command import Command
 from pipeline.store.files import write_json
-from stages.command import Command
-from stages.work.accept import accept
 from tests.unit.report_data import FEW, WARNINGS
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from pipeline.base.errors import UserError
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import as_records, judge_gates
+from pipeline.runs.command import Command
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.store.files import read_json, write_json
-from stages.command import Command
 
 
 def accept(command: Command) -> None:

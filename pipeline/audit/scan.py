@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.audit.shard_stats import Content, Known, Pixels, ShardContent, kept_rows, look_at, short_digests, survey
 from pipeline.base.cpu import give_back_memory
 from pipeline.cluster.connection import connect
 from pipeline.cluster.parallel_map import fan_out
 from pipeline.config.schema import Sample
 from pipeline.data.canonical import load_split
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.audit import Content, Known, Pixels, ShardContent, kept_rows, look_at, short_digests, survey
 from pipeline.images.encodings import encoding_named
+from pipeline.runs.command import Command
 from pipeline.sampling.shards.readers import ShardReader
 from pipeline.sampling.verify import Findings, read_shard
 from pipeline.store.folder import Folder
-from stages.command import Command
 
 Looked = tuple[ShardContent | None, Findings]
 

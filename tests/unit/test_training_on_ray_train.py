@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.config import load_preset
-from stages.work.train import pictures_in, warnings_of_little
+from pipeline.training_on_ray.train import pictures_in, warnings_of_little
 
 
 def test_what_a_mac_leaves_beside_pictures_is_neither_copied_nor_removed(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What the stages that measure know of real images: how far they are from one another, kept from run to run."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.quality import Labelled, real_figures
 from pipeline.models.hardware import device_name
 from pipeline.runs.code import code_digest
-from pipeline.store.files import read_json, write_json
-from stages.command import Command
+from pipeline.runs.command import Command
+from pipeline.runs.fingerprint import run_identity
+from pipeline.runs.run import Run
 
 
 def holdout_of(command: Command, embedder: Embedder) -> Labelled:
@@ -37,9 +37,10 @@ def some_training_images(command: Command, count: int) -> Tensor:
 
 def floor(command: Command, embedder: Embedder, holdout: Labelled, count: int, *, conditional: bool) -> dict[str, Any]:
     """What `count` training images (or all) have in the place of as many synthetic ones, each name with `_real`."""
-    shared = replace(command, stage="floor")  # by the stages that measure
     names = describe(command.data)["classes"]
-    fingerprint = shared.fingerprint(
+    stage = "floor"  # shared by the stages that measure
+    identity = run_identity(
+        stage,
         {
             "data": describe(command.data)["digest"],
             "embedder": embedder.digest,
@@ -49,13 +50,13 @@ def floor(command: Command, embedder: Embedder, holdout: Labelled, count: int, *
             "code": code_digest("pipeline.evaluation.quality"),
             "software": {"torch": torch.__version__},
             "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
-        }
+        },
     )
-    with shared.run(fingerprint) as run:
-        kept = run / "figures.json"
-        if not kept.is_file():
-            images = some_training_images(command, count)
-            figures = real_figures(embedder, embedder.features(images), holdout, names, conditional=conditional)
-            write_json(kept, {**figures, "floor_images": len(images)})
-        figures_of_real: dict[str, Any] = read_json(kept, "figures of real images")
-        return figures_of_real
+
+    def measure() -> dict[str, Any]:
+        images = some_training_images(command, count)
+        figures = real_figures(embedder, embedder.features(images), holdout, names, conditional=conditional)
+        return {**figures, "floor_images": len(images)}
+
+    with Run.open(command.config.root, stage, identity, fresh=command.fresh) as run:
+        return run.cached_json("figures.json", measure)

@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.audit.real_baseline import floor, holdout_of
+from pipeline.audit.scan import look_at_shards
+from pipeline.audit.shard_stats import Content, content_metrics
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import describe, load_split, pixel_digests, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
-from pipeline.evaluation.audit import Content, content_metrics
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import judge_gates
 from pipeline.evaluation.moments import Moments
@@ -28,15 +30,14 @@ from pipeline.report.page import COLUMNS, Pictures, write_report
 from pipeline.report.source import source_findings
 from pipeline.report.summary import headline
 from pipeline.runs.code import code_digest
-from pipeline.runs.fingerprint import canonical_digest, six_digits
+from pipeline.runs.command import Command
+from pipeline.runs.fingerprint import canonical_digest, run_identity, six_digits
+from pipeline.runs.run import Run
 from pipeline.runs.usage import TIME, spent_on
 from pipeline.sampling.manifest import open_dataset
 from pipeline.sampling.verify import verify_files, verify_records
 from pipeline.store.files import read_json, write_json
 from pipeline.store.local import LocalFolder
-from stages.command import Command
-from stages.work.inspection import look_at_shards
-from stages.work.real_images import floor, holdout_of
 
 VERSION = "1.0.0"
 REGENERATED = 20
@@ -175,7 +176,8 @@ def _taught(command: Command, teacher: str, identity: str, train: Labelled, test
         "total_images": settings.total_images,
         "seeds": max(settings.seeds, FULL_SEEDS) if settings.full else settings.seeds,
     }
-    fingerprint = command.fingerprint(
+    identity_of_run = run_identity(
+        command.stage,
         {
             "teacher": identity,
             "images": len(train[0]),
@@ -184,14 +186,15 @@ def _taught(command: Command, teacher: str, identity: str, train: Labelled, test
             "code": code_digest("pipeline.evaluation.usefulness"),
             "software": {"torch": torch.__version__},
             "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
-        }
+        },
     )
-    with command.run(fingerprint) as run:
-        kept = run / "usefulness.json"
-        if not kept.is_file():
-            command.say(f"training a classifier on {teacher} images")
-            write_json(kept, asdict(usefulness(*train, *test, **budget)))
-        return Taught(**read_json(kept, "usefulness figures"))
+
+    def learn() -> dict[str, Any]:
+        command.say(f"training a classifier on {teacher} images")
+        return asdict(usefulness(*train, *test, **budget))
+
+    with Run.open(command.config.root, command.stage, identity_of_run, fresh=command.fresh) as run:
+        return Taught(**run.cached_json("usefulness.json", learn))
 
 
 def _shown(images: torch.Tensor, labels: torch.Tensor | None, classes: list[str]) -> dict[str, NDArray[np.uint8]]:

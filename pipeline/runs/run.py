@@ -1,0 +1,167 @@
+"""One run of a stage: a folder below the root that one process at a time works in, and that outlives it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.base.errors import UserError
+from pipeline.base.log import about_run
+from pipeline.runs.lease import LEASE, holder, lease
+from pipeline.runs.lock import is_locked, locked
+from pipeline.runs.working_copy import WorkingCopy, working_copy
+from pipeline.store.bucket import Bucket
+from pipeline.store.files import read_json, require_free_space, sweep_temporary, write_json
+from pipeline.store.folder import Folder
+from pipeline.store.local import LocalFolder
+from pipeline.store.places import is_remote
+
+RUNS = "runs"  # below the root
+
+
+def local_root(root: str) -> Path | None:
+    """Return the root as a folder of this machine; None where it is in an object store, for which nodes need credentials."""
+    return None if is_remote(root) else Path(root)
+
+
+def root_here(root: str) -> Path:
+    """Return the folder of this machine that keeps what no other machine needs: the root, or the checkout where that is in a store."""
+    return local_root(root) or Path()
+
+
+def store_prefix(root: str, name: str) -> Folder | None:
+    """Return the folder `name` below a root in an object store; None where the root is on this machine."""
+    return Bucket(root) / name if is_remote(root) else None
+
+
+def run_name(stage: str, identity: str) -> str:
+    """Return the name of a run's folder."""
+    return f"{stage}-{identity[:16]}"
+
+
+def runs_below(root: str, stage: str) -> list[Folder]:
+    """Return the folders of all runs of a stage below the root, by name."""
+    if is_remote(root):
+        below = Bucket(root) / RUNS
+        below.require_answer()
+        return [below / run for run in below.folders() if run.startswith(f"{stage}-")]
+    return [LocalFolder(path) for path in sorted(Path(root).glob(f"{RUNS}/{stage}-*")) if path.is_dir()]
+
+
+def is_worked_on(run: Folder) -> bool:
+    """Return whether a process holds a run."""
+    if isinstance(run, LocalFolder):
+        return is_locked(_lock_of(run.path))
+    return isinstance(run, Bucket) and holder(run) is not None
+
+
+@dataclass
+class Run:
+    """A run that this process holds, wherever it is kept; see `open`."""
+
+    stage: str
+    identity: str  # of all that its result depends on
+    folder: Folder  # where it is kept, also for the workers of a cluster
+    _copy: WorkingCopy
+    _brought: bool = False
+
+    @classmethod
+    @contextmanager
+    def open(cls, root: str, stage: str, identity: str, *, fresh: bool = False) -> Iterator[Self]:
+        """Hold the run of that identity below `root`; with `fresh` it is empty at first.
+
+        What was written to `path` is kept at the end, also where that is an error.
+
+        Raises:
+            UserError: another process holds it, or it cannot be written.
+        """
+        with _held(root, stage, identity, fresh=fresh) as folder, working_copy(folder) as copy, about_run(identity):
+            try:
+                yield cls(stage, identity, folder, copy)
+            except BaseException:
+                with suppress(UserError):  # what went wrong before says more
+                    copy.push()
+                raise
+            copy.push()
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return run_name(self.stage, self.identity)
+
+    @property
+    def path(self) -> Path:
+        """The files of the run on this machine: of one in an object store a copy, which holds all unless `bring` was called."""
+        if not self._brought:
+            self.bring()
+        return self._copy.path
+
+    def bring(self, *names: str) -> Path:
+        """Bring files and folders of these names to this machine, by default all, and return `path`."""
+        self._brought = True
+        self._copy.pull(*names)
+        return self._copy.path
+
+    def cached_json(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what `compute` once returned, kept in the run as the file `name`."""
+        file = self.path / name
+        if not file.is_file():
+            write_json(file, compute())
+        kept: dict[str, Any] = read_json(file, name)
+        return kept
+
+
+def is_whole(load: Callable[[Path], object], folder: Path) -> bool:
+    """Return whether `load` takes what a finished run left in `folder`; if not, it is made again."""
+    try:
+        load(folder)
+    except UserError:
+        return False
+    return True
+
+
+def require_space(root: str, needed: int, stage: str) -> None:
+    """Refuse to begin where the root is on a disk of this machine with fewer than `needed` bytes free."""
+    if (here := local_root(root)) is not None:
+        require_free_space(here, needed, stage, "--set root=FOLDER")
+
+
+@contextmanager
+def _held(root: str, stage: str, identity: str, *, fresh: bool) -> Iterator[Folder]:
+    name = run_name(stage, identity)
+    if is_remote(root):
+        bucket = Bucket(root) / f"{RUNS}/{name}"
+        bucket.require_answer()
+        with lease(bucket, stage):
+            if fresh:
+                bucket.remove([file for file in bucket.entries("") if file != LEASE])
+            yield bucket
+        return
+    path = (Path(root) / RUNS / name).absolute()
+    taken = f"Another process is working on this {stage} run ({path}): wait for it, or end it first."
+    with _written(root, path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _lock_of(path).touch()
+    with locked(_lock_of(path), taken):
+        if fresh:
+            shutil.rmtree(path, ignore_errors=True)
+        with _written(root, path):
+            path.mkdir(exist_ok=True)
+            tempfile.TemporaryFile(dir=path).close()
+        sweep_temporary(path)
+        yield LocalFolder(path)
+
+
+@contextmanager
+def _written(root: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"root: {root!r}: {path} cannot be written: {error.strerror}.") from None
+
+
+def _lock_of(run: Path) -> Path:
+    return run.with_suffix(".lock")

@@ -1,0 +1,302 @@
+"""The one file that binds training to Ray Train: workers, restarts, progress, and what a run leaves behind."""
+
+import math
+import os
+import shutil
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import ray.train
+import torch
+from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.util.queue import Queue
+from torch import nn
+
+from pipeline.base.cpu import machine_memory, use_cpu
+from pipeline.base.errors import UserError
+from pipeline.cluster.connection import beside_driver
+from pipeline.data.blocks import ParquetBlocks
+from pipeline.data.canonical import load_split
+from pipeline.models.calibration import Calibration
+from pipeline.models.pair import build_discriminator, build_generator
+from pipeline.models.spec import PairSpec
+from pipeline.models.weights import save_pair
+from pipeline.runs.input_files import SharedFolder
+from pipeline.runs.usage import Stopwatch
+from pipeline.runs.working_copy import WorkingCopy, working_copy
+from pipeline.store.files import own_temporary_folder, write_json
+from pipeline.store.folder import Folder
+from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
+from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
+from pipeline.training.diagnostics import Metrics
+from pipeline.training.order import DataOrder
+from pipeline.training.recipe import Recipe
+from pipeline.training.replicas import Place
+from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
+from pipeline.training_on_ray.reporting import Teller, told
+from pipeline.training_on_ray.tensorboard import BoardWriter
+
+WORKER_RESTARTS = 3
+POLL_S = 0.5  # of Ray's controller: by default it finds out after 2 s what its workers did
+POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
+GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
+CHECKPOINTS = "checkpoints"  # in the run
+ENDED, ERROR = "ended.txt", "error.txt"  # why a run would end the same way again, and the details
+RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
+
+
+class PicturingJudge(Judge, Protocol):
+    """A judge that also draws what it looks at."""
+
+    def grid(self, generator: nn.Module, path: Path) -> None:
+        """Writes a PNG with images of the first classes."""
+        ...
+
+    def interpolation(self, generator: nn.Module, path: Path) -> None:
+        """Writes a PNG whose rows go from one latent to another."""
+        ...
+
+    def calibrate(self, generator: nn.Module, discriminator: nn.Module) -> tuple[Calibration, float]:
+        """The calibration of a finished pair, and how surely its discriminator tells reals from fakes (0.5 to 1)."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """All that a worker needs, wherever it runs."""
+
+    spec: PairSpec
+    recipe: Recipe
+    workers: int
+    fewest: int  # workers that go on where nodes were lost, until these are back
+    threads: int  # CPU threads of each worker
+    use_gpu: bool
+    interface: str | None  # the network between the nodes, where it has the same name on each
+    data: SharedFolder
+    placement: str  # of the images: auto, resident or streamed
+    make_judge: Callable[[], PicturingJudge]
+    run: Folder
+    tensorboard: bool
+    provenance: dict[str, Any]
+
+
+def train_on_ray(job: TrainingJob) -> None:
+    """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
+    job.run.remove([ENDED])
+    os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
+    lines = Queue(actor_options=beside_driver())
+    # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
+    # reads that, so it may lie on whatever node the controller runs.
+    state = str(own_temporary_folder() / f"train-{str(job.run).rpartition('-')[2]}")
+    shutil.rmtree(state, ignore_errors=True)
+    resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
+    trainer = TorchTrainer(
+        _worker,
+        train_loop_config={"job": job, "lines": lines},
+        torch_config=TorchConfig(backend="nccl" if job.use_gpu else "gloo"),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=job.workers if job.fewest == job.workers else (job.fewest, job.workers),  # type: ignore[arg-type]  # annotated as its predecessor
+            use_gpu=job.use_gpu,
+            resources_per_worker=resources,
+        ),
+        run_config=ray.train.RunConfig(
+            name="train",
+            storage_path=state,
+            worker_runtime_env={"env_vars": _network(job.interface)},  # type: ignore[call-arg]  # annotated as its predecessor
+            failure_config=ray.train.FailureConfig(max_failures=WORKER_RESTARTS),
+        ),
+    )
+    kept = f"Its checkpoints stay in {job.run / CHECKPOINTS}."
+    try:
+        with told(lines):
+            _fit(trainer)
+    except ray.train.TrainingFailedError as error:
+        raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
+    finally:
+        shutil.rmtree(state, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        raise UserError(f"Training {job.run.read(ENDED).decode()} {kept}")
+
+
+def _network(interface: str | None) -> dict[str, str]:
+    """Gloo's way to the other nodes: by itself it offers them what this machine's name resolves to, often the loopback."""
+    chosen = os.environ.get(GLOO_INTERFACE, interface)
+    return {} if chosen is None else {GLOO_INTERFACE: chosen}
+
+
+def _fit(trainer: TorchTrainer) -> None:
+    """`trainer.fit()` in another thread: in the main one it would take Ctrl-C over, and end without a word."""
+    fitted: Future[None] = Future()
+
+    def fit() -> None:
+        try:
+            trainer.fit()
+            fitted.set_result(None)
+        except BaseException as error:
+            fitted.set_exception(error)
+
+    # A daemon: when the main thread is interrupted, Ray is shut down under it, and nobody waits for it.
+    threading.Thread(target=fit, daemon=True).start()
+    fitted.result()
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error.__cause__ or error).strip()
+    return text.splitlines()[-1] if text else type(error).__name__
+
+
+def _worker(config: dict[str, Any]) -> None:
+    """Trains; what would happen again is told to the driver, since Ray starts a worker that raises anew."""
+    job: TrainingJob = config["job"]
+    context = ray.train.get_context()
+    try:
+        _train(job, config["lines"])
+    except TrainingStoppedError as error:  # on every worker
+        why = f"was stopped {error}. Use a lower train.learning_rate, stronger penalties, or another policy in train.diagnostics."
+    except UserError as error:
+        if context.get_world_size() > 1:
+            raise  # the others would wait for this one for ever
+        why = f"failed: {error}"
+    except Exception as error:
+        if context.get_world_size() > 1:
+            raise
+        job.run.write(ERROR, traceback.format_exc().encode())
+        why = f"failed: {type(error).__name__}: {error}. More in {job.run / ERROR}."
+    else:
+        return
+    if context.get_world_rank() == 0:
+        job.run.write(ENDED, why.encode())
+
+
+def _train(job: TrainingJob, lines: Queue) -> None:
+    context = ray.train.get_context()
+    use_cpu(job.threads)
+    place = Place(context.get_world_rank(), context.get_world_size(), get_device())
+    data = job.data.local()
+    images = _real_images(job, data, place, context.get_local_world_size())
+    judge = job.make_judge() if place.rank == 0 else None
+    trainer = Trainer(job.spec, job.recipe, images, place, judge)
+
+    teller = Teller(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
+
+    def warn(message: str) -> None:
+        if place.rank == 0:
+            teller.say(message)
+
+    with working_copy(job.run) as copy:
+        copy.pull(CHECKPOINTS)
+        saved = load_newest_checkpoint(copy.path / CHECKPOINTS, warn)
+        if saved is not None:
+            trainer.restore(saved)
+            warn(f"going on from {trainer.players.images_seen:,} images")
+        trainer.players.require_equal()  # each worker has read its own copy
+        _run(job, trainer, judge, copy, teller)
+
+
+def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, copy: WorkingCopy, teller: Teller) -> None:
+    """Trains to the end; the worker that has the judge leaves checkpoints, pictures and the model in the run."""
+    run = copy.path
+    board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and judge is not None else None
+    stopwatch = Stopwatch(
+        job.run,
+        cores=trainer.place.workers * job.threads,
+        gpus=trainer.place.workers if job.use_gpu else 0,
+        images=trainer.players.images_seen,
+    )
+    with CheckpointWriter(run / CHECKPOINTS, written=copy.push) as checkpoints:
+
+        def on_checkpoint(trainer: Trainer, evaluation: Evaluation) -> None:
+            if judge is not None:
+                if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
+                    checkpoints.save(len(trainer.history), trainer.state())
+                stopwatch.lap(int(evaluation.metrics["images_seen"]))
+                if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
+                    _draw(run / "samples", trainer, judge)
+                teller.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
+                if board is not None:
+                    board.add(evaluation.metrics, run / "samples")
+            ray.train.report(evaluation.metrics)
+
+        warned = False
+
+        def between(trainer: Trainer) -> None:
+            """Keeps what was learnt since the last checkpoint, when the cluster says that a node is about to be taken away."""
+            nonlocal warned
+            notice = ray.train.get_preemption_info()  # which Ray makes the same for all workers
+            if notice is None or warned:
+                return
+            warned = True
+            trainer.settle()
+            if judge is not None:
+                checkpoints.save(len(trainer.history), trainer.state())
+                teller.say(
+                    f"{len(notice.preempted_node_ids)} node(s) about to be taken away: "
+                    f"checkpoint at {trainer.players.images_seen:,} images"
+                )
+
+        teller.begins(trainer.players.images_seen)
+        trainer.run(on_checkpoint, between)
+    if judge is not None:
+        _export(job, run, trainer, judge)
+        copy.push()
+
+
+def _real_images(job: TrainingJob, data: Path, place: Place, workers_here: int) -> RealImages:
+    blocks = ParquetBlocks(data, "train")
+    order = DataOrder(blocks.size, job.recipe.seed, blocks.block)
+    memory = _memory(place.device) / (1 if job.use_gpu else workers_here)
+    fits = blocks.size * job.spec.channels * job.spec.image_size**2 < RESIDENT_SHARE * memory
+    if job.placement == "resident" or (job.placement == "auto" and fits):
+        return ResidentImages(*load_split(data, "train"), order, job.spec.resolution, place.device)
+    return StreamedImages(blocks, order, job.spec.resolution, place.device)
+
+
+def _memory(device: torch.device) -> int:
+    """Bytes that the device has in all; of a container's memory, what it may use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return machine_memory()
+
+
+def _draw(folder: Path, trainer: Trainer, judge: PicturingJudge) -> None:
+    average = trainer.players.average
+    judge.grid(average, folder / f"images-{trainer.history[-1]['images_seen']:09d}.png")
+    judge.interpolation(average, folder / "interpolation.png")
+
+
+def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: PicturingJudge) -> None:
+    best = trainer.best
+    assert best.metrics is not None  # the last step always ends in an evaluation
+    generator, discriminator = build_generator(job.spec), build_discriminator(job.spec)
+    generator.load_state_dict(best.parts["average"])
+    discriminator.load_state_dict(best.parts["discriminator"])
+    calibration, told_apart = judge.calibrate(generator.eval(), discriminator.eval())
+    write_json(run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
+    description = {
+        **job.provenance,
+        "recipe": asdict(job.recipe),
+        "workers": trainer.place.workers,  # at the end
+        "images_seen": best.images_seen,
+        "metrics": _without_nan(best.metrics),
+        "discriminator_auc": round(told_apart, 4),
+        "findings": [asdict(finding) for finding in trainer.findings],
+    }
+    save_pair(
+        run / "model",
+        job.spec,
+        best.parts["average"],
+        best.parts["discriminator"],
+        calibration,
+        description,
+    )
+
+
+def _without_nan(metrics: Metrics) -> dict[str, float | None]:
+    """JSON has no word for what is not finite."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
