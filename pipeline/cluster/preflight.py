@@ -1,18 +1,17 @@
 """What every node of a cluster must have before work begins: the same software, the storage root, the time, room on its disk."""
 
-import fcntl
 import importlib.metadata
 import platform
 import secrets
 import shutil
 import socket
-import struct
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -28,7 +27,6 @@ ANSWER_WITHIN_S = 60.0  # a worker process has to start and to import
 CLOCKS_AGREE_WITHIN_S = 30.0  # half of the time after which a lease without a heartbeat is free
 LEAST_FREE_BYTES = 1_000_000_000  # a model, a few shards, and what Ray moves out of its memory
 HANDSHAKE = "runs/handshake"  # folder below the root; its files are removed when all have been read
-SIOCGIFADDR = 0x8915  # netdevice(7): the address of an interface
 
 
 @dataclass(frozen=True)
@@ -175,13 +173,8 @@ def _versions() -> dict[str, str]:
 
 
 def _interface_of(address: str) -> str:
-    """Name of the IPv4 interface with this address (Linux); empty where there is none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        for _, name in socket.if_nameindex():
-            try:
-                answer = fcntl.ioctl(probe, SIOCGIFADDR, struct.pack("256s", name.encode()[:15]))
-            except OSError:  # it has no address
-                continue
-            if socket.inet_ntoa(answer[20:24]) == address:
-                return name
+    """Return the name of the interface with this IPv4 address; empty where there is none."""
+    for name, addresses in psutil.net_if_addrs().items():
+        if any(each.family == socket.AF_INET and each.address == address for each in addresses):
+            return name
     return ""

@@ -1,14 +1,13 @@
 """Workers that hold the same pair: where each stands, and what they do together."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.training.averaging import Exchange, communication_hook, shared_memory
+from pipeline.training.averaging import averaging_hook
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,6 @@ class Place:
     rank: int = 0
     workers: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    memory: Path = Path("/dev/shm")  # a folder that is kept in memory, for workers on one machine
 
     def share_of(self, batch_size: int) -> slice:
         """The rows of a global batch that this worker computes."""
@@ -37,13 +35,8 @@ def distribute(network: nn.Module, place: Place) -> nn.Module:
         gradient_as_bucket_view=True,
         forward_sync_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
     )
-    if on_gpu:
-        return replica
-    mean = shared_memory(sum(parameter.numel() for parameter in network.parameters()), place.memory)
-    if mean is not None or place.workers > 2:
-        # Gloo's own ring adds each part in another order, and DDP sorts its buckets anew after a process's first step:
-        # a restart would change the last bits of sums over three workers. Two terms have one order.
-        replica.register_comm_hook(mean or Exchange(), communication_hook)
+    if not on_gpu and place.workers > 2:  # a sum of two terms has one order
+        replica.register_comm_hook(None, averaging_hook)
     return replica
 
 

@@ -79,7 +79,6 @@ WIDE = Case(
     replace(SPEC, resolution=16, image_size=16, width=16),
     {"batch_size": 24, "total_images": 192, "checkpoint_every_images": 96},
 )
-NO_MEMORY = Path("/nowhere")  # as for workers on machines of their own
 EACH_CASE = pytest.mark.parametrize("name", CASES)
 
 
@@ -123,8 +122,6 @@ def _worker(rank: int, folder: str) -> None:
             }
             for name, case in CASES.items()
         }
-        results["sockets"] = WIDE.finished(replace(place, memory=NO_MEMORY))
-        results["shared memory"] = WIDE.finished(place)
         results["elastic"] = _elastic(place, Path(folder, "elastic"))
         results["drift"] = _drift(place)
         results["stop"] = _ends_badly(place, "stop")
@@ -135,11 +132,7 @@ def _worker(rank: int, folder: str) -> None:
 
 def _one_of_three(rank: int, folder: str) -> None:
     with _joined(rank, 3, folder) as place:
-        ways = {"shared memory": place, "sockets": replace(place, memory=NO_MEMORY)}
-        results = {
-            name: {"whole": WIDE.finished(way), "restarted": _restarted(WIDE, way, Path(folder, name))}
-            for name, way in ways.items()
-        }
+        results = {"whole": WIDE.finished(place), "restarted": _restarted(WIDE, place, Path(folder, "run"))}
         torch.save(results, f"{folder}/{rank}.pt")
 
 
@@ -251,19 +244,12 @@ def test_a_restart_of_both_changes_no_bit(two_workers: list[dict[str, Any]], nam
     assert_equal_states(whole, restarted)
 
 
-def test_two_learn_the_same_bits_in_shared_memory_and_through_sockets(two_workers: list[dict[str, Any]]) -> None:
-    for worker in two_workers:
-        assert_equal_bits(worker["sockets"]["networks"], worker["shared memory"]["networks"])
-
-
-def test_three_learn_the_same_bits_in_shared_memory_and_through_sockets_and_after_a_restart(tmp_path: Path) -> None:
+def test_three_learn_the_same_bits_after_a_restart(tmp_path: Path) -> None:
     mp.spawn(_one_of_three, args=(str(tmp_path),), nprocs=3)
-    for rank in range(3):
-        results = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        first = results["shared memory"]["whole"]["networks"]
-        for way in ("shared memory", "sockets"):
-            assert_equal_bits(first, results[way]["whole"]["networks"])
-            assert_equal_bits(first, results[way]["restarted"]["networks"])
+    runs = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(3)]
+    for run in runs:
+        assert_equal_bits(runs[0]["whole"]["networks"], run["whole"]["networks"])
+        assert_equal_bits(run["whole"]["networks"], run["restarted"]["networks"])
 
 
 def test_a_run_may_lose_a_worker_and_get_it_back(two_workers: list[dict[str, Any]]) -> None:
