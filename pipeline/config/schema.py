@@ -3,10 +3,11 @@
 The rules that span several keys stand in `rules.py`.
 """
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from pipeline.base.registry import entry_names
 from pipeline.config.constants import DEFAULT_JPEG_QUALITY
 from pipeline.config.section import Section
 from pipeline.config.sources import Source
@@ -184,12 +185,14 @@ class Diagnostics(Section):
 
 
 Rate = Annotated[float, Field(gt=0, le=1)]
+if TYPE_CHECKING:
+    Loss = str
+else:
+    Loss = Literal[entry_names("pipeline.training.losses")]
 
 
 class Train(Section):
-    loss: Literal[
-        "minimax", "non_saturating", "maximum_likelihood", "hinge", "least_squares", "wgan_gp", "relativistic"
-    ] = "relativistic"
+    loss: Loss = Field("relativistic", description="A file of pipeline/training/losses.")
     penalty: Penalty = Penalty()
     total_images: Count = Field(description="Budget: real images shown to the discriminator.")
     batch_size: Annotated[int, Field(ge=2)] = Field(64, description="Global, whatever the number of workers.")

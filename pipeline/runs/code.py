@@ -6,6 +6,8 @@ import importlib.util
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from pipeline.base.registry import entry_names, load_entries
+
 # What carries results and names them, and cannot change what is in them: a reworded message there makes nothing again.
 CARRIERS = (
     "pipeline.base.errors",
@@ -20,6 +22,7 @@ CARRIERS = (
     "pipeline.store",
     "pipeline.training_on_ray",
 )
+LOADS_ENTRIES = load_entries.__name__
 
 
 def code_digest(*modules: str) -> str:
@@ -61,7 +64,7 @@ def import_closure(*modules: str) -> dict[str, Path]:
         package, _, _ = name.rpartition(".")
         if package:
             waiting.append(package)
-        waiting += _imports(path, own)
+        waiting += _imports(name, path, own)
     return found
 
 
@@ -73,11 +76,13 @@ def _file_of(name: str) -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin)
 
 
-def _imports(path: Path, packages: Collection[str]) -> Iterator[str]:
-    """Modules of the packages that a file imports."""
+def _imports(name: str, path: Path, packages: Collection[str]) -> Iterator[str]:
+    """Modules of the packages that a file imports; of a registry all entries."""
     waiting: list[ast.AST] = [ast.parse(path.read_bytes())]
     while waiting:
         node = waiting.pop()
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == LOADS_ENTRIES:
+            yield from (f"{name}.{entry}" for entry in entry_names(name))
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in packages)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in packages:

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.profiler import record_function
 
+from pipeline.training.adversarial_loss import AdversarialLoss
 from pipeline.training.augment import Augmentation
 from pipeline.training.batches import StepInputs
-from pipeline.training.losses import AdversarialLoss
 from pipeline.training.penalties import mixed_images, slope_penalties, squared_gradient_norms
 
 

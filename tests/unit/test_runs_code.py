@@ -79,7 +79,10 @@ def test_a_misspelt_module_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("modules", "counts"),
     [
-        (train.CODE, {"training.losses", "models.layers", "training.ada", "data.blocks", "images.png", "base.cpu"}),
+        (
+            train.CODE,
+            {"training.losses.relativistic", "models.layers", "training.ada", "data.blocks", "images.png", "base.cpu"},
+        ),
         (sample.CODE, {"sampling.candidates", "sampling.selection", "models.grey_conv", "images.encodings"}),
         (ingest.CODE, {"data.decode", "data.sources.tree", "images.png"}),
         (embed.CODE, {"embedding.classifier", "embedding.self_supervised", "models.precision"}),
@@ -95,7 +98,7 @@ def test_what_makes_the_bytes_counts_and_what_talks_does_not(modules: tuple[str,
 @pytest.mark.parametrize(
     ("file", "text", "trains_again"),
     [
-        ("training/losses.py", "# another loss\n", True),
+        ("training/losses/hinge.py", "# another loss\n", True),
         ("base/log.py", "# other words\n", False),
         ("training_on_ray/reporting.py", "# other words\n", False),
         ("cli/console.py", "# other words\n", False),

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from pipeline.training.losses import LARGEST_EXPONENT, LOSSES, AdversarialLoss
+from pipeline.training.adversarial_loss import AdversarialLoss
+from pipeline.training.losses import LOSSES
+from pipeline.training.losses.maximum_likelihood import LARGEST_EXPONENT
 
 NAMES = pytest.mark.parametrize("name", LOSSES)
 CROSS_ENTROPY = ["minimax", "non_saturating", "maximum_likelihood"]
