@@ -45,9 +45,7 @@ def examine() -> Iterator[str]:
         yield f"ray        {where}: {resources.nodes} node(s), {resources.cpus} CPUs, {resources.gpus} GPUs"
         device = "cuda" if resources.gpus else "cpu"
         train = config.train
-        workers = train_workers(
-            config.cluster.train_workers, resources, train.batch_size, train.accumulation, config.model.batch_group
-        )
+        workers = train_workers(config.cluster.train_workers, resources, train.batch_size, train.accumulation)
         yield (
             f"would run  train: {workers} worker(s), "
             f"{resolve_precision(train.precision, device)}, {train.total_images:,} images"

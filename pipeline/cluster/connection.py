@@ -147,24 +147,24 @@ def beside_driver() -> dict[str, Any]:
     return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
 
 
-def train_workers(wanted: int | str, resources: Resources, batch_size: int, accumulation: int, group: int) -> int:
+def train_workers(wanted: int | str, resources: Resources, batch_size: int, accumulation: int) -> int:
     """How many workers train: `wanted`, or for "auto" one a GPU, without GPUs one a node.
 
-    "auto" is lowered until the batch can be shared evenly, each share in `accumulation` parts, each part a multiple of
-    `group`.
+    "auto" is lowered until the batch can be shared evenly, each share in `accumulation` parts of 2 images
+    or more.
     """
     if wanted != "auto":
         return require_workers("cluster.train_workers", int(wanted), resources)
     workers = resources.gpus or resources.nodes
-    while workers > 1 and not _can_share(workers, batch_size, accumulation, group):
+    while workers > 1 and not _can_share(workers, batch_size, accumulation):
         workers -= 1
     return workers
 
 
-def fewest_train_workers(wanted: int | str, workers: int, batch_size: int, accumulation: int, group: int) -> int:
+def fewest_train_workers(wanted: int | str, workers: int, batch_size: int, accumulation: int) -> int:
     """How few of `workers` may go on when nodes are lost: for "auto" as few as can be reached one by one, else all are waited for."""
     fewest = workers
-    while wanted == "auto" and fewest > 1 and _can_share(fewest - 1, batch_size, accumulation, group):
+    while wanted == "auto" and fewest > 1 and _can_share(fewest - 1, batch_size, accumulation):
         fewest -= 1
     return fewest
 
@@ -179,9 +179,10 @@ def threads_each(workers: int, resources: Resources) -> int:
     )
 
 
-def _can_share(workers: int, batch_size: int, accumulation: int, group: int) -> bool:
-    """Whether a batch can be shared evenly, each share in `accumulation` parts, each part a multiple of `group` and of 2 or more."""
-    return batch_size % (workers * accumulation * group) == 0 and batch_size // (workers * accumulation) >= 2
+def _can_share(workers: int, batch_size: int, accumulation: int) -> bool:
+    """Whether a batch can be shared evenly, each share in `accumulation` parts of 2 images or more."""
+    part, left = divmod(batch_size, workers * accumulation)
+    return left == 0 and part >= 2
 
 
 def sample_workers(wanted: int | str, resources: Resources) -> int:

@@ -109,11 +109,6 @@ def broken_rules(c: Sections) -> list[str]:
         broken.append(
             f"sample.truncation: {c.sample.truncation} does nothing with model.latent.prior 'uniform', which ends at 1; use less, or null"
         )
-    if c.sample.filters and c.model.minibatch_deviation:
-        broken.append(
-            "sample.filters: the discriminator of model.minibatch_deviation judges images in groups, and a record's group would "
-            "hold candidates that are not kept; use [] or train without it"
-        )
     broken += _gates_without_figure(c)
     return broken
 
@@ -211,23 +206,8 @@ def _broken_training_rules(c: Sections) -> list[str]:
             f"model.architecture: 'r3' has no norm layers, but model.generator_norm is {model.generator_norm!r} and "
             f"model.discriminator_norm {model.discriminator_norm!r}; leave both out, or use resnet"
         )
-    if model.minibatch_deviation and model.discriminator_norm == "batch":
-        broken.append(
-            "model.minibatch_deviation: true with model.discriminator_norm 'batch', which takes out what all images of a batch "
-            "share: it would see nothing; use one of the two"
-        )
     if train.batch_size % train.accumulation or train.batch_size // train.accumulation < 2:
         broken.append(
             f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size} into equal parts of at least 2"
-        )
-    workers = 1 if c.cluster.train_workers == "auto" else int(c.cluster.train_workers)
-    if model.minibatch_deviation and train.batch_size % (model.batch_group * workers * train.accumulation):
-        broken.append(
-            f"model.minibatch_deviation: groups of 4 images, but train.batch_size {train.batch_size} in {workers * train.accumulation} "
-            f"part(s) is no multiple of 4 each; use a multiple of {4 * workers * train.accumulation}"
-        )
-    if c.sample.batch_size % model.batch_group:
-        broken.append(
-            f"model.minibatch_deviation: groups of 4 images, but sample.batch_size is {c.sample.batch_size}; use a multiple of 4"
         )
     return broken

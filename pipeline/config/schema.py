@@ -136,14 +136,6 @@ class Model(Section):
     discriminator_norm: Literal["none", "batch", "spectral"] = Field(
         "none", description="batch: real and fake images are normalised apart; it excludes gradient penalties."
     )
-    minibatch_deviation: bool = Field(
-        False, description="The discriminator sees how much images differ within groups of 4 (Karras et al. 2018)."
-    )
-
-    @property
-    def batch_group(self) -> int:
-        """Images that see each other in the discriminator: what is computed at once has to be a multiple."""
-        return 4 if self.minibatch_deviation else 1
 
 
 class Penalty(Section):

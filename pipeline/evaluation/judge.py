@@ -17,7 +17,6 @@ from pipeline.images.grid import write_grid
 from pipeline.models.calibration import Calibration
 from pipeline.models.generate import discriminate, generate_pixels
 from pipeline.models.latents import balanced_labels, latents, path_between
-from pipeline.models.layers import DEVIATION_GROUP
 from pipeline.models.spec import PairSpec
 
 JUDGED_IMAGES = 5_000
@@ -48,8 +47,8 @@ class ValidationJudge:
         self.spec = spec
         self.precision = precision
         # Files may be sorted by class: a random choice, and as many training images of each class.
-        self._shuffled = _whole_groups(torch.randperm(len(self._real), generator=torch.Generator().manual_seed(0)))
-        chosen = _whole_groups(self._shuffled[:COMPARED_IMAGES])
+        self._shuffled = torch.randperm(len(self._real), generator=torch.Generator().manual_seed(0))
+        chosen = self._shuffled[:COMPARED_IMAGES]
         self._compared, self._compared_labels = self._real[chosen], self._real_labels[chosen]
         self._train_features, self._compared_train, self._train_labels = self._look_at_train(
             ParquetBlocks(data, "train")
@@ -68,7 +67,7 @@ class ValidationJudge:
                 rows = (labels == label).nonzero()[: len(places), 0]
                 found[places[: len(rows)]] = images[rows]
                 waiting[places[: len(rows)]] = -1
-        rows = _whole_groups((waiting < 0).nonzero()[:, 0])
+        rows = (waiting < 0).nonzero()[:, 0]
         return torch.cat(features), found[rows], self._compared_labels[rows]
 
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
@@ -159,8 +158,3 @@ class ValidationJudge:
 
     def _generate(self, generator: nn.Module, z: Tensor, labels: Tensor) -> Tensor:
         return generate_pixels(generator, self.spec, z, labels, batch_size=BATCH, precision=self.precision)
-
-
-def _whole_groups(rows: Tensor) -> Tensor:
-    """All but the last few, so that a minibatch deviation sees groups of one size in whatever is judged."""
-    return rows[: len(rows) - len(rows) % DEVIATION_GROUP or None]

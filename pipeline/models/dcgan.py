@@ -20,7 +20,6 @@ from pipeline.models.layers import (
     ClassCode,
     ProjectionHead,
     VectorToMap,
-    deviation_layer,
     discriminator_normalisation,
     generator_normalisation,
     normalise_spectra,
@@ -78,10 +77,9 @@ class Discriminator(nn.Module):
         self.downsample = nn.ModuleList(
             nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
         )
-        self.deviation = deviation_layer(spec)
         _, *norms = [discriminator_normalisation(norm, width) for width in widths]  # none where the pixels come in
         self.norms = nn.ModuleList(norms)
-        self.head = ProjectionHead(spec.classes, (widths[-1] + spec.minibatch_deviation) * BASE**2)
+        self.head = ProjectionHead(spec.classes, widths[-1] * BASE**2)
         if norm == "batch":
             _initialise_as_in_the_paper(self)
         elif norm == "spectral":
@@ -91,7 +89,7 @@ class Discriminator(nn.Module):
         maps = F.leaky_relu(self.first(images), 0.2)
         for downsample, norm in zip(self.downsample, self.norms, strict=True):
             maps = F.leaky_relu(norm(downsample(maps)), 0.2)
-        logits: Tensor = self.head(self.deviation(maps).movedim(1, -1).flatten(1), labels)
+        logits: Tensor = self.head(maps.movedim(1, -1).flatten(1), labels)
         return logits
 
 

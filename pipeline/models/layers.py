@@ -1,4 +1,4 @@
-"""What the architectures share: feature-map sizes, normalisation, conditioning on the class, minibatch deviation."""
+"""What the architectures share: feature-map sizes, normalisation, conditioning on the class."""
 
 import math
 
@@ -7,15 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from pipeline.models.spec import PairSpec
-
 BASE = 4  # px: side of the first feature maps of a generator and of the last ones of a discriminator
 
 # A class embedding as large as the noise invites the generator to ignore the noise, which shows as
 # collapse within each class while the label accuracy stays perfect.
 CLASS_EMBEDDING_DEVIATION = 0.3
-
-DEVIATION_GROUP = 4  # images
 
 
 def stage_count(resolution: int) -> int:
@@ -133,35 +129,3 @@ class ProjectionHead(nn.Module):
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         logits: Tensor = self.logit(features).squeeze(1)
         return logits if self.embedding is None else logits + (self.embedding(labels) * features).sum(dim=1)
-
-
-class MinibatchDeviation(nn.Module):
-    """Adds a feature: how much the images of a group differ, the same number for all of them.
-
-    `forward(features: float [N, C, ...]) -> float [N, C + 1, ...]`: the deviation over the group, averaged over all
-    channels and pixels in fp32 (Karras et al. 2018, arXiv:1710.10196, section 3; groups as in StyleGAN2's code). A
-    group is 4 consecutive images, so halves of a batch that are judged together or apart, and shares of it on several
-    workers, form the same groups as long as their sizes are multiples of 4; a batch of any other size is split into
-    groups of gcd(N, 4).
-    """
-
-    def forward(self, features: Tensor) -> Tensor:
-        group = math.gcd(len(features), DEVIATION_GROUP)
-        groups = features.float().unflatten(0, (-1, group))
-        # Spelt out: torch's variance takes several times as long on a CPU.
-        variances = (groups - groups.mean(dim=1, keepdim=True)).square().mean(dim=1)
-        # The square root of 0 has no finite gradient, and a collapsed generator makes groups that do not differ.
-        deviations = (variances + 1e-8).sqrt().flatten(1).mean(dim=1)
-        each = deviations.repeat_interleave(group).to(features.dtype)
-        like_one_channel = torch.ones_like(features[:, :1])  # in the memory layout of the others
-        return torch.cat([features, each.view(-1, *[1] * (features.dim() - 1)) * like_one_channel], dim=1)
-
-
-def deviation_layer(spec: PairSpec) -> nn.Module:
-    """The `MinibatchDeviation` of a discriminator whose spec asks for it, else the identity.
-
-    ValueError beside batch norm, which takes away what all images of a batch have in common: their deviation.
-    """
-    if spec.minibatch_deviation and spec.discriminator_norm == "batch":
-        raise ValueError("minibatch_deviation has no effect beside discriminator_norm batch: choose none or spectral")
-    return MinibatchDeviation() if spec.minibatch_deviation else nn.Identity()

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from pipeline.models.layers import (
     ClassCode,
     ProjectionHead,
-    deviation_layer,
     discriminator_normalisation,
     generator_normalisation,
     normalise_spectra,
@@ -59,14 +58,13 @@ class Discriminator(nn.Module):
         units, norm = UNITS * spec.width, spec.discriminator_norm
         self.first = nn.Sequential(nn.Linear(spec.channels * spec.resolution**2, units), nn.LeakyReLU(0.2))
         self.second = _hidden_layer(units, units, norm)
-        self.deviation = deviation_layer(spec)
-        self.third = _hidden_layer(units + spec.minibatch_deviation, units, norm)
+        self.third = _hidden_layer(units, units, norm)
         self.head = ProjectionHead(spec.classes, units)
         if norm == "spectral":
             normalise_spectra(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        features = self.third(self.deviation(self.second(self.first(images.flatten(1)))))
+        features = self.third(self.second(self.first(images.flatten(1))))
         logits: Tensor = self.head(features, labels)
         return logits
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.layers import BASE, ClassCode, ProjectionHead, deviation_layer, stage_widths
+from pipeline.models.layers import BASE, ClassCode, ProjectionHead, stage_widths
 from pipeline.models.spec import PairSpec
 
 BLOCKS = 2  # per resolution
@@ -126,12 +126,10 @@ class Discriminator(nn.Module):
         widths = stage_widths(spec.resolution, spec.width)[::-1]
         blocks = BLOCKS * len(widths)
         self.stages = nn.Sequential(_convolution(spec.channels, widths[0]))
-        for stage, (before, after) in enumerate(pairwise(widths), start=1):
+        for before, after in pairwise(widths):
             self.stages.extend(Block(before, blocks) for _ in range(BLOCKS))
             self.stages.extend([Blur(), nn.AvgPool2d(2)])
-            if stage == len(widths) - 1 and spec.minibatch_deviation:
-                self.stages.extend([deviation_layer(spec), _convolution(before + 1, after)])
-            elif before != after:
+            if before != after:
                 self.stages.append(_convolution(before, after))
         self.stages.extend(Block(widths[-1], blocks) for _ in range(BLOCKS))
         self.basis = nn.Conv2d(widths[-1], widths[-1], BASE, groups=widths[-1], bias=False)

@@ -18,7 +18,6 @@ from pipeline.models.layers import (
     BASE,
     ClassCode,
     ProjectionHead,
-    deviation_layer,
     discriminator_normalisation,
     generator_normalisation,
     normalise_spectra,
@@ -153,8 +152,7 @@ class Discriminator(nn.Module):
         halving = (block(before, before, after, nn.AvgPool2d(2)) for before, after in pairwise(widths[1:]))
         self.blocks = nn.Sequential(first, *halving)
         features = widths[-1]
-        self.deviation = deviation_layer(spec)
-        self.last_block = block(features + spec.minibatch_deviation, features, features, nn.Identity())
+        self.last_block = block(features, features, features, nn.Identity())
         self.norm = norm(features)
         # The sum is SNGAN's, whose weights keep it small; WGAN-GP has the mean.
         self.pool = torch.sum if kind == "spectral" else torch.mean
@@ -163,6 +161,6 @@ class Discriminator(nn.Module):
             normalise_spectra(self)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        maps = self.last_block(self.deviation(self.blocks(images)))
+        maps = self.last_block(self.blocks(images))
         logits: Tensor = self.head(self.pool(F.relu(self.norm(maps)), dim=(2, 3)), labels)
         return logits

@@ -20,7 +20,6 @@ class PairSpec:
     width: int  # channels of the largest feature maps (mlp: a sixteenth of a hidden layer's units)
     generator_norm: str = "pixel"  # pixel, batch or none; r3 has none
     discriminator_norm: str = "none"  # none, batch or spectral; r3 has none
-    minibatch_deviation: bool = False  # the discriminator sees how much the images of its batch differ
     discriminator_width: int | None = None  # where it is not `width`
 
     @property

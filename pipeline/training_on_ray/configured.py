@@ -55,5 +55,4 @@ def spec_of(config: Config, classes: int) -> PairSpec:
         discriminator_width=model.discriminator_width,
         generator_norm=GENERATOR_NORMS[model.architecture] if model.generator_norm == "auto" else model.generator_norm,
         discriminator_norm=model.discriminator_norm,
-        minibatch_deviation=model.minibatch_deviation,
     )

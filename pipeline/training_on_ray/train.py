@@ -54,12 +54,8 @@ def train(command: Command) -> None:
         _require_extras(config, resources)
         device = "cuda" if resources.gpus else "cpu"
         recipe, spec = recipe_of(config, device), spec_of(config, len(dataset["classes"]))
-        workers = train_workers(
-            config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation, config.model.batch_group
-        )
-        fewest = fewest_train_workers(
-            config.cluster.train_workers, workers, recipe.batch_size, recipe.accumulation, config.model.batch_group
-        )
+        workers = train_workers(config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation)
+        fewest = fewest_train_workers(config.cluster.train_workers, workers, recipe.batch_size, recipe.accumulation)
         threads = threads_each(workers, resources)
         parameters = {
             "data": dataset["digest"],

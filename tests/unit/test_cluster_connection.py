@@ -10,39 +10,31 @@ from pipeline.cluster.connection import Resources, fewest_train_workers, sample_
 counts = st.integers(1, 8)
 
 
-@given(
-    gpus=st.integers(0, 8),
-    nodes=counts,
-    batch=st.integers(2, 64),
-    accumulation=st.integers(1, 4),
-    group=st.sampled_from([1, 4]),
-)
-def test_auto_takes_as_many_as_can_share_the_batch(
-    gpus: int, nodes: int, batch: int, accumulation: int, group: int
-) -> None:
+@given(gpus=st.integers(0, 8), nodes=counts, batch=st.integers(2, 64), accumulation=st.integers(1, 4))
+def test_auto_takes_as_many_as_can_share_the_batch(gpus: int, nodes: int, batch: int, accumulation: int) -> None:
     resources = Resources(cpus=16, gpus=gpus, nodes=nodes, node_cpus=(2,) * nodes)
-    workers = train_workers("auto", resources, batch, accumulation, group)
+    workers = train_workers("auto", resources, batch, accumulation)
 
     def fits(count: int) -> bool:
         part, left = divmod(batch, count * accumulation)
-        return left == 0 and part >= 2 and part % group == 0
+        return left == 0 and part >= 2
 
     possible = [count for count in range(1, (gpus or nodes) + 1) if fits(count)]
     assert workers == max(possible, default=1)
-    fewest = fewest_train_workers("auto", workers, batch, accumulation, group)
+    fewest = fewest_train_workers("auto", workers, batch, accumulation)
     assert all(fits(count) for count in range(fewest, workers))
     assert fewest == 1 or not fits(fewest - 1)
-    assert fewest_train_workers(workers, workers, batch, accumulation, group) == workers
+    assert fewest_train_workers(workers, workers, batch, accumulation) == workers
 
 
 @pytest.mark.parametrize("gpus", [0, 2])
 def test_more_workers_than_devices_are_refused(gpus: int) -> None:
     resources = Resources(cpus=2, gpus=gpus, nodes=1, node_cpus=(2,))
-    assert train_workers(2, resources, 64, 1, 1) == 2
+    assert train_workers(2, resources, 64, 1) == 2
     with pytest.raises(
         UserError, match=r"train_workers: 3 workers asked for, but the cluster has 2 [CG]PUs; use at most 2"
     ):
-        train_workers(3, resources, 64, 1, 1)
+        train_workers(3, resources, 64, 1)
 
 
 def test_auto_samples_on_every_device() -> None:

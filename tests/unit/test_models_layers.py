@@ -1,15 +1,14 @@
-"""What the architectures share: norms, conditioning, and how much the images of a batch differ."""
+"""What the architectures share: norms, conditioning, and a matrix product in place of a convolution."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.models.layers import (
     CLASS_EMBEDDING_DEVIATION,
     ClassCode,
-    MinibatchDeviation,
     ProjectionHead,
     VectorToMap,
     discriminator_normalisation,
@@ -21,13 +20,6 @@ from pipeline.models.layers import (
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def deviation(features: Tensor) -> Tensor:
-    """What the layer adds, one number an image."""
-    added: Tensor = MinibatchDeviation()(features)[:, -1:].flatten(1)
-    assert torch.equal(added, added[:, :1].expand_as(added))
-    return added[:, 0]
 
 
 def test_the_largest_maps_have_the_width_and_the_smallest_at_most_eight_times_as_much() -> None:
@@ -87,52 +79,6 @@ def test_without_classes_labels_change_nothing_and_cost_no_parameter() -> None:
     assert torch.equal(head(features, torch.tensor([0, 7])), head.logit(features)[:, 0])
     assert list(code.parameters()) == []
     assert sum(parameter.numel() for parameter in head.parameters()) == 7
-
-
-@pytest.mark.parametrize("shape", [(6,), (6, 4, 4)])
-def test_minibatch_deviation_adds_one_feature_and_leaves_the_others(shape: tuple[int, ...]) -> None:
-    features = torch.randn(8, *shape)
-    added = MinibatchDeviation()(features)
-    assert added.shape == (8, 7, *shape[1:])
-    assert torch.equal(added[:, :6], features)
-
-
-def test_minibatch_deviation_of_groups_known_by_hand() -> None:
-    features = torch.tensor([0.0, 0, 2, 2, 5, 5, 5, 5])[:, None]
-    torch.testing.assert_close(deviation(features), torch.tensor([1.0] * 4 + [0.0] * 4), atol=2e-4, rtol=0)
-
-
-def test_minibatch_deviation_sees_collapse() -> None:
-    varied, collapsed = torch.randn(8, 6, 4, 4), torch.randn(1, 6, 4, 4).expand(8, -1, -1, -1)
-    assert deviation(varied).min() > 100 * deviation(collapsed).max()
-
-
-def test_halves_and_shares_of_a_batch_have_the_deviation_of_the_whole() -> None:
-    features = torch.randn(16, 6, 4, 4)
-    whole = deviation(features)
-    assert torch.equal(torch.cat([deviation(half) for half in features.chunk(2)]), whole)
-    assert torch.equal(torch.cat([deviation(share) for share in features.chunk(4)]), whole)
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 6, 7])
-def test_minibatch_deviation_takes_any_number_of_images(count: int) -> None:
-    assert MinibatchDeviation()(torch.randn(count, 3, 4, 4)).isfinite().all()
-
-
-def test_gradients_of_the_deviation_are_finite_also_twice_where_images_are_equal() -> None:
-    features = torch.ones(4, 3, 2, 2, requires_grad=True)
-    (gradient,) = torch.autograd.grad(MinibatchDeviation()(features).sum(), features, create_graph=True)
-    gradient.square().sum().backward()
-    assert gradient.isfinite().all()
-    assert features.grad is not None
-    assert features.grad.isfinite().all()
-
-
-def test_the_deviation_of_bf16_features_is_that_of_their_values() -> None:
-    """Averaged in bf16 itself, small differences on top of a large mean would be lost."""
-    features = (200 + torch.arange(4)[:, None, None, None].expand(4, 3, 2, 2)).bfloat16()
-    assert deviation(features).dtype == torch.bfloat16
-    torch.testing.assert_close(deviation(features).float(), torch.full((4,), 1.25**0.5), atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("bias", [True, False])

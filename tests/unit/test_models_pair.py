@@ -127,14 +127,6 @@ def test_a_logit_depends_on_its_own_image_only(case: Case) -> None:
     assert reached.tolist() == [False, False, True, False]
 
 
-@each(APART)
-def test_minibatch_deviation_shows_the_discriminator_the_other_images_of_the_group(case: Case) -> None:
-    D, images = pair(spec_of(case, minibatch_deviation=True))[1], torch.randn(8, 1, 8, 8, requires_grad=True)
-    (gradient,) = torch.autograd.grad(D(images, torch.arange(8) % 3)[2], images)
-    reached = gradient.flatten(1).abs().sum(dim=1) > 0
-    assert reached.tolist() == [True] * 4 + [False] * 4
-
-
 @each(CASES)
 def test_latent_and_label_both_change_the_image_and_the_label_changes_the_verdict(case: Case) -> None:
     G, D = pair(spec_of(case))
@@ -161,9 +153,10 @@ def test_labels_are_ignored_without_classes(case: Case) -> None:
 @each(CASES)
 def test_every_parameter_of_both_networks_learns(case: Case, classes: int) -> None:
     """In the second step: branches that start at zero hide what is inside them from the first."""
-    G, D = pair(spec_of(case, classes=classes, minibatch_deviation=case[2] != "batch"))
+    G, D = pair(spec_of(case, classes=classes))
     parameters = [*G.parameters(), *D.parameters()]
-    optimizer = torch.optim.SGD(parameters, lr=0.1)
+    # Steps of one length, however large a gradient is: resnet's sum over pixels makes large ones.
+    optimizer = torch.optim.Adam(parameters, lr=0.01)
     latents, labels = torch.randn(8, 5), torch.arange(8) % 3
     for _ in range(2):
         optimizer.zero_grad()
@@ -183,12 +176,9 @@ def test_real_and_fake_images_can_be_judged_apart_before_one_backward_pass(case:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in D.parameters())
 
 
-@pytest.mark.parametrize("minibatch_deviation", [False, True])
 @each(APART)
-def test_a_gradient_penalty_can_be_differentiated_also_on_constant_images(
-    case: Case, minibatch_deviation: bool
-) -> None:
-    D, labels = pair(spec_of(case, minibatch_deviation=minibatch_deviation))[1], torch.arange(8) % 3
+def test_a_gradient_penalty_can_be_differentiated_also_on_constant_images(case: Case) -> None:
+    D, labels = pair(spec_of(case))[1], torch.arange(8) % 3
     images = torch.randn(8, 1, 8, 8)
     images[4:] = 0.5
     images.requires_grad_()
@@ -201,7 +191,7 @@ def test_a_gradient_penalty_can_be_differentiated_also_on_constant_images(
 
 @each(CASES)
 def test_both_networks_learn_in_bf16(case: Case) -> None:
-    G, D = pair(spec_of(case, minibatch_deviation=case[2] != "batch"))
+    G, D = pair(spec_of(case))
     labels = torch.arange(8) % 3
     with torch.autocast("cpu", torch.bfloat16):
         logits = D(G(torch.randn(8, 5), labels), labels)
@@ -250,5 +240,3 @@ def test_norms_that_an_architecture_does_not_have_are_refused(architecture: str)
         build_generator(spec_of((architecture, "spectral", "none")))
     with pytest.raises(ValueError, match="discriminator_norm is 'pixel'"):
         build_discriminator(spec_of((architecture, "none", "pixel")))
-    with pytest.raises(ValueError, match="minibatch_deviation"):
-        build_discriminator(spec_of((architecture, "none", "batch"), minibatch_deviation=True))

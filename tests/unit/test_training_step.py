@@ -160,15 +160,6 @@ def test_a_batch_in_parts_gives_the_gradients_of_the_whole(name: str, penalties:
                 torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-5 * scale)
 
 
-def test_minibatch_deviation_sees_the_same_groups_in_parts() -> None:
-    spec = replace(SPEC, minibatch_deviation=True)
-    whole, halves = (Duel(spec=spec, penalties=Penalties(r1=0.5), accumulation=parts) for parts in (1, 2))
-    assert len(whole.inputs.labels) == 8
-    whole.play(), halves.play()
-    for first, second in zip(gradients(whole.D), gradients(halves.D), strict=True):
-        torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-5)
-
-
 # Augmentation --------------------------------------------------------------------------------------------------------
 
 

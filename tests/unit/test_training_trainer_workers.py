@@ -21,7 +21,6 @@ from tests.unit.tiny import SPEC
 from tests.unit.training_cases import (
     ARCHITECTURES,
     BATCH_NORM,
-    DEVIATION,
     NO_PENALTY,
     assert_equal_bits,
     assert_equal_states,
@@ -67,7 +66,6 @@ CASES = {
     "accumulation": Case(changes={"accumulation": 2, "gp": 1.0}),
     "diffaugment": Case(changes={"augmentation": "diffaugment", "x_flip": True}),
     "ada": Case(changes={"augmentation": "ada", "ada_target": -0.9, "x_flip": True}),
-    "minibatch deviation": Case(DEVIATION),
     "spectral norm": Case(ARCHITECTURES["resnet, spectral norm"], {"loss": "hinge", **NO_PENALTY}),
     "mlp": Case(ARCHITECTURES["mlp"]),
     "r3": Case(ARCHITECTURES["r3"]),

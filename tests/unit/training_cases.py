@@ -25,7 +25,6 @@ from tests.unit.tiny import SPEC
 # At 8 px its discriminator would have no norm layer.
 BATCH_NORM = replace(SPEC, resolution=16, generator_norm="batch", discriminator_norm="batch")
 SPECTRAL = replace(SPEC, architecture="resnet", discriminator_norm="spectral", width=2)
-DEVIATION = replace(SPEC, minibatch_deviation=True)
 ARCHITECTURES = {
     "mlp": replace(SPEC, architecture="mlp", width=1, generator_norm="none"),
     "dcgan": SPEC,

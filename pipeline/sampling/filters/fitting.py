@@ -41,11 +41,6 @@ def fit_filters(
     Raises:
         UserError: the model or the data do not allow them.
     """
-    if wanted and pair.spec.minibatch_deviation:
-        raise UserError(
-            "sample.filters: the discriminator of this model judges images in groups (model.minibatch_deviation), and a record's group "
-            "would hold candidates that are not kept; use [] or a model that was trained without it."
-        )
     with reproducible_numerics():
         return [
             _density_ratio(each, pair, settings)
