@@ -4,10 +4,11 @@ import csv
 import io
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Self
 
 import torch
 
@@ -17,7 +18,7 @@ from pipeline.cluster.connection import Resources, connect, fewest_train_workers
 from pipeline.config import Config
 from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
-from pipeline.embedding.embedder import WEIGHTS, load_embedder
+from pipeline.embedding.embedder import WEIGHTS, Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.judge import ValidationJudge
 from pipeline.models.spec import PairSpec
@@ -31,6 +32,7 @@ from pipeline.runs.run import Run, is_whole
 from pipeline.runs.usage import TIME, spent_on
 from pipeline.store.files import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
+from pipeline.training.recipe import Recipe
 from pipeline.training_on_ray.configured import recipe_of, spec_of
 from pipeline.training_on_ray.job import CHECKPOINTS, TrainingJob, train_on_ray
 
@@ -41,95 +43,152 @@ def train(command: Command) -> None:
     """Trains, or goes on with an interrupted run, and puts the finished model into the output."""
     config, dataset = command.config, describe(command.data)
     embedder = load_embedder(command.model)
-    shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset["classes"])}
-    require_shape(command.data, **shape, wanted_by="the config")
-    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
-    if config.model.conditioning == "class" and len(dataset["classes"]) == 1:
-        command.say("one class only: the networks are not conditioned on it, and what is sampled has no labels")
+    _require_fitting(command, dataset, embedder)
     counted = {"validation_images": dataset["splits"]["validation"]["rows"]}
-    warnings = [*warnings_of_little(dataset["splits"]["train"]["rows"], config), *warnings_of_few(counted)]
-    for warning in warnings:
+    for warning in (*warnings_of_little(dataset["splits"]["train"]["rows"], config), *warnings_of_few(counted)):
         command.say(f"warning: {warning}")
     with connect(config.root, config.cluster.train_workers, on_gpus=True) as resources:
         _require_extras(config, resources)
-        device = "cuda" if resources.gpus else "cpu"
-        recipe, spec = recipe_of(config, device), spec_of(config, len(dataset["classes"]))
-        workers = train_workers(config.cluster.train_workers, resources, recipe.batch_size, recipe.accumulation)
-        fewest = fewest_train_workers(config.cluster.train_workers, workers, recipe.batch_size, recipe.accumulation)
-        threads = threads_each(workers, resources)
-        parameters = {
-            "data": dataset["digest"],
-            "pair": asdict(spec),
-            "recipe": asdict(recipe),  # what `auto` and null stand for
-            "described": {key: dataset[key] for key in ("name", "classes", "source")},  # written into model.json
-            "embedder": embedder.digest,
-            "code": code_digest(*CODE),
-            "software": {"torch": torch.__version__},
-            # Not the workers and their threads, which show in the last bits of sums alone: a run may go on with others.
-            "device": device,
-        }
-        identity = run_identity(command.stage, parameters)
+        plan = TrainingPlan.of(config, dataset, embedder, resources)
+        identity = run_identity(command.stage, plan.parameters)
         with Run.open(config.root, command.stage, identity, fresh=command.fresh) as run:
             if not is_whole(load_pair, run.bring("model") / "model"):
-                told = {
-                    **config_parameters(config),
-                    "the data": dataset["digest"],
-                    "the embedder": embedder.digest,
-                    "the code": parameters["code"],
-                    "torch": torch.__version__,
-                    "device": device,
-                }
-                if not command.fresh and not run.folder.entries(CHECKPOINTS):
-                    why = restart(config.root, config.name, told, config.train.total_images)
-                    if why is not None:
-                        command.say(f"training {why}")
-                remember_parameters(run.folder, config.name, told)
-                command.say(f"{workers} worker(s) of {threads} thread(s), {recipe.precision}, run {run.name}")
-                data = share(command.data, files_below(command.data), config.root)
-                embedder_files = share(command.model, (WEIGHTS, EMBEDDER), config.root)
-                provenance = {
-                    "name": config.name,
-                    "classes": dataset["classes"],
-                    "fingerprint": identity,
-                    "data": {"digest": dataset["digest"], "source": dataset["source"]},
-                    "embedder": embedder.digest,
-                }
-                train_on_ray(
-                    TrainingJob(
-                        spec=spec,
-                        recipe=recipe,
-                        workers=workers,
-                        fewest=fewest,
-                        threads=threads,
-                        use_gpu=resources.gpus > 0,
-                        interface=resources.interface,
-                        data=data,
-                        placement=config.train.data,
-                        make_judge=partial(_judge, embedder_files, data, spec, recipe.precision),
-                        run=run.folder,
-                        tensorboard=config.train.tensorboard,
-                        provenance=provenance,
-                    )
-                )
-            made = run.bring("model", "samples", "history.json")
-            for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
-                copy_whole(made / "model" / name, command.out / name)
-            for stale in pictures_in(command.out / "samples"):
-                stale.unlink()
-            for picture in pictures_in(made / "samples"):
-                copy_whole(picture, command.out / "samples" / picture.name)
-            history: list[Metrics] = read_json(made / "history.json", "training history")
-            description = read_json(made / "model" / DESCRIPTION, "model description")
-            best: Metrics = description["metrics"]
-            spent = spent_on(run.folder)
-    ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
-    write_json(command.metrics / "train.json", {**best, **ended, **counted})
-    write_json(command.metrics / f"train_{TIME}", asdict(spent))
-    write_atomically(command.metrics / "training.csv", _csv(history).encode())
+                _begin(command, plan, run)
+                train_on_ray(_job(command, plan, run))
+            best = _keep(run, command, counted)
     command.say(
         f"best at {best['images_seen']:,} images: fd_domain on {counted['validation_images']:,} validation images "
         f"{best['validation_fd_domain']:.1f} -> {command.out}"
     )
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How a config is trained on what there is."""
+
+    dataset: dict[str, Any]  # as `describe` returns it
+    embedder: str  # digest
+    spec: PairSpec
+    recipe: Recipe
+    workers: int
+    fewest: int  # workers that go on where nodes were lost
+    threads: int  # of each worker
+    resources: Resources
+    code: str  # digest
+
+    @classmethod
+    def of(cls, config: Config, dataset: dict[str, Any], embedder: Embedder, resources: Resources) -> Self:
+        """Plan for the networks and the recipe of a config."""
+        recipe = recipe_of(config, "cuda" if resources.gpus else "cpu")
+        wanted = config.cluster.train_workers
+        workers = train_workers(wanted, resources, recipe.batch_size, recipe.accumulation)
+        return cls(
+            dataset=dataset,
+            embedder=embedder.digest,
+            spec=spec_of(config, len(dataset["classes"])),
+            recipe=recipe,
+            workers=workers,
+            fewest=fewest_train_workers(wanted, workers, recipe.batch_size, recipe.accumulation),
+            threads=threads_each(workers, resources),
+            resources=resources,
+            code=code_digest(*CODE),
+        )
+
+    @property
+    def device(self) -> str:
+        """Return cpu or cuda."""
+        return "cuda" if self.resources.gpus else "cpu"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All that the weights depend on, but for the workers and their threads.
+
+        These show in the last bits of sums alone: a run may go on with others.
+        """
+        return {
+            "data": self.dataset["digest"],
+            "pair": asdict(self.spec),
+            "recipe": asdict(self.recipe),  # what `auto` and null stand for
+            "described": {key: self.dataset[key] for key in ("name", "classes", "source")},  # written into model.json
+            "embedder": self.embedder,
+            "code": self.code,
+            "software": {"torch": torch.__version__},
+            "device": self.device,
+        }
+
+
+def _require_fitting(command: Command, dataset: dict[str, Any], embedder: Embedder) -> None:
+    config, classes = command.config, len(dataset["classes"])
+    shape = {"size": config.data.size, "channels": config.model.channels, "classes": classes}
+    require_shape(command.data, **shape, wanted_by="the config")
+    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    if config.model.conditioning == "class" and classes == 1:
+        command.say("one class only: the networks are not conditioned on it, and what is sampled has no labels")
+
+
+def _begin(command: Command, plan: TrainingPlan, run: Run) -> None:
+    """Say what begins, and why from 0 where an earlier run is there."""
+    config = command.config
+    told = {
+        **config_parameters(config),
+        "the data": plan.dataset["digest"],
+        "the embedder": plan.embedder,
+        "the code": plan.code,
+        "torch": torch.__version__,
+        "device": plan.device,
+    }
+    if not command.fresh and not run.folder.entries(CHECKPOINTS):
+        why = restart(config.root, config.name, told, config.train.total_images)
+        if why is not None:
+            command.say(f"training {why}")
+    remember_parameters(run.folder, config.name, told)
+    command.say(f"{plan.workers} worker(s) of {plan.threads} thread(s), {plan.recipe.precision}, run {run.name}")
+
+
+def _job(command: Command, plan: TrainingPlan, run: Run) -> TrainingJob:
+    config, dataset = command.config, plan.dataset
+    data = share(command.data, files_below(command.data), config.root)
+    embedder_files = share(command.model, (WEIGHTS, EMBEDDER), config.root)
+    return TrainingJob(
+        spec=plan.spec,
+        recipe=plan.recipe,
+        workers=plan.workers,
+        fewest=plan.fewest,
+        threads=plan.threads,
+        use_gpu=plan.resources.gpus > 0,
+        interface=plan.resources.interface,
+        data=data,
+        placement=config.train.data,
+        make_judge=partial(_judge, embedder_files, data, plan.spec, plan.recipe.precision),
+        run=run.folder,
+        tensorboard=config.train.tensorboard,
+        provenance={
+            "name": config.name,
+            "classes": dataset["classes"],
+            "fingerprint": run.identity,
+            "data": {"digest": dataset["digest"], "source": dataset["source"]},
+            "embedder": plan.embedder,
+        },
+    )
+
+
+def _keep(run: Run, command: Command, counted: dict[str, int]) -> Metrics:
+    """Put model, samples and metrics of a finished run into the output; return the metrics of the best checkpoint."""
+    made = run.bring("model", "samples", "history.json")
+    for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
+        copy_whole(made / "model" / name, command.out / name)
+    for stale in pictures_in(command.out / "samples"):
+        stale.unlink()
+    for picture in pictures_in(made / "samples"):
+        copy_whole(picture, command.out / "samples" / picture.name)
+    history: list[Metrics] = read_json(made / "history.json", "training history")
+    description = read_json(made / "model" / DESCRIPTION, "model description")
+    best: Metrics = description["metrics"]
+    ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
+    write_json(command.metrics / "train.json", {**best, **ended, **counted})
+    write_json(command.metrics / f"train_{TIME}", asdict(spent_on(run.folder)))
+    write_atomically(command.metrics / "training.csv", _csv(history).encode())
+    return best
 
 
 def warnings_of_little(images: int, config: Config) -> list[str]:
