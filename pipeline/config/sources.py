@@ -1,15 +1,17 @@
 """The keys of `data.source`, which say where real images come from."""
 
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.base.registry import entry_names
 from pipeline.config.section import Section
 
-SourceKindName = Literal[
-    "auto", "folder", "zip", "webdataset", "parquet", "listing", "idx", "cifar", "celeba", "lsun", "digits", "known"
-]
-SOURCE_KINDS: tuple[str, ...] = get_args(SourceKindName)
+SOURCE_KINDS = ("auto", *entry_names("pipeline.data.sources.kinds"), "digits", "known")
+if TYPE_CHECKING:
+    SourceKindName = str
+else:
+    SourceKindName = Literal[SOURCE_KINDS]
 # Which kinds a key besides path, kind, name and licence means something for.
 ONLY_FOR = {
     "label": ("folder", "zip", "webdataset", "parquet", "listing", "cifar", "celeba"),

@@ -15,7 +15,8 @@ from pipeline.base.errors import UserError
 from pipeline.config.config import Config
 from pipeline.config.load import ACTIVE, CONF
 from pipeline.config.schema import Data
-from pipeline.data.sources import KINDS, list_source
+from pipeline.data.sources import list_source
+from pipeline.data.sources.kinds import KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.data.sources.place import fetch
 from pipeline.presets.concerns import concerns

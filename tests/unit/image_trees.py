@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.config.sources import Source
-from pipeline.data.sources.image_folder import IMAGE_FOLDER
+from pipeline.data.sources.kinds.folder import KIND as IMAGE_FOLDER
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Listing, RawImage, Request, SourceKind
 

@@ -46,7 +46,7 @@ from tests.unit.config_cases import CONF, IDX, refusal
         ("gates={uniqe_share: {min: 1}}", r"gates\.uniqe_share: .*'unique_share'"),
         (
             "data.source.kind=png",
-            r"data\.source\.kind: found 'png' \(str\); allowed: 'auto', 'folder', 'zip', .*'known'",
+            r"data\.source\.kind: found 'png' \(str\); allowed: 'auto', 'celeba', .*'known'",
         ),
         ("data.source={kind: folder}", r"data\.source: .*path is missing"),
         ("data.source={kind: digits, path: a}", r"data\.source: .*path means nothing for kind digits"),

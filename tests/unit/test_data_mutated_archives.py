@@ -16,8 +16,8 @@ from pipeline.config.schema import Data
 from pipeline.data.prepare import IGNORED, Preparation
 from pipeline.data.resize import TOO_SMALL
 from pipeline.data.sources import list_source
+from pipeline.data.sources.kinds.parquet import DAMAGED, ELSEWHERE, NULL
 from pipeline.data.sources.layout import NO_IMAGE_INSIDE
-from pipeline.data.sources.parquet import DAMAGED, ELSEWHERE, NULL
 from pipeline.data.sources.shard_samples import (
     CUT_OFF,
     NO_CAPTION_KIND,

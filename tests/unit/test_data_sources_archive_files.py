@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources import archive_files
-from pipeline.data.sources.archive import ARCHIVE
 from pipeline.data.sources.archive_files import list_tar, list_zip, read_member, unpacked
+from pipeline.data.sources.kinds.zip import KIND as ARCHIVE
 from tests.unit.image_trees import listed
 
 IMAGE = b"P5 2 2 255 abcd"

@@ -11,8 +11,7 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.decode import decode
-from pipeline.data.sources import KNOWN_DATASETS
-from pipeline.data.sources.known import debian
+from pipeline.data.sources import KNOWN_DATASETS, debian
 from pipeline.data.sources.known.crossfire_tiles import ARCHIVE, OF_OTHER_SIZE, OF_SMALL, OF_UNRELATED, PACKAGE
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, Request

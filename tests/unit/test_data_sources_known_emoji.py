@@ -10,8 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
-from pipeline.data.sources import KNOWN_DATASETS
-from pipeline.data.sources.known import debian
+from pipeline.data.sources import KNOWN_DATASETS, debian
 from pipeline.data.sources.known.emoji import FONT, FONT_PACKAGE, NAMES, NAMES_PACKAGE, NO_PICTURE
 from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, RawImage, Request

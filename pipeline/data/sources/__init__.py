@@ -1,4 +1,4 @@
-"""Sources of real images, one file a kind, found by the table `KINDS`."""
+"""Sources of real images: what a config names is found among the kinds and the known datasets."""
 
 import difflib
 import os
@@ -9,23 +9,12 @@ from pathlib import Path
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
-from pipeline.data.sources.archive import ARCHIVE
-from pipeline.data.sources.celeba import CELEBA
-from pipeline.data.sources.cifar import CIFAR
 from pipeline.data.sources.digits import list_digits
-from pipeline.data.sources.idx_source import IDX
-from pipeline.data.sources.image_folder import IMAGE_FOLDER
+from pipeline.data.sources.kinds import KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
-from pipeline.data.sources.listing import LISTING
-from pipeline.data.sources.lsun import LSUN
-from pipeline.data.sources.parquet import PARQUET
 from pipeline.data.sources.place import Place, place_at
 from pipeline.data.sources.source import Listing, Request, SourceKind
-from pipeline.data.sources.webdataset_shards import WEBDATASET
 from pipeline.store.local import LocalFolder
-
-# `auto` takes the first that recognises the place: the special ones come before those that take nearly anything.
-KINDS: tuple[SourceKind, ...] = (IDX, CIFAR, CELEBA, LSUN, WEBDATASET, PARQUET, LISTING, ARCHIVE, IMAGE_FOLDER)
 
 
 def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:

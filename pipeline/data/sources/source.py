@@ -71,6 +71,7 @@ class SourceKind:
     """One kind of source: the entry that its file gives to the registry."""
 
     name: str
+    rank: int  # of several that recognise a place the lowest one is taken
     recognises: Callable[[Place], bool]  # looks at names and first bytes alone
     list_images: Callable[[Request], Listing]
 

@@ -1,14 +1,10 @@
-"""The source `known`: datasets that are found or fetched by their name, one file each."""
+"""Datasets that are found or fetched by their name, one a file: `crossfire-tiles` is crossfire_tiles.py."""
 
 from collections.abc import Callable
 
-from pipeline.data.sources.known.crossfire_tiles import list_crossfire_tiles
-from pipeline.data.sources.known.emoji import list_emoji
-from pipeline.data.sources.known.fashion_mnist import list_fashion_mnist
+from pipeline.base.registry import load_entries
 from pipeline.data.sources.source import Listing, Request
 
 KNOWN_DATASETS: dict[str, Callable[[Request], Listing]] = {
-    "crossfire-tiles": list_crossfire_tiles,
-    "emoji": list_emoji,
-    "fashion-mnist": list_fashion_mnist,
+    name.replace("_", "-"): entry.list_images for name, entry in load_entries(__name__).items()
 }

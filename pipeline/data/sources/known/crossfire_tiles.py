@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.base.errors import UserError
-from pipeline.data.sources.known.debian import DebianPackage, find_or_fetch
+from pipeline.data.sources.debian import DebianPackage, find_or_fetch
 from pipeline.data.sources.source import Listing, Part, RawImage, Request
 from pipeline.store.files import file_sha256
 
@@ -63,7 +63,7 @@ class ArchivePart:
                 yield RawImage(picture.name, file.read(picture.size), picture.label)
 
 
-def list_crossfire_tiles(request: Request) -> Listing:
+def list_images(request: Request) -> Listing:
     """Some 3,500 images of 32x32 px, colour, in eight classes; those that are equal are told apart from the pixels, later."""
     path = find_or_fetch(PACKAGE, request.downloads, request.say)[ARCHIVE]
     digest = file_sha256(path)

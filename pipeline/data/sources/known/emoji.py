@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.errors import UserError
-from pipeline.data.sources.known.debian import DebianPackage, find_or_fetch
+from pipeline.data.sources.debian import DebianPackage, find_or_fetch
 from pipeline.data.sources.source import Listing, Part, RawImage, Request
 from pipeline.store.files import file_sha256, readable
 
@@ -72,7 +72,7 @@ class FontPart:
                 yield RawImage(emoji.name, bitmaps[glyph].imageData, emoji.label, text, group=emoji.family)
 
 
-def list_emoji(request: Request) -> Listing:
+def list_images(request: Request) -> Listing:
     """3,655 images of 136x128 px, colour with transparency, in nine classes, each with its name."""
     if request.text not in ("auto", "name", "none"):
         raise UserError(f"data.text: {request.text!r}, but emoji have only a name; use auto, name or none.")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pipeline.base.errors import UserError
 from pipeline.data.kinds import kind_of
+from pipeline.data.sources.debian import DebianPackage, NotHereError, fetch
 from pipeline.data.sources.idx import IDX_FILES
-from pipeline.data.sources.idx_source import list_idx
-from pipeline.data.sources.known.debian import DebianPackage, NotHereError, fetch
+from pipeline.data.sources.kinds.idx import list_idx
 from pipeline.data.sources.source import Listing, Request
 from pipeline.store.files import write_atomically
 from pipeline.store.local import LocalFolder
@@ -47,7 +47,7 @@ FASHION_MNIST = Published(
 )
 
 
-def list_fashion_mnist(request: Request) -> Listing:
+def list_images(request: Request) -> Listing:
     """60,000 + 10,000 images of 28x28 px, grey, in ten classes."""
     folder = find_or_fetch(FASHION_MNIST, request.downloads / "fashion-mnist", DIGESTS, request.say)
     listing, digests = list_idx(LocalFolder(folder), str(folder), transposed=False)

@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.decode import decode
-from pipeline.data.sources.celeba import CELEBA
+from pipeline.data.sources.kinds.celeba import KIND as CELEBA
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Listing, RawImage, Request
 

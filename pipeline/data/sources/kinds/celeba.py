@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations
-from pipeline.data.sources.archive import ArchiveTree
 from pipeline.data.sources.archive_files import list_zip
+from pipeline.data.sources.archive_tree import ArchiveTree
 from pipeline.data.sources.celeba_lists import read_attributes, read_partition
 from pipeline.data.sources.place import KEY, Place
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, Request, SourceKind, wrong_kind
@@ -152,4 +152,4 @@ def _splits(found: Found, place: Place) -> dict[str, OfficialSplit] | None:
     return None if listed is None else read_partition(listed[1], f"{place}: {listed[0]}")
 
 
-CELEBA = SourceKind("celeba", _recognises, _list)
+KIND = SourceKind("celeba", 30, _recognises, _list)

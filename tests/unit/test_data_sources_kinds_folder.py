@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.data.sources.image_folder import IMAGE_FOLDER
+from pipeline.data.sources.kinds.folder import KIND as IMAGE_FOLDER
 from pipeline.data.sources.place import place_at
 from tests.unit.image_trees import fill, labels, listed
 

@@ -51,4 +51,4 @@ def _labelled(
     return (images.swapaxes(1, 2) if transposed else images), labels
 
 
-IDX = SourceKind("idx", _recognises, _list)
+KIND = SourceKind("idx", 10, _recognises, _list)

@@ -141,4 +141,4 @@ def _parts(place: Place, shard: str, fields: Fields, split: OfficialSplit) -> It
         yield ShardPart(place.folder, shard, size, first, last, fields, split, identity)
 
 
-WEBDATASET = SourceKind("webdataset", _recognises, _list)
+KIND = SourceKind("webdataset", 50, _recognises, _list)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.data.sources.known import debian
-from pipeline.data.sources.known.debian import SUMS, DebianPackage, find_or_fetch
+from pipeline.data.sources import debian
+from pipeline.data.sources.debian import SUMS, DebianPackage, find_or_fetch
 from tests.unit.debian_packages import Apt, apt_in
 
 PACKAGE = DebianPackage("small-data", ("usr/share/small/a.bin", "usr/share/small/b.bin"))

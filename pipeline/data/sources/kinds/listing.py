@@ -84,4 +84,4 @@ def _joined(listings: dict[OfficialSplit | None, Listing]) -> Listing:
     )
 
 
-LISTING = SourceKind("listing", _recognises, _list)
+KIND = SourceKind("listing", 70, _recognises, _list)

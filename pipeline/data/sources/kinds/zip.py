@@ -2,16 +2,15 @@
 
 import hashlib
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.annotated import list_annotated
-from pipeline.data.sources.archive_files import list_tar, list_zip, read_member, unpacked
-from pipeline.data.sources.archive_members import Span
+from pipeline.data.sources.archive_files import list_tar, list_zip, unpacked
+from pipeline.data.sources.archive_tree import ArchiveTree
 from pipeline.data.sources.place import KEY, Place
 from pipeline.data.sources.source import Listing, Request, SourceKind, wrong_kind
 from pipeline.store.files import atomic_path, readable
@@ -20,34 +19,6 @@ from pipeline.store.local import LocalFolder
 
 COMPRESSED = ("a gzip file", "a bzip2 file", "an xz file")
 Format = Literal["zip", "tar", "compressed tar"]
-
-
-@dataclass(frozen=True)
-class ArchiveTree:
-    """The files in an archive."""
-
-    folder: Folder
-    file: str
-    given: str  # as the user wrote it
-    spans: Mapping[str, Span]
-
-    def __str__(self) -> str:
-        return self.given
-
-    def only(self, names: Sequence[str]) -> "ArchiveTree":
-        """See `Divisible`."""
-        return replace(self, spans={name: self.spans[name] for name in names})
-
-    def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """See `Tree`."""
-        try:
-            opened = self.folder.open(self.file)
-        except OSError:
-            yield from (None for _ in names)
-            return
-        with opened as file:
-            for name in names:
-                yield read_member(file, self.spans[name])
 
 
 def format_of(place: Place) -> Format | None:
@@ -118,4 +89,4 @@ def _require_harmless(path: Path, where: str) -> None:
     members.listed()
 
 
-ARCHIVE = SourceKind("zip", lambda place: format_of(place) is not None, _list)
+KIND = SourceKind("zip", 80, lambda place: format_of(place) is not None, _list)

@@ -15,8 +15,8 @@ from PIL import Image
 
 from pipeline.base.errors import UserError
 from pipeline.data.decode import decode
-from pipeline.data.sources import parquet as module
-from pipeline.data.sources.parquet import DAMAGED, ELSEWHERE, NULL
+from pipeline.data.sources.kinds import parquet as module
+from pipeline.data.sources.kinds.parquet import DAMAGED, ELSEWHERE, NULL
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.images.image_parquet import image_schema, images_as_parquet
 from pipeline.images.png import encode_png

@@ -18,7 +18,10 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
-from pipeline.data.sources import list_source, webdataset_shards
+from pipeline.data.sources import list_source
+from pipeline.data.sources.kinds import webdataset as module
+from pipeline.data.sources.kinds.webdataset import KIND as WEBDATASET
+from pipeline.data.sources.kinds.webdataset import NO_SHARD
 from pipeline.data.sources.layout import NO_IMAGE_INSIDE
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.shard_samples import (
@@ -33,7 +36,6 @@ from pipeline.data.sources.shard_samples import (
 )
 from pipeline.data.sources.source import Listing, RawImage, Request
 from pipeline.data.sources.tar_members import CUT, DEVICE, LINK, OUTSIDE
-from pipeline.data.sources.webdataset_shards import NO_SHARD, WEBDATASET
 from pipeline.sampling.records import Records
 from pipeline.sampling.shards.formats import as_webdataset
 
@@ -310,7 +312,7 @@ def test_parts_of_a_large_shard_have_each_sample_once(tmp_path, monkeypatch):
         for ending, content in (("cls", b"1"), ("png", png(number)))
     ]
     whole = read(tmp_path, *files, ("odd", b""))
-    monkeypatch.setattr(webdataset_shards, "PART_BYTES", 4000)
+    monkeypatch.setattr(module, "PART_BYTES", 4000)
     listing = listed(tmp_path / "x.tar")
     assert len(listing.parts) > 5
     assert len({part.identity for part in listing.parts}) == len(listing.parts)

@@ -177,4 +177,4 @@ def _text(key: bytes) -> str:
     return key.decode(errors="backslashreplace")
 
 
-LSUN = SourceKind("lsun", _recognises, _list)
+KIND = SourceKind("lsun", 40, _recognises, _list)

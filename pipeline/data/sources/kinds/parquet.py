@@ -194,4 +194,4 @@ def _grouped(rows: tuple[int, ...]) -> Iterator[tuple[tuple[int, int], ...]]:
         yield tuple(groups)
 
 
-PARQUET = SourceKind("parquet", _recognises, _list)
+KIND = SourceKind("parquet", 60, _recognises, _list)

@@ -12,8 +12,9 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.decode import decode
-from pipeline.data.sources import lsun
-from pipeline.data.sources.lsun import LSUN, NO_CATEGORY
+from pipeline.data.sources.kinds import lsun
+from pipeline.data.sources.kinds.lsun import KIND as LSUN
+from pipeline.data.sources.kinds.lsun import NO_CATEGORY
 from pipeline.data.sources.place import Place, place_at
 from pipeline.data.sources.source import Listing, RawImage, Request
 from pipeline.store.folder import Entry

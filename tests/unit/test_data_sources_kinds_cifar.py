@@ -13,8 +13,9 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
-from pipeline.data.sources import cifar, list_source
-from pipeline.data.sources.cifar import CIFAR
+from pipeline.data.sources import list_source
+from pipeline.data.sources.kinds import cifar
+from pipeline.data.sources.kinds.cifar import KIND as CIFAR
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Listing, RawImage, Request
 from tests.unit.test_data_sources_pickled import Calls, of_python_2

@@ -16,4 +16,4 @@ def _list(request: Request) -> Listing:
     return list_annotated(place.folder, place.entries, request, place.left_out)
 
 
-IMAGE_FOLDER = SourceKind("folder", _recognises, _list)
+KIND = SourceKind("folder", 90, _recognises, _list)

@@ -12,7 +12,8 @@ from pipeline.base.errors import UserError
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources import list_source, tree
-from pipeline.data.sources.archive import ARCHIVE, format_of
+from pipeline.data.sources.kinds.zip import KIND as ARCHIVE
+from pipeline.data.sources.kinds.zip import format_of
 from pipeline.data.sources.place import place_at
 from pipeline.data.sources.source import Request
 from tests.unit.canonical_data import write_listing

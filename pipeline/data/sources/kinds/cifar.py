@@ -172,4 +172,4 @@ def _in_tar(request: Request, tar: str) -> dict[str, BatchFile]:
     return files
 
 
-CIFAR = SourceKind("cifar", _recognises, _list)
+KIND = SourceKind("cifar", 20, _recognises, _list)
