@@ -14,6 +14,7 @@ import yaml
 from PIL import Image
 
 from tests.checkout import git, small_checkout
+from tests.image_names import ending_a_part
 from tests.project import succeed
 from tests.s3 import S3Server
 
@@ -116,8 +117,9 @@ def test_a_changed_gate_runs_no_training_and_no_sampling(repository: Path) -> No
 def test_own_images_are_read_again_when_their_content_changes_and_only_then(repository: Path) -> None:
     """The outcome that was missing in iterative/dvc#3855."""
     random, photos = np.random.default_rng(0), repository / "photos"
-    for number in range(130):
-        path = photos / ("cat" if number % 2 else "dog") / f"{number}.png"
+    names = [f"{'cat' if number % 2 else 'dog'}/{number}.png" for number in range(130)]
+    for name in (*names, ending_a_part("cat/z.png")):
+        path = photos / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8)).save(path)
     succeed("imagemint", "init", "photos", "photos", "--size", "8", "--yes", cwd=repository)
@@ -125,7 +127,7 @@ def test_own_images_are_read_again_when_their_content_changes_and_only_then(repo
     assert ran(succeed("dvc", "repro", "resolve", cwd=repository)) == ["source", "ingest", "resolve"]
     assert yaml.safe_load((repository / "metrics/photos/preset.yaml").read_text())["model"]["channels"] == 3
 
-    os.utime(photos / "cat" / "1.png", (1, 1))
+    os.utime(photos / "dog" / "0.png", (1, 1))
     (photos / ".DS_Store").write_text("junk")
     (photos / "cat" / "__pycache__").mkdir()
     (photos / "cat" / "__pycache__" / "a.pyc").write_text("junk")
@@ -134,7 +136,9 @@ def test_own_images_are_read_again_when_their_content_changes_and_only_then(repo
     Image.fromarray(random.integers(0, 256, (9, 9, 3), np.uint8)).save(photos / "dog" / "new.png")
     said = succeed("dvc", "repro", "resolve", cwd=repository)
     assert ran(said) == ["source", "ingest", "resolve"]
-    assert "131 images" in said or "66 images prepared, 1 of" in said
+    prepared = re.search(r"(\d+) images prepared, 1 of 1 parts", said)
+    assert prepared is not None
+    assert int(prepared[1]) <= 66  # the dogs
     succeed("imagemint", "use", "digits", cwd=repository)
     shutil.rmtree(photos)
     (repository / "conf" / "photos.yaml").unlink()

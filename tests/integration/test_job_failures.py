@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 
 from tests.checkout import git, small_checkout
+from tests.image_names import ending_a_part
 from tests.project import environment, run
 
 pytestmark = pytest.mark.ci
@@ -50,8 +51,9 @@ def test_nothing_of_a_job_that_ends_badly_counts_as_made(
     """ray#38390."""
     checkout, root = small_checkout(tmp_path / "checkout"), tmp_path / "root"
     random = np.random.default_rng(0)
-    for number in range(140):
-        path = checkout / "photos" / ("cat", "dog")[number % 2] / f"{number}.png"
+    names = [f"{('cat', 'dog')[number % 2]}/{number}.png" for number in range(140)]
+    for name in (*names, ending_a_part("cat/z.png")):  # two parts, for workers
+        path = checkout / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 256, (8, 8, 3), np.uint8)).save(path)
     (checkout / "conf" / "photos.yaml").write_text(
