@@ -3,12 +3,10 @@
 No record can be made again either: the manifest says another machine made it.
 """
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from torch.nn import functional as F
 
 from pipeline.images.encodings import encoding_named
 from pipeline.sampling.assemble import assemble
-from pipeline.sampling.manifest import build_manifest, open_dataset
+from pipeline.sampling.manifest import ManifestHeader, build_manifest, open_dataset, read_manifest
 from pipeline.sampling.records import MintedShard, Records
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.ranges import plan_shards
@@ -129,23 +127,26 @@ def sound_records(dataset: Path, count: int, train: Pixels, held_out: Pixels) ->
     shards = list(read_shards(place, manifest, Findings()))
     images = np.concatenate([shard.images for shard in shards])
     labels = np.concatenate([shard.labels for shard in shards if shard.labels is not None])
-    shard = manifest["config"]["sample"]["shard_size"]
+    shard = manifest.config.sample.shard_size
     return Sound((images[:count], labels[:count]), (images[count:], labels[count:]), train, held_out, shard)
 
 
 def plant(dataset: Path, records: Labelled, out: Path) -> None:
     """Publishes `records` to `out` as if `dataset` had been made of them, on another machine."""
-    manifest: dict[str, Any] = json.loads((dataset / "manifest.json").read_text())
+    manifest = read_manifest(dataset)
     images, labels = records
-    config = manifest["config"] | {"sample": manifest["config"]["sample"] | {"count": len(images)}}
-    about = {name: manifest[name] for name in ("name", "classes", "image", "model", "source", "precision", "filters")}
-    software = manifest["software"] | {"device": "another machine's processor"}
-    run = out.with_name(f"{out.name}-run")
-    target = ShardTarget(
-        LocalFolder(run), manifest["fingerprint"], tuple(config["sample"]["formats"]), tuple(manifest["classes"])
+    sample = manifest.config.sample
+    header = ManifestHeader.model_validate(
+        manifest.model_dump(include=set(ManifestHeader.model_fields))
+        | {
+            "config": manifest.config.root | {"sample": sample.model_dump(mode="json") | {"count": len(images)}},
+            "software": manifest.software | {"device": "another machine's processor"},
+        }
     )
+    run = out.with_name(f"{out.name}-run")
+    target = ShardTarget(LocalFolder(run), manifest.fingerprint, tuple(sample.formats), tuple(manifest.classes))
     commits = []
-    for plan in plan_shards(len(images), config["sample"]["shard_size"]):
+    for plan in plan_shards(len(images), sample.shard_size):
         rows = slice(plan.first_index, plan.first_index + plan.rows)
         records_of_shard = Records(
             np.ascontiguousarray(images[rows]),
@@ -154,7 +155,7 @@ def plant(dataset: Path, records: Labelled, out: Path) -> None:
             np.zeros(plan.rows, np.float32),
         )
         minted = MintedShard(records_of_shard, {}, 0.0)
-        commits.append(write_shard(minted, encoding_named(manifest["image"]["encoding"]), target, plan))
+        commits.append(write_shard(minted, encoding_named(manifest.image.encoding), target, plan))
     shutil.rmtree(out, ignore_errors=True)
-    assemble(target, build_manifest(target, commits, {**about, "config": config, "software": software}), out)
+    assemble(target, build_manifest(target, commits, header), out)
     shutil.rmtree(run)

@@ -52,20 +52,19 @@ def audit(command: Command) -> None:
     """Reads every byte back, measures, writes the report; a damaged dataset is refused."""
     config, (dataset, manifest) = command.config, open_dataset(command.out)
     evaluation = read_json(command.metrics / "evaluate.json", "evaluation (made by the stage evaluate)")
-    if evaluation.get("model") != manifest["model"]["digest"]:
+    if evaluation.get("model") != manifest.model.digest:
         raise UserError(
             f"{command.metrics / 'evaluate.json'} is about another model than {command.out} was made with: run evaluate again."
         )
-    if manifest["count"] < FEWEST:
+    if manifest.count < FEWEST:
         raise UserError(
-            f"{command.out} has {manifest['count']} records, an audit needs at least {FEWEST}: raise sample.count."
+            f"{command.out} has {manifest.count} records, an audit needs at least {FEWEST}: raise sample.count."
         )
     (command.metrics / "audit.json").unlink(missing_ok=True)
-    classes = manifest["classes"]
-    image = manifest["image"]
+    classes = manifest.classes
     # A dataset without labels can have been made from any classes.
     known_classes = classes or describe(command.data)["classes"]
-    shape = {"size": image["height"], "channels": image["channels"], "classes": len(known_classes)}
+    shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": len(known_classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
 
     findings_of_source = source_findings(command.data)
@@ -82,7 +81,7 @@ def audit(command: Command) -> None:
             + "\nRun sample again: it replaces what is damaged."
         )
     assert content is not None  # nothing was found wrong
-    command.say(f"{manifest['count']:,} records read back from {findings.files} files; {findings.regenerated}")
+    command.say(f"{manifest.count:,} records read back from {findings.files} files; {findings.regenerated}")
 
     keep_freed_memory()  # from here on this process computes, and alone
     command.say("measuring how real and how varied the records are")
@@ -97,8 +96,8 @@ def audit(command: Command) -> None:
         metrics |= inversion_attack(pair, train, holdout)
     if content.labels is not None:
         synthetic = (content.images, content.labels)
-        metrics |= _usefulness_metrics(command, manifest["dataset_id"], synthetic, train, holdout)
-    metrics["dataset_id"] = manifest["dataset_id"]
+        metrics |= _usefulness_metrics(command, manifest.dataset_id, synthetic, train, holdout)
+    metrics["dataset_id"] = manifest.dataset_id
     everything = {**evaluation, **metrics}
     training, walk = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"
     write_report(

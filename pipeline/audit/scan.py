@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,11 @@ from pipeline.audit.shard_stats import Content, Known, Pixels, ShardContent, kep
 from pipeline.base.cpu import give_back_memory
 from pipeline.cluster.connection import connect
 from pipeline.cluster.parallel_map import fan_out
-from pipeline.config.schema import Sample
 from pipeline.data.canonical import load_split
 from pipeline.embedding.embedder import Embedder
 from pipeline.images.encodings import encoding_named
 from pipeline.runs.command import Command
+from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.readers import ShardReader
 from pipeline.sampling.verify import Findings, read_shard
 from pipeline.store.folder import Folder
@@ -29,22 +28,22 @@ class ShardInspector:
     """Reads a shard back, wherever it is sent, and looks at what is in it."""
 
     dataset: Folder
-    manifest: dict[str, Any]
+    manifest: Manifest
     known: Known
     keep: int  # records of the whole dataset that are kept
 
     def __call__(self, number: int) -> Looked:
         """What is in the shard, where it is whole, and what is wrong with it."""
-        entry = self.manifest["shards"][number]
+        entry = self.manifest.shards[number]
         shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
         if shard is None or findings.problems:
             return None, findings
-        rows = kept_rows(entry["first_index"], entry["rows"], self.manifest["count"], self.keep)
+        rows = kept_rows(entry.first_index, entry.rows, self.manifest.count, self.keep)
         return look_at(shard.images, shard.labels, self.known, rows), findings
 
 
 def look_at_shards(
-    command: Command, embedder: Embedder, dataset: Folder, manifest: dict[str, Any], findings: Findings, keep: int
+    command: Command, embedder: Embedder, dataset: Folder, manifest: Manifest, findings: Findings, keep: int
 ) -> Content | None:
     """All shards, looked at on the cluster; None where one is damaged: that is among the findings then.
 
@@ -52,21 +51,20 @@ def look_at_shards(
     """
     if findings.problems:
         return None
-    image = manifest["image"]
-    encoding = encoding_named(image["encoding"], Sample.model_validate(manifest["config"]["sample"]).jpeg_quality)
+    encoding = encoding_named(manifest.image.encoding, manifest.config.sample.jpeg_quality)
     stored = None if encoding.lossless else encoding.stored
     known = Known(
         embedder,
         train=_digests(command.data, "train", stored),
         held_out=np.concatenate([_digests(command.data, split, stored) for split in ("validation", "holdout")]),
-        classes=len(manifest["classes"]),
+        classes=len(manifest.classes),
     )
     give_back_memory()
-    shards = len(manifest["shards"])
+    shards = len(manifest.shards)
     with connect(command.config.root) as resources:
         inspector = ShardInspector(dataset, manifest, known, keep)
         looked_at = _told(command, fan_out(inspector, range(shards), resources.cpus), shards)
-        content = survey(_whole(looked_at, findings), min(keep, manifest["count"]))
+        content = survey(_whole(looked_at, findings), min(keep, manifest.count))
     return None if findings.problems else content
 
 

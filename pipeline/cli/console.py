@@ -176,11 +176,11 @@ def _verify(place: str, model: Path | None, records: int) -> None:
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
         raise UserError(f"{place}: {len(findings.problems)} problems\n{listed}")
-    print(f"{place}: {findings.files} files with {manifest['count']:,} records are as the manifest says")
+    print(f"{place}: {findings.files} files with {manifest.count:,} records are as the manifest says")
     for name in findings.ignored:
         print(f"ignored: {name} (left by a desktop or an editor)")
     print(f"{findings.regenerated}")
-    print(f"dataset {manifest['dataset_id']}")
+    print(f"dataset {manifest.dataset_id}")
 
 
 def _record(place: str, index: int, model: Path | None, out: Path | None) -> None:
@@ -196,11 +196,11 @@ def _record(place: str, index: int, model: Path | None, out: Path | None) -> Non
     try:
         (stored,), attempts = stored_records(ShardReader(dataset, manifest), shard, [index])
     except DamagedShardError as error:
-        raise UserError(f"{dataset}/{shard['file']}: {error}. `imagemint verify {place}` says more.") from None
+        raise UserError(f"{dataset}/{shard.file}: {error}. `imagemint verify {place}` says more.") from None
     if out is not None:
         write_atomically(out, stored.content)
-    label = "" if stored.label is None else f", {manifest['classes'][stored.label]}"
-    print(f"record {index} of {place}: row {index - shard['first_index']} of {shard['file']}{label}")
+    label = "" if stored.label is None else f", {manifest.classes[stored.label]}"
+    print(f"record {index} of {place}: row {index - shard.first_index} of {shard.file}{label}")
     print(compare(index, stored, attempts, manifest, load_model_of(manifest, model)))
 
 
@@ -244,7 +244,7 @@ def _summary() -> None:
     figures: dict[str, Any] = {}
     for stage in ("evaluate", "audit", "accept"):
         figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
-    if figures["dataset_id"] != manifest["dataset_id"]:
+    if figures["dataset_id"] != manifest.dataset_id:
         raise UserError(f"{dataset} is not audited and accepted as it is now: run `make repro`.")
     files = {
         f"{dataset}/report/index.html": "the report",
@@ -253,7 +253,7 @@ def _summary() -> None:
     }
     print(f"""
 {summary(manifest, figures, files)}
-Identity  dataset {manifest["dataset_id"][:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
+Identity  dataset {manifest.dataset_id[:16]}, preset {name} (others: {", ".join(p for p in presets() if p != name)})""")
 
 
 def _publish(place: str | None) -> None:

@@ -20,8 +20,7 @@ from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
 from pipeline.report.figures import FIGURES
-from pipeline.sampling.manifest import MANIFEST, manifest_in, open_dataset
-from pipeline.sampling.shards.commits import shard_files
+from pipeline.sampling.manifest import MANIFEST, Manifest, manifest_in, open_dataset
 from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
 from pipeline.store.files import is_temporary, read_json
@@ -57,7 +56,7 @@ def publish(name: str, place: str) -> Published:
     """
     folder, metrics = Path("datasets") / name, Path("metrics") / name
     dataset, manifest = open_dataset(folder)
-    figures = _accepted(metrics, manifest["dataset_id"])
+    figures = _accepted(metrics, manifest.dataset_id)
     artifacts = {
         "dataset": artifact_of(folder / "data"),
         "model": artifact_of(Path("models") / name / "generator.safetensors"),
@@ -67,9 +66,9 @@ def publish(name: str, place: str) -> Published:
     before = _latest(home)
     version, change = next_version(None if before is None else (before.version, before.manifest), manifest)
     there = home / str(version)
-    release = _release_in(there, manifest["dataset_id"])
+    release = _release_in(there, manifest.dataset_id)
     if release is None:
-        known = before is not None and before.manifest["model"]["digest"] == manifest["model"]["digest"]
+        known = before is not None and before.manifest.model.digest == manifest.model.digest
         release = {
             "version": str(version),
             "date": datetime.now(UTC).date().isoformat(),
@@ -85,14 +84,14 @@ def publish(name: str, place: str) -> Published:
     ]
     line = f"- {version} ({release['date']}): {release['change']}\n"
     _enter(home, line)
-    write_document(home, LATEST, {"version": str(version), "dataset_id": manifest["dataset_id"]})
+    write_document(home, LATEST, {"version": str(version), "dataset_id": manifest.dataset_id})
     return Published(version, there, line.removeprefix("- ").strip(), tags)
 
 
 @dataclass(frozen=True)
 class _Earlier:
     version: Version
-    manifest: dict[str, Any]
+    manifest: Manifest
     figures: dict[str, Any]
 
     @property
@@ -130,7 +129,7 @@ def _latest(home: Folder) -> _Earlier | None:
 
 def _release_in(there: Folder, identity: str) -> dict[str, Any] | None:
     """What is said of the release that was written there whole, where it is of that dataset."""
-    if there.entry(MANIFEST) is None or manifest_in(there)["dataset_id"] != identity:
+    if there.entry(MANIFEST) is None or manifest_in(there).dataset_id != identity:
         return None
     release: dict[str, Any] = json.loads(there.read(FIGURES))["release"]
     return release
@@ -151,10 +150,10 @@ def _figures_said(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
     return said
 
 
-def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: dict[str, Any], there: Folder) -> None:
+def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: Manifest, there: Folder) -> None:
     """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
     _remove_cut_short(there)
-    files = [file["file"] for shard in manifest["shards"] for file in shard_files(shard)]
+    files = [file.file for shard in manifest.shards for file in shard.files]
     if dataset.entry(WIDS) is not None:
         files.append(WIDS)
     copy_files(dataset, there, [(name, name) for name in files])
@@ -166,7 +165,7 @@ def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: dict[
         problems = verify_files(there, manifest).problems
         if problems:
             raise UserError(f"{folder}: {problems[0]}, and {len(problems) - 1} more problems: run sample again.")
-    write_document(there, MANIFEST, manifest)
+    write_document(there, MANIFEST, manifest.model_dump())
 
 
 def _remove_cut_short(there: Folder) -> None:

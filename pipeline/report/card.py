@@ -10,6 +10,7 @@ from pipeline.evaluation.few import measured_on, warnings_of_few
 from pipeline.images.encodings import encoding_named
 from pipeline.report.records import about_records
 from pipeline.report.templates import render
+from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.formats import extra_columns
 from pipeline.store.files import write_atomically
 
@@ -18,7 +19,7 @@ SIZE_NAMES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<
               "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T", "n>1T"]  # fmt: skip
 
 
-def write_card(path: Path, manifest: dict[str, Any], metrics: dict[str, Any]) -> None:
+def write_card(path: Path, manifest: Manifest, metrics: dict[str, Any]) -> None:
     """Writes the card of the dataset that `manifest` describes, with its measured quality."""
     matter = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
     body = render(
@@ -34,32 +35,32 @@ def write_card(path: Path, manifest: dict[str, Any], metrics: dict[str, Any]) ->
     write_atomically(path, f"---\n{matter}---\n{body}".encode())
 
 
-def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
+def front_matter(manifest: Manifest) -> dict[str, Any]:
     """Licence, size, and which files the loader takes; with Parquet also every column and its type."""
     files = "data/train-*.parquet" if has_parquet(manifest) else "data/train-*.tar"
     matter: dict[str, Any] = {
-        "license": manifest["source"]["licence"].lower(),
-        "pretty_name": f"{manifest['name']} (synthetic)",
+        "license": manifest.source.licence.lower(),
+        "pretty_name": f"{manifest.name} (synthetic)",
         "tags": ["synthetic", "image", "gan"],
-        "size_categories": [size_category(manifest["count"])],
+        "size_categories": [size_category(manifest.count)],
     }
     if has_parquet(manifest):
         # Every column must be listed: the loader ends with a CastError on one left out. For tars, declared
         # features would make it return nothing but None.
-        names = {str(number): name for number, name in enumerate(manifest["classes"])}
+        names = {str(number): name for number, name in enumerate(manifest.classes)}
         label = [{"name": "label", "dtype": {"class_label": {"names": names}}}] if names else []
         matter["dataset_info"] = {
             "features": [
                 {"name": "image", "dtype": "image"},
                 *label,
                 {"name": "index", "dtype": "int64"},
-                *({"name": name, "dtype": dtype} for name, dtype in extra_columns(manifest["filters"]).items()),
+                *({"name": name, "dtype": dtype} for name, dtype in extra_columns(manifest.filters).items()),
             ],
             "splits": [
                 {
                     "name": "train",
-                    "num_bytes": sum(shard["bytes"] for shard in manifest["shards"]),
-                    "num_examples": manifest["count"],
+                    "num_bytes": sum(shard.bytes for shard in manifest.shards),
+                    "num_examples": manifest.count,
                 }
             ],
         }
@@ -72,20 +73,20 @@ def size_category(count: int) -> str:
     return SIZE_NAMES[bisect_right(SIZE_BOUNDS, count)]
 
 
-def has_parquet(manifest: dict[str, Any]) -> bool:
+def has_parquet(manifest: Manifest) -> bool:
     """Whether the dataset has Parquet shards (else only tars)."""
-    return bool(manifest["shards"][0]["file"].endswith(".parquet"))
+    return manifest.shards[0].file.endswith(".parquet")
 
 
-def tar_reader(manifest: dict[str, Any], place: str) -> str:
+def tar_reader(manifest: Manifest, place: str) -> str:
     """Return the Python expression by which `webdataset`, imported as `wds`, reads all tars of the dataset in `place`.
 
     Images come as Pillow's, of the mode they were made in: webdataset's `pil` would turn grey ones to colour.
     """
-    first, last = (f"{shard['shard']:06d}" for shard in (manifest["shards"][0], manifest["shards"][-1]))
+    first, last = (f"{shard.shard:06d}" for shard in (manifest.shards[0], manifest.shards[-1]))
     numbers = first if first == last else f"{{{first}..{last}}}"
-    decoder = "pill" if manifest["image"]["channels"] == 1 else "pil"
-    ending = encoding_named(manifest["image"]["encoding"]).ending[1:]
-    members = f'"{ending}", "cls"' if manifest["classes"] else f'"{ending}"'
+    decoder = "pill" if manifest.image.channels == 1 else "pil"
+    ending = encoding_named(manifest.image.encoding).ending[1:]
+    members = f'"{ending}", "cls"' if manifest.classes else f'"{ending}"'
     tars = f'wds.WebDataset("{place}/data/train-{numbers}.tar", shardshuffle=False)'
     return f'{tars}.decode("{decoder}").to_tuple({members})'

@@ -12,7 +12,7 @@ from pipeline.report.figures import FIGURES, figure_groups
 from pipeline.report.records import occurring_classes
 from pipeline.report.templates import render
 from pipeline.sampling.changes import record_changes
-from pipeline.sampling.manifest import open_dataset
+from pipeline.sampling.manifest import Manifest, open_dataset
 from pipeline.store.folder import Folder
 
 COLUMNS = 10
@@ -22,7 +22,7 @@ COLUMNS = 10
 class _Version:
     place: str
     folder: Folder
-    manifest: dict[str, Any]
+    manifest: Manifest
     figures: dict[str, Any]
 
     @classmethod
@@ -40,12 +40,13 @@ class _Version:
 
     @property
     def name(self) -> str:
-        return f"{self.manifest['name']} {self.figures['release']['version']}"
+        return f"{self.manifest.name} {self.figures['release']['version']}"
 
 
 def compare(old: str, new: str) -> str:
     """The page about two published versions, folders or URLs."""
     versions = [_Version.at(place) for place in (old, new)]
+    there, here = (version.manifest for version in versions)
     before, now = (figure_groups(version.figures) for version in versions)
     groups = {
         title: [
@@ -59,15 +60,15 @@ def compare(old: str, new: str) -> str:
         versions=[
             {
                 "name": version.name,
-                "count": version.manifest["count"],
-                "dataset": version.manifest["dataset_id"],
+                "count": version.manifest.count,
+                "dataset": version.manifest.dataset_id,
                 "change": version.figures["release"]["change"],
                 "gates": version.figures["gates"],
                 "sheet": _sheet(version),
             }
             for version in versions
         ],
-        changed=record_changes(*(version.manifest for version in versions)),
+        changed=record_changes(there, here.fingerprint, here),
         groups=groups,
     )
 
@@ -85,7 +86,7 @@ def _change(versions: list[_Version], key: str) -> str:
 
 
 def _sheet(version: _Version) -> str:
-    counts = [shard["labels"] for shard in version.manifest["shards"]]
+    counts = [shard.labels for shard in version.manifest.shards]
     fewest = min(
         (sum(count.get(name, 0) for count in counts) for name in occurring_classes(version.manifest)), default=COLUMNS
     )

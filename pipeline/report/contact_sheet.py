@@ -17,7 +17,7 @@ from pipeline.images.grid import image_grid
 from pipeline.images.image_parquet import read_parquet
 from pipeline.images.png import decode_png, encode_png
 from pipeline.report.records import occurring_classes
-from pipeline.sampling.manifest import MANIFEST, open_dataset
+from pipeline.sampling.manifest import MANIFEST, Manifest, open_dataset
 from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
 from pipeline.store.files import is_there, readable
 from pipeline.store.folder import Folder
@@ -99,8 +99,8 @@ def _look_into(dataset: Path | str) -> _Pictures:
     )
 
 
-def _synthetic(files: Folder, manifest: dict[str, Any]) -> _Pictures:
-    reader, classes = ShardReader(files, manifest), manifest["classes"]
+def _synthetic(files: Folder, manifest: Manifest) -> _Pictures:
+    reader, classes = ShardReader(files, manifest), manifest.classes
     occurring = [classes.index(name) for name in occurring_classes(manifest)]
 
     def read(file: str) -> tuple[list[int] | None, list[bytes]]:
@@ -113,7 +113,7 @@ def _synthetic(files: Folder, manifest: dict[str, Any]) -> _Pictures:
             images = reader.decode([content])
         return np.asarray(images[0])
 
-    return _Pictures(classes, occurring, [shard["file"] for shard in manifest["shards"]], read, decode)
+    return _Pictures(classes, occurring, [shard.file for shard in manifest.shards], read, decode)
 
 
 def _real(dataset: Path, described: dict[str, Any]) -> _Pictures:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.report.card import has_parquet
 from pipeline.report.records import occurring_classes
-from pipeline.sampling.shards.commits import shard_files
+from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.formats import extra_columns
 from pipeline.store.files import write_json
 
@@ -60,27 +60,27 @@ MEDIA_TYPES = {".parquet": "application/x-parquet", ".tar": "application/x-tar"}
 SPDX = "https://spdx.org/licenses/"
 
 
-def write_croissant(path: Path, manifest: dict[str, Any], version: str, published: str) -> None:
+def write_croissant(path: Path, manifest: Manifest, version: str, published: str) -> None:
     """Writes the description; `published` is a date, year-month-day."""
     write_json(path, croissant(manifest, version, published))
 
 
-def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[str, Any]:
+def croissant(manifest: Manifest, version: str, published: str) -> dict[str, Any]:
     """Return the description.
 
     It has a file object a shard, with its digest; where there is Parquet, a file set and the record set `default`; where
     there are labels, the record set `classes`, an enumeration that gives each label its name.
     """
-    files = [file for shard in manifest["shards"] for file in shard_files(shard)]
+    files = [file for shard in manifest.shards for file in shard.files]
     distribution: list[dict[str, Any]] = [
         {
             "@type": "cr:FileObject",
-            "@id": Path(file["file"]).name,
-            "name": Path(file["file"]).name,
-            "contentUrl": file["file"],
-            "contentSize": f"{file['bytes']} B",
-            "encodingFormat": MEDIA_TYPES[Path(file["file"]).suffix],
-            "sha256": file["sha256"],
+            "@id": Path(file.file).name,
+            "name": Path(file.file).name,
+            "contentUrl": file.file,
+            "contentSize": f"{file.bytes} B",
+            "encodingFormat": MEDIA_TYPES[Path(file.file).suffix],
+            "sha256": file.sha256,
         }
         for file in files
     ]
@@ -101,33 +101,33 @@ def croissant(manifest: dict[str, Any], version: str, published: str) -> dict[st
             _field("image", "sc:ImageObject", transform={"jsonPath": "bytes"}),
             *([_field("label", "sc:Integer") | {"references": {"field": {"@id": "classes/label"}}}] if classes else []),
             _field("index", "sc:Integer"),
-            *(_field(name, TYPES[dtype]) for name, dtype in extra_columns(manifest["filters"]).items()),
+            *(_field(name, TYPES[dtype]) for name, dtype in extra_columns(manifest.filters).items()),
         ]
         record_sets.append({"@type": "cr:RecordSet", "@id": "default", "name": "default", "field": fields})
     if classes:
-        record_sets.append(_class_names(manifest["classes"]))
+        record_sets.append(_class_names(manifest.classes))
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.1",
-        "name": f"{manifest['name']}-synthetic",
+        "name": f"{manifest.name}-synthetic",
         "description": (
-            f"{manifest['count']:,} synthetic images{labelled}, made by a generative adversarial network trained on {manifest['source']['name']}."
+            f"{manifest.count:,} synthetic images{labelled}, made by a generative adversarial network trained on {manifest.source.name}."
         ),
         "citeAs": _citation(manifest, version, published),
-        "license": SPDX + manifest["source"]["licence"],
-        "url": f"urn:sha256:{manifest['dataset_id']}",
+        "license": SPDX + manifest.source.licence,
+        "url": f"urn:sha256:{manifest.dataset_id}",
         "version": version,
-        "creator": {"@type": "sc:Organization", "name": f"imagemint {manifest['software']['imagemint']}"},
+        "creator": {"@type": "sc:Organization", "name": f"imagemint {manifest.software['imagemint']}"},
         "datePublished": published,
         "prov:wasDerivedFrom": {
-            "@id": f"urn:sha256:{manifest['source']['digest']}",
-            "sc:name": manifest["source"]["name"],
+            "@id": f"urn:sha256:{manifest.source.digest}",
+            "sc:name": manifest.source.name,
         },
         "prov:wasGeneratedBy": {
             "@type": "prov:Activity",
-            "@id": f"urn:sha256:{manifest['fingerprint']}",
-            "prov:used": {"@id": f"urn:sha256:{manifest['model']['digest']}"},
+            "@id": f"urn:sha256:{manifest.fingerprint}",
+            "prov:used": {"@id": f"urn:sha256:{manifest.model.digest}"},
         },
         "distribution": distribution,
         "recordSet": record_sets,
@@ -158,14 +158,14 @@ def _class_names(names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _citation(manifest: dict[str, Any], version: str, published: str) -> str:
+def _citation(manifest: Manifest, version: str, published: str) -> str:
     """Return a BibTeX entry; the author is the program, since no person is known."""
     entries = {
-        "title": f"{manifest['name']}-synthetic",
-        "author": f"{{imagemint {manifest['software']['imagemint']}}}",
+        "title": f"{manifest.name}-synthetic",
+        "author": f"{{imagemint {manifest.software['imagemint']}}}",
         "year": published[:4],
         "version": version,
-        "note": f"Synthetic image dataset, urn:sha256:{manifest['dataset_id']}",
+        "note": f"Synthetic image dataset, urn:sha256:{manifest.dataset_id}",
     }
     lines = "".join(f",\n  {key} = {{{value}}}" for key, value in entries.items())
-    return f"@misc{{{manifest['name']}-synthetic-{version}{lines}\n}}"
+    return f"@misc{{{manifest.name}-synthetic-{version}{lines}\n}}"

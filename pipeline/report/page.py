@@ -21,6 +21,7 @@ from pipeline.report.source import SourceFindings
 from pipeline.report.templates import data_url, render
 from pipeline.report.work import work_lines
 from pipeline.runs.usage import Spent
+from pipeline.sampling.manifest import Manifest
 from pipeline.store.files import write_atomically
 
 COLUMNS = 12
@@ -59,7 +60,7 @@ class Pictures:
 def write_report(
     path: Path,
     *,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     metrics: dict[str, Any],
     verdicts: list[Verdict],
     pictures: Pictures,
@@ -81,7 +82,7 @@ def write_report(
 
     shown = [(name, images) for name, images in pictures.fake.items() if name in pictures.real]
     groups = figure_groups(metrics)
-    use, avoid = advice(metrics, verdicts, manifest["source"]["name"])
+    use, avoid = advice(metrics, verdicts, manifest.source.name)
     page = render(
         "page.html.j2",
         manifest=manifest,
@@ -101,7 +102,7 @@ def write_report(
         curves=curves_svg(pictures.training) if pictures.training else "",
         source=pictures.source,
         work=work_lines(spent, prices),
-        config=yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
+        config=yaml.safe_dump(manifest.config.root, sort_keys=False, allow_unicode=True),
         parquet=has_parquet(manifest),
         read_tars=tar_reader(manifest, "PATH/TO/THE/DATASET"),
         **about_records(manifest),

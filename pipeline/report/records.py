@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from pipeline.config.schema import DensityRatioFilter, Filter, Sample
+from pipeline.config.schema import DensityRatioFilter, Filter
+from pipeline.sampling.manifest import Manifest
 
 
-def occurring_classes(manifest: dict[str, Any]) -> list[str]:
+def occurring_classes(manifest: Manifest) -> list[str]:
     """Names of the classes that have records: a dataset may have been asked for some only."""
-    counts = [shard["labels"] for shard in manifest["shards"]]
-    return [name for name in manifest["classes"] if any(count.get(name) != 0 for count in counts)]
+    counts = [shard.labels for shard in manifest.shards]
+    return [name for name in manifest.classes if any(count.get(name) != 0 for count in counts)]
 
 
-def unusual_settings(manifest: dict[str, Any]) -> list[str]:
+def unusual_settings(manifest: Manifest) -> list[str]:
     """What was asked for besides equal shares of all classes, any latent and images as they were made: in words."""
-    sample = Sample.model_validate(manifest["config"]["sample"])
+    sample = manifest.config.sample
     said = []
     if sample.labels != "balanced":
         weights = ", ".join(f"{name} {weight}" for name, weight in sample.labels.items())
@@ -26,9 +27,9 @@ def unusual_settings(manifest: dict[str, Any]) -> list[str]:
     return said
 
 
-def _filter(manifest: dict[str, Any], wanted: Filter) -> str:
-    refused = sum(shard["refused"][wanted.kind] for shard in manifest["shards"])
-    candidates = sum(shard["candidates"] for shard in manifest["shards"])
+def _filter(manifest: Manifest, wanted: Filter) -> str:
+    refused = sum(shard.refused[wanted.kind] for shard in manifest.shards)
+    candidates = sum(shard.candidates for shard in manifest.shards)
     why = (
         "what the discriminator finds more frequent among real images is kept more often, which changes how often each kind of image occurs"
         if isinstance(wanted, DensityRatioFilter)
@@ -37,10 +38,10 @@ def _filter(manifest: dict[str, Any], wanted: Filter) -> str:
     return f"candidates filtered by {wanted.kind}, which refused {refused:,} of {candidates:,}: {why}"
 
 
-def about_records(manifest: dict[str, Any]) -> dict[str, Any]:
+def about_records(manifest: Manifest) -> dict[str, Any]:
     """What card and report say of the records: `classes` that occur, `asked`, the unusual settings, and whether near copies are refused."""
     return {
         "classes": occurring_classes(manifest),
         "asked": unusual_settings(manifest),
-        "near_copies_refused": any(each["kind"] == "near_copy" for each in manifest["filters"]),
+        "near_copies_refused": any(each.kind == "near_copy" for each in manifest.filters),
     }

@@ -4,11 +4,12 @@ from typing import Any
 
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.report.records import occurring_classes
+from pipeline.sampling.manifest import Manifest
 
 HEADLINE = ("fd_domain", "coverage", "diversity_min", "diversity_all", "tstr_accuracy")
 
 
-def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, str]) -> str:
+def summary(manifest: Manifest, figures: dict[str, Any], files: dict[str, str]) -> str:
     """Some lines of text.
 
     Args:
@@ -19,7 +20,7 @@ def summary(manifest: dict[str, Any], figures: dict[str, Any], files: dict[str, 
     width = max(map(len, files))
     sections = {
         "Made": [_made(manifest, figures)],
-        "Quality": [*(_labelled_quality(figures) if manifest["classes"] else _unlabelled_quality(figures)),
+        "Quality": [*(_labelled_quality(figures) if manifest.classes else _unlabelled_quality(figures)),
                     f"{figures['unique_share']:.2%} unique, {figures['train_copies']} exact copies of training images, "
                     f"{figures['near_train_share']:.1%} nearer to one than 99 % of held-out images are",
                     *(f"warning: {warning}" for warning in warnings_of_few(figures))],
@@ -35,11 +36,11 @@ def headline(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: figures[name] for name in HEADLINE if name in figures}
 
 
-def _made(manifest: dict[str, Any], figures: dict[str, Any]) -> str:
+def _made(manifest: Manifest, figures: dict[str, Any]) -> str:
     classes = len(occurring_classes(manifest))
-    shards = sum(1 + len(shard["also"]) for shard in manifest["shards"])
+    files = sum(len(shard.files) for shard in manifest.shards)
     return (
-        f"{manifest['count']:,} synthetic images{f' in {classes} classes' if classes else ', no labels'}, {shards} files, "
+        f"{manifest.count:,} synthetic images{f' in {classes} classes' if classes else ', no labels'}, {files} files, "
         f"accepted by {len(figures['gates'])} gates"
     )
 

@@ -6,15 +6,14 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
 from pipeline.runs.lock import locked
 from pipeline.runs.output_places import require_own_dataset
 from pipeline.sampling.changes import record_changes
-from pipeline.sampling.manifest import LOCATION, MANIFEST, manifest_in, read_manifest
-from pipeline.sampling.shards.commits import ShardTarget, name_in_run, shard_files
+from pipeline.sampling.manifest import LOCATION, MANIFEST, Manifest, ManifestHeader, manifest_in, read_manifest
+from pipeline.sampling.shards.commits import ShardFile, ShardTarget, name_in_run
 from pipeline.sampling.shards.wids import WIDS, wids_index
 from pipeline.store.bucket import at_once
 from pipeline.store.files import write_json
@@ -25,7 +24,7 @@ from pipeline.store.places import copy_files
 LOCK = ".lock"
 
 
-def assemble(target: ShardTarget, manifest: dict[str, Any], out: Path, dataset: Folder | None = None) -> None:
+def assemble(target: ShardTarget, manifest: Manifest, out: Path, dataset: Folder | None = None) -> None:
     """Make a dataset of a run's shards, its manifest last; until then there is none, so nothing half-made looks whole.
 
     Args:
@@ -36,53 +35,53 @@ def assemble(target: ShardTarget, manifest: dict[str, Any], out: Path, dataset: 
             `out` holds the manifest, too, and in `data` nothing but the prefix's name.
     """
     if dataset is None:
-        wanted = {Path(file["file"]).name for shard in manifest["shards"] for file in shard_files(shard)}
+        wanted = {Path(file.file).name for shard in manifest.shards for file in shard.files}
         runs = target.run.path.parent if isinstance(target.run, LocalFolder) else None
         with _replacing(out, manifest, wanted, runs):
             _put(target.run, manifest, LocalFolder(out), whole=False)
         return
-    there = _whole(dataset, manifest["dataset_id"])
+    there = _whole(dataset, manifest.dataset_id)
     _put(target.run, manifest, dataset, whole=there is not None)
     if there is None:
-        write_document(dataset, MANIFEST, manifest)
+        write_document(dataset, MANIFEST, manifest.model_dump())
     # The manifest that was there first stays: the same records may have been asked for with another config around them.
     with _replacing(out, there or manifest, {LOCATION}, None) as data:
         write_json(data / LOCATION, {"url": str(dataset)})
 
 
-def _put(run: Folder, manifest: dict[str, Any], dataset: Folder, *, whole: bool) -> None:
+def _put(run: Folder, manifest: Manifest, dataset: Folder, *, whole: bool) -> None:
     """Copy the shards that the dataset lacks; `whole`: whether it has a manifest, without which a file is at best half of a dataset's."""
-    files = [file for shard in manifest["shards"] for file in shard_files(shard)]
+    files = [file for shard in manifest.shards for file in shard.files]
     there = at_once(partial(_holds, dataset), files) if whole else repeat(False)  # what is there may be damaged
-    missing = [file["file"] for file, is_there in zip(files, there, strict=False) if not is_there]
+    missing = [file.file for file, is_there in zip(files, there, strict=False) if not is_there]
     copy_files(run, dataset, [(name_in_run(name), name) for name in sorted(missing)])
     index = wids_index(manifest)
     if index is not None:
         write_document(dataset, WIDS, index)
 
 
-def _whole(dataset: Folder, identity: str) -> dict[str, Any] | None:
+def _whole(dataset: Folder, identity: str) -> Manifest | None:
     """The manifest of the dataset of that identity, where it can be read."""
     try:
         manifest = manifest_in(dataset)
     except UserError:  # there is none, or it is damaged
         return None
-    return manifest if manifest["dataset_id"] == identity else None
+    return manifest if manifest.dataset_id == identity else None
 
 
-def _holds(dataset: Folder, file: dict[str, Any]) -> bool:
-    entry = dataset.entry(file["file"])
-    return entry is not None and entry.size == file["bytes"] and dataset.sha256(file["file"]) == file["sha256"]
+def _holds(dataset: Folder, file: ShardFile) -> bool:
+    entry = dataset.entry(file.file)
+    return entry is not None and entry.size == file.bytes and dataset.sha256(file.file) == file.sha256
 
 
 @contextmanager
-def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str], runs: Path | None) -> Iterator[Path]:
+def _replacing(out: Path, manifest: Manifest, wanted: set[str], runs: Path | None) -> Iterator[Path]:
     """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last.
 
     `runs` holds the runs of this root, None where they are in an object store.
     """
     require_own_dataset(out, runs)
-    if _identity(out) != manifest["dataset_id"]:
+    if _identity(out) != manifest.dataset_id:
         # They describe another dataset.
         for name in ("README.md", "croissant.json", "report/index.html"):
             (out / name).unlink(missing_ok=True)
@@ -95,7 +94,7 @@ def _replacing(out: Path, manifest: dict[str, Any], wanted: set[str], runs: Path
             if stale.name not in wanted and not is_junk(stale.name):
                 stale.unlink()
     yield data
-    write_json(out / MANIFEST, manifest)
+    write_json(out / MANIFEST, manifest.model_dump())
 
 
 @contextmanager
@@ -114,16 +113,16 @@ def reserved(out: Path) -> Iterator[None]:
             lock.unlink(missing_ok=True)  # while it is held: a dataset has no such file
 
 
-def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> None:
+def require_same_records(out: Path, fingerprint: str, header: ManifestHeader) -> None:
     """Refuses to put a dataset where one of other records lies: only a larger or smaller count may take its place.
 
-    `about` is what the new manifest says besides its shards.
+    `fingerprint` and `header` are the new manifest's.
     """
     try:
         json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # none, or a damaged one, which the new one replaces
         return
-    changed = record_changes(read_manifest(out), {**about, "fingerprint": fingerprint})
+    changed = record_changes(read_manifest(out), fingerprint, header)
     if changed:
         raise UserError(
             f"{out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
@@ -135,6 +134,6 @@ def require_same_records(out: Path, fingerprint: str, about: dict[str, Any]) -> 
 def _identity(out: Path) -> str | None:
     """The identity of what was published here before, None where nothing was or it cannot be read."""
     try:
-        return str(read_manifest(out)["dataset_id"])
+        return read_manifest(out).dataset_id
     except UserError:
         return None

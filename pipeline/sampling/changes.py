@@ -3,30 +3,31 @@
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.sampling.manifest import Manifest, ManifestHeader
 
-def record_changes(there: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What records depend on and is another in the manifest `now`: "key: old there, new now" each; nothing where they are the same.
 
-    Of `now` the fingerprint is looked at and what a manifest says besides its shards. Count and formats are not of the records.
+def record_changes(there: Manifest, fingerprint: str, now: ManifestHeader) -> list[str]:
+    """What records depend on and is another in `now`: "key: old there, new now" each; nothing where they are the same.
+
+    `fingerprint` is of the run that `now` describes. Count and formats are not of the records.
     """
-    if there["fingerprint"] == now["fingerprint"]:
+    if there.fingerprint == fingerprint:
         return []
     changed = [
         f"{key}: {old!r} there, {new!r} now" for key, old, new in _differences("", _of_records(there), _of_records(now))
     ]
-    repackaged = there["config"]["sample"]["formats"] != now["config"]["sample"]["formats"]
+    repackaged = there.config.sample.formats != now.config.sample.formats
     return changed if changed or repackaged else ["the code of imagemint that makes records"]
 
 
-def _of_records(manifest: dict[str, Any]) -> dict[str, Any]:
-    def without(section: dict[str, Any], *keys: str) -> dict[str, Any]:
-        return {key: value for key, value in section.items() if key not in keys}
-
+def _of_records(header: ManifestHeader) -> dict[str, Any]:
     return {
-        "sample": without(manifest["config"]["sample"], "count", "formats"),
-        **{key: manifest[key] for key in ("classes", "precision", "filters")},
-        "model": {"digest": manifest["model"]["digest"]},
-        "software": without(manifest["software"], "imagemint", "ray"),
+        "sample": header.config.sample.model_dump(mode="json", exclude={"count", "formats"}),
+        "classes": header.classes,
+        "precision": header.precision,
+        "filters": [each.model_dump() for each in header.filters],
+        "model": {"digest": header.model.digest},
+        "software": {name: version for name, version in header.software.items() if name not in ("imagemint", "ray")},
     }
 
 

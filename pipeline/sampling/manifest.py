@@ -3,9 +3,18 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    RootModel,
+    ValidationError,
+)
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Encoding, Sample
@@ -26,80 +35,124 @@ FETCH_OR_FINISH = "Fetch the whole dataset, or finish it with `python -m stages.
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
+    """Keep the further keys that other versions have written."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
 
 class _Version(_Strict):
     format_version: int
 
 
-class _Image(_Strict):
+class _Device(_Strict):
+    device: str
+
+
+class _Sampled(_Strict):
+    sample: Sample
+
+
+class ImageFormat(_Strict):
+    """What each image is."""
+
     height: Size
     width: Size
     channels: Literal[1, 3]
     encoding: Encoding
 
 
-class _Model(_Strict):
+class UsedModel(_Strict):
+    """The model that made the records, and the folder that it was in."""
+
     digest: Digest
     uri: Annotated[str, Field(max_length=1000)]
 
 
-class _Source(_Strict):
+class RealData(_Strict):
+    """The real images that the model was trained on."""
+
     digest: Digest
     name: str
     licence: str
 
 
-class _Software(_Strict):
-    device: str
+class UsedConfig(RootModel[dict[str, JsonValue]]):
+    """The config that the dataset was made with; readers rely on its section `sample`.
+
+    Not a model with a field `sample`, which would be written before the sections that stood before it.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    _sample: Sample = PrivateAttr()
+
+    def model_post_init(self, _: object) -> None:
+        """Check the section `sample`."""
+        self._sample = _Sampled.model_validate(self.root).sample
+
+    @property
+    def sample(self) -> Sample:
+        """Return the section `sample`."""
+        return self._sample
 
 
-class _Config(_Strict):
-    sample: Sample
+class FittedFilter(_Strict):
+    """A filter that candidates had to pass; its further keys say what it was fitted to."""
 
-
-class _Filter(_Strict):
     kind: Literal["density_ratio", "near_copy"]
 
 
-class _Manifest(_Strict):
-    """What readers rely on; a file that lacks it is no manifest. Further keys are for people."""
+def _with_device(software: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Require the device, which readers rely on."""
+    _Device.model_validate(software)
+    return software
 
+
+class _Identity(_Strict):
+    format_version: int
     dataset_id: Digest
-    name: str
-    fingerprint: Digest
+    fingerprint: Digest  # of the run that made the shards
     count: Size
-    classes: list[str]
-    image: _Image
+
+
+class ManifestHeader(_Strict):
+    """What a manifest says besides its shards and the dataset's identity."""
+
+    name: str
+    classes: list[str]  # none: the records have no labels
+    image: ImageFormat
+    model: UsedModel
+    source: RealData
+    config: UsedConfig
     precision: Literal["fp32", "bf16"]
-    model: _Model
-    source: _Source
-    software: _Software
-    config: _Config
-    filters: list[_Filter]
+    # Versions by name, and the device; in the order in which they were written, as the config is.
+    software: Annotated[dict[str, JsonValue], AfterValidator(_with_device)]
+    filters: list[FittedFilter]
+
+
+class Manifest(ManifestHeader, _Identity):  # keys are written in this order: identity, header, shards
+    """What a dataset's manifest says; a file that lacks a part of it is no manifest."""
+
     shards: Annotated[list[ShardRecord], Field(min_length=1)]
 
 
-def build_manifest(target: ShardTarget, commits: Sequence[Commit], about: dict[str, Any]) -> dict[str, Any]:
-    """`about` (name, classes, image, model, source, config, software) with the shards and the dataset's identity."""
-    shards = [
-        {key: value for key, value in commit.items() if key in ShardRecord.model_fields}
-        for commit in sorted(commits, key=lambda commit: int(commit["shard"]))
-    ]
-    count = sum(shard["rows"] for shard in shards)
-    identity = dataset_id(target.fingerprint, count, shards)
-    return {
-        "format_version": FORMAT_VERSION,
-        "dataset_id": identity,
-        "fingerprint": target.fingerprint,
-        "count": count,
-        **about,
-        "shards": shards,
-    }
+def build_manifest(target: ShardTarget, commits: Sequence[Commit], header: ManifestHeader) -> Manifest:
+    """The header with the shards and the dataset's identity."""
+    ordered = sorted(commits, key=lambda commit: commit.shard)
+    count = sum(commit.rows for commit in ordered)
+    return Manifest.model_validate(
+        {
+            "format_version": FORMAT_VERSION,
+            "dataset_id": dataset_id(target.fingerprint, count, ordered),
+            "fingerprint": target.fingerprint,
+            "count": count,
+            **dict(header),
+            "shards": [commit.model_dump(exclude={"seconds"}) for commit in ordered],
+        }
+    )
 
 
-def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -> str:
+def dataset_id(fingerprint: str, count: int, shards: Sequence[ShardRecord]) -> str:
     """Identity of a dataset's content, in every format it is in; nothing of time, place or number of workers is in it."""
     return canonical_digest(
         {
@@ -108,8 +161,10 @@ def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -
             "count": count,
             "shards": [
                 {
-                    **{key: shard[key] for key in ("file", "rows", "sha256")},
-                    **({"also": [file["sha256"] for file in shard["also"]]} if shard["also"] else {}),
+                    "file": shard.file,
+                    "rows": shard.rows,
+                    "sha256": shard.sha256,
+                    **({"also": [file.sha256 for file in shard.also]} if shard.also else {}),
                 }
                 for shard in shards
             ],
@@ -117,7 +172,7 @@ def dataset_id(fingerprint: str, count: int, shards: Sequence[dict[str, Any]]) -
     )
 
 
-def open_dataset(place: Path | str) -> tuple[Folder, dict[str, Any]]:
+def open_dataset(place: Path | str) -> tuple[Folder, Manifest]:
     """Where a dataset's files are, and its manifest; `place` is a folder, or a prefix of an object store by its URL."""
     folder = folder_at(str(place))
     manifest = manifest_in(folder)
@@ -143,16 +198,16 @@ def _location(folder: Folder, name: str) -> str | None:
     return url if isinstance(url, str) and url.startswith(SCHEMES) else None
 
 
-def read_manifest(dataset: Path) -> dict[str, Any]:
+def read_manifest(dataset: Path) -> Manifest:
     """The manifest of the dataset in a folder."""
     return manifest_in(LocalFolder(dataset))
 
 
-def manifest_in(dataset: Folder) -> dict[str, Any]:
+def manifest_in(dataset: Folder) -> Manifest:
     """The manifest of the dataset there; a UserError says what is wrong with it, or that there is none."""
     place = f"{dataset}/{MANIFEST}"
     try:
-        manifest: dict[str, Any] = json.loads(dataset.read(MANIFEST))
+        content = json.loads(dataset.read(MANIFEST))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"No {MANIFEST} in {dataset}: not a finished dataset. {FETCH_OR_FINISH}") from None
     except OSError as error:
@@ -160,15 +215,13 @@ def manifest_in(dataset: Folder) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(f"manifest {place} is damaged: {error}.") from None
     try:
-        version = _Version.model_validate(manifest).format_version
+        version = _Version.model_validate(content).format_version
         if version == FORMAT_VERSION:
-            _Manifest.model_validate(manifest)
+            return Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(step) for step in first["loc"]) or "the file"
         raise UserError(f"{place}: not a manifest: {key}: {first['msg']}.") from None
-    if version != FORMAT_VERSION:
-        raise UserError(
-            f"{place}: format version {version}, this imagemint reads {FORMAT_VERSION}. Use the imagemint that wrote it, or give another place."
-        )
-    return manifest
+    raise UserError(
+        f"{place}: format version {version}, this imagemint reads {FORMAT_VERSION}. Use the imagemint that wrote it, or give another place."
+    )

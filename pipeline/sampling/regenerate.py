@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Sample
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import DESCRIPTION, TrainedPair, load_pair
 from pipeline.sampling.candidates import MintSettings, reproducible_numerics
 from pipeline.sampling.generate import mint_batch
+from pipeline.sampling.manifest import Manifest
+from pipeline.sampling.shards.commits import ShardRecord
 from pipeline.sampling.shards.readers import Attempts, DamagedShardError, ShardReader
 from pipeline.store.files import is_there
 from pipeline.store.folder import Folder
@@ -23,11 +23,11 @@ from pipeline.store.folder import Folder
 SOFTWARE = ("torch", "numpy", "scipy", "opencv-python-headless", "deflate")
 
 
-def why_not_comparable(manifest: dict[str, Any], pair: TrainedPair) -> str:
+def why_not_comparable(manifest: Manifest, pair: TrainedPair) -> str:
     """Why records made here by `pair` say nothing about the dataset's; empty where they do."""
-    if pair.digest != manifest["model"]["digest"]:
+    if pair.digest != manifest.model.digest:
         return "not compared: another model than the dataset was made with"
-    made_with = manifest["software"]
+    made_with = manifest.software
     here = {"device": device_name(use_gpu=False), **{name: version(name) for name in SOFTWARE}}
     differing = [name for name in here if made_with.get(name, here[name]) != here[name]]
     if not differing:
@@ -51,7 +51,7 @@ class Record:
         return self.label == other.label and logits[0] == logits[1] and np.array_equal(self.image, other.image)
 
 
-def load_model_of(manifest: dict[str, Any], folder: Path | None) -> TrainedPair:
+def load_model_of(manifest: Manifest, folder: Path | None) -> TrainedPair:
     """Load the model in `folder`, or, where that is None, the one in the folder that the manifest names.
 
     Only a model that was asked for has to be the dataset's: the other folder may hold one of another time.
@@ -59,9 +59,9 @@ def load_model_of(manifest: dict[str, Any], folder: Path | None) -> TrainedPair:
     Raises:
         UserError: there is none, it is damaged, or it is not the one that made the dataset.
     """
-    place = folder or Path(manifest["model"]["uri"])
+    place = folder or Path(manifest.model.uri)
     if not is_there(place / DESCRIPTION):
-        digest = manifest["model"]["digest"][:16]
+        digest = manifest.model.digest[:16]
         raise UserError(f"the model {digest} is not here, {place} holds none (`--model DIR` names another folder)")
     pair = load_pair(place)
     if folder is not None:
@@ -69,11 +69,11 @@ def load_model_of(manifest: dict[str, Any], folder: Path | None) -> TrainedPair:
     return pair
 
 
-def require_model_of(manifest: dict[str, Any], pair: TrainedPair) -> None:
+def require_model_of(manifest: Manifest, pair: TrainedPair) -> None:
     """Refuses a model that the dataset was not made with."""
-    if pair.digest != manifest["model"]["digest"]:
+    if pair.digest != manifest.model.digest:
         raise UserError(
-            f"The dataset {manifest['name']} was made with another model, {manifest['model']['digest'][:16]}; this is "
+            f"The dataset {manifest.name} was made with another model, {manifest.model.digest[:16]}; this is "
             f"{pair.digest[:16]}. Give the right one with --model."
         )
 
@@ -81,11 +81,11 @@ def require_model_of(manifest: dict[str, Any], pair: TrainedPair) -> None:
 class Remaker:
     """Makes records of the dataset that a manifest describes."""
 
-    def __init__(self, pair: TrainedPair, manifest: dict[str, Any]) -> None:
-        sample = Sample.model_validate(manifest["config"]["sample"])
+    def __init__(self, pair: TrainedPair, manifest: Manifest) -> None:
+        sample = manifest.config.sample
         self._pair = pair
         self._shard_size = sample.shard_size
-        self._settings = MintSettings.of(sample, manifest["classes"], manifest["precision"])
+        self._settings = MintSettings.of(sample, manifest.classes, manifest.precision)
 
     def record(self, index: int, attempts: Attempts) -> Record:
         """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""
@@ -104,14 +104,14 @@ class Remaker:
         return Record(image, encoding.encode(batch.images[row]), label, float(batch.logits[row]))
 
 
-def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence[int]) -> tuple[list[Record], Attempts]:
+def stored_records(reader: ShardReader, shard: ShardRecord, indices: Sequence[int]) -> tuple[list[Record], Attempts]:
     """Some records of a shard, as the manifest describes it, and the attempts of all its records.
 
     Raises:
         DamagedShardError: they cannot be read, or are not where they should be.
     """
-    stored = reader.read(shard["file"])
-    rows = [index - shard["first_index"] for index in indices]
+    stored = reader.read(shard.file)
+    rows = [index - shard.first_index for index in indices]
     for row, index in zip(rows, indices, strict=True):
         if not (0 <= row < len(stored.indices) and stored.indices[row] == index):
             raise DamagedShardError(f"its row {row} is not record {index}")
@@ -123,17 +123,17 @@ def stored_records(reader: ShardReader, shard: dict[str, Any], indices: Sequence
     return records, stored.attempts
 
 
-def shard_of(dataset: Folder, manifest: dict[str, Any], index: int) -> dict[str, Any]:
+def shard_of(dataset: Folder, manifest: Manifest, index: int) -> ShardRecord:
     """The shard that holds record `index`."""
-    if not 0 <= index < manifest["count"]:
-        raise UserError(f"record {index}: {dataset} has the records 0 to {manifest['count'] - 1}.")
-    for shard in manifest["shards"]:
-        if shard["first_index"] <= index < shard["first_index"] + shard["rows"]:
-            return dict(shard)
+    if not 0 <= index < manifest.count:
+        raise UserError(f"record {index}: {dataset} has the records 0 to {manifest.count - 1}.")
+    for shard in manifest.shards:
+        if shard.first_index <= index < shard.first_index + shard.rows:
+            return shard
     raise UserError(f"record {index}: no shard of {dataset} has it. `imagemint verify {dataset}` says more.")
 
 
-def compare(index: int, stored: Record, attempts: Attempts, manifest: dict[str, Any], pair: TrainedPair) -> str:
+def compare(index: int, stored: Record, attempts: Attempts, manifest: Manifest, pair: TrainedPair) -> str:
     """Makes record `index` again and says how it compares with the stored one, of a shard with these attempts.
 
     Raises:

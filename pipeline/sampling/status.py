@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.runs.run import is_worked_on, runs_below
-from pipeline.sampling.shards.commits import COMMITS, ShardTarget, commit_name, valid_commits, work_seconds
+from pipeline.sampling.shards.commits import COMMITS, ShardTarget, commit_name, valid_commits
 from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.store.folder import Folder, write_document
 
@@ -72,7 +72,7 @@ def _status(run: Folder, request: Request) -> Status:
     times = {plan: there[commit_name(plan.shard)].modified for plan in commits}
     new = {plan: times[plan] for plan in times if times[plan] >= request.started}
     # Not since the start: Ray and the workers took a while to be there.
-    began = min((new[plan] - work_seconds(commits[plan]) for plan in new), default=request.started)
+    began = min((new[plan] - commits[plan].seconds for plan in new), default=request.started)
     elapsed = max(new.values(), default=began) - began
     return Status(
         run=run,

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from pipeline.base.junk import is_junk
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.manifest import dataset_id
+from pipeline.sampling.manifest import Manifest, dataset_id
 from pipeline.sampling.regenerate import Remaker, stored_records, why_not_comparable
-from pipeline.sampling.shards.commits import shard_files
+from pipeline.sampling.shards.commits import ShardFile, ShardRecord
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.sampling.shards.readers import Attempts, DamagedShardError, Labels, ShardReader
@@ -50,36 +50,34 @@ class Findings:
     ignored: list[str] = field(default_factory=list)  # files that a desktop has put beside the shards
 
 
-def verify_files(dataset: Folder, manifest: dict[str, Any]) -> Findings:
+def verify_files(dataset: Folder, manifest: Manifest) -> Findings:
     """Checks identity, completeness and digests; reads every byte and decodes nothing."""
     findings = Findings()
-    problems, shards = findings.problems, manifest["shards"]
-    expected = dataset_id(manifest["fingerprint"], manifest["count"], shards)
-    if expected != manifest["dataset_id"]:
+    problems, shards = findings.problems, manifest.shards
+    expected = dataset_id(manifest.fingerprint, manifest.count, shards)
+    if expected != manifest.dataset_id:
         problems.append("manifest.json: dataset_id does not follow from the shards it lists: the manifest was edited")
-    size = max([1, *(shard["rows"] for shard in shards)])
-    whole = sum(shard["rows"] for shard in shards) == manifest["count"]  # else the plan may have any length
-    planned = (
-        [(plan.shard, plan.first_index, plan.rows) for plan in plan_shards(manifest["count"], size)] if whole else []
-    )
-    if [(shard["shard"], shard["first_index"], shard["rows"]) for shard in shards] != planned:
-        problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest['count'] - 1} once each")
-    asked = manifest["config"]["sample"]
-    endings = [ending for kind, (ending, _) in FORMATS.items() if kind in asked["formats"]]
-    if any([PurePosixPath(file["file"]).suffix for file in shard_files(shard)] != endings for shard in shards):
+    size = max(shard.rows for shard in shards)
+    whole = sum(shard.rows for shard in shards) == manifest.count  # else the plan may have any length
+    planned = [(plan.shard, plan.first_index, plan.rows) for plan in plan_shards(manifest.count, size)] if whole else []
+    if [(shard.shard, shard.first_index, shard.rows) for shard in shards] != planned:
+        problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest.count - 1} once each")
+    asked = manifest.config.sample
+    endings = [ending for kind, (ending, _) in FORMATS.items() if kind in asked.formats]
+    if any([PurePosixPath(file.file).suffix for file in shard.files] != endings for shard in shards):
         problems.append(
-            f"manifest.json: a shard's files are not of the formats that it names, {', '.join(asked['formats'])}"
+            f"manifest.json: a shard's files are not of the formats that it names, {', '.join(asked.formats)}"
         )
-    if asked["count"] != manifest["count"]:
-        problems.append(f"manifest.json: its config asks for {asked['count']} records, it counts {manifest['count']}")
-    listed = [file for shard in shards for file in shard_files(shard)]
+    if asked.count != manifest.count:
+        problems.append(f"manifest.json: its config asks for {asked.count} records, it counts {manifest.count}")
+    listed = [file for shard in shards for file in shard.files]
     findings.files = len(listed)
     there = dataset.entries("data")
     # Digests and reading leave Python's lock; a store is waited for besides.
     threads = os.cpu_count() if isinstance(dataset, LocalFolder) else REQUESTS_AT_ONCE
     problems += [problem for problem in at_once(partial(_damage, dataset, there), listed, threads) if problem]
     index = wids_index(manifest)
-    extra = sorted(set(there) - {file["file"] for file in listed} - ({WIDS} if index else set()))
+    extra = sorted(set(there) - {file.file for file in listed} - ({WIDS} if index else set()))
     if index is not None and not _holds(dataset, WIDS, index):
         problems.append(f"{WIDS}: is not the index that follows from the manifest")
     findings.ignored = [name for name in extra if is_junk(name)]
@@ -95,19 +93,19 @@ def _holds(dataset: Folder, name: str, value: Any) -> bool:
         return False
 
 
-def _damage(dataset: Folder, there: Mapping[str, Entry], file: dict[str, Any]) -> str:
+def _damage(dataset: Folder, there: Mapping[str, Entry], file: ShardFile) -> str:
     """What is wrong with a file, by its size and digest; empty where nothing is."""
-    entry = there.get(file["file"])
+    entry = there.get(file.file)
     if entry is None:
-        return f"{file['file']}: missing"
-    if entry.size != file["bytes"]:
-        return f"{file['file']}: {entry.size} bytes, the manifest says {file['bytes']}"
-    if dataset.sha256(file["file"]) != file["sha256"]:
-        return f"{file['file']}: its SHA-256 differs from the manifest's"
+        return f"{file.file}: missing"
+    if entry.size != file.bytes:
+        return f"{file.file}: {entry.size} bytes, the manifest says {file.bytes}"
+    if dataset.sha256(file.file) != file.sha256:
+        return f"{file.file}: its SHA-256 differs from the manifest's"
     return ""
 
 
-def read_shards(dataset: Folder, manifest: dict[str, Any], findings: Findings) -> Iterator[Shard]:
+def read_shards(dataset: Folder, manifest: Manifest, findings: Findings) -> Iterator[Shard]:
     """Reads every shard back, decoding every image; what is wrong goes into `findings`, not on.
 
     As many shards as there are processors are read at once, in order, and no more are held.
@@ -116,7 +114,7 @@ def read_shards(dataset: Folder, manifest: dict[str, Any], findings: Findings) -
     ahead = os.cpu_count() or 1
     with ThreadPoolExecutor(max_workers=ahead) as threads:
         waiting: deque[Future[tuple[Shard | None, Findings]]] = deque()
-        for shard in manifest["shards"]:
+        for shard in manifest.shards:
             waiting.append(threads.submit(read_shard, reader, shard, manifest))
             if len(waiting) == ahead:
                 yield from _taken(waiting.popleft(), findings)
@@ -132,32 +130,32 @@ def _taken(read: "Future[tuple[Shard | None, Findings]]", findings: Findings) ->
         yield shard
 
 
-def read_shard(reader: ShardReader, shard: dict[str, Any], manifest: dict[str, Any]) -> tuple[Shard | None, Findings]:
+def read_shard(reader: ShardReader, shard: ShardRecord, manifest: Manifest) -> tuple[Shard | None, Findings]:
     """A shard whose first file is as it should be, and what is wrong with any of its files."""
     findings = Findings()
     first: Shard | None = None
-    for file in shard_files(shard):
+    for file in shard.files:
         try:
-            stored = reader.read(file["file"])
+            stored = reader.read(file.file)
             images = reader.decode(stored.contents)
         except DamagedShardError as error:
-            findings.problems.append(f"{file['file']}: {error}")
+            findings.problems.append(f"{file.file}: {error}")
             continue
-        found = Shard(shard["first_index"], images, stored.labels, stored.indices)
+        found = Shard(shard.first_index, images, stored.labels, stored.indices)
         findings.records += len(stored.indices)
         mismatches = [*_mismatches(found, shard, manifest), *_miscounts(stored.attempts, shard, manifest)]
         if first is not None and not np.array_equal(images, first.images):
-            mismatches.append(f"its images are not those of {shard['file']}")
+            mismatches.append(f"its images are not those of {shard.file}")
         if first is not None and not _same_labels(stored.labels, first.labels):
-            mismatches.append(f"its labels are not those of {shard['file']}")
-        findings.problems += [f"{file['file']}: {mismatch}" for mismatch in mismatches]
-        if file["file"] == shard["file"] and not mismatches:
+            mismatches.append(f"its labels are not those of {shard.file}")
+        findings.problems += [f"{file.file}: {mismatch}" for mismatch in mismatches]
+        if file.file == shard.file and not mismatches:
             first = found
     return first, findings
 
 
 def verify_records(
-    dataset: Folder, manifest: dict[str, Any], pair: TrainedPair, findings: Findings, count: int, seed: int = 0
+    dataset: Folder, manifest: Manifest, pair: TrainedPair, findings: Findings, count: int, seed: int = 0
 ) -> None:
     """Makes `count` random records again from the model and compares the pixels with the stored ones."""
     obstacle = why_not_comparable(manifest, pair)
@@ -165,10 +163,10 @@ def verify_records(
         findings.regenerated = obstacle
         return
     reader, remaker = ShardReader(dataset, manifest), Remaker(pair, manifest)
-    chosen = sorted(random.Random(seed).sample(range(manifest["count"]), min(count, manifest["count"])))
+    chosen = sorted(random.Random(seed).sample(range(manifest.count), min(count, manifest.count)))
     different = []
-    for shard in manifest["shards"]:
-        inside = [index for index in chosen if shard["first_index"] <= index < shard["first_index"] + shard["rows"]]
+    for shard in manifest.shards:
+        inside = [index for index in chosen if shard.first_index <= index < shard.first_index + shard.rows]
         if not inside:
             continue
         try:
@@ -176,7 +174,7 @@ def verify_records(
         except DamagedShardError:
             continue  # reported when the shard was read
         different += [
-            f"{shard['file']}: record {index} is not what the model makes"
+            f"{shard.file}: record {index} is not what the model makes"
             for index, record in zip(inside, stored, strict=True)
             if not remaker.record(index, attempts).equals(record)
         ]
@@ -188,24 +186,24 @@ def _same_labels(a: Labels, b: Labels) -> bool:
     return b is None if a is None else b is not None and np.array_equal(a, b)
 
 
-def _miscounts(attempts: Attempts, shard: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
+def _miscounts(attempts: Attempts, shard: ShardRecord, manifest: Manifest) -> Iterator[str]:
     """Each candidate but a record's last was refused by a filter."""
-    refused = sum(shard["refused"].values())
+    refused = sum(shard.refused.values())
     tried = 0 if attempts is None else int(attempts.sum())
-    kinds = [each["kind"] for each in manifest["filters"]]
-    if refused != tried or shard["candidates"] != shard["rows"] + refused or [*shard["refused"]] != kinds:
+    kinds = [each.kind for each in manifest.filters]
+    if refused != tried or shard.candidates != shard.rows + refused or [*shard.refused] != kinds:
         yield "its candidates are not counted as its records say"
 
 
-def _mismatches(found: Shard, shard: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
-    if len(found.indices) != shard["rows"]:
-        yield f"{len(found.indices)} records, the manifest says {shard['rows']}"
-    expected = np.arange(shard["first_index"], shard["first_index"] + len(found.indices))
+def _mismatches(found: Shard, shard: ShardRecord, manifest: Manifest) -> Iterator[str]:
+    if len(found.indices) != shard.rows:
+        yield f"{len(found.indices)} records, the manifest says {shard.rows}"
+    expected = np.arange(shard.first_index, shard.first_index + len(found.indices))
     if not np.array_equal(found.indices, expected):
         yield "its indices do not follow one another from the shard's first index"
-    classes, labels = manifest["classes"], found.labels
+    classes, labels = manifest.classes, found.labels
     if labels is not None and len(labels) and (labels.min() < 0 or labels.max() >= len(classes)):
         yield "a label is outside the classes"
         return
-    if label_counts(labels, classes) != shard["labels"]:
+    if label_counts(labels, classes) != shard.labels:
         yield "its labels are not distributed as the manifest says"

@@ -23,9 +23,10 @@ from pipeline.runs.run import Run, local_root, require_space, store_prefix
 from pipeline.runs.usage import TIME, Stopwatch, spent_on
 from pipeline.sampling.assemble import assemble, require_same_records, reserved
 from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.manifest import build_manifest
-from pipeline.sampling.shards.commits import ShardTarget, committed, work_seconds
+from pipeline.sampling.manifest import ManifestHeader, build_manifest
+from pipeline.sampling.shards.commits import ShardTarget, committed
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.status import Request, read_request, write_request
 from pipeline.sampling_on_ray.job import make_shards
@@ -65,10 +66,7 @@ def sample(command: Command) -> None:
                 "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
             },
         )
-        about = {
-            **_about(command, pair, precision, {**software, "device": device_name(use_gpu)}),
-            "filters": [each.about for each in filters],
-        }
+        header = _header(command, pair, precision, {**software, "device": device_name(use_gpu)}, filters)
         with (
             reserved(command.out),
             Run.open(config.root, command.stage, identity, fresh=command.fresh) as held,
@@ -79,7 +77,7 @@ def sample(command: Command) -> None:
             )  # by the same command, which may have been told --fresh
             going_on = begun is not None and begun.out == str(command.out.absolute()) and not begun.published
             if not command.fresh and not going_on:
-                require_same_records(command.out, identity, about)
+                require_same_records(command.out, identity, header)
             target = ShardTarget(run, identity, tuple(settings.formats), tuple(classes))
             request = Request(
                 name=config.name,
@@ -119,25 +117,25 @@ def sample(command: Command) -> None:
                     f"{run}: {lost[0]} and {len(lost) - 1} more were made, but are not there whole any more: something else changes this "
                     "run. Run the same command again: it makes what is missing."
                 )
-            manifest = build_manifest(target, list(done.values()), about)
-            prefix = store_prefix(config.root, f"datasets/{manifest['name']}/{manifest['dataset_id'][:16]}")
+            manifest = build_manifest(target, list(done.values()), header)
+            prefix = store_prefix(config.root, f"datasets/{manifest.name}/{manifest.dataset_id[:16]}")
             assemble(target, manifest, command.out, prefix)
             write_request(run, request.model_copy(update={"published": True}))
             write_json(command.metrics / f"sample_{TIME}", asdict(spent_on(run)))
-    kept = manifest["count"] / sum(shard["candidates"] for shard in manifest["shards"])
+    kept = manifest.count / sum(shard.candidates for shard in manifest.shards)
     filtered = f" ({kept:.1%} of the candidates)" if filters else ""
-    command.say(
-        f"{manifest['count']:,} images{filtered}, dataset {manifest['dataset_id'][:16]} -> {prefix or command.out}"
-    )
+    command.say(f"{manifest.count:,} images{filtered}, dataset {manifest.dataset_id[:16]} -> {prefix or command.out}")
 
 
-def _about(command: Command, pair: TrainedPair, precision: str, software: dict[str, str]) -> dict[str, Any]:
+def _header(
+    command: Command, pair: TrainedPair, precision: str, software: dict[str, str], filters: Sequence[Filter]
+) -> ManifestHeader:
     spec = pair.spec
     source = pair.description["data"]
     config = command.config.model_dump(
         mode="json", exclude={"root": True, "cluster": True, "data": {"source": {"path"}}}
     )
-    return {
+    header = {
         "name": command.config.name,
         "classes": pair.label_names,
         "image": {
@@ -155,7 +153,9 @@ def _about(command: Command, pair: TrainedPair, precision: str, software: dict[s
         "config": config,
         "precision": precision,
         "software": {"imagemint": __version__, "ray": importlib.metadata.version("ray"), **software},
+        "filters": [each.about for each in filters],
     }
+    return ManifestHeader.model_validate(header)
 
 
 def _bytes_per_image(pair: TrainedPair) -> int:
@@ -183,7 +183,8 @@ class _Progress:
         plan = self.missing.pop(shard)
         now = time.monotonic()
         if self.pace is None:  # Ray and the workers took a while to be there
-            took = work_seconds(committed(self.target, [plan]).get(shard, {}))
+            commit = committed(self.target, [plan]).get(shard)
+            took = 0.0 if commit is None else commit.seconds
             self.pace = Pace(now - took, at_once=self.workers)
         self.pace.add(plan.rows)
         self.made += plan.rows

@@ -19,7 +19,7 @@ from pipeline.config.schema import Sample
 from pipeline.runs.fingerprint import canonical_digest
 from pipeline.runs.run import store_prefix
 from pipeline.sampling.assemble import assemble
-from pipeline.sampling.manifest import build_manifest, open_dataset
+from pipeline.sampling.manifest import ManifestHeader, build_manifest, open_dataset
 from pipeline.sampling.shards.commits import ShardTarget, commit_name, committed, name_in_run
 from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.sampling.status import Request, statuses, write_request
@@ -103,17 +103,18 @@ def commit(shard: int, file: str, content: bytes) -> dict[str, Any]:
     }
 
 
-def about(shards: int) -> dict[str, Any]:
+def about(shards: int) -> ManifestHeader:
     """What a manifest says besides its shards."""
     sample = Sample.model_validate({"count": shards * ROWS, "shard_size": ROWS, "formats": ["webdataset"]})
     digest = canonical_digest("nothing")
-    return {
+    header = {
         "name": "many", "classes": list(CLASSES), "precision": "fp32", "filters": [],
         "image": {"height": 8, "width": 8, "channels": 1, "encoding": "png"},
         "model": {"digest": digest, "uri": "models/many", "fingerprint": digest},
         "source": {"digest": digest, "name": "many", "licence": "none"},
         "software": {"device": "none"}, "config": {"sample": sample.model_dump(mode="json")},
     }  # fmt: skip
+    return ManifestHeader.model_validate(header)
 
 
 def step(which: str, root: str, out: Path, shards: int) -> None:
@@ -127,8 +128,8 @@ def step(which: str, root: str, out: Path, shards: int) -> None:
         target = ShardTarget(run, FINGERPRINT, ("webdataset",), CLASSES)
         commits = committed(target, plan_shards(shards * ROWS, ROWS))
         manifest = build_manifest(target, list(commits.values()), about(shards))
-        assert len(manifest["shards"]) == shards
-        assemble(target, manifest, out, store_prefix(root, f"datasets/many/{manifest['dataset_id'][:16]}"))
+        assert len(manifest.shards) == shards
+        assemble(target, manifest, out, store_prefix(root, f"datasets/many/{manifest.dataset_id[:16]}"))
     else:
         dataset, manifest = open_dataset(out)
         findings = verify_files(dataset, manifest)

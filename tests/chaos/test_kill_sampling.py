@@ -79,7 +79,7 @@ def test_killed_midway_it_makes_only_what_is_missing(
         left = re.search(r"(\d+) of 30 shards to make", said)
         assert left is None or int(left.group(1)) < 30
     assert digests(broken.dataset / "data") == digests(unbroken.dataset / "data")
-    assert read_manifest(broken.dataset)["dataset_id"] == read_manifest(unbroken.dataset)["dataset_id"]
+    assert read_manifest(broken.dataset).dataset_id == read_manifest(unbroken.dataset).dataset_id
 
 
 @pytest.mark.ci

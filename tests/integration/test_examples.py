@@ -57,8 +57,8 @@ def output_of(script: str, *options: str, **extra: str) -> str:
 def class_counts(dataset: Path) -> str:
     """Records of each class according to the manifest, as the scripts print them."""
     counts: Counter[str] = Counter()
-    for shard in read_manifest(dataset)["shards"]:
-        counts.update(shard["labels"])
+    for shard in read_manifest(dataset).shards:
+        counts.update(shard.labels)
     assert counts.total() == COUNT
     return "Records per class: " + ", ".join(f"{name} {counts[name]}" for name in CLASSES) + "\n"
 
@@ -85,8 +85,8 @@ def test_webdataset_with_two_workers_and_with_more_than_shards(dataset: Path, as
 
 def test_webdataset_notices_a_record_that_is_missing(tmp_path: Path) -> None:
     made = make_dataset(tmp_path, 12, ("webdataset",))
-    manifest = read_manifest(made)
-    (made / "manifest.json").write_text(json.dumps({**manifest, "count": 13}))
+    path = made / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "count": 13}))
     done = run(sys.executable, "examples/webdataset_loader.py", str(made), "--workers", "0")
     assert (done.returncode, done.stderr) == (1, f"{made}: 12 records were read, the manifest counts 13\n")
 
@@ -99,7 +99,7 @@ def test_ray_data(dataset: Path) -> None:
 
 
 def test_duckdb_gives_means_and_the_greatest_logits(dataset: Path) -> None:
-    files = [dataset / shard["file"] for shard in read_manifest(dataset)["shards"]]
+    files = [dataset / shard.file for shard in read_manifest(dataset).shards]
     records: list[dict[str, Any]] = pq.read_table(files, columns=["label", "index", "logit"]).to_pylist()
     said = output_of("duckdb_query.py", str(dataset), "--class", "owl")
     assert f"{COUNT} records from 3 shards\n" in said

@@ -36,19 +36,19 @@ def test_two_workers_and_growth_make_the_same_records(sampled: Places, filtered:
         settings = (*SETTINGS, "cluster.sample_workers=2", f"sample.count={count}")
         grown.stage("sample", *given, settings=settings)
     assert digests(grown.dataset / "data") == digests(filtered.dataset / "data")
-    assert read_manifest(grown.dataset)["dataset_id"] == read_manifest(filtered.dataset)["dataset_id"]
+    assert read_manifest(grown.dataset).dataset_id == read_manifest(filtered.dataset).dataset_id
 
 
 def test_the_manifest_counts_what_was_refused_and_records_say_which_candidate_they_are(filtered: Places) -> None:
     manifest = read_manifest(filtered.dataset)
-    assert [each["kind"] for each in manifest["filters"]] == ["density_ratio", "near_copy"]
+    assert [each.kind for each in manifest.filters] == ["density_ratio", "near_copy"]
     attempts = 0
-    for shard in manifest["shards"]:
-        assert shard["candidates"] == shard["rows"] + sum(shard["refused"].values())
-        tried = pq.read_table(filtered.dataset / shard["file"])["attempt"].to_numpy()
-        assert tried.sum() == sum(shard["refused"].values())
+    for shard in manifest.shards:
+        assert shard.candidates == shard.rows + sum(shard.refused.values())
+        tried = pq.read_table(filtered.dataset / shard.file)["attempt"].to_numpy()
+        assert tried.sum() == sum(shard.refused.values())
         attempts += tried.sum()
-    assert 0.35 < manifest["count"] / (manifest["count"] + attempts) < 0.6
+    assert 0.35 < manifest.count / (manifest.count + attempts) < 0.6
 
 
 def test_verify_makes_filtered_records_again_without_the_training_images(filtered: Places, sampled: Places) -> None:

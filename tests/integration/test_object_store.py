@@ -136,7 +136,7 @@ def test_killed_gateway_and_killed_driver_leave_the_bytes_of_a_local_run(
     left = re.search(r"(\d) of 5 shards to make", said)
     assert left is None or int(left.group(1)) <= 2
     dataset, manifest = open_dataset(Places(tmp_path).dataset)
-    assert manifest["dataset_id"] == read_manifest(sampled.dataset)["dataset_id"]
+    assert manifest.dataset_id == read_manifest(sampled.dataset).dataset_id
     assert isinstance(dataset, Bucket)
     local = {
         path.relative_to(sampled.dataset).as_posix(): path.read_bytes() for path in sampled.dataset.rglob("data/*")

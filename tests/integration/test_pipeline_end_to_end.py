@@ -41,13 +41,13 @@ def test_a_finished_run_is_not_trained_again(trained: Places) -> None:
 
 def test_the_manifest_counts_what_is_there(sampled: Places) -> None:
     manifest = read_manifest(sampled.dataset)
-    assert manifest["count"] == 2200
-    assert [shard["rows"] for shard in manifest["shards"]] == [500, 500, 500, 500, 200]
-    assert sum(sum(shard["labels"].values()) for shard in manifest["shards"]) == 2200
-    assert sum(len(shard["also"]) for shard in manifest["shards"]) == 5
-    assert "root" not in manifest["config"]
-    assert "cluster" not in manifest["config"]
-    assert str(sampled.folder) not in json.dumps(manifest)
+    assert manifest.count == 2200
+    assert [shard.rows for shard in manifest.shards] == [500, 500, 500, 500, 200]
+    assert sum(sum(shard.labels.values()) for shard in manifest.shards) == 2200
+    assert sum(len(shard.also) for shard in manifest.shards) == 5
+    assert "root" not in manifest.config.root
+    assert "cluster" not in manifest.config.root
+    assert str(sampled.folder) not in manifest.model_dump_json()
 
 
 @pytest.mark.ci
@@ -55,7 +55,7 @@ def test_another_root_and_another_number_of_workers_give_the_same_bytes(sampled:
     other = Places(tmp_path)
     other.stage("sample", "--model", str(sampled.model), "--set", "cluster.sample_workers=1")
     assert digests(other.dataset / "data") == digests(sampled.dataset / "data")
-    assert read_manifest(other.dataset)["dataset_id"] == read_manifest(sampled.dataset)["dataset_id"]
+    assert read_manifest(other.dataset).dataset_id == read_manifest(sampled.dataset).dataset_id
 
     # Growing it leaves whole shards as they are, completes the partial one, and makes nothing else again.
     said = other.stage("sample", "--model", str(sampled.model), "--set", "sample.count=3000")
@@ -89,7 +89,7 @@ def test_audit_measures_and_accept_agrees(audited: Places) -> None:
     assert figures["tstr_accuracy"] > 0.5
     verdict = json.loads((audited.dataset / "metrics" / "accept.json").read_text())
     assert verdict["accepted"] is True
-    assert verdict["dataset_id"] == read_manifest(audited.dataset)["dataset_id"]
+    assert verdict["dataset_id"] == read_manifest(audited.dataset).dataset_id
     page = (audited.dataset / "report" / "index.html").read_text()
     assert "gates met" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
@@ -210,7 +210,7 @@ def test_weighted_labels_truncated_latents_and_lossy_images_go_all_the_way(sampl
     sets = [option for setting in (*settings, gates) for option in ("--set", setting)]
     other.stage("sample", *sets)
     manifest = read_manifest(other.dataset)
-    counts = [shard["labels"] for shard in manifest["shards"]]
+    counts = [shard.labels for shard in manifest.shards]
     assert sum(count["3"] for count in counts) == 1000
     assert sum(count["8"] for count in counts) == 500
     assert "20 of 20" in succeed("imagemint", "verify", str(other.dataset), "--model", str(other.model))

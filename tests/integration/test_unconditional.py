@@ -39,9 +39,9 @@ def figures(places: Places, stage: str) -> dict:
 def test_the_model_knows_no_classes_and_the_manifest_names_none(unconditional: Places) -> None:
     assert json.loads((unconditional.model / "model.json").read_text())["pair"]["classes"] == 0
     manifest = read_manifest(unconditional.dataset)
-    assert manifest["count"] == 2200
-    assert manifest["classes"] == []
-    assert all(shard["labels"] == {} for shard in manifest["shards"])
+    assert manifest.count == 2200
+    assert manifest.classes == []
+    assert all(shard.labels == {} for shard in manifest.shards)
 
 
 def test_what_needs_labels_is_not_measured_and_what_does_not_is(unconditional: Places) -> None:

@@ -58,7 +58,7 @@ def test_records_and_model_have_no_labels_though_the_preset_asks_for_classes(
     assert json.loads((unlabelled.data / "dataset.json").read_text())["classes"] == ["image"]
     assert json.loads((unlabelled.model / "model.json").read_text())["pair"]["classes"] == 0
     manifest = read_manifest(unlabelled.dataset)
-    assert (manifest["count"], manifest["classes"]) == (1000, [])
+    assert (manifest.count, manifest.classes) == (1000, [])
     images = load_dataset(str(unlabelled.dataset), split="train", cache_dir=str(tmp_path))
     assert images.column_names == ["image", "index", "logit"]
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.images.png import encode_png
+from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.records import Records
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.store.files import file_sha256, write_atomically
@@ -51,7 +51,7 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (2 * ROWS, 8, 8, 1), np.uint8)
 
 
-def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) -> dict[str, Any]:
+def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) -> Manifest:
     """Writes two shards in each format, with labels where there are classes; returns their manifest."""
     images = pixels()
     shards = []
@@ -66,9 +66,20 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
             write_atomically(path, render(records, [encode_png(image) for image in records.images], classes, ".png"))
             files.append({"file": f"data/{path.name}", "bytes": path.stat().st_size, "sha256": file_sha256(path)})
         shards.append(
-            {"shard": number, "rows": ROWS, "labels": dict.fromkeys(classes, ROWS // 3), **files[0], "also": files[1:]}
+            {
+                "shard": number,
+                "first_index": number * ROWS,
+                "rows": ROWS,
+                "candidates": ROWS,
+                "refused": {},
+                **files[0],
+                "also": files[1:],
+                "labels": dict.fromkeys(classes, ROWS // 3),
+                "fingerprint": "f" * 64,
+            }
         )
-    return {
+    manifest = {
+        "format_version": 1,
         "dataset_id": "d" * 64,
         "fingerprint": "f" * 64,
         "count": 2 * ROWS,
@@ -77,8 +88,10 @@ def make_dataset(folder: Path, *kinds: str, classes: Sequence[str] = CLASSES) ->
         "image": {"height": 8, "width": 8, "channels": 1, "encoding": "png"},
         "model": {"digest": "a" * 64, "uri": "models/small"},
         "source": {"digest": "b" * 64, "name": "Möbel & Co: a source", "licence": "CC-BY-4.0"},
-        "software": {"imagemint": "9.9"},
         "config": {"sample": SAMPLE},
+        "precision": "fp32",
+        "software": {"imagemint": "9.9", "device": "a CPU"},
         "filters": [],
         "shards": shards,
     }
+    return Manifest.model_validate(manifest)

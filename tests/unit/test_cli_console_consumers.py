@@ -30,13 +30,13 @@ def imagemint(
 def test_verify_without_the_model_checks_the_files_and_says_where_the_model_could_be(
     imagemint: Callable[..., Said], minted: Minted
 ) -> None:
-    digest = minted.manifest["model"]["digest"][:16]
+    digest = minted.manifest.model.digest[:16]
     code, said, complaint = imagemint("verify", "out")
     assert (code, complaint) == (0, "")
     assert said.splitlines() == [
         "out: 6 files with 30 records are as the manifest says",
         f"no record was made again: the model {digest} is not here, models/tiny {NONE}",
-        f"dataset {minted.manifest['dataset_id']}",
+        f"dataset {minted.manifest.dataset_id}",
     ]
 
 
@@ -65,7 +65,7 @@ def test_verify_makes_records_again_with_the_model(imagemint: Callable[..., Said
 def test_record_without_the_model_shows_what_is_stored_and_says_what_is_missing(
     imagemint: Callable[..., Said], minted: Minted, tmp_path: Path
 ) -> None:
-    digest = minted.manifest["model"]["digest"][:16]
+    digest = minted.manifest.model.digest[:16]
     code, said, complaint = imagemint("record", "out", "14", "--out", "14.png")
     assert code == 1
     assert said == "record 14 of out: row 2 of data/train-000001.parquet, owl\n"

@@ -25,8 +25,8 @@ def test_the_sizes_are_those_of_the_shards_that_will_be_made(tiny_pair: TrainedP
         tiny_pair, SETTINGS, (), ["parquet", "webdataset"], CLASSES, rows=12, at_least_s=0, device="cpu"
     )
     assert seconds > 0
-    (shard,) = mint_dataset(tmp_path, tiny_pair, count=12).manifest["shards"]
-    assert sizes == {"parquet": shard["bytes"] / 12, "webdataset": shard["also"][0]["bytes"] / 12}
+    (shard,) = mint_dataset(tmp_path, tiny_pair, count=12).manifest.shards
+    assert sizes == {"parquet": shard.bytes / 12, "webdataset": shard.also[0].bytes / 12}
 
 
 def test_nodes_are_of_the_kind_that_are_there() -> None:

@@ -12,6 +12,7 @@ import webdataset as wds
 from pipeline.images.encodings import encoding_named
 from pipeline.report.card import tar_reader, write_card
 from pipeline.report.croissant import write_croissant
+from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.records import Records
 from pipeline.sampling.shards.formats import FORMATS
 from tests.project import ROOT
@@ -94,7 +95,10 @@ def test_tars_of_every_encoding_give_the_mode_their_images_were_made_in(
     (tmp_path / "data/train-000000.tar").write_bytes(
         render(records, [how.encode(each) for each in images], (), how.ending)
     )
-    manifest = {"shards": [{"shard": 0}], "image": {"channels": channels, "encoding": encoding}, "classes": []}
+    content = make_dataset(tmp_path / "another", "webdataset", classes=()).model_dump()
+    content["image"] |= {"channels": channels, "encoding": encoding}
+    content["shards"].pop()
+    manifest = Manifest.model_validate(content)
     samples = list(eval(tar_reader(manifest, str(tmp_path)), {"wds": wds}))
     assert [image.mode for (image,) in samples] == [mode] * 3
     seen = np.stack([np.asarray(image).reshape(8, 8, channels) for (image,) in samples])

@@ -46,7 +46,7 @@ def make(pair: TrainedPair, work: Path, count: int, tstr: float) -> None:
     (place / "report" / "index.html").write_text("<p>a report</p>")
     Path("models/tiny").mkdir(parents=True, exist_ok=True)
     Path("models/tiny/generator.safetensors").write_text(pair.digest)
-    identity = minted.manifest["dataset_id"]
+    identity = minted.manifest.dataset_id
     write_json(Path("metrics/tiny/evaluate.json"), {"fd_domain": 4.25})
     write_json(Path("metrics/tiny/audit.json"), {"tstr_accuracy": tstr, "dataset_id": identity})
     write_json(Path("metrics/tiny/accept.json"), {"accepted": True, "dataset_id": identity, "gates": []})
@@ -115,8 +115,8 @@ def test_more_records_are_a_minor_version_of_the_same_model(tiny_pair: TrainedPa
     changelog = Path("published/tiny/CHANGELOG.md").read_text().splitlines()
     assert [line.split()[1] for line in changelog] == ["1.1.0", "1.0.0"]
     assert "18 records added, 48 in all; fd_domain 4.25, was 4.25; TSTR 0.625, was 0.5" in changelog[0]
-    assert open_dataset("published/tiny/1.0.0")[1]["count"] == 30
-    assert open_dataset("published/tiny/1.1.0")[1]["count"] == 48
+    assert open_dataset("published/tiny/1.0.0")[1].count == 30
+    assert open_dataset("published/tiny/1.1.0")[1].count == 48
 
 
 def test_what_was_cut_short_is_completed_and_nothing_but_it_goes() -> None:

@@ -1,6 +1,5 @@
 """Version numbers say what changed: packaging, more records, other records."""
 
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -8,14 +7,31 @@ from semver import Version
 
 from pipeline.models.weights import TrainedPair
 from pipeline.release.version import next_version
+from pipeline.sampling.manifest import Manifest
 from tests.unit.tiny import SAMPLE, about
 
+SHARD = {
+    "shard": 0,
+    "first_index": 0,
+    "rows": 30,
+    "candidates": 30,
+    "refused": {},
+    "file": "data/train-000000.parquet",
+    "bytes": 1,
+    "sha256": "0" * 64,
+    "also": [],
+    "labels": {},
+    "fingerprint": "f" * 64,
+}
+IDENTITY = {"format_version": 1, "dataset_id": "a" * 64, "fingerprint": "f" * 64, "count": 30}
+OTHER = {"dataset_id": "b" * 64, "fingerprint": "e" * 64}
 
-def manifest(pair: TrainedPair, **changes: Any) -> dict[str, Any]:
-    return {"dataset_id": "a" * 64, "fingerprint": "f" * 64, "count": 30, **about(pair), **changes}
+
+def manifest(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, **changes: Any) -> Manifest:
+    return Manifest.model_validate(IDENTITY | dict(about(pair, sample)) | {"shards": [SHARD]} | changes)
 
 
-def after(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, str]:
+def after(old: Manifest, new: Manifest) -> tuple[str, str]:
     version, change = next_version((Version(1, 2, 3), old), new)
     return str(version), change
 
@@ -26,25 +42,19 @@ def test_the_first_is_1_0_0(tiny_pair: TrainedPair) -> None:
 
 def test_the_same_dataset_keeps_its_number(tiny_pair: TrainedPair) -> None:
     old = manifest(tiny_pair)
-    assert after(old, deepcopy(old)) == ("1.2.3", "nothing")
+    assert after(old, manifest(tiny_pair)) == ("1.2.3", "nothing")
 
 
 def test_more_of_the_same_records_is_minor_and_fewer_is_major(tiny_pair: TrainedPair) -> None:
     old = manifest(tiny_pair)
-    assert after(old, {**old, "dataset_id": "b" * 64, "count": 1030}) == (
-        "1.3.0",
-        "1,000 records added, 1,030 in all",
-    )
-    assert after(old, {**old, "dataset_id": "b" * 64, "count": 20}) == ("2.0.0", "10 records removed, 20 left")
+    more, fewer = (manifest(tiny_pair, dataset_id="b" * 64, count=count) for count in (1030, 20))
+    assert after(old, more) == ("1.3.0", "1,000 records added, 1,030 in all")
+    assert after(old, fewer) == ("2.0.0", "10 records removed, 20 left")
 
 
 def test_the_same_records_in_other_files_are_a_patch(tiny_pair: TrainedPair) -> None:
-    old = manifest(tiny_pair)
-    new = {**about(tiny_pair, SAMPLE | {"formats": ["parquet"]}), "count": 30}
-    assert after(old, {**new, "dataset_id": "b" * 64, "fingerprint": "e" * 64}) == (
-        "1.2.4",
-        "the same records as parquet",
-    )
+    new = manifest(tiny_pair, SAMPLE | {"formats": ["parquet"]}, **OTHER)
+    assert after(manifest(tiny_pair), new) == ("1.2.4", "the same records as parquet")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,6 @@ def test_the_same_records_in_other_files_are_a_patch(tiny_pair: TrainedPair) -> 
     ids=str,
 )
 def test_other_records_are_major_and_it_says_why(tiny_pair: TrainedPair, sample: dict[str, Any], said: str) -> None:
-    new = {**about(tiny_pair, SAMPLE | sample), "dataset_id": "b" * 64, "fingerprint": "e" * 64, "count": 60}
-    version, change = after(manifest(tiny_pair), new)
+    version, change = after(manifest(tiny_pair), manifest(tiny_pair, SAMPLE | sample, **OTHER, count=60))
     assert version == "2.0.0"
     assert said in change

@@ -8,6 +8,7 @@ import yaml
 from huggingface_hub import DatasetCard
 
 from pipeline.report.card import front_matter, size_category, write_card
+from pipeline.sampling.manifest import Manifest, UsedConfig
 from tests.unit.report_data import (
     CLASSES,
     FEW,
@@ -18,6 +19,7 @@ from tests.unit.report_data import (
     make_dataset,
     pixels,
 )
+from tests.unit.tiny import SAMPLE
 
 
 def parts(card: str) -> tuple[dict, str]:
@@ -103,7 +105,7 @@ def test_card_says_that_the_images_are_synthetic_and_what_they_were_made_from(tm
     _, body = parts((tmp_path / "README.md").read_text(encoding="utf-8"))
     assert "**Every image here is synthetic.** 12 images of 8x8 px" in body
     assert "trained on Möbel & Co: a source" in body  # not escaped: it is no HTML
-    for digest in (manifest["dataset_id"], manifest["model"]["digest"], manifest["source"]["digest"]):
+    for digest in (manifest.dataset_id, manifest.model.digest, manifest.source.digest):
         assert f"`{digest}`" in body
 
 
@@ -122,10 +124,10 @@ def test_card_says_what_was_asked_for_besides_the_usual(tmp_path):
     usual, unusual = tmp_path / "usual.md", tmp_path / "unusual.md"
     write_card(usual, manifest, METRICS)
     assert "Asked for" not in usual.read_text(encoding="utf-8")
-    first = manifest["classes"][0]
+    first = manifest.classes[0]
     settings = {"labels": {first: 2}, "truncation": 0.7, "encoding": "jpeg", "jpeg_quality": 60}
-    manifest["config"] = {"sample": manifest["config"]["sample"] | settings}
-    write_card(unusual, manifest, METRICS)
+    config = UsedConfig({"sample": SAMPLE | settings})
+    write_card(unusual, manifest.model_copy(update={"config": config}), METRICS)
     text = unusual.read_text(encoding="utf-8")
     assert f"Asked for: classes by weight ({first} 2)." in text
     assert "Asked for: latents truncated at 0.7" in text
@@ -133,13 +135,12 @@ def test_card_says_what_was_asked_for_besides_the_usual(tmp_path):
 
 
 def test_card_counts_the_classes_that_occur(tmp_path):
-    manifest = make_dataset(tmp_path, "parquet")
-    absent = manifest["classes"][-1]
-    for shard in manifest["shards"]:
-        shard["labels"][absent] = 0
-    write_card(tmp_path / "README.md", manifest, METRICS)
+    content = make_dataset(tmp_path, "parquet").model_dump()
+    for shard in content["shards"]:
+        shard["labels"][CLASSES[-1]] = 0
+    write_card(tmp_path / "README.md", Manifest.model_validate(content), METRICS)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert f"in\n{len(manifest['classes']) - 1} classes" in text
+    assert f"in\n{len(CLASSES) - 1} classes" in text
 
 
 def test_figure_that_is_missing_is_an_error_and_leaves_no_card(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.report.croissant import croissant, write_croissant
+from pipeline.sampling.manifest import Manifest
 from pipeline.store.files import read_json
 from tests.unit.report_data import CLASSES, make_dataset, pixels
 
@@ -80,10 +81,10 @@ def test_the_label_column_says_where_its_names_are(tmp_path, mlcroissant):
 
 
 def test_a_class_without_records_is_named_too(tmp_path):
-    manifest = make_dataset(tmp_path, "parquet")
-    for shard in manifest["shards"]:
+    content = make_dataset(tmp_path, "parquet").model_dump()
+    for shard in content["shards"]:
         shard["labels"][CLASSES[0]] = 0
-    class_set = croissant(manifest, "1.0.0", "2024-05-06")["recordSet"][1]
+    class_set = croissant(Manifest.model_validate(content), "1.0.0", "2024-05-06")["recordSet"][1]
     assert [record["classes/name"] for record in class_set["data"]] == CLASSES
 
 
@@ -110,9 +111,9 @@ def test_tars_alone_have_no_record_set_of_images(tmp_path):
 def test_description_names_what_the_images_were_made_from_and_by(tmp_path):
     manifest = make_dataset(tmp_path, "parquet")
     description = croissant(manifest, "1.0.0", "2024-05-06")
-    assert description["url"] == f"urn:sha256:{manifest['dataset_id']}"
-    assert description["prov:wasDerivedFrom"]["@id"] == f"urn:sha256:{manifest['source']['digest']}"
-    assert description["prov:wasGeneratedBy"]["prov:used"]["@id"] == f"urn:sha256:{manifest['model']['digest']}"
+    assert description["url"] == f"urn:sha256:{manifest.dataset_id}"
+    assert description["prov:wasDerivedFrom"]["@id"] == f"urn:sha256:{manifest.source.digest}"
+    assert description["prov:wasGeneratedBy"]["prov:used"]["@id"] == f"urn:sha256:{manifest.model.digest}"
     assert "12 synthetic images" in description["description"]
     assert all(name in description["description"] for name in CLASSES)
 

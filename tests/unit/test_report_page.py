@@ -14,6 +14,7 @@ from pipeline.images.png import encode_png
 from pipeline.report.card import tar_reader
 from pipeline.report.page import Pictures, write_report
 from pipeline.runs.usage import Spent
+from pipeline.sampling.manifest import Manifest
 from tests.unit.report_data import (
     CLASSES,
     FEW,
@@ -52,7 +53,7 @@ def unlabelled(tmp_path: Path) -> dict[str, Any]:
     return {"manifest": shown_manifest(tmp_path, []), "metrics": UNLABELLED_METRICS, "pictures": pictures}
 
 
-def shown_manifest(folder: Path, classes: list[str]) -> dict[str, Any]:
+def shown_manifest(folder: Path, classes: list[str]) -> Manifest:
     return make_dataset(folder, "parquet", classes=classes)
 
 
@@ -126,8 +127,8 @@ def test_page_names_the_gates_that_were_missed(tmp_path, unlabelled):
 
 
 def test_names_are_escaped(tmp_path, labelled):
-    labelled["manifest"]["name"] = "<script>"
-    assert "<script>" not in page(tmp_path, labelled)
+    manifest = labelled["manifest"].model_copy(update={"name": "<script>"})
+    assert "<script>" not in page(tmp_path, labelled | {"manifest": manifest})
 
 
 def test_same_figures_give_the_same_page(tmp_path, unlabelled):

@@ -37,11 +37,11 @@ SIX_FILES = [f"data/train-{shard:06d}.{ending}" for shard in range(3) for ending
 def test_a_published_dataset_is_its_manifest_and_the_files_it_lists(minted: Minted) -> None:
     manifest = read_manifest(minted.out)
     assert manifest == minted.manifest
-    assert manifest["count"] == COUNT == sum(shard["rows"] for shard in manifest["shards"])
+    assert manifest.count == COUNT == sum(shard.rows for shard in manifest.shards)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
-    for shard in manifest["shards"]:
-        for file in [shard, *shard["also"]]:
-            assert file_sha256(minted.out / file["file"]) == file["sha256"]
+    for shard in manifest.shards:
+        for file in shard.files:
+            assert file_sha256(minted.out / file.file) == file.sha256
 
 
 def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None:
@@ -65,8 +65,8 @@ def test_publishing_twice_is_publishing_once(minted: Minted) -> None:
 def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Minted) -> None:
     flip_bit(minted.out / "data" / "train-000001.parquet")
     assemble(minted.target, minted.manifest, minted.out)
-    listed = minted.manifest["shards"][1]
-    assert file_sha256(minted.out / listed["file"]) == listed["sha256"]
+    listed = minted.manifest.shards[1]
+    assert file_sha256(minted.out / listed.file) == listed.sha256
     assert sorted(committed(minted.target, minted.plans)) == [0, 1, 2]
 
 
@@ -171,7 +171,7 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> No
     """What audit writes is known by its content, or this would be refused."""
     write_card(minted.out / "README.md", minted.manifest, METRICS)
     write_croissant(minted.out / "croissant.json", minted.manifest, "1.0.0", "2026-01-31")
-    images = {name: pixels() for name in minted.manifest["classes"]}
+    images = {name: pixels() for name in minted.manifest.classes}
     write_report(
         minted.out / "report" / "index.html",
         manifest=minted.manifest,
@@ -227,7 +227,7 @@ def test_the_same_records_in_another_format_may_take_the_place(minted: Minted, t
 
 
 def test_a_dataset_of_another_format_version_is_not_replaced_unasked(minted: Minted, tiny_pair: TrainedPair) -> None:
-    (minted.out / MANIFEST).write_text(json.dumps({**minted.manifest, "format_version": 2}))
+    (minted.out / MANIFEST).write_text(json.dumps({**minted.manifest.model_dump(), "format_version": 2}))
     with pytest.raises(UserError, match="format version 2"):
         require_same_records(minted.out, minted.target.fingerprint, about(tiny_pair))
 

@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.manifest import MANIFEST, build_manifest, read_manifest
-from pipeline.sampling.shards.commits import committed
+from pipeline.sampling.manifest import MANIFEST, Manifest, ManifestHeader, build_manifest, read_manifest
+from pipeline.sampling.shards.commits import Commit, committed
+from pipeline.store.files import write_json
 from tests.unit.tiny import Minted, about, mint_dataset, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -20,8 +21,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def test_a_dataset_without_labels_names_no_classes(unlabelled: Minted) -> None:
     manifest = read_manifest(unlabelled.out)
     assert manifest == unlabelled.manifest
-    assert manifest["classes"] == []
-    assert [shard["labels"] for shard in manifest["shards"]] == [{}, {}, {}]
+    assert manifest.classes == []
+    assert [shard.labels for shard in manifest.shards] == [{}, {}, {}]
 
 
 def test_two_runs_of_the_same_work_have_the_same_manifest(
@@ -32,7 +33,7 @@ def test_two_runs_of_the_same_work_have_the_same_manifest(
 
 def test_neither_time_nor_the_order_of_work_is_in_the_manifest(minted: Minted, tiny_pair: TrainedPair) -> None:
     commits = list(committed(minted.target, minted.plans).values())
-    slower = [{**commit, "seconds": 999.0} for commit in reversed(commits)]
+    slower = [commit.model_copy(update={"seconds": 999.0}) for commit in reversed(commits)]
     assert build_manifest(minted.target, slower, about(tiny_pair)) == minted.manifest
 
 
@@ -41,7 +42,7 @@ def test_neither_time_nor_the_order_of_work_is_in_the_manifest(minted: Minted, t
     [
         lambda commits: commits[0].update(sha256="0" * 64),
         lambda commits: commits[0].update(rows=11),
-        lambda commits: commits[0].update(file="data/other.parquet"),
+        lambda commits: commits[0].update(file="data/train-000009.parquet"),
         lambda commits: commits[0]["also"][0].update(sha256="0" * 64),
         lambda commits: commits.pop(),
     ],
@@ -50,31 +51,153 @@ def test_neither_time_nor_the_order_of_work_is_in_the_manifest(minted: Minted, t
 def test_the_identity_follows_the_content(
     minted: Minted, tiny_pair: TrainedPair, change: Callable[[list[dict[str, Any]]], Any]
 ) -> None:
-    commits = list(committed(minted.target, minted.plans).values())
+    commits = [commit.model_dump() for commit in committed(minted.target, minted.plans).values()]
     change(commits)
-    other = build_manifest(minted.target, commits, about(tiny_pair))
-    assert other["dataset_id"] != minted.manifest["dataset_id"]
+    other = build_manifest(minted.target, [Commit.model_validate(each) for each in commits], about(tiny_pair))
+    assert other.dataset_id != minted.manifest.dataset_id
 
 
 def test_the_identity_follows_the_fingerprint(minted: Minted, tiny_pair: TrainedPair) -> None:
     commits = list(committed(minted.target, minted.plans).values())
     other = build_manifest(target_in(minted.target.run.path, fingerprint="e" * 64), commits, about(tiny_pair))
-    assert other["dataset_id"] != minted.manifest["dataset_id"]
+    assert other.dataset_id != minted.manifest.dataset_id
+
+
+HEADER = {
+    "name": "one",
+    "classes": ["cat"],
+    "image": {"height": 8, "width": 6, "channels": 1, "encoding": "png"},
+    "model": {"digest": "a" * 64, "uri": "models/one"},
+    "source": {"digest": "b" * 64, "name": "Möbel", "licence": "CC0-1.0"},
+    "config": {"embed": {"learning_rate": 2e-05}, "sample": {"formats": ["webdataset"], "count": 2}, "gates": {}},
+    "precision": "fp32",
+    "software": {"imagemint": "0.1.0", "torch": "2.9", "device": "a CPU"},
+    "filters": [{"kind": "near_copy", "nearest_allowed": [0.5]}],
+}
+COMMIT = {
+    "shard": 0,
+    "first_index": 0,
+    "rows": 2,
+    "candidates": 5,
+    "refused": {"near_copy": 3},
+    "file": "data/train-000000.parquet",
+    "bytes": 10,
+    "sha256": "c" * 64,
+    "also": [{"file": "data/train-000000.tar", "bytes": 20, "sha256": "d" * 64}],
+    "labels": {"cat": 2},
+    "fingerprint": "f" * 64,
+    "seconds": 1.25,
+    "of another version": 1,
+}
+WRITTEN = f"""\
+{{
+  "format_version": 1,
+  "dataset_id": "833a53f4624c1bb9223c3d75128fd0946c94d19adc9329d1dc2db01995ea6838",
+  "fingerprint": "{"f" * 64}",
+  "count": 2,
+  "name": "one",
+  "classes": [
+    "cat"
+  ],
+  "image": {{
+    "height": 8,
+    "width": 6,
+    "channels": 1,
+    "encoding": "png"
+  }},
+  "model": {{
+    "digest": "{"a" * 64}",
+    "uri": "models/one"
+  }},
+  "source": {{
+    "digest": "{"b" * 64}",
+    "name": "M\\u00f6bel",
+    "licence": "CC0-1.0"
+  }},
+  "config": {{
+    "embed": {{
+      "learning_rate": 2e-05
+    }},
+    "sample": {{
+      "formats": [
+        "webdataset"
+      ],
+      "count": 2
+    }},
+    "gates": {{}}
+  }},
+  "precision": "fp32",
+  "software": {{
+    "imagemint": "0.1.0",
+    "torch": "2.9",
+    "device": "a CPU"
+  }},
+  "filters": [
+    {{
+      "kind": "near_copy",
+      "nearest_allowed": [
+        0.5
+      ]
+    }}
+  ],
+  "shards": [
+    {{
+      "shard": 0,
+      "first_index": 0,
+      "rows": 2,
+      "candidates": 5,
+      "refused": {{
+        "near_copy": 3
+      }},
+      "file": "data/train-000000.parquet",
+      "bytes": 10,
+      "sha256": "{"c" * 64}",
+      "also": [
+        {{
+          "file": "data/train-000000.tar",
+          "bytes": 20,
+          "sha256": "{"d" * 64}"
+        }}
+      ],
+      "labels": {{
+        "cat": 2
+      }},
+      "fingerprint": "{"f" * 64}"
+    }}
+  ]
+}}
+"""
+
+
+def test_the_bytes_of_a_manifest_follow_from_its_commits(tmp_path: Path) -> None:
+    """They are hashed by DVC, and a dataset that is published again has to be the same."""
+    header = ManifestHeader.model_validate(HEADER)
+    manifest = build_manifest(target_in(tmp_path / "run"), [Commit.model_validate(COMMIT)], header)
+    write_json(tmp_path / MANIFEST, manifest.model_dump())
+    assert (tmp_path / MANIFEST).read_text() == WRITTEN
+    assert read_manifest(tmp_path) == manifest
+
+
+def test_what_another_version_has_written_besides_is_kept(minted: Minted) -> None:
+    content = minted.manifest.model_dump()
+    for part in (content, content["image"], content["software"], content["config"], content["shards"][0]):
+        part["of another version"] = {"any": ["thing", 1, None]}
+    write(minted, content)
+    assert read_manifest(minted.out).model_dump() == content
 
 
 def write(minted: Minted, manifest: Any) -> None:
     (minted.out / MANIFEST).write_text(json.dumps(manifest))
 
 
-def without(manifest: dict[str, Any], *path: Any) -> dict[str, Any]:
-    """A copy that lacks the key at `path`."""
-    manifest = json.loads(json.dumps(manifest))
-    inner: Any = manifest
+def without(manifest: Manifest, *path: Any) -> dict[str, Any]:
+    """Its content, which lacks the key at `path`."""
+    content = manifest.model_dump()
+    inner: Any = content
     for step in path[:-1]:
         inner = inner[step]
-    if path:
-        del inner[path[-1]]
-    return manifest
+    del inner[path[-1]]
+    return content
 
 
 @pytest.mark.parametrize("key", ["dataset_id", "count", "classes", "image", "model", "source", "shards"])
@@ -105,14 +228,16 @@ def test_a_cut_manifest_is_one_user_error(minted: Minted) -> None:
 
 
 def test_a_manifest_of_another_format_version_is_refused(minted: Minted) -> None:
-    write(minted, {**minted.manifest, "format_version": 2})
+    write(minted, {**minted.manifest.model_dump(), "format_version": 2})
     with pytest.raises(UserError, match="format version 2"):
         read_manifest(minted.out)
 
 
 def test_a_number_written_as_text_is_refused_also_inside_a_shard(minted: Minted) -> None:
-    shards = [{**shard, "rows": str(shard["rows"])} for shard in minted.manifest["shards"]]
-    write(minted, {**minted.manifest, "shards": shards})
+    content = minted.manifest.model_dump()
+    for shard in content["shards"]:
+        shard["rows"] = str(shard["rows"])
+    write(minted, content)
     with pytest.raises(UserError, match="rows"):
         read_manifest(minted.out)
 
@@ -144,12 +269,12 @@ def test_what_verify_relies_on_is_required(minted: Minted, path: tuple[str, str]
     ids=str,
 )
 def test_a_value_that_no_manifest_has_is_refused_and_named(minted: Minted, path: tuple[Any, ...], value: Any) -> None:
-    manifest = without(minted.manifest)
-    inner: Any = manifest
+    content = minted.manifest.model_dump()
+    inner: Any = content
     for step in path[:-1]:
         inner = inner[step]
     inner[path[-1]] = value
-    write(minted, manifest)
+    write(minted, content)
     with pytest.raises(UserError, match=re.escape(".".join(map(str, path)))):
         read_manifest(minted.out)
 

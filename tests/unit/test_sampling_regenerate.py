@@ -10,12 +10,11 @@ import torch
 
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.manifest import read_manifest
+from pipeline.sampling.manifest import Manifest, read_manifest
 from pipeline.sampling.regenerate import Record, Remaker, compare, shard_of, stored_records, why_not_comparable
 from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
 from pipeline.store.local import LocalFolder
 from tests.unit.tiny import COUNT, SHARD_SIZE, Minted, mint_dataset
-from tests.unit.verify_cases import copied
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -60,22 +59,21 @@ def test_what_keeps_records_from_being_compared_is_said(
 ) -> None:
     assert why_not_comparable(minted.manifest, tiny_pair) == ""
     assert "another model" in why_not_comparable(minted.manifest, unconditional_pair)
-    elsewhere = copied(minted.manifest)
-    elsewhere["software"]["device"] = "cuda NVIDIA H200"
+    software = minted.manifest.software
+    elsewhere = minted.manifest.model_copy(update={"software": software | {"device": "cuda NVIDIA H200"}})
     assert "made with device cuda NVIDIA H200" in why_not_comparable(elsewhere, tiny_pair)
-    other_library = copied(minted.manifest)
-    other_library["software"]["torch"] = "1.0"
+    other_library = minted.manifest.model_copy(update={"software": software | {"torch": "1.0"}})
     assert f"made with torch 1.0; this is {torch.__version__}" in why_not_comparable(other_library, tiny_pair)
 
 
-def stored(minted: Minted, index: int, manifest: dict[str, Any] | None = None) -> Record:
+def stored(minted: Minted, index: int, manifest: Manifest | None = None) -> Record:
     manifest = manifest or minted.manifest
     shard = shard_of(LocalFolder(minted.out), manifest, index)
     return stored_records(ShardReader(LocalFolder(minted.out), manifest), shard, [index])[0][0]
 
 
 def test_a_stored_record_is_found_and_is_what_the_model_makes(minted: Minted, tiny_pair: TrainedPair) -> None:
-    assert shard_of(LocalFolder(minted.out), minted.manifest, 29)["file"] == "data/train-000002.parquet"
+    assert shard_of(LocalFolder(minted.out), minted.manifest, 29).file == "data/train-000002.parquet"
     assert compare(29, stored(minted, 29), None, minted.manifest, tiny_pair) == "made again: the same bytes"
 
 
@@ -86,8 +84,8 @@ def test_an_index_that_is_not_there_is_refused(minted: Minted, index: int) -> No
 
 
 def test_a_record_that_no_shard_has_is_refused(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    del manifest["shards"][1]
+    first, _, third = minted.manifest.shards
+    manifest = minted.manifest.model_copy(update={"shards": [first, third]})
     with pytest.raises(UserError, match="record 15: no shard"):
         shard_of(LocalFolder(minted.out), manifest, 15)
 

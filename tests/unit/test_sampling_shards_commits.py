@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.shards.commits import Commit, ShardTarget, commit_name, committed, shard_files
+from pipeline.sampling.shards.commits import Commit, ShardTarget, commit_name, committed
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.store.files import file_sha256
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, flip_bit, make_shard, target_in
@@ -32,16 +32,28 @@ def target(tiny_pair: TrainedPair, tmp_path: Path) -> ShardTarget:
 def test_what_was_made_is_committed(target: ShardTarget) -> None:
     commits = committed(target, PLANS)
     assert sorted(commits) == [0, 1]
-    assert commits[1]["labels"] == {"cat": 4, "dog": 4, "owl": 4}
-    assert (commits[1]["first_index"], commits[1]["rows"]) == (SHARD_SIZE, SHARD_SIZE)
+    assert commits[1].labels == {"cat": 4, "dog": 4, "owl": 4}
+    assert (commits[1].first_index, commits[1].rows) == (SHARD_SIZE, SHARD_SIZE)
 
 
 def test_a_commit_describes_each_file_parquet_first(target: ShardTarget) -> None:
-    files = shard_files(committed(target, PLANS)[1])
-    assert [file["file"] for file in files] == ["data/train-000001.parquet", "data/train-000001.tar"]
+    files = committed(target, PLANS)[1].files
+    assert [file.file for file in files] == ["data/train-000001.parquet", "data/train-000001.tar"]
     for file in files:
-        path = target.run.path / "shards" / Path(file["file"]).name
-        assert (file["bytes"], file["sha256"]) == (path.stat().st_size, file_sha256(path))
+        path = target.run.path / "shards" / Path(file.file).name
+        assert (file.bytes, file.sha256) == (path.stat().st_size, file_sha256(path))
+
+
+def test_the_keys_of_a_commit_are_those_of_a_manifest_s_shard_and_the_time_last(target: ShardTarget) -> None:
+    keys = list(json.loads((target.run.path / commit_name(1)).read_text()))
+    assert keys[:6] == ["shard", "first_index", "rows", "candidates", "refused", "file"]
+    assert keys[6:] == ["bytes", "sha256", "also", "labels", "fingerprint", "seconds"]
+
+
+def test_a_commit_that_does_not_say_its_time_holds(target: ShardTarget) -> None:
+    path = target.run.path / commit_name(1)
+    path.write_text(json.dumps({key: value for key, value in json.loads(path.read_text()).items() if key != "seconds"}))
+    assert committed(target, PLANS)[1].seconds == 0
 
 
 def edit_commit(target: ShardTarget, **changes: Any) -> None:
@@ -94,8 +106,8 @@ def test_damage_to_one_shard_leaves_the_others_committed(target: ShardTarget) ->
     assert sorted(committed(target, PLANS)) == [0]
 
 
-def identity(commit: Commit) -> Commit:
-    return {key: value for key, value in commit.items() if key != "seconds"}
+def identity(commit: Commit) -> dict[str, Any]:
+    return commit.model_dump(exclude={"seconds"})
 
 
 def test_a_shard_made_again_is_the_same_bytes(target: ShardTarget, tiny_pair: TrainedPair) -> None:
@@ -129,4 +141,4 @@ def test_a_commit_of_records_without_labels_counts_none_and_holds(
 ) -> None:
     target = target_in(tmp_path / "run", formats=("parquet", "webdataset"), classes=())
     make_shard(unconditional_pair, SETTINGS, (), target, PLANS[0])
-    assert committed(target, PLANS)[0]["labels"] == {}
+    assert committed(target, PLANS)[0].labels == {}

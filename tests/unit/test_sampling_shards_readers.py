@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.sampling.manifest import FittedFilter
 from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
 from pipeline.store.local import LocalFolder
 from tests.unit.tiny import SHARD_SIZE, Minted
@@ -65,11 +66,11 @@ class InMemory(LocalFolder):
         return self.content
 
 
-@pytest.mark.parametrize("filters", [[], [{"kind": "density_ratio"}]], ids=["its own", "another dataset's"])
-def test_no_thread_holds_a_shard_after_it_was_read(minted: Minted, filters: list[dict[str, str]]) -> None:
+@pytest.mark.parametrize("filters", [[], [FittedFilter(kind="density_ratio")]], ids=["its own", "another dataset's"])
+def test_no_thread_holds_a_shard_after_it_was_read(minted: Minted, filters: list[FittedFilter]) -> None:
     """A thread of pyarrow that lets go of it while the interpreter ends would abort the process ("terminate called")."""
     folder = InMemory(minted.out, (minted.out / "data/train-000001.parquet").read_bytes())
-    reader = ShardReader(folder, {**minted.manifest, "filters": filters})
+    reader = ShardReader(folder, minted.manifest.model_copy(update={"filters": filters}))
     holders = []
     for _ in range(100):
         try:

@@ -1,6 +1,5 @@
 """How far a run is, read from what it has committed."""
 
-import json
 import os
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float, took: 
     """Makes a shard, whose commit bears a time and says how long the work took."""
     made = make_shard(pair, SETTINGS, (), target, plan_shards(30, SHARD_SIZE)[shard])
     record = target.run.path / commit_name(shard)
-    record.write_text(json.dumps({**made, "seconds": took}))
+    record.write_text(made.model_copy(update={"seconds": took}).model_dump_json())
     os.utime(record, (at, at))
 
 

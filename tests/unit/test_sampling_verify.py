@@ -12,7 +12,7 @@ import pytest
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.assemble import assemble
 from pipeline.sampling.generate import mint
-from pipeline.sampling.manifest import build_manifest
+from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import ShardTarget, committed
 from pipeline.sampling.verify import Findings, read_shards, verify_files
 from pipeline.store.local import LocalFolder
@@ -27,7 +27,7 @@ from tests.unit.tiny import (
     mint_dataset,
     target_in,
 )
-from tests.unit.verify_cases import copied, recommitted, verify
+from tests.unit.verify_cases import recommitted, verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -142,24 +142,22 @@ def give_another_digest(manifest: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("edit", [give_another_fingerprint, give_another_digest])
 def test_an_edited_manifest_is_found(minted: Minted, edit: Callable[[dict[str, Any]], None]) -> None:
-    manifest = copied(minted.manifest)
-    edit(manifest)
-    assert any(
-        "the manifest was edited" in problem for problem in verify_files(LocalFolder(minted.out), manifest).problems
-    )
+    content = minted.manifest.model_dump()
+    edit(content)
+    problems = verify_files(LocalFolder(minted.out), Manifest.model_validate(content)).problems
+    assert any("the manifest was edited" in problem for problem in problems)
 
 
 def test_shards_listed_in_another_order_are_found(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    manifest["shards"].reverse()
+    manifest = minted.manifest.model_copy(update={"shards": minted.manifest.shards[::-1]})
     assert any(
         "do not cover the records" in problem for problem in verify_files(LocalFolder(minted.out), manifest).problems
     )
 
 
 def test_a_shard_left_out_of_the_manifest_is_found(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    del manifest["shards"][1]
+    first, _, third = minted.manifest.shards
+    manifest = minted.manifest.model_copy(update={"shards": [first, third]})
     problems = verify(minted.out, manifest).problems
     assert any("do not cover the records 0 to 29" in problem for problem in problems)
     assert "data/train-000001.parquet: not in the manifest" in problems
@@ -168,16 +166,9 @@ def test_a_shard_left_out_of_the_manifest_is_found(minted: Minted) -> None:
 def test_a_shard_left_out_of_the_manifest_is_found_also_by_a_look_at_records(
     minted: Minted, tiny_pair: TrainedPair
 ) -> None:
-    manifest = copied(minted.manifest)
-    del manifest["shards"][1]
+    first, _, third = minted.manifest.shards
+    manifest = minted.manifest.model_copy(update={"shards": [first, third]})
     assert any("do not cover" in problem for problem in verify(minted.out, manifest, tiny_pair).problems)
-
-
-def test_shards_said_to_be_empty_are_found(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    for shard in manifest["shards"]:
-        shard["rows"] = 0
-    assert verify_files(LocalFolder(minted.out), manifest).problems
 
 
 def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: TrainedPair, tmp_path: Path) -> None:
@@ -211,9 +202,9 @@ def test_candidates_that_are_not_counted_as_the_records_say_are_found(
 ) -> None:
     minted = mint_dataset(tmp_path, tiny_pair, filters=[{"kind": "density_ratio", "acceptance": 0.4}])
     assert verify(minted.out, minted.manifest).problems == []
-    manifest = copied(minted.manifest)
-    manifest["shards"][0] |= change
-    problems = verify(minted.out, manifest).problems
+    content = minted.manifest.model_dump()
+    content["shards"][0] |= change
+    problems = verify(minted.out, Manifest.model_validate(content)).problems
     assert problems == [
         f"data/train-000000.{kind}: its candidates are not counted as its records say" for kind in ("parquet", "tar")
     ]
@@ -223,15 +214,19 @@ def test_a_format_that_is_missing_from_the_manifest_and_the_disk_is_named(
     tiny_pair: TrainedPair, tmp_path: Path
 ) -> None:
     minted = mint_dataset(tmp_path, tiny_pair)
-    for shard in minted.manifest["shards"]:
+    content = minted.manifest.model_dump()
+    for shard in content["shards"]:
         for file in shard["also"]:
             (minted.out / file["file"]).unlink()
         shard["also"] = []
     (minted.out / "data" / "wids.json").unlink()
-    assert any("not of the formats" in each for each in verify(minted.out, minted.manifest, tiny_pair).problems)
+    manifest = Manifest.model_validate(content)
+    assert any("not of the formats" in each for each in verify(minted.out, manifest, tiny_pair).problems)
 
 
 def test_a_count_that_the_config_does_not_ask_for_is_named(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     minted = mint_dataset(tmp_path, tiny_pair)
-    minted.manifest["config"]["sample"]["count"] += 1
-    assert any("its config asks for" in each for each in verify(minted.out, minted.manifest, tiny_pair).problems)
+    content = minted.manifest.model_dump()
+    content["config"]["sample"]["count"] += 1
+    manifest = Manifest.model_validate(content)
+    assert any("its config asks for" in each for each in verify(minted.out, manifest, tiny_pair).problems)

@@ -13,6 +13,7 @@ import pytest
 from pipeline.images.png import encode_png
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.sampling.generate import mint
+from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.verify import Findings, read_shards
 from pipeline.store.files import write_atomically
@@ -25,7 +26,7 @@ from tests.unit.tiny import (
     mint_dataset,
     save_tiny_pair,
 )
-from tests.unit.verify_cases import copied, recommitted, verify
+from tests.unit.verify_cases import recommitted, verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # Records that are not what they should be, in files that are what the manifest says ----------------------------------
 
 
-def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], Any]) -> dict[str, Any]:
+def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], Any]) -> Manifest:
     """Writes the second shard anew with changed records or images, and a manifest that fits it."""
     records = mint(pair, SETTINGS, minted.plans[1]).records
     ending, render = FORMATS[kind]
@@ -91,9 +92,9 @@ def test_a_tar_with_a_strange_member_is_found(minted: Minted, tiny_pair: Trained
 
 
 def test_labels_that_are_distributed_otherwise_are_found(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    manifest["shards"][1]["labels"] = {"cat": 12, "dog": 0, "owl": 0}
-    problems = verify(minted.out, manifest).problems
+    content = minted.manifest.model_dump()
+    content["shards"][1]["labels"] = {"cat": 12, "dog": 0, "owl": 0}
+    problems = verify(minted.out, Manifest.model_validate(content)).problems
     assert len(problems) == 2  # in both formats
     assert all("labels are not distributed" in problem for problem in problems)
 
@@ -122,8 +123,9 @@ def test_a_dataset_of_any_settings_is_read_back_and_made_again(
 def test_a_manifest_that_claims_other_settings_is_found(
     minted: Minted, tiny_pair: TrainedPair, claimed: dict[str, Any]
 ) -> None:
-    manifest = copied(minted.manifest)
-    manifest["config"]["sample"] |= claimed
+    content = minted.manifest.model_dump()
+    content["config"]["sample"] |= claimed
+    manifest = Manifest.model_validate(content)
     assert any("is not what the model makes" in problem for problem in verify(minted.out, manifest, tiny_pair).problems)
 
 
@@ -138,9 +140,9 @@ def test_records_are_not_compared_with_another_model(minted: Minted, tmp_path: P
 
 
 def test_records_made_on_other_hardware_are_not_called_corrupt(minted: Minted, tiny_pair: TrainedPair) -> None:
-    manifest = copied(minted.manifest)
-    manifest["software"]["device"] = "cuda NVIDIA H200"
-    findings = verify(minted.out, manifest, tiny_pair)
+    content = minted.manifest.model_dump()
+    content["software"]["device"] = "cuda NVIDIA H200"
+    findings = verify(minted.out, Manifest.model_validate(content), tiny_pair)
     assert findings.problems == []
     assert "not comparable here: made with device cuda NVIDIA H200" in findings.regenerated
 
@@ -179,8 +181,7 @@ def test_labels_in_a_dataset_that_names_no_classes_are_found(
 
 
 def test_labels_whose_classes_the_manifest_lost_are_found(minted: Minted) -> None:
-    manifest = copied(minted.manifest)
-    manifest["classes"] = []
+    manifest = minted.manifest.model_copy(update={"classes": []})
     problems = verify(minted.out, manifest).problems
     assert len(problems) == 6  # each file of each shard
 

@@ -18,7 +18,7 @@ from pipeline.sampling.candidates import MintSettings
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.generate import mint
-from pipeline.sampling.manifest import build_manifest
+from pipeline.sampling.manifest import Manifest, ManifestHeader, build_manifest
 from pipeline.sampling.shards.commits import Commit, ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.shards.render import write_shard
@@ -83,10 +83,10 @@ def label_names(pair: TrainedPair) -> tuple[str, ...]:
     return CLASSES if pair.spec.conditional else ()
 
 
-def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE) -> dict[str, Any]:
+def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[Filter] = ()) -> ManifestHeader:
     """What a manifest says besides shards and identity."""
     spec = pair.spec
-    return {
+    header = {
         "name": "tiny",
         "classes": list(label_names(pair)),
         "image": {
@@ -100,8 +100,9 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE) -> dict[str, Any]:
         "config": {"sample": sample},
         "precision": SETTINGS.precision,
         "software": {"imagemint": "0.1.0", "device": device_name(use_gpu=False)},
-        "filters": [],
+        "filters": [each.about for each in filters],
     }
+    return ManifestHeader.model_validate(header)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Minted:
     target: ShardTarget
     plans: list[ShardPlan]
     out: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
 
 def mint_dataset(
@@ -130,7 +131,7 @@ def mint_dataset(
         plan_shards(count, SHARD_SIZE),
     )
     commits = [make_shard(pair, settings, filters, target, plan) for plan in plans]
-    manifest = build_manifest(target, commits, {**about(pair, sample), "filters": [each.about for each in filters]})
+    manifest = build_manifest(target, commits, about(pair, sample, filters))
     assemble(target, manifest, folder / "out")
     return Minted(target, plans, folder / "out", manifest)
 

@@ -3,12 +3,11 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.assemble import assemble
-from pipeline.sampling.manifest import build_manifest
-from pipeline.sampling.shards.commits import commit_name
+from pipeline.sampling.manifest import Manifest, build_manifest
+from pipeline.sampling.shards.commits import Commit, commit_name
 from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
 from pipeline.store.files import file_sha256
 from pipeline.store.local import LocalFolder
@@ -19,7 +18,7 @@ from tests.unit.tiny import (
 )
 
 
-def verify(dataset: Path, manifest: dict[str, Any], pair: TrainedPair | None = None) -> Findings:
+def verify(dataset: Path, manifest: Manifest, pair: TrainedPair | None = None) -> Findings:
     """All three looks, as the audit and `imagemint verify` take them."""
     files = LocalFolder(dataset)
     findings = verify_files(files, manifest)
@@ -30,12 +29,7 @@ def verify(dataset: Path, manifest: dict[str, Any], pair: TrainedPair | None = N
     return findings
 
 
-def copied(manifest: dict[str, Any]) -> dict[str, Any]:
-    copy: dict[str, Any] = json.loads(json.dumps(manifest))
-    return copy
-
-
-def recommitted(minted: Minted, pair: TrainedPair) -> dict[str, Any]:
+def recommitted(minted: Minted, pair: TrainedPair) -> Manifest:
     """A manifest that says of the run's files what they are now, as a careful forger would write it."""
     commits = []
     for plan in minted.plans:
@@ -43,7 +37,7 @@ def recommitted(minted: Minted, pair: TrainedPair) -> dict[str, Any]:
         for file in [commit, *commit["also"]]:
             path = minted.target.run.path / "shards" / Path(file["file"]).name
             file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
-        commits.append(commit)
+        commits.append(Commit.model_validate(commit))
     manifest = build_manifest(minted.target, commits, about(pair))
     shutil.rmtree(minted.out)
     assemble(minted.target, manifest, minted.out)

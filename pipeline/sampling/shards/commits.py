@@ -1,38 +1,59 @@
 """What a run has committed: a record for each shard that is whole, and where a run's files are."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.store.folder import Entry, Folder
 
-Commit = dict[str, Any]
 COMMITS, SHARDS = "commits", "shards"  # folders of a run
 
+FileName = Annotated[str, Field(pattern=r"^data/train-\d{6,}\.(parquet|tar)$")]
+NotNegative = Annotated[int, Field(ge=0)]
 
-class _File(BaseModel):
-    model_config = ConfigDict(strict=True)
 
-    file: Annotated[str, Field(pattern=r"^data/train-\d{6,}\.(parquet|tar)$")]
-    bytes: Annotated[int, Field(ge=0)]
+class ShardFile(BaseModel):
+    """A file of a shard; `file` is its name within the dataset."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    file: FileName
+    bytes: NotNegative
     sha256: str
 
 
-class ShardRecord(_File):
-    """What is known of a shard, in its commit record and in the manifest."""
+class ShardRecord(BaseModel):
+    """What the manifest says of a shard, in the order of the keys there; further keys are kept."""
 
-    shard: Annotated[int, Field(ge=0)]
-    first_index: Annotated[int, Field(ge=0)]
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    shard: NotNegative
+    first_index: NotNegative
     rows: Annotated[int, Field(ge=1, le=10**9)]
     candidates: Annotated[int, Field(ge=1)]  # drawn until every record had one that passed the filters
-    refused: dict[str, Annotated[int, Field(ge=0)]]  # of them by each filter, by its kind
-    also: list[_File]
+    refused: dict[str, NotNegative]  # of them by each filter, by its kind
+    file: FileName
+    bytes: NotNegative
+    sha256: str
+    also: list[ShardFile]  # the same records in other formats
     labels: dict[str, int]
     fingerprint: str
+
+    @property
+    def files(self) -> list[ShardFile]:
+        """Every file of the shard."""
+        return [ShardFile(file=self.file, bytes=self.bytes, sha256=self.sha256), *self.also]
+
+
+class Commit(ShardRecord):
+    """The record that a shard is whole; further keys are none of the manifest's."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    seconds: float = 0.0  # a worker was at it, from its first record to its commit; 0 where that is not known
 
 
 @dataclass(frozen=True)
@@ -61,7 +82,7 @@ def committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> dict[int, Comm
     return {
         plan.shard: commit
         for plan, commit in valid_commits(target, plans, target.run.entries(COMMITS))
-        if all(_is_whole(target.run, file, there) for file in shard_files(commit))
+        if all(_is_whole(target.run, file, there) for file in commit.files)
     }
 
 
@@ -77,42 +98,26 @@ def valid_commits(
             yield plan, commit
 
 
-def work_seconds(commit: Commit) -> float:
-    """How long a worker was at a shard, from its first record to its commit; 0 where that is not known."""
-    seconds = commit.get("seconds")
-    return seconds if isinstance(seconds, int | float) else 0.0
-
-
-def shard_files(commit: Commit) -> list[dict[str, Any]]:
-    """Every file of a shard: `{file, bytes, sha256}` each."""
-    return [{key: commit[key] for key in ("file", "bytes", "sha256")}, *commit["also"]]
-
-
 def _parsed(content: bytes | None) -> Commit | None:
     """A commit record, None where it is none."""
     if content is None:
         return None
     try:
-        commit: Commit = json.loads(content)
-        ShardRecord.model_validate(commit)
-    except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
+        return Commit.model_validate_json(content)
+    except ValueError:  # pydantic's ValidationError is one
         return None
-    return commit
 
 
 def _is_commit_of(commit: Commit, target: ShardTarget, plan: ShardPlan) -> bool:
     """Whether the record is one of this shard of this run, and its numbers agree with each other."""
     return (
-        (commit["fingerprint"], commit["first_index"], commit["rows"])
-        == (target.fingerprint, plan.first_index, plan.rows)
-        and commit["candidates"] == plan.rows + sum(commit["refused"].values())
-        and (not commit["labels"] or sum(commit["labels"].values()) == plan.rows)
+        (commit.fingerprint, commit.first_index, commit.rows) == (target.fingerprint, plan.first_index, plan.rows)
+        and commit.candidates == plan.rows + sum(commit.refused.values())
+        and (not commit.labels or sum(commit.labels.values()) == plan.rows)
     )
 
 
-def _is_whole(run: Folder, file: dict[str, Any], there: Mapping[str, Entry]) -> bool:
-    name = name_in_run(file["file"])
+def _is_whole(run: Folder, file: ShardFile, there: Mapping[str, Entry]) -> bool:
+    name = name_in_run(file.file)
     entry = there.get(name)
-    return (
-        entry is not None and entry.size == file["bytes"] and (run.guards_content or run.sha256(name) == file["sha256"])
-    )
+    return entry is not None and entry.size == file.bytes and (run.guards_content or run.sha256(name) == file.sha256)

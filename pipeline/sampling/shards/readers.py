@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.images.encodings import encoding_named
 from pipeline.images.image_parquet import image_schema, read_parquet
 from pipeline.sampling.filters.filter import ATTEMPTS
+from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.formats import about_record, extra_columns
 from pipeline.store.folder import Folder
 
@@ -45,12 +46,12 @@ class StoredRecords:
 class ShardReader:
     """Reads the shards of the dataset in a folder that a manifest describes; a `DamagedShardError` says what is wrong."""
 
-    def __init__(self, dataset: Folder, manifest: dict[str, Any]) -> None:
+    def __init__(self, dataset: Folder, manifest: Manifest) -> None:
         self._dataset = dataset
-        self._classes: list[str] = manifest["classes"]
-        self._image = manifest["image"]
-        self._encoding = encoding_named(self._image["encoding"])
-        self._filters = manifest["filters"]
+        self._classes = manifest.classes
+        self._image = manifest.image
+        self._encoding = encoding_named(self._image.encoding)
+        self._filters = manifest.filters
 
     def read(self, file: str) -> StoredRecords:
         """The records of `file`, as the manifest names it."""
@@ -75,9 +76,9 @@ class ShardReader:
     def decode(self, contents: list[bytes]) -> NDArray[np.uint8]:
         """The images, `uint8 [N, H, W, C]`, of the size that the manifest gives."""
         image, decode = self._image, self._encoding.decode
-        expected = (image["height"], image["width"], image["channels"])
+        expected = (image.height, image.width, image.channels)
         try:
-            decoded = [decode(content, image["channels"]) for content in contents]
+            decoded = [decode(content, image.channels) for content in contents]
         except ValueError as error:
             raise DamagedShardError(str(error)) from None
         wrong = [number for number, pixels in enumerate(decoded) if pixels.shape != expected]

@@ -13,7 +13,7 @@ from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.images.encodings import Encoding
 from pipeline.sampling.records import MintedShard
-from pipeline.sampling.shards.commits import Commit, ShardTarget, commit_name, name_in_run
+from pipeline.sampling.shards.commits import Commit, ShardFile, ShardTarget, commit_name, name_in_run
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.store.folder import write_document
@@ -41,20 +41,23 @@ def write_shard(minted: MintedShard, encoding: Encoding, target: ShardTarget, pl
         name = f"{plan.name}{FORMATS[kind][0]}"
         file = f"data/{name}"
         target.run.write(name_in_run(file), content)
-        files.append({"file": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()})
-    commit = {
-        "shard": plan.shard,
-        "first_index": plan.first_index,
-        "rows": plan.rows,
-        "candidates": plan.rows + sum(minted.refused.values()),
-        "refused": minted.refused,
-        **files[0],
-        "also": files[1:],
-        "labels": label_counts(minted.records.labels, target.classes),
-        "fingerprint": target.fingerprint,
-        "seconds": round(minted.seconds + time.monotonic() - started, 3),
-    }
-    write_document(target.run, commit_name(plan.shard), commit)
+        files.append(ShardFile(file=file, bytes=len(content), sha256=hashlib.sha256(content).hexdigest()))
+    first, *others = files
+    commit = Commit(
+        shard=plan.shard,
+        first_index=plan.first_index,
+        rows=plan.rows,
+        candidates=plan.rows + sum(minted.refused.values()),
+        refused=minted.refused,
+        file=first.file,
+        bytes=first.bytes,
+        sha256=first.sha256,
+        also=others,
+        labels=label_counts(minted.records.labels, target.classes),
+        fingerprint=target.fingerprint,
+        seconds=round(minted.seconds + time.monotonic() - started, 3),
+    )
+    write_document(target.run, commit_name(plan.shard), commit.model_dump())
     return commit
 
 

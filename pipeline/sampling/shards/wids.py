@@ -3,17 +3,19 @@
 from pathlib import PurePosixPath
 from typing import Any
 
+from pipeline.sampling.manifest import Manifest
+
 WIDS = "data/wids.json"
 
 
-def wids_index(manifest: dict[str, Any]) -> dict[str, Any] | None:
+def wids_index(manifest: Manifest) -> dict[str, Any] | None:
     """The index of a dataset's tars, which follows from its manifest; None where there are none."""
     tars = [
-        {"url": PurePosixPath(file["file"]).name, "nsamples": shard["rows"], "filesize": file["bytes"]}
-        for shard in manifest["shards"]
-        for file in (shard, *shard["also"])
-        if file["file"].endswith(".tar")
+        {"url": PurePosixPath(file.file).name, "nsamples": shard.rows, "filesize": file.bytes}
+        for shard in manifest.shards
+        for file in shard.files
+        if file.file.endswith(".tar")
     ]
     if not tars:
         return None
-    return {"__kind__": "wids-shard-index-v1", "wids_version": 1, "name": manifest["name"], "shardlist": tars}
+    return {"__kind__": "wids-shard-index-v1", "wids_version": 1, "name": manifest.name, "shardlist": tars}
