@@ -4,13 +4,13 @@ import importlib.metadata
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from pipeline import __version__
 from pipeline.base.errors import UserError
 from pipeline.base.pace import Pace, in_words
-from pipeline.cluster.connection import connect, sample_workers
+from pipeline.cluster.connection import Resources, connect, sample_workers
 from pipeline.cluster.gauges import RunGauges
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
@@ -26,7 +26,7 @@ from pipeline.sampling.candidates import MintSettings
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.manifest import ManifestHeader, build_manifest
-from pipeline.sampling.shards.commits import ShardTarget, committed
+from pipeline.sampling.shards.commits import Commit, ShardTarget, committed
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.status import Request, read_request, write_request
 from pipeline.sampling_on_ray.job import make_shards
@@ -40,91 +40,133 @@ SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "deflate", "numpy", "s
 def sample(command: Command) -> None:
     """Makes the shards that are missing and publishes the dataset, its manifest last."""
     config, pair = command.config, load_pair(command.model)
-    settings = config.sample
-    if local_root(config.root) is not None:
-        needed = settings.count * _bytes_per_image(pair) * len(settings.formats)
-        require_space(config.root, needed, "sample")
-        require_free_space(command.out, needed, "sample", "--out FOLDER")
-    plans = plan_shards(settings.count, settings.shard_size)
+    _require_space(command, pair)
     with connect(config.root, config.cluster.sample_workers, on_gpus=True) as resources:
-        workers = sample_workers(config.cluster.sample_workers, resources)
+        plan = SamplingPlan.of(command, pair, resources)
+        with (
+            reserved(command.out),
+            Run.open(config.root, command.stage, plan.identity, fresh=command.fresh) as run,
+        ):
+            request = _take_up(command, plan, run)
+            target = ShardTarget(run.folder, plan.identity, tuple(config.sample.formats), tuple(plan.header.classes))
+            _make_missing(command, plan, run, target)
+            manifest = build_manifest(target, _all_committed(target, plan.shards), plan.header)
+            prefix = store_prefix(config.root, f"datasets/{manifest.name}/{manifest.dataset_id[:16]}")
+            assemble(target, manifest, command.out, prefix)
+            write_request(run.folder, request.model_copy(update={"published": True}))
+            write_json(command.metrics / f"sample_{TIME}", asdict(spent_on(run.folder)))
+    kept = manifest.count / sum(shard.candidates for shard in manifest.shards)
+    filtered = f" ({kept:.1%} of the candidates)" if plan.filters else ""
+    command.say(f"{manifest.count:,} images{filtered}, dataset {manifest.dataset_id[:16]} -> {prefix or command.out}")
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """What a config asks for, on what there is."""
+
+    shards: list[ShardPlan]
+    settings: MintSettings
+    filters: list[Filter]
+    identity: str  # of the records: the same whatever their number, and the workers
+    header: ManifestHeader
+    workers: int
+    resources: Resources
+
+    @classmethod
+    def of(cls, command: Command, pair: TrainedPair, resources: Resources) -> Self:
+        """Plan for a model; fits the filters."""
+        config, wanted = command.config, command.config.sample
         use_gpu = resources.gpus > 0
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
-        classes = pair.label_names
-        mint_settings = MintSettings.of(settings, classes, precision)
-        filters = fit_filters(settings.filters, pair, mint_settings, command.model, command.data)
+        settings = MintSettings.of(wanted, pair.label_names, precision)
+        filters = fit_filters(wanted.filters, pair, settings, command.model, command.data)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         identity = run_identity(
             command.stage,
             {
-                "sample": settings.model_dump(mode="json", exclude={"count"}),
+                "sample": wanted.model_dump(mode="json", exclude={"count"}),
                 "filters": [each.about for each in filters],
                 "model": pair.digest,
-                "classes": classes,
+                "classes": pair.label_names,
                 "code": code_digest(*CODE),
                 "software": software,
                 "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
             },
         )
-        header = _header(command, pair, precision, {**software, "device": device_name(use_gpu)}, filters)
-        with (
-            reserved(command.out),
-            Run.open(config.root, command.stage, identity, fresh=command.fresh) as held,
-        ):
-            run = held.folder
-            begun = (
-                None if command.fresh else read_request(run)
-            )  # by the same command, which may have been told --fresh
-            going_on = begun is not None and begun.out == str(command.out.absolute()) and not begun.published
-            if not command.fresh and not going_on:
-                require_same_records(command.out, identity, header)
-            target = ShardTarget(run, identity, tuple(settings.formats), tuple(classes))
-            request = Request(
-                name=config.name,
-                out=str(command.out.absolute()),
-                fingerprint=identity,
-                count=settings.count,
-                shard_size=settings.shard_size,
-                started=time.time(),
-            )
-            write_request(run, request)
-            done = committed(target, plans)
-            missing = [plan for plan in plans if plan.shard not in done]
-            if missing:
-                command.say(f"{len(missing)} of {len(plans)} shards to make with {workers} worker(s), run {held.name}")
-                gauges = RunGauges(command.stage, config.name, identity)
-                progress = _Progress(command, target, plans, missing, gauges, min(workers, len(missing)))
-                stopwatch = Stopwatch(run, cores=resources.cpus, gpus=resources.gpus)
-                try:
-                    make_shards(
-                        share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root),
-                        mint_settings,
-                        filters,
-                        target,
-                        missing,
-                        workers=workers,
-                        grow=config.cluster.sample_workers == "auto",
-                        use_gpu=use_gpu,
-                        on_shard=progress.one_more,
-                    )
-                finally:
-                    with suppress(UserError):  # what went wrong before says more
-                        stopwatch.lap(progress.made)
-            done = committed(target, plans)
-            lost = [plan.name for plan in plans if plan.shard not in done]
-            if lost:
-                raise UserError(
-                    f"{run}: {lost[0]} and {len(lost) - 1} more were made, but are not there whole any more: something else changes this "
-                    "run. Run the same command again: it makes what is missing."
-                )
-            manifest = build_manifest(target, list(done.values()), header)
-            prefix = store_prefix(config.root, f"datasets/{manifest.name}/{manifest.dataset_id[:16]}")
-            assemble(target, manifest, command.out, prefix)
-            write_request(run, request.model_copy(update={"published": True}))
-            write_json(command.metrics / f"sample_{TIME}", asdict(spent_on(run)))
-    kept = manifest.count / sum(shard.candidates for shard in manifest.shards)
-    filtered = f" ({kept:.1%} of the candidates)" if filters else ""
-    command.say(f"{manifest.count:,} images{filtered}, dataset {manifest.dataset_id[:16]} -> {prefix or command.out}")
+        return cls(
+            shards=plan_shards(wanted.count, wanted.shard_size),
+            settings=settings,
+            filters=filters,
+            identity=identity,
+            header=_header(command, pair, precision, {**software, "device": device_name(use_gpu)}, filters),
+            workers=sample_workers(config.cluster.sample_workers, resources),
+            resources=resources,
+        )
+
+
+def _require_space(command: Command, pair: TrainedPair) -> None:
+    config, settings = command.config, command.config.sample
+    if local_root(config.root) is not None:
+        needed = settings.count * _bytes_per_image(pair) * len(settings.formats)
+        require_space(config.root, needed, "sample")
+        require_free_space(command.out, needed, "sample", "--out FOLDER")
+
+
+def _take_up(command: Command, plan: SamplingPlan, run: Run) -> Request:
+    """Write into the run what it is asked for, once nothing of other records is in the way."""
+    # By the same command, which may have been told --fresh.
+    begun = None if command.fresh else read_request(run.folder)
+    going_on = begun is not None and begun.out == str(command.out.absolute()) and not begun.published
+    if not command.fresh and not going_on:
+        require_same_records(command.out, plan.identity, plan.header)
+    request = Request(
+        name=command.config.name,
+        out=str(command.out.absolute()),
+        fingerprint=plan.identity,
+        count=command.config.sample.count,
+        shard_size=command.config.sample.shard_size,
+        started=time.time(),
+    )
+    write_request(run.folder, request)
+    return request
+
+
+def _make_missing(command: Command, plan: SamplingPlan, run: Run, target: ShardTarget) -> None:
+    config, resources = command.config, plan.resources
+    done = committed(target, plan.shards)
+    missing = [shard for shard in plan.shards if shard.shard not in done]
+    if not missing:
+        return
+    command.say(f"{len(missing)} of {len(plan.shards)} shards to make with {plan.workers} worker(s), run {run.name}")
+    gauges = RunGauges(command.stage, config.name, plan.identity)
+    progress = _Progress(command, target, plan.shards, missing, gauges, min(plan.workers, len(missing)))
+    stopwatch = Stopwatch(run.folder, cores=resources.cpus, gpus=resources.gpus)
+    try:
+        make_shards(
+            share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root),
+            plan.settings,
+            plan.filters,
+            target,
+            missing,
+            workers=plan.workers,
+            grow=config.cluster.sample_workers == "auto",
+            use_gpu=resources.gpus > 0,
+            on_shard=progress.one_more,
+        )
+    finally:
+        with suppress(UserError):  # what went wrong before says more
+            stopwatch.lap(progress.made)
+
+
+def _all_committed(target: ShardTarget, shards: Sequence[ShardPlan]) -> list[Commit]:
+    done = committed(target, shards)
+    lost = [shard.name for shard in shards if shard.shard not in done]
+    if lost:
+        raise UserError(
+            f"{target.run}: {lost[0]} and {len(lost) - 1} more were made, but are not there whole any more: something else changes this "
+            "run. Run the same command again: it makes what is missing."
+        )
+    return list(done.values())
 
 
 def _header(
