@@ -137,7 +137,7 @@ def test_own_images_are_read_again_when_their_content_changes_and_only_then(repo
     said = succeed("dvc", "repro", "resolve", cwd=repository)
     assert ran(said) == ["source", "ingest", "resolve"]
     prepared = re.search(r"(\d+) images prepared, 1 of 1 parts", said)
-    assert prepared is not None
+    assert prepared is not None, said
     assert int(prepared[1]) <= 66  # the dogs
     succeed("imagemint", "use", "digits", cwd=repository)
     shutil.rmtree(photos)

@@ -20,7 +20,7 @@ from pipeline.store.folder import Entry
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 # What is never opened in search of images; anything else may be one, whatever its name.
 OTHER_ENDINGS = (
-    ".txt", ".json", ".jsonl", ".csv", ".tsv", ".parquet", ".xml", ".yaml", ".yml", ".md", ".html", ".pdf", ".py", ".zip", ".tar",
+    ".txt", ".json", ".jsonl", ".csv", ".tsv", ".parquet", ".xml", ".yaml", ".yml", ".md", ".html", ".pdf", ".py", ".pyc", ".zip", ".tar",
     ".gz", ".npy", ".npz", ".mp4", ".mov", ".avi", ".db", ".log", ".mat", ".pkl", ".pickle", ".sh", ".ini", ".toml", ".cfg", ".svg",
     ".ipynb", ".bz2", ".xz", ".tgz", ".7z", ".rar", ".h5", ".hdf5", ".wav", ".mp3", ".webm",
 )  # fmt: skip
