@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
-    from pipeline.runs.command import Command
+    from pipeline.runs.command import Work
 
 
-def _work(command: "Command") -> None:
+def _load() -> "Work":
     from pipeline.audit.audit import audit
 
-    audit(command)
+    return audit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage and returns its exit code."""
     from stages.command import run_stage
 
-    return run_stage("audit", __doc__, "datasets", argv, work=_work, switches={"--full": "audit.full=true"})
+    return run_stage("audit", __doc__, "datasets", argv, load=_load, switches={"--full": "audit.full=true"})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pipeline.base.process import INTERRUPTED, raise_interrupts
 from pipeline.cluster.worker_command import require_text
 from pipeline.config.active import said_first
 from pipeline.config.load import load_preset_or_file
-from pipeline.runs.command import Command
+from pipeline.runs.command import Command, Work
 from pipeline.runs.output_places import require_stage_output
 from pipeline.runs.run import local_root
 
@@ -24,12 +24,12 @@ def run_stage(
     default_out: str,
     argv: Sequence[str] | None = None,
     *,
-    work: Callable[[Command], None],
+    load: Callable[[], Work],
     switches: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
-    """Parse the command line, load the config, and only then do the work of the stage, which imports what it needs.
+    """Parse the command line, load the config, and only then import what the stage does, and do it.
 
-    `switches`: short names of this stage for what `--set` does.
+    `load` imports the work of the stage and returns it; `switches`: short names of this stage for what `--set` does.
 
     Returns:
         The exit code: 0, or 1 or 130 and one message.
@@ -37,7 +37,8 @@ def run_stage(
     arguments = _parser(stage, about, default_out, switches).parse_args(argv)
     try:
         command = _command(stage, default_out, arguments)
-        raise_interrupts()
+        work = load()
+        raise_interrupts()  # not before: while modules are imported an interrupt comes out as another error
         work(command)
     except UserError as error:
         tell_error(stage, str(error))

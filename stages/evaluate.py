@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
-    from pipeline.runs.command import Command
+    from pipeline.runs.command import Work
 
 
-def _work(command: "Command") -> None:
+def _load() -> "Work":
     from pipeline.audit.evaluate import evaluate
 
-    evaluate(command)
+    return evaluate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage and returns its exit code."""
     from stages.command import run_stage
 
-    return run_stage("evaluate", __doc__, "metrics", argv, work=_work)
+    return run_stage("evaluate", __doc__, "metrics", argv, load=_load)
 
 
 if __name__ == "__main__":

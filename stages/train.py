@@ -6,22 +6,25 @@ from typing import TYPE_CHECKING
 from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
-    from pipeline.runs.command import Command
+    from pipeline.runs.command import Command, Work
 
 
-def _work(command: "Command") -> None:
+def _load() -> "Work":
     from pipeline.report.curves import write_curves
     from pipeline.training_on_ray.train import train
 
-    train(command)
-    write_curves(command.metrics / "training.csv", command.out / "samples" / "curves.png")
+    def work(command: "Command") -> None:
+        train(command)
+        write_curves(command.metrics / "training.csv", command.out / "samples" / "curves.png")
+
+    return work
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the stage and returns its exit code."""
     from stages.command import run_stage
 
-    return run_stage("train", __doc__, "models", argv, work=_work)
+    return run_stage("train", __doc__, "models", argv, load=_load)
 
 
 if __name__ == "__main__":

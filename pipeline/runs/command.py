@@ -1,5 +1,6 @@
 """What a stage is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,3 +25,6 @@ class Command:
     def say(self, text: str, **figures: Any) -> None:
         """Tells the user what is going on, and machines the figures of it."""
         tell(self.stage, text, **figures)
+
+
+Work = Callable[[Command], None]  # what a stage does
