@@ -1,4 +1,4 @@
-"""What every stage's command line shares: options, places, run folders, and how errors end."""
+"""What every stage's command line shares: options, places, and how errors end."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.base.errors import UserError
 from pipeline.evaluation.few import warnings_of_few
-from pipeline.evaluation.gates import as_records, judge_gates
+from pipeline.evaluation.gates import apply_gates, as_records
 from pipeline.runs.command import Command
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.store.files import read_json, write_json
@@ -20,7 +20,7 @@ def accept(command: Command) -> None:
     dataset = Path("datasets") / command.config.name if command.default_out else command.out.parent
     if (dataset / MANIFEST).is_file() and read_manifest(dataset).dataset_id != measured.get("dataset_id"):
         raise UserError(f"{command.metrics / 'audit.json'} is about another dataset than {dataset}: run audit again.")
-    verdicts = judge_gates(command.config.gates, measured)
+    verdicts = apply_gates(command.config.gates, measured)
     missed = [verdict for verdict in verdicts if not verdict.met]
     if missed:
         lines = [f"  {verdict.metric}: {verdict.value:.4g}, must be {verdict.bound}" for verdict in missed]

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 
 from pipeline.audit.outputs import Nearest, Shown, write_all
-from pipeline.audit.real_baseline import floor, holdout_of
-from pipeline.audit.scan import look_at_shards
-from pipeline.audit.shard_stats import Content, content_metrics
-from pipeline.audit.tstr import usefulness_metrics
+from pipeline.audit.real_baseline import holdout_of, real_baseline
+from pipeline.audit.scan import scan_shards
+from pipeline.audit.shard_stats import DatasetStats, dataset_metrics
+from pipeline.audit.usefulness import usefulness_metrics
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
@@ -17,7 +17,7 @@ from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.moments import Moments
 from pipeline.evaluation.privacy import inversion_attack, privacy_of_images, some
-from pipeline.evaluation.quality import quality_figures
+from pipeline.evaluation.quality import quality_metrics
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.report.source import source_findings
 from pipeline.runs.command import Command
@@ -49,13 +49,15 @@ def audit(command: Command) -> None:
     keep_freed_memory()  # from here on this process computes, and alone
     command.say("measuring how real and how varied the records are")
     metrics = _quality_metrics(command, embedder, content, holdout, known_classes)
-    privacy, nearest = _privacy_metrics(command, embedder, pair, content)
+    train, test = load_split(command.data, "train"), load_split(command.data, "holdout")
+    privacy, nearest = _privacy_metrics(command, embedder, pair, content, (train, test))
     metrics |= privacy
     if content.labels is not None:
-        metrics |= usefulness_metrics(command, manifest.dataset_id, (content.images, content.labels))
+        synthetic = (content.images, content.labels)
+        metrics |= usefulness_metrics(command, manifest.dataset_id, synthetic, train, test)
     metrics["dataset_id"] = manifest.dataset_id
     everything = {**evaluation, **metrics}
-    write_all(command, manifest, everything, Shown(content.images, content.labels, nearest, source))
+    write_all(command, manifest, everything, Shown(content.images, content.labels, test, nearest, source))
     write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it
     command.say(f"{_in_words(metrics)} -> {command.out / 'report' / 'index.html'}")
     for warning in warnings_of_few(everything):
@@ -75,12 +77,14 @@ def _evaluation_of(command: Command, manifest: Manifest) -> dict[str, Any]:
     return evaluation
 
 
-def _read_back(command: Command, dataset: Folder, manifest: Manifest, embedder: Embedder, pair: TrainedPair) -> Content:
+def _read_back(
+    command: Command, dataset: Folder, manifest: Manifest, embedder: Embedder, pair: TrainedPair
+) -> DatasetStats:
     """What all shards hold, once every byte of them is found right."""
     config = command.config
     findings = verify_files(dataset, manifest)
     keep = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
-    content = look_at_shards(command, embedder, dataset, manifest, findings, keep)
+    content = scan_shards(command, embedder, dataset, manifest, findings, keep)
     verify_records(dataset, manifest, pair, findings, REGENERATED)
     if findings.problems:
         raise UserError(
@@ -94,11 +98,11 @@ def _read_back(command: Command, dataset: Folder, manifest: Manifest, embedder: 
 
 
 def _privacy_metrics(
-    command: Command, embedder: Embedder, pair: TrainedPair, content: Content
+    command: Command, embedder: Embedder, pair: TrainedPair, content: DatasetStats, real: tuple[Labelled, Labelled]
 ) -> tuple[dict[str, Any], Nearest]:
     """How near the records are to training images; and the nearest pairs, as images."""
     command.say("looking for training images among the records")
-    train, holdout = load_split(command.data, "train"), load_split(command.data, "holdout")
+    train, holdout = real
     compared = some(content.images, len(content.images) if command.config.audit.full else COMPARED)
     metrics, pairs = privacy_of_images(embedder, pair, compared, train, holdout)
     if command.config.audit.full:
@@ -121,16 +125,16 @@ def _in_words(metrics: dict[str, Any]) -> str:
 
 
 def _quality_metrics(
-    command: Command, embedder: Embedder, content: Content, holdout: Labelled, known_classes: list[str]
+    command: Command, embedder: Embedder, content: DatasetStats, holdout: Labelled, known_classes: list[str]
 ) -> dict[str, Any]:
     """How real and how varied: of all records what can be gathered shard by shard, of `evaluate.images` the rest."""
     count = min(command.config.evaluate.images, len(content.images))
     chosen = some(torch.arange(len(content.images)), count)
     asked = None if content.labels is None else content.labels[chosen]
-    figures = quality_figures(embedder, embedder.features(content.images[chosen]), asked, holdout, known_classes)
-    beside = floor(command, embedder, holdout, count, conditional=asked is not None)
+    figures = quality_metrics(embedder, embedder.features(content.images[chosen]), asked, holdout, known_classes)
+    beside = real_baseline(command, embedder, holdout, count, conditional=asked is not None)
     return {
-        **content_metrics(content, Moments.of(holdout[0].double().numpy())),
+        **dataset_metrics(content, Moments.of(holdout[0].double().numpy())),
         **figures,
         **beside,
         "fd_domain_ratio": six_digits(figures["fd_domain"] / beside["fd_domain_real"]),

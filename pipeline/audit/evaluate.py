@@ -7,21 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.audit.real_baseline import floor, holdout_of, some_training_images
+from pipeline.audit.real_baseline import holdout_of, real_baseline, some_training_images
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.embedder import load_embedder
 from pipeline.embedding.external import FeatureSpace, inception, onnx
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.fidelity import distances
-from pipeline.evaluation.quality import quality_figures
+from pipeline.evaluation.quality import quality_metrics
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
 from pipeline.runs.command import Command
 from pipeline.runs.fingerprint import six_digits
-from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import mint
+from pipeline.sampling.generate import generate_records
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.store.files import write_json
 
@@ -39,14 +39,14 @@ def evaluate(command: Command) -> None:
     count, seed = config.evaluate.images, config.evaluate.seed
     holdout = holdout_of(command, embedder)
     # As `sample` will draw them: the figures stand on the dataset's card.
-    how = MintSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
+    how = GenerationSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
     filters = fit_filters(config.sample.filters, pair, how, command.model, command.data)
     command.say(f"generating {count:,} images")
-    minted = mint(pair, replace(how, seed=seed), ShardPlan(0, 0, count), filters)
+    minted = generate_records(pair, replace(how, seed=seed), ShardPlan(0, 0, count), filters)
     fake = torch.from_numpy(how.encoding.stored(minted.records.images).transpose(0, 3, 1, 2))
     asked = None if minted.records.labels is None else torch.from_numpy(minted.records.labels)
-    figures = quality_figures(embedder, embedder.features(fake), asked, holdout, names)
-    beside = floor(command, embedder, holdout, count, conditional=spec.conditional)
+    figures = quality_metrics(embedder, embedder.features(fake), asked, holdout, names)
+    beside = real_baseline(command, embedder, holdout, count, conditional=spec.conditional)
     elsewhere: dict[str, Any] = {}
     if space is not None and config.evaluate.features is not None:
         command.say(f"measuring in the features of {config.evaluate.features.path}")

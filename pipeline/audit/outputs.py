@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.data.canonical import load_split
-from pipeline.evaluation.gates import judge_gates
+from pipeline.evaluation.gates import apply_gates
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, Pictures, write_report
 from pipeline.report.source import SourceFindings
 from pipeline.report.summary import headline
 from pipeline.runs.command import Command
-from pipeline.runs.usage import TIME, spent_on
+from pipeline.runs.usage import TIME, usage_of
 from pipeline.sampling.manifest import Manifest
 from pipeline.store.files import write_json
 from pipeline.store.local import LocalFolder
@@ -33,6 +32,7 @@ class Shown:
 
     images: torch.Tensor  # of records, uint8 [N, C, S, S]
     labels: torch.Tensor | None  # int64 [N]
+    holdout: tuple[torch.Tensor, torch.Tensor]  # real images and their labels, alike
     nearest: Nearest
     source: SourceFindings
 
@@ -41,22 +41,21 @@ def write_all(command: Command, manifest: Manifest, metrics: dict[str, Any], sho
     """Write beside the shards what people read, and the few metrics that DVC shows."""
     config, classes = command.config, manifest.classes
     training, walk = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"
-    holdout = load_split(command.data, "holdout")
     records, originals = shown.nearest
     write_report(
         command.out / "report" / "index.html",
         manifest=manifest,
         metrics=metrics,
-        verdicts=judge_gates(config.gates, metrics),
+        verdicts=apply_gates(config.gates, metrics),
         pictures=Pictures(
             fake=_shown(shown.images, shown.labels, classes),
-            real=_shown(holdout[0], holdout[1] if classes else None, classes),
+            real=_shown(shown.holdout[0], shown.holdout[1] if classes else None, classes),
             nearest=(_for_people(records), _for_people(originals)),
             walk=walk.read_bytes() if walk.is_file() else b"",
             training=training.read_text(encoding="utf-8") if training.is_file() else "",
             source=shown.source,
         ),
-        spent={stage: spent_on(LocalFolder(command.metrics), f"{stage}_{TIME}") for stage in ("train", "sample")},
+        spent={stage: usage_of(LocalFolder(command.metrics), f"{stage}_{TIME}") for stage in ("train", "sample")},
         prices=config.audit.prices,
     )
     write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())

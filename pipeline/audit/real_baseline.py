@@ -10,7 +10,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.quality import Labelled, real_figures
+from pipeline.evaluation.quality import Labelled, real_metrics
 from pipeline.models.hardware import device_name
 from pipeline.runs.code import code_digest
 from pipeline.runs.command import Command
@@ -35,7 +35,9 @@ def some_training_images(command: Command, count: int) -> Tensor:
     return images[np.random.default_rng(command.config.evaluate.seed).permutation(len(images))[:count]]
 
 
-def floor(command: Command, embedder: Embedder, holdout: Labelled, count: int, *, conditional: bool) -> dict[str, Any]:
+def real_baseline(
+    command: Command, embedder: Embedder, holdout: Labelled, count: int, *, conditional: bool
+) -> dict[str, Any]:
     """What `count` training images (or all) have in the place of as many synthetic ones, each name with `_real`."""
     names = describe(command.data)["classes"]
     stage = "floor"  # shared by the stages that measure
@@ -55,7 +57,7 @@ def floor(command: Command, embedder: Embedder, holdout: Labelled, count: int, *
 
     def measure() -> dict[str, Any]:
         images = some_training_images(command, count)
-        figures = real_figures(embedder, embedder.features(images), holdout, names, conditional=conditional)
+        figures = real_metrics(embedder, embedder.features(images), holdout, names, conditional=conditional)
         return {**figures, "floor_images": len(images)}
 
     with Run.open(command.config.root, stage, identity, fresh=command.fresh) as run:

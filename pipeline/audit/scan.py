@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.audit.shard_stats import Content, Known, Pixels, ShardContent, kept_rows, look_at, short_digests, survey
+from pipeline.audit.shard_stats import (
+    DatasetStats,
+    Pixels,
+    References,
+    ShardStats,
+    dataset_stats,
+    sampled_rows,
+    shard_stats_of,
+    short_digests,
+)
 from pipeline.base.cpu import give_back_memory
 from pipeline.cluster.connection import connect
 from pipeline.cluster.parallel_map import fan_out
@@ -20,7 +29,7 @@ from pipeline.sampling.shards.readers import ShardReader
 from pipeline.sampling.verify import Findings, read_shard
 from pipeline.store.folder import Folder
 
-Looked = tuple[ShardContent | None, Findings]
+Looked = tuple[ShardStats | None, Findings]
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class ShardInspector:
 
     dataset: Folder
     manifest: Manifest
-    known: Known
+    known: References
     keep: int  # records of the whole dataset that are kept
 
     def __call__(self, number: int) -> Looked:
@@ -38,13 +47,13 @@ class ShardInspector:
         shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
         if shard is None or findings.problems:
             return None, findings
-        rows = kept_rows(entry.first_index, entry.rows, self.manifest.count, self.keep)
-        return look_at(shard.images, shard.labels, self.known, rows), findings
+        rows = sampled_rows(entry.first_index, entry.rows, self.manifest.count, self.keep)
+        return shard_stats_of(shard.images, shard.labels, self.known, rows), findings
 
 
-def look_at_shards(
+def scan_shards(
     command: Command, embedder: Embedder, dataset: Folder, manifest: Manifest, findings: Findings, keep: int
-) -> Content | None:
+) -> DatasetStats | None:
     """All shards, looked at on the cluster; None where one is damaged: that is among the findings then.
 
     `keep` of the records are kept, or all.
@@ -53,7 +62,7 @@ def look_at_shards(
         return None
     encoding = encoding_named(manifest.image.encoding, manifest.config.sample.jpeg_quality)
     stored = None if encoding.lossless else encoding.stored
-    known = Known(
+    known = References(
         embedder,
         train=_digests(command.data, "train", stored),
         held_out=np.concatenate([_digests(command.data, split, stored) for split in ("validation", "holdout")]),
@@ -64,7 +73,7 @@ def look_at_shards(
     with connect(command.config.root) as resources:
         inspector = ShardInspector(dataset, manifest, known, keep)
         looked_at = _told(command, fan_out(inspector, range(shards), resources.cpus), shards)
-        content = survey(_whole(looked_at, findings), min(keep, manifest.count))
+        content = dataset_stats(_whole(looked_at, findings), min(keep, manifest.count))
     return None if findings.problems else content
 
 
@@ -76,7 +85,7 @@ def _told(command: Command, looked_at: Iterator[Looked], shards: int) -> Iterato
             command.say(f"{number:,} of {shards:,} shards looked at", shards=number, shards_wanted=shards)
 
 
-def _whole(looked_at: Iterator[Looked], findings: Findings) -> Iterator[ShardContent]:
+def _whole(looked_at: Iterator[Looked], findings: Findings) -> Iterator[ShardStats]:
     for content, found in looked_at:
         findings.problems += found.problems
         findings.records += found.records

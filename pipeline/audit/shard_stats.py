@@ -17,7 +17,7 @@ Pixels = NDArray[np.uint8]  # [N, H, W, C]
 
 
 @dataclass(frozen=True)
-class Known:
+class References:
     """What records are held against: a ruler, and the digests of real images, `void [N]` (see `short_digests`)."""
 
     embedder: Embedder
@@ -27,7 +27,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class ShardContent:
+class ShardStats:
     """What is found in one shard; of a dataset without labels, `labels` and `label_counts` are None.
 
     `digests void [N]`: 16 bytes a record. `images uint8 [kept, H, W, C]` and `labels int64 [kept]` are the records that were kept.
@@ -47,11 +47,13 @@ def short_digests(images: Pixels) -> NDArray[np.void]:
     return np.frombuffer(b"".join(bytes.fromhex(digest)[:16] for digest in pixel_digests(images)), "V16")
 
 
-def look_at(images: Pixels, labels: NDArray[np.int64] | None, known: Known, keep: NDArray[np.int64]) -> ShardContent:
+def shard_stats_of(
+    images: Pixels, labels: NDArray[np.int64] | None, known: References, keep: NDArray[np.int64]
+) -> ShardStats:
     """Everything about one shard's records, of which the rows `keep` are kept."""
     digests = short_digests(images)
     features = known.embedder.features(torch.from_numpy(images.transpose(0, 3, 1, 2)))
-    return ShardContent(
+    return ShardStats(
         digests=digests,
         train_copies=int(np.isin(digests, known.train).sum()),
         held_out_copies=int(np.isin(digests, known.held_out).sum()),
@@ -62,7 +64,7 @@ def look_at(images: Pixels, labels: NDArray[np.int64] | None, known: Known, keep
     )
 
 
-def kept_rows(first_index: int, rows: int, count: int, keep: int) -> NDArray[np.int64]:
+def sampled_rows(first_index: int, rows: int, count: int, keep: int) -> NDArray[np.int64]:
     """Rows of a shard that are kept so that of all `count` records `min(keep, count)` are: a random choice, the same each time.
 
     Each shard gives its share, so what is wrong with one shard shows in what is kept as much as it does in the dataset.
@@ -73,7 +75,7 @@ def kept_rows(first_index: int, rows: int, count: int, keep: int) -> NDArray[np.
 
 
 @dataclass(frozen=True)
-class Content:
+class DatasetStats:
     """What all shards hold together. `images uint8 [kept, C, S, S]` and `labels int64 [kept]` are the records that were kept."""
 
     records: int
@@ -87,7 +89,7 @@ class Content:
     labels: Tensor | None
 
 
-def survey(shards: Iterable[ShardContent], kept: int) -> Content | None:
+def dataset_stats(shards: Iterable[ShardStats], kept: int) -> DatasetStats | None:
     """Gathers all shards, in order: the last bits of the moments depend on it. None of no shard.
 
     `kept`: how many records all shards together have kept. Memory: 16 bytes a record, three times that while duplicates are
@@ -116,7 +118,7 @@ def survey(shards: Iterable[ShardContent], kept: int) -> Content | None:
         places.append((shard.moments.count, shard.moments.mean))
     if whole is None:
         return None
-    return Content(
+    return DatasetStats(
         records=records,
         unique=len(np.unique(np.concatenate(seen))),
         train_copies=train_copies,
@@ -143,7 +145,7 @@ def shard_shift(count: int, mean: NDArray[np.float64], whole: Moments) -> float:
     return off / expected if expected else 0.0
 
 
-def content_metrics(content: Content, real: Moments) -> dict[str, Any]:
+def dataset_metrics(content: DatasetStats, real: Moments) -> dict[str, Any]:
     """Figures of all records; `real`: of the holdout's features.
 
     `unique_share`, `duplicates`, `train_copies`, `held_out_copies` (of validation and holdout), `fd_domain_all_records`,

@@ -11,7 +11,8 @@ import pipeline
 def entry_names(package: str) -> tuple[str, ...]:
     """Return the names of the entries in a package of this project, by name; none of them is imported."""
     folder = Path(pipeline.__file__).parent.parent.joinpath(*package.split("."))
-    return tuple(sorted(found.name for found in iter_modules([str(folder)])))
+    names = (found.name for found in iter_modules([str(folder)]))
+    return tuple(sorted(name for name in names if name.isidentifier()))  # "hinge (copy)" is a desktop's
 
 
 def load_entries(package: str) -> dict[str, ModuleType]:

@@ -20,11 +20,11 @@ from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.report.work import cost
 from pipeline.runs.earlier_runs import config_parameters, restart
 from pipeline.runs.run import local_root
-from pipeline.runs.usage import Spent
-from pipeline.sampling.candidates import MintSettings, reproducible_numerics
+from pipeline.runs.usage import ResourceUsage
+from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import mint
+from pipeline.sampling.generate import generate_records
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.shards.render import render_shard
 from pipeline.store.files import free_space, size_text
@@ -61,7 +61,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         resources = there if nodes is None else scaled(there, nodes)
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
-        settings = MintSettings.of(sample, classes, resolve_precision(config.train.precision, device))
+        settings = GenerationSettings.of(sample, classes, resolve_precision(config.train.precision, device))
         filters = fit_filters(sample.filters, pair, settings, model, data)
         rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)
         work = partial(measure, pair, settings, filters, sample.formats, classes, rows, MEASURED_S, device)
@@ -74,7 +74,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         f"time       about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
         f"on a worker: {1 / seconds:,.0f} images/s"
     )
-    spent = Spent(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
+    spent = ResourceUsage(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
     yield f"cost       about {cost(spent, config.audit.prices):,.2f} {config.audit.prices.currency} at the prices of the config"
     if local_root(config.root) is None:
         asked = requests_of(shards, len(sample.formats))
@@ -111,7 +111,7 @@ def requests_of(shards: int, formats: int) -> Requests:
 
 def measure(
     pair: TrainedPair,
-    settings: MintSettings,
+    settings: GenerationSettings,
     filters: Sequence[Filter],
     formats: Sequence[str],
     classes: Sequence[str],
@@ -127,11 +127,13 @@ def measure(
     pair.discriminator.to(device)
     plan = ShardPlan(0, 0, rows)
     with reproducible_numerics():
-        mint(pair, settings, plan, filters)  # the first time, the library prepares its kernels
+        generate_records(pair, settings, plan, filters)  # the first time, the library prepares its kernels
         taken: list[float] = []
         while sum(taken) < at_least_s or not taken:
             started = time.perf_counter()
-            contents = render_shard(mint(pair, settings, plan, filters), settings.encoding, formats, classes)
+            contents = render_shard(
+                generate_records(pair, settings, plan, filters), settings.encoding, formats, classes
+            )
             taken.append(time.perf_counter() - started)
     return statistics.median(taken) / rows, {name: len(content) / rows for name, content in contents.items()}
 

@@ -86,13 +86,13 @@ def look_at_nodes(root: str) -> list[NodeReport]:
     # A node that has gone is missed by nobody; at its address may be another by now.
     alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
     wrong = [f"{addresses[node]}: {why}." for node, why in silent.items() if node in alive]
-    wrong += complaints(reports, _versions())
+    wrong += problems_of(reports, _versions())
     if wrong:
         raise UserError("The cluster is not ready:\n" + "\n".join(f"  {line}" for line in wrong))
     return reports
 
 
-def complaints(reports: Sequence[NodeReport], versions: dict[str, str]) -> list[str]:
+def problems_of(reports: Sequence[NodeReport], versions: dict[str, str]) -> list[str]:
     """What is wrong on any node, a line each; `versions` are those of the process that asks."""
     lines = []
     for report in reports:

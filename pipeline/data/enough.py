@@ -85,6 +85,11 @@ def require_enough(
 def _require_classes_to_train(
     holdout: NDArray[np.int64], pool: NDArray[np.int64], classes: Sequence[str], leaked: NDArray[np.int64]
 ) -> None:
+    if len(leaked) and not len(pool):
+        raise UserError(
+            f"data: all {_images(len(leaked))} of train are in the source's own holdout (test) split, too: there is nothing to train on. "
+            "Take the test folder away, and a holdout is cut from train; or put other images into one of the two."
+        )
     held_out = np.bincount(holdout, minlength=len(classes))
     absent = np.flatnonzero((np.bincount(pool, minlength=len(classes)) == 0) & (held_out > 0)).tolist()
     if absent:

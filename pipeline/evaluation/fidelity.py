@@ -6,7 +6,7 @@ from torch import Tensor
 
 from pipeline.evaluation.distances import frechet_at_infinity, frechet_distance
 from pipeline.evaluation.kernel import kernel_distance
-from pipeline.evaluation.neighbours import equally_many, neighbour_figures
+from pipeline.evaluation.neighbours import equal_size, neighbour_metrics
 from pipeline.evaluation.resampling import Part, standard_errors
 
 
@@ -37,7 +37,7 @@ def _of_sets(fakes: Part, reals: Part) -> dict[str, float]:
     return {
         "fd_domain": frechet_distance(fake.double().numpy(), real.double().numpy()),
         "fd_domain_extrapolated": frechet_at_infinity(fake.double().numpy(), real.double().numpy()),
-        **neighbour_figures(fake, real),
+        **neighbour_metrics(fake, real),
         **score,
     }
 
@@ -68,7 +68,7 @@ def _kernel(fake: Tensor, real: Tensor, *, scaled: bool) -> tuple[float, float]:
     `scaled`: by a mean square of 1 over the reals. The kernel was made for Inception's features, which stay as they are; of
     larger ones the cube would drown all but the few largest.
     """
-    some_fake, some_real = equally_many(fake, real)
+    some_fake, some_real = equal_size(fake, real)
     scale = some_real.square().mean().sqrt() if scaled else 1.0
     return kernel_distance((some_fake / scale).double().numpy(), (some_real / scale).double().numpy())
 

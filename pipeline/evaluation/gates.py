@@ -27,7 +27,7 @@ class Verdict:
         return " and ".join(parts)
 
 
-def judge_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[Verdict]:
+def apply_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[Verdict]:
     """Applies every gate to the metric of its name, and to its ratio to that of real images where that is bounded."""
     verdicts = []
     for name, gate in gates.items():

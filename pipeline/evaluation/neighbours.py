@@ -37,11 +37,11 @@ def coverage(fake: Tensor, real: Tensor) -> float:
     Where there are more of one, the same random choice of them each time. Equal distributions have about 0.97.
     `float [N, features]`, `float [M, features]`.
     """
-    fake, real = equally_many(fake, real)
+    fake, real = equal_size(fake, real)
     return _covered(fake, Neighbourhoods.of(real))
 
 
-def neighbour_figures(fake: Tensor, real: Tensor) -> dict[str, float]:
+def neighbour_metrics(fake: Tensor, real: Tensor) -> dict[str, float]:
     """Precision, recall, density and coverage, of equally many points of both, as in `coverage`.
 
     Precision is the share of the fake points that lie in some real neighbourhood, recall that of the real ones in some fake one
@@ -49,7 +49,7 @@ def neighbour_figures(fake: Tensor, real: Tensor) -> dict[str, float]:
     point, over the number of neighbours (Naeem et al. 2020, arXiv:2002.09797, eq. 5): about 1 for equal distributions, and not
     led astray by a single outlier with a large neighbourhood. `float [N, features]`, `float [M, features]`.
     """
-    fake, real = equally_many(fake, real)
+    fake, real = equal_size(fake, real)
     of_real, of_fake = Neighbourhoods.of(real), Neighbourhoods.of(fake)
     real_around_fake = of_real.holding(fake)
     return {
@@ -64,7 +64,7 @@ def _covered(fake: Tensor, real: Neighbourhoods) -> float:
     return float((nearest_distances(real.points, fake) < real.radii).float().mean())
 
 
-def equally_many(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+def equal_size(fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
     """As many points of both; of the larger set the same random choice each time."""
     count = min(len(fake), len(real))
     fake, real = (

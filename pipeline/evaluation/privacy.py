@@ -26,12 +26,12 @@ Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, S, S], int64 [N]
 def privacy_of_images(
     embedder: Embedder, pair: TrainedPair, fake: Tensor, train: Labelled, holdout: Labelled
 ) -> tuple[dict[str, float], Tensor]:
-    """`privacy_figures` of images, to four digits, and the rows of the nearest pairs.
+    """`privacy_metrics` of images, to four digits, and the rows of the nearest pairs.
 
     Besides `membership_logit_auc`: how surely the discriminator's logit tells training images from held-out ones, of as many
     of the former as there are of the latter.
     """
-    by_distance, pairs = privacy_figures(*(embedder.features(images) for images in (fake, train[0], holdout[0])))
+    by_distance, pairs = privacy_metrics(*(embedder.features(images) for images in (fake, train[0], holdout[0])))
     member_logits, other_logits = (
         discriminate(
             pair.discriminator,
@@ -69,7 +69,7 @@ def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> d
     return {name: round(value, 4) for name, value in {**by_error(*sets), **standard_errors(by_error, *sets)}.items()}
 
 
-def privacy_figures(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[str, float], Tensor]:
+def privacy_metrics(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[str, float], Tensor]:
     """Of features, `float [N, features]`, `float [M, features]` (all training images), `float [K, features]`.
 
     Returns:

@@ -14,7 +14,7 @@ from pipeline.runs.fingerprint import six_digits
 Labelled = tuple[Tensor, Tensor]  # features float [N, features], labels int64 [N]
 
 
-def quality_figures(
+def quality_metrics(
     embedder: Embedder, fake: Tensor, asked: Tensor | None, real: Labelled, names: Sequence[str]
 ) -> dict[str, Any]:
     """Of fakes, by their features, `float [N, features]`, and the labels they were asked for, `int64 [N]`, where there are some.
@@ -49,7 +49,7 @@ def quality_figures(
     return {**rounded, "diversity": _by_class(by_class(fakes, real)["diversity"], names), **shares}
 
 
-def real_figures(
+def real_metrics(
     embedder: Embedder, train: Tensor, real: Labelled, names: Sequence[str], *, conditional: bool
 ) -> dict[str, float]:
     """What real images in the place of the fakes have, each name with `_real`: what is better than that is chance.

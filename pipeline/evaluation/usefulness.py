@@ -16,7 +16,7 @@ LEARNING_RATE = 0.002
 
 
 @dataclass(frozen=True)
-class Taught:
+class TstrResult:
     """What classifiers that learnt from the same images get right of the test images, a classifier a seed."""
 
     accuracy: list[float]  # [seeds]
@@ -53,7 +53,7 @@ def usefulness(
     classes: Sequence[str],
     total_images: int,
     seeds: int,
-) -> Taught:
+) -> TstrResult:
     """What is got right of the test images after training on `images`, once for each of `seeds` seeds.
 
     Images `uint8 [N, C, S, S]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
@@ -69,10 +69,10 @@ def usefulness(
         for label, name in enumerate(classes):
             if name in by_class:
                 by_class[name].append(float(right[test_labels == label].mean()))
-    return Taught(accuracies, by_class, len(test_labels))
+    return TstrResult(accuracies, by_class, len(test_labels))
 
 
-def usefulness_figures(synthetic: Taught, real: Taught, both: Taught) -> dict[str, Any]:
+def usefulness_metrics_of(synthetic: TstrResult, real: TstrResult, both: TstrResult) -> dict[str, Any]:
     """Figures of what was learnt from synthetic images, from real ones, and from both together.
 
     `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy`, each with its standard error and, where there are several seeds,

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.base.errors import UserError
-from pipeline.runs.input_files import SHARED, SharedFolder, files_below, kept
+from pipeline.runs.input_files import SHARED, InputFiles, files_below, kept
 from pipeline.store.files import file_sha256
 from pipeline.store.folder import Folder, write_document
 
@@ -80,7 +80,7 @@ def bring_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
     if index is None:
         return None
     wanted = [file for file, digest in index.files.items() if not _is(checkout / file, digest)]
-    source = SharedFolder(checkout, root / SHARED, index.files)
+    source = InputFiles(checkout, root / SHARED, index.files)
     with tempfile.TemporaryDirectory() as aside:  # read before anything here is touched
         source.bring([LOCK], Path(aside))
         outs = _outs((Path(aside) / LOCK).read_bytes(), root / SHARED / index.files[LOCK])

@@ -1,6 +1,6 @@
 """A model on disk: generator, discriminator, and `model.json`, which says what they are."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def load_pair(folder: Path) -> TrainedPair:
     description = read_json(folder / DESCRIPTION, "model description")
     try:
         expected = {name: description["sha256"][name] for name in (GENERATOR, DISCRIMINATOR)}
-        spec, calibration = PairSpec(**description["pair"]), Calibration(**description["calibration"])
+        spec, calibration = _spec(description["pair"]), Calibration(**description["calibration"])
         generator, discriminator = build_generator(spec), build_discriminator(spec)
         if not calibration.fits(spec.classes):
             raise ValueError("its calibration is not one for its classes")
@@ -85,5 +85,11 @@ def load_pair(folder: Path) -> TrainedPair:
         raise UserError(f"{folder}: the weights do not fit {DESCRIPTION}: {error}") from None
     for network in (generator, discriminator):
         network.requires_grad_(False).eval()
-    digest = canonical_digest({"pair": asdict(spec), "calibration": asdict(calibration), "sha256": expected})
+    digest = canonical_digest({"pair": description["pair"], "calibration": asdict(calibration), "sha256": expected})
     return TrainedPair(spec, generator, discriminator, calibration, digest, description)
+
+
+def _spec(stored: dict[str, Any]) -> PairSpec:
+    """The spec of a model; a choice that was taken out since is passed over where the model does without it."""
+    known = {field.name for field in fields(PairSpec)}
+    return PairSpec(**{name: value for name, value in stored.items() if name in known or value})

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.config import Config
 from pipeline.training.batches import ResidentImages
-from pipeline.training.order import DataOrder
+from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
 from pipeline.training_on_ray.configured import recipe_of, spec_of
@@ -41,7 +41,7 @@ def _training_rate(config: Config, classes: int) -> float:
     shape = (IMAGES, spec.channels, spec.image_size, spec.image_size)
     noise = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(IMAGES) % max(classes, 1)
-    order = DataOrder(IMAGES, recipe.seed, block=IMAGES, window=1)
+    order = BlockShuffle(IMAGES, recipe.seed, block=IMAGES, window=1)
     place = Place(device=torch.device(device))
     trainer = Trainer(spec, recipe, ResidentImages(noise, labels, order, spec.resolution, place.device), place, None)
     step = 0

@@ -70,8 +70,10 @@ def init(
     path = require_new_name(name)
     if not given.strip():
         raise UserError("SOURCE is empty: give a folder, a file, an address or the name of a known dataset.")
+    looked_at = _LOOKED_AT_PX if size is None else size
+    _data({"kind": "digits"}, looked_at)  # a wrong size is told of before anything is fetched
     source = _section(given, tell)
-    data = _data(source, _LOOKED_AT_PX if size is None else size)
+    data = _data(source, looked_at)
     kind, listing = list_source(data, _DOWNLOADS, tell)
     tell(f"kind       {kind}: {given}")
     found = survey(kind, listing, data)

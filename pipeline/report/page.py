@@ -20,7 +20,7 @@ from pipeline.report.records import about_records
 from pipeline.report.source import SourceFindings
 from pipeline.report.templates import data_url, render
 from pipeline.report.work import work_lines
-from pipeline.runs.usage import Spent
+from pipeline.runs.usage import ResourceUsage
 from pipeline.sampling.manifest import Manifest
 from pipeline.store.files import write_atomically
 
@@ -64,7 +64,7 @@ def write_report(
     metrics: dict[str, Any],
     verdicts: list[Verdict],
     pictures: Pictures,
-    spent: dict[str, Spent],
+    spent: dict[str, ResourceUsage],
     prices: Prices,
 ) -> None:
     """Writes the page.

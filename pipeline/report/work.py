@@ -1,13 +1,13 @@
 """Time and cost of what was made, in words."""
 
 from pipeline.config.schema import Prices
-from pipeline.runs.usage import Spent
+from pipeline.runs.usage import ResourceUsage
 
 HOUR = 3600
 MILLION = 1_000_000
 
 
-def work_lines(spent: dict[str, Spent], prices: Prices) -> dict[str, str]:
+def work_lines(spent: dict[str, ResourceUsage], prices: Prices) -> dict[str, str]:
     """A line for each stage of `spent`, and one for a million images at the rate of the last; those not known are left out."""
     known = {stage: each for stage, each in spent.items() if each.images > 0 and each.seconds > 0}
     lines = {stage: _line(each, prices) for stage, each in known.items()}
@@ -15,17 +15,17 @@ def work_lines(spent: dict[str, Spent], prices: Prices) -> dict[str, str]:
     if last in known:
         each = known[last]
         many = MILLION / each.images
-        scaled = Spent(MILLION, each.seconds * many, each.core_seconds * many, each.gpu_seconds * many)
+        scaled = ResourceUsage(MILLION, each.seconds * many, each.core_seconds * many, each.gpu_seconds * many)
         lines["a million images"] = _line(scaled, prices)
     return lines
 
 
-def cost(spent: Spent, prices: Prices) -> float:
+def cost(spent: ResourceUsage, prices: Prices) -> float:
     """In the currency of `prices`."""
     return (spent.core_seconds * prices.core_hour + spent.gpu_seconds * prices.gpu_hour) / HOUR
 
 
-def _line(spent: Spent, prices: Prices) -> str:
+def _line(spent: ResourceUsage, prices: Prices) -> str:
     hours = [f"{spent.core_seconds / HOUR:.2g} core-hours"]
     if spent.gpu_seconds:
         hours.append(f"{spent.gpu_seconds / HOUR:.2g} GPU-hours")

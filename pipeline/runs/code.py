@@ -18,9 +18,14 @@ CARRIERS = (
     "pipeline.cluster",
     "pipeline.config",
     "pipeline.runs",
-    "pipeline.sampling_on_ray",
+    "pipeline.sampling_on_ray.sample",
+    "pipeline.sampling_on_ray.trouble",
     "pipeline.store",
-    "pipeline.training_on_ray",
+    "pipeline.training_on_ray.configured",
+    "pipeline.training_on_ray.progress",
+    "pipeline.training_on_ray.reporting",
+    "pipeline.training_on_ray.tensorboard",
+    "pipeline.training_on_ray.train",
 )
 LOADS_ENTRIES = load_entries.__name__
 
@@ -34,11 +39,14 @@ def code_digest(*modules: str) -> str:
 
 
 def code_of(*modules: str) -> dict[str, Path]:
-    """Return the modules that the results of `modules` depend on, with their files: all that these import but for `CARRIERS`."""
+    """Return the modules that the results of `modules` depend on, with their files: all that these import but for `CARRIERS`.
+
+    The topmost package holds the version alone, which changes no result.
+    """
     return {
         name: path
         for name, path in import_closure(*modules).items()
-        if not any(name == carrier or name.startswith(f"{carrier}.") for carrier in CARRIERS)
+        if "." in name and not any(name == carrier or name.startswith(f"{carrier}.") for carrier in CARRIERS)
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.base.pace import in_words
 from pipeline.config import Config
 from pipeline.runs.run import runs_below
-from pipeline.runs.usage import spent_on
+from pipeline.runs.usage import usage_of
 from pipeline.store.folder import Folder, write_document
 
 PARAMETERS = "parameters.json"  # in a run
@@ -44,7 +44,7 @@ def restart(root: str, name: str, parameters: Parameters, total_images: int) -> 
         return None
     said = [_said(key, before, now) for key, (before, now) in differences.items()]
     more = f" and {len(said) - TOLD} more" if len(said) > TOLD else ""
-    spent = spent_on(run)
+    spent = usage_of(run)
     cost = ""
     if spent.images and not any(key.startswith(COSTLY) for key in differences):
         cost = f"; {in_words(total_images * spent.seconds / spent.images)} at the earlier run's speed"

@@ -18,7 +18,7 @@ FILES_AT_ONCE = 4  # each is held in memory while it is on its way
 
 
 @dataclass(frozen=True)
-class SharedFolder:
+class InputFiles:
     """A folder that can be sent to other processes, which find its files by `local`."""
 
     origin: Path
@@ -58,14 +58,14 @@ class SharedFolder:
             pass
 
 
-def share(folder: Path, names: Sequence[str], root: str) -> SharedFolder:
+def share(folder: Path, names: Sequence[str], root: str) -> InputFiles:
     """Files of a folder of this machine, for all nodes that see `root`. What is in the store already is not sent again."""
     if not is_remote(root):
-        return SharedFolder(folder.absolute())
+        return InputFiles(folder.absolute())
     return kept(folder, names, Bucket(root))
 
 
-def kept(folder: Path, names: Sequence[str], root: Folder) -> SharedFolder:
+def kept(folder: Path, names: Sequence[str], root: Folder) -> InputFiles:
     """Files of a folder of this machine, put below `root` by their digests."""
     store, origin = root / SHARED, folder.absolute()
     files = {name: file_sha256(origin / name) for name in names}
@@ -79,7 +79,7 @@ def kept(folder: Path, names: Sequence[str], root: Folder) -> SharedFolder:
 
     for _ in at_once(put, list(one_of_each), FILES_AT_ONCE):
         pass
-    return SharedFolder(origin, store, files)
+    return InputFiles(origin, store, files)
 
 
 def files_below(folder: Path) -> list[str]:

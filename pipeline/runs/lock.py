@@ -1,5 +1,6 @@
 """Locks on files of this machine; those of a process that dies are free again."""
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,13 @@ def locked(path: Path, taken: str) -> Iterator[None]:
     Raises:
         UserError: another process holds it; the message is `taken`.
     """
-    lock = FileLock(path)
+    lock = FileLock(path, fallback_to_soft=False)  # a file that merely lies there would hold for ever
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise UserError(taken) from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be locked: {error.strerror}. Use a folder on another disk.") from None
     try:
         yield
     finally:
@@ -28,11 +31,12 @@ def locked(path: Path, taken: str) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a process holds the lock."""
-    if not path.exists():
-        return False
+    """Return whether a process holds the lock, which is looked at and not taken: others may look at the same time."""
     try:
-        with FileLock(path).acquire(timeout=0):
-            return False
-    except Timeout:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:  # nobody has made it, or it is not for us to see
+        return False
+    return False

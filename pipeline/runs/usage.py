@@ -11,7 +11,7 @@ TIME = "time.json"
 
 
 @dataclass(frozen=True)
-class Spent:
+class ResourceUsage:
     """What making `images` took: seconds on the clock, and those times the CPU cores and GPUs at work."""
 
     images: int = 0
@@ -20,10 +20,10 @@ class Spent:
     gpu_seconds: float = 0
 
 
-_SPENT = TypeAdapter(Spent)
+_SPENT = TypeAdapter(ResourceUsage)
 
 
-class Stopwatch:
+class UsageMeter:
     """Runs from when it is made. What a killed process made after its last lap is counted neither as time nor as images."""
 
     def __init__(self, run: Folder, *, cores: int, gpus: int, images: int = 0) -> None:
@@ -36,8 +36,8 @@ class Stopwatch:
         now = time.monotonic()
         seconds, more = now - self._since, images - self._images
         self._images, self._since = images, now
-        before = spent_on(self._run)
-        spent = Spent(
+        before = usage_of(self._run)
+        spent = ResourceUsage(
             before.images + more,
             before.seconds + seconds,
             before.core_seconds + seconds * self._cores,
@@ -46,9 +46,9 @@ class Stopwatch:
         write_document(self._run, TIME, {name: round(value, 3) for name, value in asdict(spent).items()})
 
 
-def spent_on(run: Folder, name: str = TIME) -> Spent:
+def usage_of(run: Folder, name: str = TIME) -> ResourceUsage:
     """What a run took so far, or what a copy of that file under another name says; nothing where that is not known."""
     try:
         return _SPENT.validate_json(run.read(name))
     except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
-        return Spent()
+        return ResourceUsage()

@@ -18,7 +18,7 @@ from pipeline.sampling.labels import label_cycle, labels_of
 
 
 @dataclass(frozen=True)
-class MintSettings:
+class GenerationSettings:
     """What a record depends on, besides the model, its index and the filters."""
 
     seed: int
@@ -29,7 +29,7 @@ class MintSettings:
     encoding: Encoding
 
     @classmethod
-    def of(cls, sample: Sample, classes: Sequence[str], precision: str) -> "MintSettings":
+    def of(cls, sample: Sample, classes: Sequence[str], precision: str) -> "GenerationSettings":
         """What a config says, for labels of the names `classes`.
 
         Raises:
@@ -68,7 +68,7 @@ def reproducible_numerics() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def draw_batch(pair: TrainedPair, settings: MintSettings, first: int, attempts: NDArray[np.int64]) -> Drawn:
+def draw_batch(pair: TrainedPair, settings: GenerationSettings, first: int, attempts: NDArray[np.int64]) -> Drawn:
     """The batch of records from `first` on, each of its own attempt, `int64 [batch_size]`."""
     z = torch.empty(settings.batch_size, pair.spec.latent_size)
     for attempt in np.unique(attempts).tolist():
@@ -78,24 +78,24 @@ def draw_batch(pair: TrainedPair, settings: MintSettings, first: int, attempts: 
 
 
 def draw_candidates(
-    pair: TrainedPair, settings: MintSettings, first: int, rows: NDArray[np.int64], attempt: int
+    pair: TrainedPair, settings: GenerationSettings, first: int, rows: NDArray[np.int64], attempt: int
 ) -> Drawn:
     """One attempt at some `rows`, `int64 [N]`, of the batch of records from `first` on."""
     chosen = torch.from_numpy(rows)
     return _draw(pair, settings, _latents(pair, settings, first, attempt)[chosen], _labels(settings, first)[chosen])
 
 
-def _latents(pair: TrainedPair, settings: MintSettings, first: int, attempt: int) -> Tensor:
+def _latents(pair: TrainedPair, settings: GenerationSettings, first: int, attempt: int) -> Tensor:
     spec = pair.spec
     size, truncation = settings.batch_size, settings.truncation
     return latents(settings.seed, first, size, spec.latent_size, spec.latent_prior, truncation, attempt)
 
 
-def _labels(settings: MintSettings, first: int) -> Tensor:
+def _labels(settings: GenerationSettings, first: int) -> Tensor:
     return torch.from_numpy(labels_of(settings.label_cycle, first, settings.batch_size))
 
 
-def _draw(pair: TrainedPair, settings: MintSettings, z: Tensor, labels: Tensor) -> Drawn:
+def _draw(pair: TrainedPair, settings: GenerationSettings, z: Tensor, labels: Tensor) -> Drawn:
     spec, size, precision = pair.spec, settings.batch_size, settings.precision
     images = generate_pixels(pair.generator, spec, z, labels, batch_size=size, precision=precision)
     # The logit judges the image as a reader will see it, rounded, cropped and decoded, since that is what he holds.

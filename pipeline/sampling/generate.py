@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import MintSettings, draw_batch
+from pipeline.sampling.candidates import GenerationSettings, draw_batch
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.records import MintedShard, Records
 from pipeline.sampling.selection import choose_attempts
 from pipeline.sampling.shards.ranges import ShardPlan
 
 
-def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan, filters: Sequence[Filter] = ()) -> MintedShard:
+def generate_records(
+    pair: TrainedPair, settings: GenerationSettings, plan: ShardPlan, filters: Sequence[Filter] = ()
+) -> MintedShard:
     """The records of one shard.
 
     Every batch of records is whole and aligned to the shard, also where the shard ends within it: a batch of another size
@@ -42,7 +44,7 @@ def mint(pair: TrainedPair, settings: MintSettings, plan: ShardPlan, filters: Se
 
 
 def mint_batch(
-    pair: TrainedPair, settings: MintSettings, first: int, attempts: NDArray[np.int64] | None = None
+    pair: TrainedPair, settings: GenerationSettings, first: int, attempts: NDArray[np.int64] | None = None
 ) -> Records:
     """The batch of records from `first` on, of the attempts, `int64 [batch_size]`, that passed the filters, or of the first."""
     size = settings.batch_size

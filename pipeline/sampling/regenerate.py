@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.base.errors import UserError
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import DESCRIPTION, TrainedPair, load_pair
-from pipeline.sampling.candidates import MintSettings, reproducible_numerics
+from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
 from pipeline.sampling.generate import mint_batch
 from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.commits import ShardRecord
@@ -85,7 +85,7 @@ class Remaker:
         sample = manifest.config.sample
         self._pair = pair
         self._shard_size = sample.shard_size
-        self._settings = MintSettings.of(sample, manifest.classes, manifest.precision)
+        self._settings = GenerationSettings.of(sample, manifest.classes, manifest.precision)
 
     def record(self, index: int, attempts: Attempts) -> Record:
         """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from pipeline.base.errors import UserError
 from pipeline.models.latents import chances
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import MintSettings, draw_candidates
+from pipeline.sampling.candidates import GenerationSettings, draw_candidates
 from pipeline.sampling.filters.filter import ATTEMPTS, Candidates, Filter, first_refusals
 
 
 def choose_attempts(
-    pair: TrainedPair, settings: MintSettings, filters: Sequence[Filter], first: int
+    pair: TrainedPair, settings: GenerationSettings, filters: Sequence[Filter], first: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each record of the aligned batch from `first` on, the first attempt that passes, and how often each filter refused.
 

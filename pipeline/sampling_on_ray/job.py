@@ -14,10 +14,10 @@ from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.cluster.connection import beside_driver
 from pipeline.models.weights import load_pair
-from pipeline.runs.input_files import SharedFolder
-from pipeline.sampling.candidates import MintSettings, reproducible_numerics
+from pipeline.runs.input_files import InputFiles
+from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
 from pipeline.sampling.filters.filter import Filter
-from pipeline.sampling.generate import mint
+from pipeline.sampling.generate import generate_records
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.sampling.shards.render import Row, plan_of
@@ -35,8 +35,8 @@ class ShardMinter:
 
     def __init__(
         self,
-        model: SharedFolder,
-        settings: MintSettings,
+        model: InputFiles,
+        settings: GenerationSettings,
         filters: Sequence[Filter],
         trouble: "ActorHandle[Trouble]",
         use_gpu: bool,
@@ -59,7 +59,7 @@ class ShardMinter:
         if not message:
             try:
                 with reproducible_numerics():
-                    minted = mint(self.pair, self.settings, plan_of(row), self.filters)
+                    minted = generate_records(self.pair, self.settings, plan_of(row), self.filters)
                 return {**row, **minted.columns(), "message": np.array([""])}
             except UserError as error:
                 message = str(error)
@@ -68,8 +68,8 @@ class ShardMinter:
 
 
 def make_shards(
-    model: SharedFolder,
-    settings: MintSettings,
+    model: InputFiles,
+    settings: GenerationSettings,
     filters: Sequence[Filter],
     target: ShardTarget,
     plans: Sequence[ShardPlan],

@@ -20,9 +20,9 @@ from pipeline.runs.command import Command
 from pipeline.runs.fingerprint import run_identity
 from pipeline.runs.input_files import share
 from pipeline.runs.run import Run, local_root, require_space, store_prefix
-from pipeline.runs.usage import TIME, Stopwatch, spent_on
+from pipeline.runs.usage import TIME, UsageMeter, usage_of
 from pipeline.sampling.assemble import assemble, require_same_records, reserved
-from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.manifest import ManifestHeader, build_manifest
@@ -54,7 +54,7 @@ def sample(command: Command) -> None:
             prefix = store_prefix(config.root, f"datasets/{manifest.name}/{manifest.dataset_id[:16]}")
             assemble(target, manifest, command.out, prefix)
             write_request(run.folder, request.model_copy(update={"published": True}))
-            write_json(command.metrics / f"sample_{TIME}", asdict(spent_on(run.folder)))
+            write_json(command.metrics / f"sample_{TIME}", asdict(usage_of(run.folder)))
     kept = manifest.count / sum(shard.candidates for shard in manifest.shards)
     filtered = f" ({kept:.1%} of the candidates)" if plan.filters else ""
     command.say(f"{manifest.count:,} images{filtered}, dataset {manifest.dataset_id[:16]} -> {prefix or command.out}")
@@ -65,7 +65,7 @@ class SamplingPlan:
     """What a config asks for, on what there is."""
 
     shards: list[ShardPlan]
-    settings: MintSettings
+    settings: GenerationSettings
     filters: list[Filter]
     identity: str  # of the records: the same whatever their number, and the workers
     header: ManifestHeader
@@ -78,7 +78,7 @@ class SamplingPlan:
         config, wanted = command.config, command.config.sample
         use_gpu = resources.gpus > 0
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
-        settings = MintSettings.of(wanted, pair.label_names, precision)
+        settings = GenerationSettings.of(wanted, pair.label_names, precision)
         filters = fit_filters(wanted.filters, pair, settings, command.model, command.data)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         identity = run_identity(
@@ -140,7 +140,7 @@ def _make_missing(command: Command, plan: SamplingPlan, run: Run, target: ShardT
     command.say(f"{len(missing)} of {len(plan.shards)} shards to make with {plan.workers} worker(s), run {run.name}")
     gauges = RunGauges(command.stage, config.name, plan.identity)
     progress = _Progress(command, target, plan.shards, missing, gauges, min(plan.workers, len(missing)))
-    stopwatch = Stopwatch(run.folder, cores=resources.cpus, gpus=resources.gpus)
+    stopwatch = UsageMeter(run.folder, cores=resources.cpus, gpus=resources.gpus)
     try:
         make_shards(
             share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root),

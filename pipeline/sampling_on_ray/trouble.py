@@ -1,4 +1,4 @@
-"""What goes wrong in one of Ray's processes, told to all of them. Apart from `ray_data`, since writers need not load torch."""
+"""What goes wrong in one of Ray's processes, told to all of them. Apart from `job`, since writers need not load torch."""
 
 import numpy as np
 import ray

@@ -35,12 +35,9 @@ def copy_files(source: Folder, target: Folder, names: Sequence[tuple[str, str]])
         link_or_copy_all((source.path / name, target.path / new_name) for name, new_name in names)
         return
 
-    def copy(pair: tuple[str, str]) -> None:
-        name, new_name = pair
-        if isinstance(source, Bucket) and isinstance(target, Bucket) and source.bucket == target.bucket:
-            target.copy_from(source, name, new_name)
-        else:
-            target.write(new_name, source.read(name))
-
-    for _ in at_once(copy, names, FILES_AT_ONCE):
+    if isinstance(source, Bucket) and isinstance(target, Bucket) and source.bucket == target.bucket:
+        for _ in at_once(lambda pair: target.copy_from(source, *pair), names):
+            pass
+        return
+    for _ in at_once(lambda pair: target.write(pair[1], source.read(pair[0])), names, FILES_AT_ONCE):
         pass

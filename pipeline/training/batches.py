@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.models.pair import to_network
-from pipeline.training.order import DataOrder
+from pipeline.training.block_shuffle import BlockShuffle
 
 Item = TypeVar("Item")
 
@@ -54,7 +54,9 @@ class ResidentImages:
         device: where they are wanted.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, order: DataOrder, resolution: int, device: torch.device) -> None:
+    def __init__(
+        self, images: Tensor, labels: Tensor, order: BlockShuffle, resolution: int, device: torch.device
+    ) -> None:
         self.images = images.to(device)
         self.labels = labels.to(device)
         self.order = order
@@ -83,7 +85,7 @@ class StreamedImages:
         device: where they are wanted.
     """
 
-    def __init__(self, blocks: ImageBlocks, order: DataOrder, resolution: int, device: torch.device) -> None:
+    def __init__(self, blocks: ImageBlocks, order: BlockShuffle, resolution: int, device: torch.device) -> None:
         self.blocks = blocks
         self.order = order
         self.resolution = resolution

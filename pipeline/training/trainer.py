@@ -14,10 +14,10 @@ from pipeline.models.spec import PairSpec
 from pipeline.training import schedules
 from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.batches import RealImages, StepInputs, on_device, prepared
+from pipeline.training.block_shuffle import generator_for, training_latents
 from pipeline.training.diagnostics import POLICIES, Evaluations, Finding, Metrics, diagnose, hardest
+from pipeline.training.gan_state import GanState, Snapshot
 from pipeline.training.losses import LOSSES
-from pipeline.training.order import generator_for, training_latents
-from pipeline.training.players import Players, Snapshot
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place, distribute, from_first_worker, mean_over_workers
 from pipeline.training.step import AdversarialStep, Penalties, StepResult
@@ -71,7 +71,7 @@ class Trainer:
         self.images = images
         self.place = place
         self.judge = judge
-        self.players = Players(spec, recipe, place)
+        self.players = GanState(spec, recipe, place)
         self.rollbacks = 0
         self.history: list[Metrics] = []
         self.findings: list[Finding] = []

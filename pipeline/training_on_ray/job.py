@@ -27,19 +27,19 @@ from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import save_pair
-from pipeline.runs.input_files import SharedFolder
-from pipeline.runs.usage import Stopwatch
+from pipeline.runs.input_files import InputFiles
+from pipeline.runs.usage import UsageMeter
 from pipeline.runs.working_copy import WorkingCopy, working_copy
 from pipeline.store.files import own_temporary_folder, write_json
 from pipeline.store.folder import Folder
 from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
+from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
 from pipeline.training.diagnostics import Metrics
-from pipeline.training.order import DataOrder
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
-from pipeline.training_on_ray.reporting import Teller, told
+from pipeline.training_on_ray.reporting import ProgressReporter, told
 from pipeline.training_on_ray.tensorboard import BoardWriter
 
 WORKER_RESTARTS = 3
@@ -51,7 +51,7 @@ ENDED, ERROR = "ended.txt", "error.txt"  # why a run would end the same way agai
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
-class PicturingJudge(Judge, Protocol):
+class DrawingEvaluator(Judge, Protocol):
     """A judge that also draws what it looks at."""
 
     def grid(self, generator: nn.Module, path: Path) -> None:
@@ -78,9 +78,9 @@ class TrainingJob:
     threads: int  # CPU threads of each worker
     use_gpu: bool
     interface: str | None  # the network between the nodes, where it has the same name on each
-    data: SharedFolder
+    data: InputFiles
     placement: str  # of the images: auto, resident or streamed
-    make_judge: Callable[[], PicturingJudge]
+    make_judge: Callable[[], DrawingEvaluator]
     run: Folder
     tensorboard: bool
     provenance: dict[str, Any]
@@ -183,7 +183,7 @@ def _train(job: TrainingJob, lines: Queue) -> None:
     judge = job.make_judge() if place.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, place, judge)
 
-    teller = Teller(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
+    teller = ProgressReporter(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
 
     def warn(message: str) -> None:
         if place.rank == 0:
@@ -199,11 +199,13 @@ def _train(job: TrainingJob, lines: Queue) -> None:
         _run(job, trainer, judge, copy, teller)
 
 
-def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, copy: WorkingCopy, teller: Teller) -> None:
+def _run(
+    job: TrainingJob, trainer: Trainer, judge: DrawingEvaluator | None, copy: WorkingCopy, teller: ProgressReporter
+) -> None:
     """Trains to the end; the worker that has the judge leaves checkpoints, pictures and the model in the run."""
     run = copy.path
     board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and judge is not None else None
-    stopwatch = Stopwatch(
+    stopwatch = UsageMeter(
         job.run,
         cores=trainer.place.workers * job.threads,
         gpus=trainer.place.workers if job.use_gpu else 0,
@@ -249,7 +251,7 @@ def _run(job: TrainingJob, trainer: Trainer, judge: PicturingJudge | None, copy:
 
 def _real_images(job: TrainingJob, data: Path, place: Place, workers_here: int) -> RealImages:
     blocks = ParquetBlocks(data, "train")
-    order = DataOrder(blocks.size, job.recipe.seed, blocks.block)
+    order = BlockShuffle(blocks.size, job.recipe.seed, blocks.block)
     memory = _memory(place.device) / (1 if job.use_gpu else workers_here)
     fits = blocks.size * job.spec.channels * job.spec.image_size**2 < RESIDENT_SHARE * memory
     if job.placement == "resident" or (job.placement == "auto" and fits):
@@ -264,13 +266,13 @@ def _memory(device: torch.device) -> int:
     return machine_memory()
 
 
-def _draw(folder: Path, trainer: Trainer, judge: PicturingJudge) -> None:
+def _draw(folder: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
     average = trainer.players.average
     judge.grid(average, folder / f"images-{trainer.history[-1]['images_seen']:09d}.png")
     judge.interpolation(average, folder / "interpolation.png")
 
 
-def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: PicturingJudge) -> None:
+def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
     best = trainer.best
     assert best.metrics is not None  # the last step always ends in an evaluation
     generator, discriminator = build_generator(job.spec), build_discriminator(job.spec)

@@ -28,7 +28,7 @@ SHOWN = {
 }  # a figure of an evaluation -> the gauge that shows it
 
 
-class Teller:
+class ProgressReporter:
     """In a worker: one that has the queue whose other end the driver reads."""
 
     def __init__(

@@ -20,23 +20,23 @@ from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
 from pipeline.embedding.embedder import WEIGHTS, Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
-from pipeline.evaluation.judge import ValidationJudge
+from pipeline.evaluation.validation_evaluator import ValidationEvaluator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.runs.code import code_digest
 from pipeline.runs.command import Command
 from pipeline.runs.earlier_runs import config_parameters, remember_parameters, restart
 from pipeline.runs.fingerprint import run_identity
-from pipeline.runs.input_files import SharedFolder, files_below, share
+from pipeline.runs.input_files import InputFiles, files_below, share
 from pipeline.runs.run import Run, is_whole
-from pipeline.runs.usage import TIME, spent_on
+from pipeline.runs.usage import TIME, usage_of
 from pipeline.store.files import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.recipe import Recipe
 from pipeline.training_on_ray.configured import recipe_of, spec_of
 from pipeline.training_on_ray.job import CHECKPOINTS, TrainingJob, train_on_ray
 
-CODE = ("pipeline.training_on_ray.job", "pipeline.evaluation.judge")  # what weights depend on
+CODE = ("pipeline.training_on_ray.job", "pipeline.evaluation.validation_evaluator")  # what weights depend on
 
 
 def train(command: Command) -> None:
@@ -186,7 +186,7 @@ def _keep(run: Run, command: Command, counted: dict[str, int]) -> Metrics:
     best: Metrics = description["metrics"]
     ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
     write_json(command.metrics / "train.json", {**best, **ended, **counted})
-    write_json(command.metrics / f"train_{TIME}", asdict(spent_on(run.folder)))
+    write_json(command.metrics / f"train_{TIME}", asdict(usage_of(run.folder)))
     write_atomically(command.metrics / "training.csv", _csv(history).encode())
     return best
 
@@ -207,9 +207,9 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.png") if not is_junk(path.name))
 
 
-def _judge(embedder: SharedFolder, data: SharedFolder, spec: PairSpec, precision: str) -> ValidationJudge:
+def _judge(embedder: InputFiles, data: InputFiles, spec: PairSpec, precision: str) -> ValidationEvaluator:
     """Runs on the node that judges."""
-    return ValidationJudge(embedder.local(), data.local(), spec, precision)
+    return ValidationEvaluator(embedder.local(), data.local(), spec, precision)
 
 
 def _require_extras(config: Config, resources: Resources) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.config import load_preset
 from pipeline.data.canonical import load_split
-from pipeline.evaluation.gates import judge_gates
+from pipeline.evaluation.gates import apply_gates
 from tests.faults import FAULTS, nothing, plant, sound_records
 
 PRESET = "fashion-mnist"
@@ -59,7 +59,7 @@ def main() -> None:
             out = Path(folder) / "dataset"
             plant(source, fault(sound), out)
             figures = audited(out, Path(folder) / "root")
-            verdicts = judge_gates(load_preset(PRESET, list(SETTINGS)).gates, figures)
+            verdicts = apply_gates(load_preset(PRESET, list(SETTINGS)).gates, figures)
             missed = {verdict.metric.split(" / ")[0] for verdict in verdicts if not verdict.met}
             cells = [
                 f"**{form.format(figures[key])}**" if key in missed else form.format(figures[key])

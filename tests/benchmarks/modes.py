@@ -25,9 +25,9 @@ from pipeline.embedding.classifier import DomainClassifier, Fit, in_batches, tra
 from pipeline.models.generate import generate_pixels
 from pipeline.models.pair import to_network
 from pipeline.models.spec import PairSpec
+from pipeline.training.block_shuffle import generator_for
 from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
 from pipeline.training.losses import LOSSES
-from pipeline.training.order import generator_for
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer

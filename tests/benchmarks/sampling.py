@@ -21,9 +21,9 @@ from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import load_pair, save_pair
-from pipeline.runs.input_files import SharedFolder
-from pipeline.sampling.candidates import MintSettings, reproducible_numerics
-from pipeline.sampling.generate import mint
+from pipeline.runs.input_files import InputFiles
+from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
+from pipeline.sampling.generate import generate_records
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.formats import as_webdataset
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
@@ -59,7 +59,7 @@ def sample_figures() -> dict[str, float]:
             Calibration.none(SPEC.classes),
             {"name": "bench", "classes": list(CLASSES)},
         )
-        settings = MintSettings.of(load_preset("fashion-mnist").sample, CLASSES, resolve_precision("auto", "cpu"))
+        settings = GenerationSettings.of(load_preset("fashion-mnist").sample, CLASSES, resolve_precision("auto", "cpu"))
         plain = rate(lambda: plain_script(folder, logits=False), PLAIN_RECORDS)
         plain_with_logits = rate(lambda: plain_script(folder, logits=True), PLAIN_RECORDS)
         seconds = seconds_alone(folder, settings)
@@ -78,14 +78,14 @@ def sample_figures() -> dict[str, float]:
     }
 
 
-def rates_of_ray_data(folder: Path, settings: MintSettings) -> tuple[float, float, int]:
+def rates_of_ray_data(folder: Path, settings: GenerationSettings) -> tuple[float, float, int]:
     """Images per second from the first shard to the last, and from the start; and the number of CPUs."""
     target = ShardTarget(LocalFolder(folder / "run"), "0" * 64, ("webdataset",), CLASSES)
     ends: list[float] = []
     with connect(str(folder)) as resources:
         started = time.perf_counter()
         make_shards(
-            SharedFolder(folder / "model"),
+            InputFiles(folder / "model"),
             settings,
             [],
             target,
@@ -99,13 +99,13 @@ def rates_of_ray_data(folder: Path, settings: MintSettings) -> tuple[float, floa
     return (SHARDS - 1) * SHARD / (ends[-1] - ends[0]), SHARDS * SHARD / (ends[-1] - started), resources.cpus
 
 
-def seconds_alone(folder: Path, settings: MintSettings) -> dict[str, float]:
+def seconds_alone(folder: Path, settings: GenerationSettings) -> dict[str, float]:
     """Seconds an image of each part, alone on one core; each is measured once its caches are warm."""
     keep_freed_memory()
     pair = load_pair(folder / "model")
     z, labels = latents(0, 0, SHARD, SPEC.latent_size, SPEC.latent_prior), balanced_labels(0, SHARD, SPEC.classes)
     with reproducible_numerics():
-        records = mint(pair, settings, ShardPlan(0, 0, SHARD)).records
+        records = generate_records(pair, settings, ShardPlan(0, 0, SHARD)).records
         size, precision = settings.batch_size, settings.precision
 
         def both_networks() -> None:

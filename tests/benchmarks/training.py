@@ -18,7 +18,7 @@ from pipeline.config import load_preset
 from pipeline.config.load import presets
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.batches import ResidentImages, prepared
-from pipeline.training.order import DataOrder
+from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
 from pipeline.training_on_ray.configured import recipe_of, spec_of
@@ -40,7 +40,7 @@ class Steps:
         size = (IMAGES, spec.channels, spec.image_size, spec.image_size)
         pixels = torch.randint(0, 256, size, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         labels = torch.arange(IMAGES) % max(spec.classes, 1)
-        images = ResidentImages(pixels, labels, DataOrder(IMAGES, 0), spec.resolution, place.device)
+        images = ResidentImages(pixels, labels, BlockShuffle(IMAGES, 0), spec.resolution, place.device)
         self.trainer = Trainer(spec, recipe, images, place, judge=None)
         self._batches = prepared(self.trainer.prepare, range(10**9))
 

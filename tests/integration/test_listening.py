@@ -56,10 +56,10 @@ def test_strangers_are_refused_and_no_token_is_left_for_them(tmp_path: Path) -> 
         friend = try_to_enter(door, tmp_path / "c", RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token)
         assert "inside" in friend.communicate(timeout=200)[0]
         for stranger in strangers:
-            said, complaints = stranger.communicate(timeout=200)
+            said, problems_of = stranger.communicate(timeout=200)
             assert stranger.returncode != 0
             assert "inside" not in said
-            assert "token" in complaints.lower()
+            assert "token" in problems_of.lower()
         assert not list(tmp_path.glob(".ray/*"))
     finally:
         stage.communicate("\n", timeout=120)

@@ -30,17 +30,17 @@ def opened(browser: Browser, file: Path, width: int, scheme: Literal["light", "d
     """A page, opened from its file; nothing may be complained of or asked for until it is closed."""
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    problems_of: list[str] = []
+    page.on("console", lambda message: problems_of.append(message.text))
+    page.on("pageerror", lambda error: problems_of.append(str(error)))
     page.on(
-        "request", lambda asked: complaints.append(asked.url) if not asked.url.startswith(("file:", "data:")) else None
+        "request", lambda asked: problems_of.append(asked.url) if not asked.url.startswith(("file:", "data:")) else None
     )
-    page.on("requestfailed", lambda failed: complaints.append(failed.url))
+    page.on("requestfailed", lambda failed: problems_of.append(failed.url))
     page.goto(file.as_uri())
     yield page
     context.close()
-    assert complaints == []
+    assert problems_of == []
 
 
 VIEWS = pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (PHONE, "dark"), (DESK, "light")])

@@ -8,7 +8,7 @@ from datasets import load_dataset
 
 from pipeline.config.schema import DensityRatioFilter, NearCopyFilter, Sample
 from pipeline.models.weights import load_pair
-from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.manifest import read_manifest
 from tests.project import SMALL, Places
@@ -91,7 +91,7 @@ def test_filters_are_fitted_to_all_images_together(unlabelled: Places) -> None:
     sample = Sample(
         count=1, shard_size=500, filters=[DensityRatioFilter(kind="density_ratio"), NearCopyFilter(kind="near_copy")]
     )
-    how = MintSettings.of(sample, pair.label_names, "fp32")
+    how = GenerationSettings.of(sample, pair.label_names, "fp32")
     ratio, near = fit_filters(sample.filters, pair, how, unlabelled.model, unlabelled.data)
     assert len(ratio.about["log_bounds"]) == len(near.about["nearest_allowed"]) == 1
 

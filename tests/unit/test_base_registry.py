@@ -18,6 +18,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("second", "first"):
         (folder / f"{name}.py").write_text(f"VALUE = {name!r}\n")
     (folder / "notes.txt").touch()
+    (folder / "first (copy).py").touch()
     monkeypatch.setattr(pipeline, "__file__", str(tmp_path / "pipeline" / "__init__.py"))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "shelf", raising=False)

@@ -13,7 +13,7 @@ from pipeline.cluster.preflight import (
     NodeReport,
     _interface_of,
     common_interface,
-    complaints,
+    problems_of,
 )
 
 HERE = {"imagemint": "1.0", "torch": "2.13.0"}
@@ -23,7 +23,7 @@ READY = NodeReport(
 
 
 def test_nodes_that_are_ready_are_not_complained_of() -> None:
-    assert complaints([READY, replace(READY, address="10.0.0.2", clock_off_s=-CLOCKS_AGREE_WITHIN_S)], HERE) == []
+    assert problems_of([READY, replace(READY, address="10.0.0.2", clock_off_s=-CLOCKS_AGREE_WITHIN_S)], HERE) == []
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_nodes_that_are_ready_are_not_complained_of() -> None:
     ],
 )
 def test_each_thing_that_is_wrong_is_said_of_the_node_that_has_it(change: dict[str, object], said: str) -> None:
-    (line,) = complaints([READY, replace(READY, address="10.0.0.2", **change)], HERE)  # type: ignore[arg-type]
+    (line,) = problems_of([READY, replace(READY, address="10.0.0.2", **change)], HERE)  # type: ignore[arg-type]
     assert line.startswith("10.0.0.2: ")
     assert said in line
 

@@ -175,6 +175,12 @@ def test_a_class_that_left_train_since_holdout_has_the_same_images_needs_other_o
     ) in refusal([50, 0], [20, 0], [20, 7], data_of("auto"), OFFICIAL, np.repeat([0, 1], [3, 7]))
 
 
+def test_train_and_holdout_of_the_same_images_are_told_apart_from_a_class_that_is_missing():
+    message = refusal([0], [0], [20], data_of("none"), OFFICIAL, np.repeat([0], [20]))
+    assert message.startswith("data: all 20 images of train are in the source's own holdout (test) split, too")
+    assert "data.classes" not in message
+
+
 def test_names_of_classes_are_given_as_yaml_has_them():
     members = {
         "train": np.repeat(np.arange(3), [5, 5, 1]),

@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.audit.shard_stats import Known, content_metrics, kept_rows, look_at, short_digests, survey
+from pipeline.audit.shard_stats import (
+    References,
+    dataset_metrics,
+    dataset_stats,
+    sampled_rows,
+    shard_stats_of,
+    short_digests,
+)
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.moments import Moments
-from pipeline.evaluation.privacy import privacy_figures
-from pipeline.evaluation.quality import quality_figures
+from pipeline.evaluation.privacy import privacy_metrics
+from pipeline.evaluation.quality import quality_metrics
 from tests.faults import (
     Labelled,
     Sound,
@@ -58,14 +65,14 @@ def judge(network: FeatureNetwork, splits: list[Labelled], records: Labelled) ->
     embedder = Embedder(network, "digest", {})
     classifies = isinstance(network, DomainClassifier)
     (train, _), (held_out, of_held_out), *_ = splits
-    known = Known(embedder, short_digests(train), short_digests(held_out), 10 if classifies else 0)
+    known = References(embedder, short_digests(train), short_digests(held_out), 10 if classifies else 0)
     images, labels = records
     count = len(images)
     shards = [slice(first, first + SHARD) for first in range(0, count, SHARD)]
-    content = survey(
+    content = dataset_stats(
         (
-            look_at(
-                images[rows], labels[rows] if classifies else None, known, kept_rows(rows.start, SHARD, count, count)
+            shard_stats_of(
+                images[rows], labels[rows] if classifies else None, known, sampled_rows(rows.start, SHARD, count, count)
             )
             for rows in shards
         ),
@@ -78,9 +85,9 @@ def judge(network: FeatureNetwork, splits: list[Labelled], records: Labelled) ->
     features = embedder.features(content.images)
     reals = (of_holdout, torch.from_numpy(of_held_out if classifies else np.zeros_like(of_held_out)))
     return {
-        **quality_figures(embedder, features, content.labels, reals, NAMES if classifies else ["image"]),
-        **privacy_figures(features, of_train, of_holdout)[0],
-        **content_metrics(content, Moments.of(of_holdout.double().numpy())),
+        **quality_metrics(embedder, features, content.labels, reals, NAMES if classifies else ["image"]),
+        **privacy_metrics(features, of_train, of_holdout)[0],
+        **dataset_metrics(content, Moments.of(of_holdout.double().numpy())),
     }
 
 

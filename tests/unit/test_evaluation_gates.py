@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pipeline.base.errors import UserError
 from pipeline.config.load import load_config
 from pipeline.config.schema import Gate
-from pipeline.evaluation.gates import Verdict, as_records, judge_gates
+from pipeline.evaluation.gates import Verdict, apply_gates, as_records
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def met(value: float, **bounds: float) -> bool:
-    (verdict,) = judge_gates({"fd_domain": Gate(**bounds)}, {"fd_domain": value})
+    (verdict,) = apply_gates({"fd_domain": Gate(**bounds)}, {"fd_domain": value})
     return verdict.met
 
 
@@ -47,7 +47,7 @@ def test_figure_that_is_no_number_meets_no_gate(bounds):
 
 def test_every_gate_is_judged_in_the_order_of_the_config_missed_ones_too():
     gates = {"tstr_accuracy": Gate(min=0.9), "train_copies": Gate(max=0.0), "unique_share": Gate(min=0.5)}
-    verdicts = judge_gates(gates, {"unique_share": 1.0, "train_copies": 3, "tstr_accuracy": 0.95, "more": 1})
+    verdicts = apply_gates(gates, {"unique_share": 1.0, "train_copies": 3, "tstr_accuracy": 0.95, "more": 1})
     assert [(verdict.metric, verdict.value, verdict.met) for verdict in verdicts] == [
         ("tstr_accuracy", 0.95, True), ("train_copies", 3.0, False), ("unique_share", 1.0, True),
     ]  # fmt: skip
@@ -55,13 +55,13 @@ def test_every_gate_is_judged_in_the_order_of_the_config_missed_ones_too():
 
 def test_gate_on_a_figure_that_no_stage_measured_is_refused_with_what_was_measured():
     with pytest.raises(UserError, match=r"gates\.fd_domain: no stage measured fd_domain; measured are a, b\."):
-        judge_gates({"fd_domain": Gate(max=1.0)}, {"b": 1, "a": 2})
+        apply_gates({"fd_domain": Gate(max=1.0)}, {"b": 1, "a": 2})
 
 
 def test_a_ratio_to_real_images_is_judged_beside_the_value():
     gates = {"coverage": Gate(min=0.5, min_of_real=0.9), "tstr_accuracy": Gate(min_of_real=0.95, max_of_real=1.5)}
     measured = {"coverage": 0.75, "coverage_real": 0.875, "tstr_accuracy": 0.75, "trtr_accuracy": 0.75}
-    assert [(each.metric, each.value, each.bound, each.met) for each in judge_gates(gates, measured)] == [
+    assert [(each.metric, each.value, each.bound, each.met) for each in apply_gates(gates, measured)] == [
         ("coverage", 0.75, "at least 0.5", True),
         ("coverage / coverage_real", 0.75 / 0.875, "at least 0.9", False),
         ("tstr_accuracy / trtr_accuracy", 1.0, "at least 0.95 and at most 1.5", True),
@@ -70,9 +70,9 @@ def test_a_ratio_to_real_images_is_judged_beside_the_value():
 
 def test_a_ratio_to_nothing_is_refused():
     with pytest.raises(UserError, match=r"gates\.recall: recall_real is 0"):
-        judge_gates({"recall": Gate(min_of_real=0.5)}, {"recall": 0.0, "recall_real": 0.0})
+        apply_gates({"recall": Gate(min_of_real=0.5)}, {"recall": 0.0, "recall_real": 0.0})
     with pytest.raises(UserError, match=r"gates\.recall: no stage measured recall_real"):
-        judge_gates({"recall": Gate(min_of_real=0.5)}, {"recall": 0.0})
+        apply_gates({"recall": Gate(min_of_real=0.5)}, {"recall": 0.0})
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_bound_reads_as_a_sentence(low, high, words):
 
 
 def test_records_come_back_from_json_as_the_same_verdicts():
-    verdicts = judge_gates({"fd_domain": Gate(max=10.0)}, {"fd_domain": 12.5})
+    verdicts = apply_gates({"fd_domain": Gate(max=10.0)}, {"fd_domain": 12.5})
     assert [Verdict(**record) for record in json.loads(json.dumps(as_records(verdicts)))] == verdicts
 
 
@@ -93,5 +93,5 @@ def test_records_come_back_from_json_as_the_same_verdicts():
 )
 def test_every_preset_refuses_a_generator_that_covers_a_fifth_of_the_real_images(preset: Path) -> None:
     gates = {"coverage": load_config(preset).gates["coverage"]}
-    assert not any(verdict.met for verdict in judge_gates(gates, {"coverage": 0.2, "coverage_real": 0.97}))
-    assert all(verdict.met for verdict in judge_gates(gates, {"coverage": 0.9, "coverage_real": 0.97}))
+    assert not any(verdict.met for verdict in apply_gates(gates, {"coverage": 0.2, "coverage_real": 0.97}))
+    assert all(verdict.met for verdict in apply_gates(gates, {"coverage": 0.9, "coverage_real": 0.97}))

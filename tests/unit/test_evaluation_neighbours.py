@@ -8,7 +8,7 @@ from prdc import compute_prdc
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from pipeline.evaluation.neighbours import NEIGHBOURS, coverage, neighbour_figures
+from pipeline.evaluation.neighbours import NEIGHBOURS, coverage, neighbour_metrics
 
 SEEDS = st.integers(0, 2**32)
 
@@ -66,22 +66,22 @@ def test_more_points_of_one_side_change_nothing(fakes: int, reals: int) -> None:
 def test_all_four_are_those_of_the_authors_own_code(seed: int, count: int, apart: float) -> None:
     fake, real = apart + points(seed, count), points(seed + 1, count)
     theirs = compute_prdc(real.double().numpy(), fake.double().numpy(), nearest_k=NEIGHBOURS)
-    assert neighbour_figures(fake, real) == pytest.approx(theirs, abs=1e-3)
+    assert neighbour_metrics(fake, real) == pytest.approx(theirs, abs=1e-3)
 
 
 def test_fakes_of_one_kind_are_precise_but_recall_half_and_far_ones_are_neither() -> None:
     real = points(0, 600)
     real[::2] += 20
-    figures = neighbour_figures(points(1, 600), real)
+    figures = neighbour_metrics(points(1, 600), real)
     assert figures["precision"] == pytest.approx(1, abs=0.1)
     assert figures["recall"] == pytest.approx(0.5, abs=0.1)
-    assert neighbour_figures(points(1, 600) - 20, real) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
+    assert neighbour_metrics(points(1, 600) - 20, real) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
 
 
 def test_an_outlier_among_the_reals_makes_fakes_around_it_precise_but_not_dense() -> None:
     real = points(0, 500)
     real[0] += 30
     around_it = points(1, 500) + 25
-    figures = neighbour_figures(around_it, real)
+    figures = neighbour_metrics(around_it, real)
     assert figures["precision"] > 0.9  # within the outlier's neighbourhood, which reaches to the others
     assert figures["density"] < 0.3

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.quality import quality_figures, real_figures
+from pipeline.evaluation.quality import quality_metrics, real_metrics
 from tests.unit.conftest import Labelled
 
 NAMES = [str(digit) for digit in range(10)]
@@ -21,7 +21,7 @@ def embedder(digits_classifier: DomainClassifier) -> Embedder:
 
 def figures(embedder: Embedder, fake: Tensor, asked: Tensor | None, real: Labelled) -> dict[str, Any]:
     images, labels = real
-    return quality_figures(embedder, embedder.features(fake), asked, (embedder.features(images), labels), NAMES)
+    return quality_metrics(embedder, embedder.features(fake), asked, (embedder.features(images), labels), NAMES)
 
 
 @pytest.mark.parametrize("labelled", [True, False])
@@ -30,7 +30,7 @@ def test_every_figure_has_an_error_and_stands_beside_that_of_real_images(
 ) -> None:
     (images, labels), real = digits
     found = figures(embedder, images, labels if labelled else None, real)
-    beside = real_figures(
+    beside = real_metrics(
         embedder, embedder.features(images), (embedder.features(real[0]), real[1]), NAMES, conditional=labelled
     )
     single = {name for name in found if name not in ("diversity", "class_share") and not name.endswith("_error")}
@@ -49,7 +49,7 @@ def test_what_is_said_of_real_labels_is_said_of_the_holdout(
     """The classifier was trained on the training images with their labels, and would confirm all of those."""
     (images, _), (held_out, labels) = digits
     wrong = (labels + (torch.arange(len(labels)) % 4 == 0)) % 10
-    beside = real_figures(
+    beside = real_metrics(
         embedder, embedder.features(images), (embedder.features(held_out), wrong), NAMES, conditional=True
     )
     assert beside["label_accuracy_real"] == pytest.approx(0.75, abs=0.06)
@@ -71,8 +71,8 @@ def test_of_one_class_alone_no_figure_goes_by_class(
     embedder = Embedder(digits_without_labels, "digest", {})
     (images, _), (held_out, _) = digits
     real = embedder.features(held_out), torch.zeros(len(held_out), dtype=torch.int64)
-    found = quality_figures(embedder, embedder.features(images), None, real, ["image"])
-    beside = real_figures(embedder, embedder.features(images), real, ["image"], conditional=False)
+    found = quality_metrics(embedder, embedder.features(images), None, real, ["image"])
+    beside = real_metrics(embedder, embedder.features(images), real, ["image"], conditional=False)
     single = {name for name in found if not name.endswith("_error")}
     assert single == {
         "fd_domain", "fd_domain_extrapolated", "kid_domain", "precision", "recall", "density", "coverage", "diversity_all",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.evaluation.distances import frechet_distance
-from pipeline.evaluation.neighbours import neighbour_figures
+from pipeline.evaluation.neighbours import neighbour_metrics
 from pipeline.evaluation.resampling import Part, standard_errors
 
 
@@ -27,7 +27,7 @@ def distance(fakes: Part, reals: Part) -> dict[str, float]:
 
 def neighbours(name: str) -> Callable[[Part, Part], dict[str, float]]:
     def measure(fakes: Part, reals: Part) -> dict[str, float]:
-        return {"figure": neighbour_figures(fakes[0], reals[0])[name]}
+        return {"figure": neighbour_metrics(fakes[0], reals[0])[name]}
 
     return measure
 

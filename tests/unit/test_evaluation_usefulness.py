@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.evaluation.usefulness import Taught, usefulness, usefulness_figures
+from pipeline.evaluation.usefulness import TstrResult, usefulness, usefulness_metrics_of
 from tests.unit.conftest import Labelled
 
 NAMES = [str(digit) for digit in range(10)]
@@ -47,9 +47,9 @@ def test_each_seed_gives_a_figure_that_comes_again(digits: tuple[Labelled, Label
 
 
 def test_figures_are_means_with_spreads_where_there_are_several_seeds() -> None:
-    one = Taught([0.8], {"a": [0.9], "b": [0.7]}, tested=100)
-    several = Taught([0.5, 0.75, 0.75], {"a": [0.5, 0.5, 1.0], "b": [0.5, 1.0, 0.5]}, tested=100)
-    assert usefulness_figures(synthetic=several, real=one, both=one) == {
+    one = TstrResult([0.8], {"a": [0.9], "b": [0.7]}, tested=100)
+    several = TstrResult([0.5, 0.75, 0.75], {"a": [0.5, 0.5, 1.0], "b": [0.5, 1.0, 0.5]}, tested=100)
+    assert usefulness_metrics_of(synthetic=several, real=one, both=one) == {
         "tstr_accuracy": 0.6667,
         "trtr_accuracy": 0.8,
         "augmented_accuracy": 0.8,

@@ -61,6 +61,17 @@ def test_a_missing_file_is_refused_and_named(model: Path) -> None:
         load_pair(model)
 
 
+def test_a_model_of_an_earlier_version_loads_where_it_does_without_what_was_taken_out(model: Path) -> None:
+    before = load_pair(model)
+    edit(model, minibatch_deviation=False)
+    pair = load_pair(model)
+    assert pair.spec == before.spec
+    assert pair.digest != before.digest  # it is that of what is stored, which datasets name
+    edit(model, minibatch_deviation=True)
+    with pytest.raises(UserError, match=r"is no model description .*minibatch_deviation"):
+        load_pair(model)
+
+
 def test_a_folder_without_description_is_no_model(model: Path) -> None:
     (model / DESCRIPTION).unlink()
     with pytest.raises(UserError, match="No model in"):

@@ -13,7 +13,7 @@ from pipeline.evaluation.gates import Verdict
 from pipeline.images.png import encode_png
 from pipeline.report.card import tar_reader
 from pipeline.report.page import Pictures, write_report
-from pipeline.runs.usage import Spent
+from pipeline.runs.usage import ResourceUsage
 from pipeline.sampling.manifest import Manifest
 from tests.unit.report_data import (
     CLASSES,
@@ -28,7 +28,7 @@ from tests.unit.report_data import (
 
 FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": UNLABELLED_METRICS["diversity"]}
 NEAREST = (pixels()[:5], pixels()[5:10])
-SPENT = {"train": Spent(1_200_000, 500, 1000), "sample": Spent(100_000, 10, 20)}
+SPENT = {"train": ResourceUsage(1_200_000, 500, 1000), "sample": ResourceUsage(100_000, 10, 20)}
 CURVES = """images_seen,validation_fd_domain,{},validation_diversity_min
 1000,30.5,0.5,0.4
 2000,20.5,0.7,0.6

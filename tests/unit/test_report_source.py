@@ -13,7 +13,7 @@ from pipeline.images.png import encode_png
 from pipeline.report.page import Pictures, write_report
 from pipeline.report.source import SHOWN, SourceFindings, source_findings
 from pipeline.report.templates import data_url
-from pipeline.runs.usage import Spent
+from pipeline.runs.usage import ResourceUsage
 from tests.unit.canonical_data import RawImages, data_of, write_listing
 from tests.unit.report_data import UNLABELLED_METRICS, make_dataset, pixels
 
@@ -50,7 +50,7 @@ def page(folder: Path, source: SourceFindings | None) -> str:
         metrics=UNLABELLED_METRICS,
         verdicts=[],
         pictures=Pictures(images, images, (pixels()[:5], pixels()[5:10]), source=source),
-        spent={"sample": Spent(1000, 1, 2)},
+        spent={"sample": ResourceUsage(1000, 1, 2)},
         prices=Prices(),
     )
     return (folder / "index.html").read_text(encoding="utf-8")

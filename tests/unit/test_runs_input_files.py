@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.runs.input_files import SharedFolder, files_below, share
+from pipeline.runs.input_files import InputFiles, files_below, share
 from pipeline.store.local import LocalFolder
 from tests.project import digests
 
@@ -15,11 +15,11 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def in_store(store: LocalFolder, **contents: bytes) -> SharedFolder:
+def in_store(store: LocalFolder, **contents: bytes) -> InputFiles:
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     for name, content in contents.items():
         store.write(files[name], content)
-    return SharedFolder(Path("/nowhere"), store, files)
+    return InputFiles(Path("/nowhere"), store, files)
 
 
 def test_a_folder_that_all_nodes_have_is_read_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

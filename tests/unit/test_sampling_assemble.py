@@ -14,7 +14,7 @@ from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import Pictures, write_report
 from pipeline.runs.output_places import require_own_dataset
-from pipeline.runs.usage import Spent
+from pipeline.runs.usage import ResourceUsage
 from pipeline.sampling.assemble import assemble, require_same_records, reserved
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.sampling.shards.commits import committed
@@ -178,7 +178,7 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> No
         metrics={**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": dict.fromkeys(images, 0.5)},
         verdicts=[],
         pictures=Pictures(images, images, (pixels(), pixels())),
-        spent={"sample": Spent(100, 1.0, 1.0)},
+        spent={"sample": ResourceUsage(100, 1.0, 1.0)},
         prices=Prices(),
     )
     require_own_dataset(minted.out, minted.target.run.path.parent)

@@ -19,10 +19,10 @@ from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, to_network
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.filter import Candidates
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import mint
+from pipeline.sampling.generate import generate_records
 from pipeline.sampling.shards.ranges import ShardPlan
 from tests.unit.canonical_data import write_arrays
 from tests.unit.conftest import Labelled
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 DIGITS = [str(number) for number in range(10)]
 SPEC = PairSpec("dcgan", 16, 8, 1, 10, 6, "normal", 4)
 NETWORK = {"size": 8, "channels": 1, "classes": 10, "features": 16}
-HOW = MintSettings.of(Sample(**SAMPLE | {"batch_size": 50, "shard_size": 200}), DIGITS, "fp32")
+HOW = GenerationSettings.of(Sample(**SAMPLE | {"batch_size": 50, "shard_size": 200}), DIGITS, "fp32")
 NEAR_COPY = NearCopyFilter(kind="near_copy", share=0.01)
 
 
@@ -83,9 +83,9 @@ def test_planted_training_images_are_refused_and_others_pass(folders: tuple[Path
     def copies(images: np.ndarray) -> int:
         return sum(image.transpose(2, 0, 1).tobytes() in stolen for image in images)
 
-    assert 60 < copies(mint(pair, HOW, plan).records.images) < 140
+    assert 60 < copies(generate_records(pair, HOW, plan).records.images) < 140
     filters = fit_filters([NEAR_COPY], pair, HOW, *folders)
-    kept = mint(pair, HOW, plan, filters)
+    kept = generate_records(pair, HOW, plan, filters)
     assert copies(kept.records.images) == 0
     # Half of the candidates are stolen, so each record takes two; of held-out images a few are refused as well.
     assert 140 < kept.refused["near_copy"] < 320
@@ -114,10 +114,10 @@ def test_of_each_class_the_share_asked_for_passes(tiny_pair: TrainedPair, accept
     wanted = DensityRatioFilter(kind="density_ratio", acceptance=acceptance)
     (ratio,) = fit_filters([wanted], tiny_pair, SETTINGS, tmp_path, tmp_path)
     for name in CLASSES:
-        how = MintSettings.of(
+        how = GenerationSettings.of(
             Sample(**SAMPLE | {"labels": {name: 1}, "batch_size": 60, "shard_size": 600}), CLASSES, "fp32"
         )
-        kept = mint(tiny_pair, how, ShardPlan(0, 0, 600), [ratio])
+        kept = generate_records(tiny_pair, how, ShardPlan(0, 0, 600), [ratio])
         assert 600 / (600 + kept.refused["density_ratio"]) == pytest.approx(acceptance, abs=0.06)
 
 
@@ -125,7 +125,7 @@ def test_what_passes_looks_more_real_to_the_discriminator(tiny_pair: TrainedPair
     wanted = DensityRatioFilter(kind="density_ratio", acceptance=0.3)
     filters = fit_filters([wanted], tiny_pair, SETTINGS, tmp_path, tmp_path)
     plan = ShardPlan(0, 0, 300)
-    plain, kept = (mint(tiny_pair, SETTINGS, plan, each).records for each in ((), filters))
+    plain, kept = (generate_records(tiny_pair, SETTINGS, plan, each).records for each in ((), filters))
     for label in range(len(CLASSES)):
         assert kept.logits[kept.labels == label].mean() > plain.logits[plain.labels == label].mean()
 
@@ -135,7 +135,7 @@ def test_a_fit_says_the_same_every_time_and_other_classes_are_left_out(tiny_pair
     fit = partial(fit_filters, [wanted], tiny_pair, model=tmp_path, data=tmp_path)
     both = [fit(settings=SETTINGS)[0].about for _ in range(2)]
     assert both[0] == both[1]
-    one_class = MintSettings.of(Sample(**SAMPLE | {"labels": {"dog": 1}}), CLASSES, "fp32")
+    one_class = GenerationSettings.of(Sample(**SAMPLE | {"labels": {"dog": 1}}), CLASSES, "fp32")
     bounds = fit(settings=one_class)[0].about["log_bounds"]
     assert bounds[0] == 0.0
     assert bounds[1] == pytest.approx(both[0]["log_bounds"][1], abs=0.3)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pipeline.config.schema import Sample
 from pipeline.models.pair import to_network
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import MintSettings
-from pipeline.sampling.generate import mint as mint_shard
+from pipeline.sampling.candidates import GenerationSettings
+from pipeline.sampling.generate import generate_records as mint_shard
 from pipeline.sampling.generate import mint_batch
 from pipeline.sampling.records import Records
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
@@ -24,14 +24,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SECOND = ShardPlan(1, SHARD_SIZE, SHARD_SIZE)
 
 
-def mint(pair: TrainedPair, how: MintSettings, plan: ShardPlan) -> Records:
+def generate_records(pair: TrainedPair, how: GenerationSettings, plan: ShardPlan) -> Records:
     """Records that no filter had to let pass."""
     return mint_shard(pair, how, plan).records
 
 
-def settings_with(**changes: Any) -> MintSettings:
+def settings_with(**changes: Any) -> GenerationSettings:
     """The usual settings with changes to the config's section `sample`."""
-    return MintSettings.of(Sample(**(SAMPLE | changes)), CLASSES, "fp32")
+    return GenerationSettings.of(Sample(**(SAMPLE | changes)), CLASSES, "fp32")
 
 
 def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> None:
@@ -41,7 +41,7 @@ def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> 
 
 
 def test_a_shard_holds_its_records_in_order(tiny_pair: TrainedPair) -> None:
-    records = mint(tiny_pair, SETTINGS, SECOND)
+    records = generate_records(tiny_pair, SETTINGS, SECOND)
     assert records.images.shape == (SHARD_SIZE, SPEC.image_size, SPEC.image_size, 1)
     assert records.images.dtype == np.uint8
     assert records.indices.tolist() == list(range(12, 24))
@@ -52,9 +52,9 @@ def test_a_shard_holds_its_records_in_order(tiny_pair: TrainedPair) -> None:
 
 def test_shards_are_equal_whatever_was_made_before_them(tiny_pair: TrainedPair) -> None:
     plans = plan_shards(3 * SHARD_SIZE, SHARD_SIZE)
-    forwards = [mint(tiny_pair, SETTINGS, plan) for plan in plans]
+    forwards = [generate_records(tiny_pair, SETTINGS, plan) for plan in plans]
     torch.rand(7)
-    backwards = [mint(tiny_pair, SETTINGS, plan) for plan in reversed(plans)]
+    backwards = [generate_records(tiny_pair, SETTINGS, plan) for plan in reversed(plans)]
     for first, second in zip(forwards, reversed(backwards), strict=True):
         assert_equal(first, second)
 
@@ -65,21 +65,25 @@ def test_a_partial_shard_holds_the_first_records_of_the_whole_one(
     tiny_pair: TrainedPair, rows: int, precision: str
 ) -> None:
     how = replace(SETTINGS, precision=precision)
-    assert_equal(mint(tiny_pair, how, replace(SECOND, rows=rows)), mint(tiny_pair, how, SECOND), slice(rows))
+    assert_equal(
+        generate_records(tiny_pair, how, replace(SECOND, rows=rows)),
+        generate_records(tiny_pair, how, SECOND),
+        slice(rows),
+    )
 
 
 @given(index=st.integers(0, 10 * SHARD_SIZE - 1))
 @settings(max_examples=25)
 def test_any_record_is_made_again_from_its_aligned_batch(tiny_pair: TrainedPair, index: int) -> None:
     shard = index // SHARD_SIZE
-    records = mint(tiny_pair, SETTINGS, ShardPlan(shard, shard * SHARD_SIZE, SHARD_SIZE))
+    records = generate_records(tiny_pair, SETTINGS, ShardPlan(shard, shard * SHARD_SIZE, SHARD_SIZE))
     start = index % SHARD_SIZE - index % SHARD_SIZE % SETTINGS.batch_size
     batch = mint_batch(tiny_pair, SETTINGS, shard * SHARD_SIZE + start)
     assert_equal(batch, records, slice(start, start + SETTINGS.batch_size))
 
 
 def test_the_seed_changes_every_image_and_no_label(tiny_pair: TrainedPair) -> None:
-    first, second = (mint(tiny_pair, replace(SETTINGS, seed=seed), SECOND) for seed in (3, 4))
+    first, second = (generate_records(tiny_pair, replace(SETTINGS, seed=seed), SECOND) for seed in (3, 4))
     assert (first.images != second.images).any(axis=(1, 2, 3)).all()
     assert first.labels.tolist() == second.labels.tolist()
 
@@ -87,7 +91,7 @@ def test_the_seed_changes_every_image_and_no_label(tiny_pair: TrainedPair) -> No
 def test_records_of_an_unconditional_pair_have_no_labels_and_are_made_again_alike(
     unconditional_pair: TrainedPair,
 ) -> None:
-    records = mint(unconditional_pair, SETTINGS, SECOND)
+    records = generate_records(unconditional_pair, SETTINGS, SECOND)
     batch = mint_batch(unconditional_pair, SETTINGS, SHARD_SIZE)
     assert records.labels is batch.labels is None
     assert len(np.unique(records.images.reshape(SHARD_SIZE, -1), axis=0)) == SHARD_SIZE
@@ -98,7 +102,7 @@ def test_records_of_an_unconditional_pair_have_no_labels_and_are_made_again_alik
 @pytest.mark.parametrize("encoding", ["png", "jpeg"])
 def test_the_logit_is_that_of_the_image_as_stored_calibrated(tiny_pair: TrainedPair, encoding: str) -> None:
     how = settings_with(encoding=encoding, jpeg_quality=20)
-    records = mint(tiny_pair, how, SECOND)
+    records = generate_records(tiny_pair, how, SECOND)
     stored = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2).copy())
     labels = torch.from_numpy(records.labels)
     raw = tiny_pair.discriminator(to_network(stored, SPEC.resolution), labels)
@@ -107,9 +111,9 @@ def test_the_logit_is_that_of_the_image_as_stored_calibrated(tiny_pair: TrainedP
 
 
 def test_weights_decide_the_labels_and_leave_the_latents_alone(tiny_pair: TrainedPair) -> None:
-    weighted = mint(tiny_pair, settings_with(labels={"dog": 1, "owl": 2}), SECOND)
+    weighted = generate_records(tiny_pair, settings_with(labels={"dog": 1, "owl": 2}), SECOND)
     assert np.bincount(weighted.labels, minlength=3).tolist() == [0, 4, 8]
-    balanced = mint(tiny_pair, SETTINGS, SECOND)
+    balanced = generate_records(tiny_pair, SETTINGS, SECOND)
     same = weighted.labels == balanced.labels
     assert 0 < same.sum() < SHARD_SIZE
     np.testing.assert_array_equal((weighted.images == balanced.images).all(axis=(1, 2, 3)), same)
@@ -118,7 +122,7 @@ def test_weights_decide_the_labels_and_leave_the_latents_alone(tiny_pair: Traine
 def test_truncation_makes_images_more_alike(tiny_pair: TrainedPair) -> None:
     one_class = {"labels": {"dog": 1}}
     spreads = [
-        mint(tiny_pair, settings_with(**one_class, truncation=truncation), SECOND).images.std(axis=0).mean()
+        generate_records(tiny_pair, settings_with(**one_class, truncation=truncation), SECOND).images.std(axis=0).mean()
         for truncation in (0.05, 0.5, None)
     ]
     assert spreads == sorted(spreads)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.filters.filter import Accepted, Candidates, DensityRatio
-from pipeline.sampling.generate import mint
+from pipeline.sampling.generate import generate_records
 from pipeline.sampling.selection import choose_attempts
 from pipeline.sampling.shards.ranges import ShardPlan
 from tests.unit.tiny import SETTINGS, SHARD_SIZE
@@ -35,17 +35,17 @@ class Bright:
 
 
 def middle_brightness(pair: TrainedPair) -> float:
-    return float(np.median(mint(pair, SETTINGS, ShardPlan(0, 0, 60)).records.images.mean(axis=(1, 2, 3))))
+    return float(np.median(generate_records(pair, SETTINGS, ShardPlan(0, 0, 60)).records.images.mean(axis=(1, 2, 3))))
 
 
 def test_every_record_is_the_first_of_its_candidates_that_passes(tiny_pair: TrainedPair) -> None:
     bound = middle_brightness(tiny_pair)
-    kept = mint(tiny_pair, SETTINGS, WHOLE, [Bright(bound)])
+    kept = generate_records(tiny_pair, SETTINGS, WHOLE, [Bright(bound)])
     records = kept.records
     assert (records.images.mean(axis=(1, 2, 3)) >= bound).all()
     assert records.attempts is not None
     assert 0 < records.attempts.max() < 60
-    plain = mint(tiny_pair, SETTINGS, WHOLE).records
+    plain = generate_records(tiny_pair, SETTINGS, WHOLE).records
     assert records.labels.tolist() == plain.labels.tolist()
     first = records.attempts == 0
     assert 0 < first.sum() < SHARD_SIZE
@@ -58,14 +58,16 @@ def test_every_record_is_the_first_of_its_candidates_that_passes(tiny_pair: Trai
 @settings(max_examples=12)
 def test_a_partial_shard_holds_the_first_records_of_the_whole_one(tiny_pair: TrainedPair, rows: int) -> None:
     filters = [HALF, Bright(middle_brightness(tiny_pair))]
-    whole, part = (mint(tiny_pair, SETTINGS, plan, filters).records for plan in (WHOLE, replace(WHOLE, rows=rows)))
+    whole, part = (
+        generate_records(tiny_pair, SETTINGS, plan, filters).records for plan in (WHOLE, replace(WHOLE, rows=rows))
+    )
     for name in ("images", "labels", "indices", "logits", "attempts"):
         np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[:rows])
 
 
 def test_refusals_are_counted_by_the_filter_that_refused(tiny_pair: TrainedPair) -> None:
     filters = [HALF, Bright(middle_brightness(tiny_pair))]
-    kept = mint(tiny_pair, SETTINGS, WHOLE, filters)
+    kept = generate_records(tiny_pair, SETTINGS, WHOLE, filters)
     assert kept.refused["density_ratio"] > 0
     assert kept.refused["bright"] > 0
     assert sum(kept.refused.values()) == kept.records.attempts.sum()
@@ -86,4 +88,4 @@ def test_a_filter_that_nothing_passes_ends_with_a_message(tiny_pair: TrainedPair
     with pytest.raises(
         UserError, match=r"record 12 found no image.*1000 attempts \(refused by density_ratio 0, bright 1000\)"
     ):
-        mint(tiny_pair, SETTINGS, WHOLE, [DensityRatio([-99.0] * 3), Bright(256)])
+        generate_records(tiny_pair, SETTINGS, WHOLE, [DensityRatio([-99.0] * 3), Bright(256)])

@@ -9,7 +9,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.augment import Augmentation, DiffAugment
-from pipeline.training.order import generator_for
+from pipeline.training.block_shuffle import generator_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -4,7 +4,7 @@ import re
 from queue import SimpleQueue
 
 from pipeline.training.trainer import Evaluation
-from pipeline.training_on_ray.reporting import Teller
+from pipeline.training_on_ray.reporting import ProgressReporter
 
 TOTAL = 100_000
 
@@ -15,7 +15,7 @@ class Run:
     def __init__(self) -> None:
         self.minutes = 0.0
         self.lines: SimpleQueue = SimpleQueue()
-        self.teller = Teller(self.lines, "tiny", "f" * 64, TOTAL, clock=lambda: self.minutes * 60)
+        self.teller = ProgressReporter(self.lines, "tiny", "f" * 64, TOTAL, clock=lambda: self.minutes * 60)
 
     def left(self, seen: int, minutes: float, goes_on_at: int | None = None) -> str:
         """What a checkpoint after `seen` images says of the time left."""

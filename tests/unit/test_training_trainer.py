@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.training.batches import ResidentImages
+from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.diagnostics import Metrics
-from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import ADAPT_EVERY, Trainer
 from tests.unit.tiny import SPEC
@@ -169,7 +169,7 @@ def ramp(size: int, resolution: int, **changes: Any) -> Trainer:
     """Images that get brighter from left to right."""
     row = torch.linspace(40, 240, size).to(torch.uint8)
     images = row.expand(20, 1, size, size).contiguous()
-    order = DataOrder(20, 0)
+    order = BlockShuffle(20, 0)
     data = ResidentImages(images, torch.zeros(20, dtype=torch.long), order, resolution, torch.device("cpu"))
     spec = replace(SPEC, image_size=size, resolution=resolution)
     return Trainer(spec, replace(RECIPE, **changes), data, Place(), Eye())
@@ -233,7 +233,7 @@ def test_an_adaptive_augmentation_moves_towards_its_target(target: float, direct
 def test_the_generator_learns_which_class_is_bright() -> None:
     labels = torch.arange(30) % 3
     images = torch.tensor([20, 120, 230], dtype=torch.uint8)[labels][:, None, None, None].expand(-1, 1, 6, 6)
-    data = ResidentImages(images, labels, DataOrder(30, 0), SPEC.resolution, torch.device("cpu"))
+    data = ResidentImages(images, labels, BlockShuffle(30, 0), SPEC.resolution, torch.device("cpu"))
     budget = {"total_images": 250 * 16, "batch_size": 16, "checkpoint_every_images": 10_000, "penalty_every": 4}
     run = finished(images=data, **budget)
     z = torch.randn(60, SPEC.latent_size, generator=torch.Generator().manual_seed(0))

@@ -18,8 +18,8 @@ from pipeline.evaluation.distances import frechet_distance, within_class_diversi
 from pipeline.models.pair import to_pixels
 from pipeline.models.spec import PairSpec
 from pipeline.training.batches import RealImages, ResidentImages
+from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
-from pipeline.training.order import DataOrder
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import ROLLBACK_FACTOR, ROLLBACK_LIMIT, Evaluation, Trainer, TrainingStoppedError
 from tests.unit.conftest import Labelled
@@ -80,7 +80,7 @@ class PixelJudge:
 
 
 def resident(data: Labelled) -> ResidentImages:
-    return ResidentImages(*data, DataOrder(len(data[0]), 0), 8, torch.device("cpu"))
+    return ResidentImages(*data, BlockShuffle(len(data[0]), 0), 8, torch.device("cpu"))
 
 
 def run_on(digits: Digits, policy: str = "warn", images: RealImages | None = None, **changes: Any) -> Trainer:

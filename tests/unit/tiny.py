@@ -14,10 +14,10 @@ from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
 from pipeline.sampling.assemble import assemble
-from pipeline.sampling.candidates import MintSettings
+from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import mint
+from pipeline.sampling.generate import generate_records
 from pipeline.sampling.manifest import Manifest, ManifestHeader, build_manifest
 from pipeline.sampling.shards.commits import Commit, ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
@@ -50,7 +50,7 @@ SAMPLE: dict[str, Any] = {
     "encoding": "png",
     "jpeg_quality": 95,
 }
-SETTINGS = MintSettings.of(Sample(**SAMPLE), CLASSES, "fp32")
+SETTINGS = GenerationSettings.of(Sample(**SAMPLE), CLASSES, "fp32")
 
 
 def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
@@ -65,10 +65,10 @@ def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
 
 
 def make_shard(
-    pair: TrainedPair, settings: MintSettings, filters: Sequence[Filter], target: ShardTarget, plan: ShardPlan
+    pair: TrainedPair, settings: GenerationSettings, filters: Sequence[Filter], target: ShardTarget, plan: ShardPlan
 ) -> Commit:
     """Mints, writes and commits a shard, as the two halves of the pipeline do."""
-    return write_shard(mint(pair, settings, plan, filters), settings.encoding, target, plan)
+    return write_shard(generate_records(pair, settings, plan, filters), settings.encoding, target, plan)
 
 
 def target_in(
@@ -124,7 +124,7 @@ def mint_dataset(
 ) -> Minted:
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
     sample = SAMPLE | {"count": count, "formats": list(formats)} | changes
-    settings = MintSettings.of(Sample(**sample), label_names(pair), "fp32")
+    settings = GenerationSettings.of(Sample(**sample), label_names(pair), "fp32")
     filters = fit_filters(Sample(**sample).filters, pair, settings, folder, folder)
     target, plans = (
         target_in(folder / "run", formats=formats, classes=label_names(pair)),

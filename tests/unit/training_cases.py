@@ -12,10 +12,10 @@ from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.training.augment import DiffAugment
 from pipeline.training.batches import RealImages, ResidentImages, StepInputs
+from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
 from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
 from pipeline.training.losses import LOSSES
-from pipeline.training.order import DataOrder
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.step import AdversarialStep, Penalties, StepResult
@@ -150,7 +150,7 @@ def images_for(recipe: Recipe, spec: PairSpec = SPEC, count: int = 20) -> Reside
     random = torch.Generator().manual_seed(0)
     shape = (count, spec.channels, spec.image_size, spec.image_size)
     images = torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
-    order = DataOrder(count, recipe.seed, block=3, window=4)
+    order = BlockShuffle(count, recipe.seed, block=3, window=4)
     return ResidentImages(images, torch.arange(count) % 3, order, spec.resolution, torch.device("cpu"))
 
 

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import http.client
+import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ def fetch(address: str, downloads: Path, say: Callable[[str], None]) -> str:
     """
     say(f"fetching {address}")
     digest = hashlib.sha256()
-    arrived = downloads / "arriving" / _file_name(address)
+    arrived = downloads / "arriving" / secrets.token_hex(8)
     with atomic_path(arrived) as temporary, temporary.open("wb") as file:
         for block in _from_server(address):
             digest.update(block)
@@ -146,8 +147,9 @@ def _fetched(address: str, sha256: str, downloads: Path, say: Callable[[str], No
     if path.is_file() and file_sha256(path) == sha256:
         return path
     if (found := fetch(address, downloads, say)) != sha256:
-        _kept_at(address, found, downloads).unlink()
-        raise UserError(f"{address}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Nothing of it was kept.")
+        raise UserError(
+            f"{address}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Check both: what is there may have changed."
+        )
     return path
 
 

@@ -19,7 +19,7 @@ from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
 from pipeline.models.weights import TrainedPair
 from pipeline.runs.fingerprint import six_digits
-from pipeline.sampling.candidates import MintSettings, draw_batch, reproducible_numerics
+from pipeline.sampling.candidates import GenerationSettings, draw_batch, reproducible_numerics
 from pipeline.sampling.filters.filter import DensityRatio, Filter, NearCopy
 
 FITTED_IMAGES = 1_000  # generated of each label
@@ -27,7 +27,7 @@ FIT_SEED = 2**32  # above all seeds of datasets
 
 
 def fit_filters(
-    wanted: Sequence[WantedFilter], pair: TrainedPair, settings: MintSettings, model: Path, data: Path
+    wanted: Sequence[WantedFilter], pair: TrainedPair, settings: GenerationSettings, model: Path, data: Path
 ) -> list[Filter]:
     """The filters, in the order of the config.
 
@@ -50,7 +50,7 @@ def fit_filters(
         ]
 
 
-def _density_ratio(wanted: DensityRatioFilter, pair: TrainedPair, settings: MintSettings) -> DensityRatio:
+def _density_ratio(wanted: DensityRatioFilter, pair: TrainedPair, settings: GenerationSettings) -> DensityRatio:
     """Of the images of each label that the generator makes, the wanted share passes."""
     if min(pair.calibration.slopes) <= 0:
         raise UserError(

@@ -11,10 +11,10 @@ from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.augment import Augmentation, DiffAugment
+from pipeline.training.block_shuffle import generator_for
 from pipeline.training.checkpoint import copied_to_cpu
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.ema import ema_decay, update_ema
-from pipeline.training.order import generator_for
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place, average_buffers, require_equal_replicas
 
@@ -28,7 +28,7 @@ class Snapshot:
     metrics: Metrics | None  # of the evaluation at this moment; None: there was none
 
 
-class Players:
+class GanState:
     """Generator, its moving average, discriminator, both optimizers and the augmentation, the same on every worker."""
 
     def __init__(self, spec: PairSpec, recipe: Recipe, place: Place) -> None:

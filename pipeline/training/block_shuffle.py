@@ -14,7 +14,7 @@ def generator_for(seed: int, stream: str, position: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little", signed=True))
 
 
-class DataOrder:
+class BlockShuffle:
     """The endless order in which `size` images are shown: each once an epoch.
 
     The images lie in blocks of `block` neighbours. An epoch shuffles the blocks, takes `window` of them at a time and

@@ -27,7 +27,7 @@ GRID_ROWS, GRID_COLUMNS = 10, 10
 BATCH = 500
 
 
-class ValidationJudge:
+class ValidationEvaluator:
     """Measures on `validation`, which is there for choices; `holdout` is only ever measured after them.
 
     Args:

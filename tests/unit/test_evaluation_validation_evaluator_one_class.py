@@ -12,7 +12,7 @@ from pipeline.data.canonical import load_split
 from pipeline.embedding.classifier import FeatureNetwork
 from pipeline.embedding.embedder import save_embedder
 from pipeline.evaluation import judge
-from pipeline.evaluation.judge import ValidationJudge
+from pipeline.evaluation.validation_evaluator import ValidationEvaluator
 from pipeline.images.png import decode_png
 from pipeline.models.pair import build_generator, to_network
 from tests.unit.canonical_data import data_of, write_arrays
@@ -64,13 +64,13 @@ class Brightness(nn.Module):
 
 
 @pytest.fixture
-def looks(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> ValidationJudge:
+def looks(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> ValidationEvaluator:
     monkeypatch.setattr(judge, "JUDGED_IMAGES", 500)
-    return ValidationJudge(*folders, SPEC, "fp32")
+    return ValidationEvaluator(*folders, SPEC, "fp32")
 
 
 def test_good_images_are_near_and_varied_and_bad_ones_are_not(
-    looks: ValidationJudge, folders: tuple[Path, Path]
+    looks: ValidationEvaluator, folders: tuple[Path, Path]
 ) -> None:
     held_out, _ = load_split(folders[1], "holdout")
     good, single, noise = (
@@ -85,7 +85,7 @@ def test_good_images_are_near_and_varied_and_bad_ones_are_not(
     assert not {name for name in good if "class" in name or "label" in name}
 
 
-def test_pictures_have_all_their_rows_though_there_is_one_class(looks: ValidationJudge, tmp_path: Path) -> None:
+def test_pictures_have_all_their_rows_though_there_is_one_class(looks: ValidationEvaluator, tmp_path: Path) -> None:
     generator = build_generator(SPEC)
     looks.grid(generator, tmp_path / "grid.png")
     looks.interpolation(generator, tmp_path / "path.png")

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from pipeline.data.canonical import describe, load_split, pixel_digests
-from pipeline.evaluation.usefulness import Taught, usefulness, usefulness_figures
+from pipeline.data.canonical import describe, pixel_digests
+from pipeline.evaluation.usefulness import TstrResult, usefulness, usefulness_metrics_of
 from pipeline.models.hardware import device_name
 from pipeline.runs.code import code_digest
 from pipeline.runs.command import Command
@@ -18,19 +18,20 @@ FULL_SEEDS = 5
 Labelled = tuple[torch.Tensor, torch.Tensor]  # uint8 [N, C, S, S], int64 [N]
 
 
-def usefulness_metrics(command: Command, identity: str, synthetic: Labelled) -> dict[str, Any]:
+def usefulness_metrics(
+    command: Command, identity: str, synthetic: Labelled, real: Labelled, test: Labelled
+) -> dict[str, Any]:
     """Return how well classifiers do that learn from synthetic images, of a dataset of that identity, from real ones and from both."""
-    real, test = load_split(command.data, "train"), load_split(command.data, "holdout")
     real_identity = describe(command.data)["digest"]
     both = (torch.cat([synthetic[0], real[0]]), torch.cat([synthetic[1], real[1]]))
-    return usefulness_figures(
+    return usefulness_metrics_of(
         _taught(command, "synthetic", identity, synthetic, test),
         _taught(command, "real", real_identity, real, test),
         _taught(command, "real and synthetic", f"{real_identity}+{identity}", both, test),
     )
 
 
-def _taught(command: Command, teacher: str, identity: str, train: Labelled, test: Labelled) -> Taught:
+def _taught(command: Command, teacher: str, identity: str, train: Labelled, test: Labelled) -> TstrResult:
     """What is got right of the test images after learning from `train`; kept from audit to audit, as minutes go into it."""
     settings = command.config.audit
     budget: dict[str, Any] = {
@@ -56,4 +57,4 @@ def _taught(command: Command, teacher: str, identity: str, train: Labelled, test
         return asdict(usefulness(*train, *test, **budget))
 
     with Run.open(command.config.root, command.stage, identity_of_run, fresh=command.fresh) as run:
-        return Taught(**run.cached_json("usefulness.json", learn))
+        return TstrResult(**run.cached_json("usefulness.json", learn))

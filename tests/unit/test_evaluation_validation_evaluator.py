@@ -14,7 +14,7 @@ from pipeline.data.canonical import load_split
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder
 from pipeline.evaluation import judge
-from pipeline.evaluation.judge import GRID_COLUMNS, ValidationJudge
+from pipeline.evaluation.validation_evaluator import GRID_COLUMNS, ValidationEvaluator
 from pipeline.images.png import decode_png
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_generator, to_network
@@ -47,8 +47,8 @@ def folders(
     return embedder, data
 
 
-def judge_in(folders: tuple[Path, Path], spec: PairSpec = SPEC) -> ValidationJudge:
-    return ValidationJudge(*folders, spec, "fp32")
+def judge_in(folders: tuple[Path, Path], spec: PairSpec = SPEC) -> ValidationEvaluator:
+    return ValidationEvaluator(*folders, spec, "fp32")
 
 
 class Gallery(nn.Module):
