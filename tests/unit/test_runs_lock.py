@@ -24,7 +24,7 @@ def test_it_is_held_within_and_free_afterwards_also_after_an_error(tmp_path: Pat
 
 def test_a_second_one_is_told_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "run.lock"
-    with locked(path, "taken"), pytest.raises(UserError, match="^taken$"), locked(path, "taken"):
+    with locked(path, "taken"), pytest.raises(UserError, match=r"^taken$"), locked(path, "taken"):
         pass
 
 
