@@ -13,7 +13,7 @@ from pipeline.config.sources import Source
 from pipeline.data.canonical import load_split
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder
-from pipeline.evaluation import judge
+from pipeline.evaluation import validation_evaluator as module
 from pipeline.evaluation.validation_evaluator import GRID_COLUMNS, ValidationEvaluator
 from pipeline.images.png import decode_png
 from pipeline.models.calibration import Calibration
@@ -85,7 +85,7 @@ def mean_brightness(images: Tensor) -> Tensor:
 
 @pytest.fixture
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "JUDGED_IMAGES", 1000)
+    monkeypatch.setattr(module, "JUDGED_IMAGES", 1000)
 
 
 def figures(
@@ -202,7 +202,7 @@ def test_a_row_of_the_interpolation_goes_from_one_image_to_another_in_small_step
 def calibrated(
     folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, generator: nn.Module, spec: PairSpec = SPEC
 ) -> tuple[Calibration, float]:
-    monkeypatch.setattr(judge, "CALIBRATED_IMAGES", 1000)
+    monkeypatch.setattr(module, "CALIBRATED_IMAGES", 1000)
     return judge_in(folders, spec).calibrate(generator, Verdict(lambda images: 100 * mean_brightness(images)))
 
 

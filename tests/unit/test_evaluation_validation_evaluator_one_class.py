@@ -11,7 +11,7 @@ from pipeline.config.sources import Source
 from pipeline.data.canonical import load_split
 from pipeline.embedding.classifier import FeatureNetwork
 from pipeline.embedding.embedder import save_embedder
-from pipeline.evaluation import judge
+from pipeline.evaluation import validation_evaluator as module
 from pipeline.evaluation.validation_evaluator import ValidationEvaluator
 from pipeline.images.png import decode_png
 from pipeline.models.pair import build_generator, to_network
@@ -65,7 +65,7 @@ class Brightness(nn.Module):
 
 @pytest.fixture
 def looks(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> ValidationEvaluator:
-    monkeypatch.setattr(judge, "JUDGED_IMAGES", 500)
+    monkeypatch.setattr(module, "JUDGED_IMAGES", 500)
     return ValidationEvaluator(*folders, SPEC, "fp32")
 
 
