@@ -16,8 +16,8 @@ from pipeline.data.canonical import describe, load_split, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.moments import Moments
-from pipeline.evaluation.privacy import inversion_attack, privacy_of_images, some
-from pipeline.evaluation.quality import quality_metrics
+from pipeline.evaluation.privacy import Labelled, inversion_attack, privacy_of_images, some
+from pipeline.evaluation.quality import LabelledFeatures, quality_metrics
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.report.source import source_findings
 from pipeline.runs.command import Command
@@ -29,8 +29,6 @@ from pipeline.store.folder import Folder
 
 REGENERATED = 20
 COMPARED = 10_000  # records whose distances to training images are measured; a full audit measures all
-
-Labelled = tuple[torch.Tensor, torch.Tensor]  # uint8 [N, C, S, S], int64 [N]
 
 
 def audit(command: Command) -> None:
@@ -65,7 +63,7 @@ def audit(command: Command) -> None:
 
 
 def _evaluation_of(command: Command, manifest: Manifest) -> dict[str, Any]:
-    """The metrics of the model that made the dataset; a dataset that cannot be measured is refused."""
+    """Return the metrics of the model that made the dataset; refuse a dataset that cannot be measured."""
     file = command.metrics / "evaluate.json"
     evaluation: dict[str, Any] = read_json(file, "evaluation (made by the stage evaluate)")
     if evaluation.get("model") != manifest.model.digest:
@@ -80,7 +78,7 @@ def _evaluation_of(command: Command, manifest: Manifest) -> dict[str, Any]:
 def _read_back(
     command: Command, dataset: Folder, manifest: Manifest, embedder: Embedder, pair: TrainedPair
 ) -> DatasetStats:
-    """What all shards hold, once every byte of them is found right."""
+    """Read every shard back and return what all of them hold; a byte that is wrong refuses the dataset."""
     config = command.config
     findings = verify_files(dataset, manifest)
     keep = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
@@ -100,7 +98,7 @@ def _read_back(
 def _privacy_metrics(
     command: Command, embedder: Embedder, pair: TrainedPair, content: DatasetStats, real: tuple[Labelled, Labelled]
 ) -> tuple[dict[str, Any], Nearest]:
-    """How near the records are to training images; and the nearest pairs, as images."""
+    """Measure how near the records are to training images; return that, and the nearest pairs as images."""
     command.say("looking for training images among the records")
     train, holdout = real
     compared = some(content.images, len(content.images) if command.config.audit.full else COMPARED)
@@ -125,9 +123,9 @@ def _in_words(metrics: dict[str, Any]) -> str:
 
 
 def _quality_metrics(
-    command: Command, embedder: Embedder, content: DatasetStats, holdout: Labelled, known_classes: list[str]
+    command: Command, embedder: Embedder, content: DatasetStats, holdout: LabelledFeatures, known_classes: list[str]
 ) -> dict[str, Any]:
-    """How real and how varied: of all records what can be gathered shard by shard, of `evaluate.images` the rest."""
+    """Measure how real and how varied: of all records what can be gathered shard by shard, of `evaluate.images` the rest."""
     count = min(command.config.evaluate.images, len(content.images))
     chosen = some(torch.arange(len(content.images)), count)
     asked = None if content.labels is None else content.labels[chosen]

@@ -78,7 +78,7 @@ def evaluate(command: Command) -> None:
 
 
 def _variety_said(metrics: dict[str, Any]) -> str:
-    """How varied the images are, within classes where there are some, and whether those are right."""
+    """Say how varied the images are, within classes where there are some, and whether those are right."""
     if "diversity_all" in metrics:
         return f"diversity {metrics['diversity_all']:.2f} of real"
     classes_said = (

@@ -1,4 +1,4 @@
-"""What an audit writes for people: the report, the card, the Croissant file, the summary."""
+"""Write what an audit has for people: the report, the card, the Croissant file, the summary."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.evaluation.gates import apply_gates
+from pipeline.evaluation.privacy import Labelled
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
 from pipeline.report.page import COLUMNS, Pictures, write_report
@@ -28,11 +29,11 @@ Nearest = tuple[torch.Tensor, torch.Tensor]  # records and the training images n
 
 @dataclass(frozen=True)
 class Shown:
-    """What the report has pictures of."""
+    """Images that the report shows, and what it says of their source."""
 
     images: torch.Tensor  # of records, uint8 [N, C, S, S]
     labels: torch.Tensor | None  # int64 [N]
-    holdout: tuple[torch.Tensor, torch.Tensor]  # real images and their labels, alike
+    holdout: Labelled  # real images
     nearest: Nearest
     source: SourceFindings
 

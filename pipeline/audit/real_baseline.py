@@ -10,7 +10,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import describe, load_split
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.quality import Labelled, real_metrics
+from pipeline.evaluation.quality import LabelledFeatures, real_metrics
 from pipeline.models.hardware import device_name
 from pipeline.runs.code import code_digest
 from pipeline.runs.command import Command
@@ -18,7 +18,7 @@ from pipeline.runs.fingerprint import run_identity
 from pipeline.runs.run import Run
 
 
-def holdout_of(command: Command, embedder: Embedder) -> Labelled:
+def holdout_of(command: Command, embedder: Embedder) -> LabelledFeatures:
     """Features and labels of the holdout, where it is large enough to measure with."""
     images, labels = load_split(command.data, "holdout")
     if len(images) < FEWEST:
@@ -36,7 +36,7 @@ def some_training_images(command: Command, count: int) -> Tensor:
 
 
 def real_baseline(
-    command: Command, embedder: Embedder, holdout: Labelled, count: int, *, conditional: bool
+    command: Command, embedder: Embedder, holdout: LabelledFeatures, count: int, *, conditional: bool
 ) -> dict[str, Any]:
     """What `count` training images (or all) have in the place of as many synthetic ones, each name with `_real`."""
     names = describe(command.data)["classes"]

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from pipeline.data.canonical import describe, pixel_digests
+from pipeline.evaluation.privacy import Labelled
 from pipeline.evaluation.usefulness import TstrResult, usefulness, usefulness_metrics_of
 from pipeline.models.hardware import device_name
 from pipeline.runs.code import code_digest
@@ -14,8 +15,6 @@ from pipeline.runs.fingerprint import canonical_digest, run_identity
 from pipeline.runs.run import Run
 
 FULL_SEEDS = 5
-
-Labelled = tuple[torch.Tensor, torch.Tensor]  # uint8 [N, C, S, S], int64 [N]
 
 
 def usefulness_metrics(
@@ -32,7 +31,7 @@ def usefulness_metrics(
 
 
 def _taught(command: Command, teacher: str, identity: str, train: Labelled, test: Labelled) -> TstrResult:
-    """What is got right of the test images after learning from `train`; kept from audit to audit, as minutes go into it."""
+    """Return what is got right of the test images after learning from `train`; kept from audit to audit, as minutes go into it."""
     settings = command.config.audit
     budget: dict[str, Any] = {
         "classes": describe(command.data)["classes"],

@@ -89,7 +89,7 @@ def require_classes(command: Command, classes: list[str]) -> None:
 
 
 def _counts(command: Command, preparation: Preparation, missing: list[Part], workers: int) -> Iterator[int]:
-    """How many images each part had, as the workers come back; one part alone is done here."""
+    """Prepare the parts and yield how many images each had, as the workers come back; one part alone is done here."""
     if len(missing) < 2:
         return map(preparation, missing)
     if os.environ.get("RAY_ADDRESS") and (command.config.data.source.path or "").startswith(SCHEMES):

@@ -11,11 +11,11 @@ from pipeline.evaluation.fidelity import fidelity
 from pipeline.evaluation.resampling import Part, standard_errors
 from pipeline.runs.fingerprint import six_digits
 
-Labelled = tuple[Tensor, Tensor]  # features float [N, features], labels int64 [N]
+LabelledFeatures = tuple[Tensor, Tensor]  # features float [N, features], labels int64 [N]
 
 
 def quality_metrics(
-    embedder: Embedder, fake: Tensor, asked: Tensor | None, real: Labelled, names: Sequence[str]
+    embedder: Embedder, fake: Tensor, asked: Tensor | None, real: LabelledFeatures, names: Sequence[str]
 ) -> dict[str, Any]:
     """Of fakes, by their features, `float [N, features]`, and the labels they were asked for, `int64 [N]`, where there are some.
 
@@ -50,7 +50,7 @@ def quality_metrics(
 
 
 def real_metrics(
-    embedder: Embedder, train: Tensor, real: Labelled, names: Sequence[str], *, conditional: bool
+    embedder: Embedder, train: Tensor, real: LabelledFeatures, names: Sequence[str], *, conditional: bool
 ) -> dict[str, float]:
     """What real images in the place of the fakes have, each name with `_real`: what is better than that is chance.
 

@@ -15,6 +15,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.config import Config
 from pipeline.config.load import ACTIVE, CONF
 from pipeline.config.schema import Data
+from pipeline.data.enough import SIZES
 from pipeline.data.sources import list_source
 from pipeline.data.sources.kinds import KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
@@ -71,7 +72,9 @@ def init(
     if not given.strip():
         raise UserError("SOURCE is empty: give a folder, a file, an address or the name of a known dataset.")
     looked_at = _LOOKED_AT_PX if size is None else size
-    _data({"kind": "digits"}, looked_at)  # a wrong size is told of before anything is fetched
+    if looked_at not in SIZES:  # told of before anything is fetched
+        *others, largest = map(str, SIZES)
+        raise UserError(f"--size {size}: {', '.join(others)} or {largest} px are the sizes there are.")
     source = _section(given, tell)
     data = _data(source, looked_at)
     kind, listing = list_source(data, _DOWNLOADS, tell)
@@ -121,10 +124,6 @@ def _data(source: dict[str, Any], size: int) -> Data:
     except ValidationError as error:
         first = error.errors()[0]
         allowed = ", ".join(kind.name for kind in KINDS)
-        if first["loc"][:1] == ("size",):
-            raise UserError(
-                f"--size {size}: {first['msg'].removeprefix('Input should be ')} px are the sizes there are."
-            ) from None
         raise UserError(
             f"SOURCE {source.get('path')}: {first['msg'].removeprefix('Value error, ')}. Write the preset by hand then; kinds are {allowed}."
         ) from None

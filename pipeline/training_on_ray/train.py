@@ -101,7 +101,7 @@ class TrainingPlan:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """All that the weights depend on, but for the workers and their threads.
+        """Return all that the weights depend on, but for the workers and their threads.
 
         These show in the last bits of sums alone: a run may go on with others.
         """
