@@ -76,14 +76,15 @@ def test_killed_after_a_checkpoint_it_goes_on_from_there_to_the_same_weights(tra
 def test_a_run_goes_on_with_fewer_and_with_more_workers(trained: Places, tmp_path: Path) -> None:
     places, data = beside(trained, tmp_path), ["--data", str(trained.data)]
     one, two = [*data, "--set", "cluster.train_workers=1"], [*data, "--set", "cluster.train_workers=2"]
-    kill_after_two_checkpoints(start(places, *two, settings=LONG))
-    kill_after_two_checkpoints(start(places, *one, settings=LONG))
-    said = places.stage("train", *two, settings=LONG)
+    longer = (*LONG, "train.total_images=64000")  # one worker alone is quick to the end
+    kill_after_two_checkpoints(start(places, *two, settings=longer))
+    kill_after_two_checkpoints(start(places, *one, settings=longer))
+    said = places.stage("train", *two, settings=longer)
     assert "2 worker(s)" in said
     assert resumed_from(said) >= 6_400
     (run,) = (places.root / "runs").glob("train-*/")
     history = json.loads((run / "history.json").read_text())
-    assert [entry["images_seen"] for entry in history] == list(range(3_200, 19_201, 3_200))
+    assert [entry["images_seen"] for entry in history] == list(range(3_200, 64_001, 3_200))
     assert history[-1]["validation_label_accuracy"] > 0.5
 
 
