@@ -3,7 +3,9 @@
 import numpy as np
 
 from pipeline.config.constants import FEWEST
+from pipeline.data.enough import OF_A_CLASS
 from pipeline.data.likeness import Likeness, groups, near_pairs
+from pipeline.data.splits import SPLITS
 from pipeline.presets.survey import Survey
 
 FEW = 1_000
@@ -21,6 +23,7 @@ def concerns(found: Survey, size: int) -> list[str]:
     """Return the warnings, the gravest first."""
     told = [
         _few(found),
+        _shared_with_holdout(found),
         _rare_classes(found),
         _imbalance(found),
         _variety(found),
@@ -43,12 +46,36 @@ def _few(found: Survey) -> str | None:
     return f"{found.images:,} images are few: a GAN learns little from under {FEW:,}, and may copy them. Look at the gates on copies."
 
 
-def _rare_classes(found: Survey) -> str | None:
-    rare = [name for name, count in found.classes.items() if count < LEAST_OF_A_CLASS]
-    if not rare or not found.whole:
+def _shared_with_holdout(found: Survey) -> str | None:
+    held_out = {digest for digest, split in zip(found.digests, found.splits, strict=True) if split == "holdout"}
+    train = [digest for digest, split in zip(found.digests, found.splits, strict=True) if split == "train"]
+    shared = sum(digest in held_out for digest in train)
+    if not shared:
         return None
-    named = ", ".join(f"{name} ({found.classes[name]})" for name in sorted(rare)[:_NAMED])
-    return f"{len(rare)} class(es) with fewer than {LEAST_OF_A_CLASS} images: {named}. Leave them out by data.classes, or use --unlabelled."
+    said = (
+        f"{shared:,} of {len(train):,} images of train that were looked at are in the source's own holdout (test) split, too, and ingest "
+        "leaves them out of train"
+    )
+    if shared < len(train):
+        return f"{said}."
+    return f"{said}: nothing may be left, and ingest then refuses. Take the test folder away, and a holdout is cut from train."
+
+
+def _rare_classes(found: Survey) -> str | None:
+    if not found.whole:
+        return None
+    rare = [name for name, count in found.classes.items() if count < LEAST_OF_A_CLASS]
+    # Some images at least go to each split, whatever the shares are.
+    refused = [name for name in rare if found.classes[name] < OF_A_CLASS * len(SPLITS)]
+    if not rare:
+        return None
+    of, fewer_than, so = (
+        (refused, OF_A_CLASS * len(SPLITS), f", and ingest refuses a class without {OF_A_CLASS} images in each split")
+        if refused
+        else (rare, LEAST_OF_A_CLASS, "")
+    )
+    named = ", ".join(f"{name} ({found.classes[name]})" for name in sorted(of)[:_NAMED])
+    return f"{len(of)} class(es) with fewer than {fewer_than} images: {named}{so}. Leave them out by data.classes, or use --unlabelled."
 
 
 def _imbalance(found: Survey) -> str | None:

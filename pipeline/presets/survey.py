@@ -39,6 +39,8 @@ class Survey:
     unusable: Counter[str] = field(default_factory=Counter)
     first_unusable: dict[str, str] = field(default_factory=dict)
     colour: int = 0
+    splits: list[str] = field(default_factory=list)  # the source's own
+    digests: list[str] = field(default_factory=list)
     hashes: list[int] = field(default_factory=list)
     thumbnails: list[bytes] = field(default_factory=list)
     png_bytes: int = 0
@@ -96,6 +98,8 @@ def _look_at(raw: RawImage, preparation: Preparation, found: Survey) -> None:
         return
     found.sizes.append((int(str(row["width"])), int(str(row["height"]))))
     found.colour += row["channels"] == 3
+    found.splits.append(raw.split)
+    found.digests.append(str(row["digest"]))
     found.hashes.append(int(str(row["hash"])))
     thumbnail, png = row["thumbnail"], row["png"]
     assert isinstance(thumbnail, bytes)

@@ -260,3 +260,12 @@ def test_junk_and_other_files_are_named(celeba):
     assert {name: reason.partition(":")[0] for name, reason in listed(celeba).left_out} == {
         ".DS_Store": "ignored", "img_align_celeba/._000001.jpg": "ignored", "identity_CelebA.txt": "ignored",
     }  # fmt: skip
+
+
+def test_plain_folder_is_refused_with_the_way_out(tmp_path):
+    for name in ("cats/1.jpg", "dogs/1.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(JPEGS[FILES[0]])
+    message = refusal(tmp_path)
+    assert "data.source.kind is celeba, which wants" in message
+    assert "set kind: auto" in message

@@ -139,3 +139,11 @@ def test_digits_fill_the_whole_range_of_grey_and_have_no_official_holdout():
     assert images.shape == (1797, 8, 8, 1)
     assert (images.min(), images.max()) == (0, 255)
     assert set(labels.tolist()) == set(range(10))
+
+
+def test_folder_of_images_is_refused_with_what_it_lacks_and_the_way_out(tmp_path):
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "1.png").write_bytes(b"image")
+    data = Data(source=Source(kind="idx", path=str(tmp_path)), size=8)
+    with pytest.raises(UserError, match=r"has none of these files, but data\.source\.kind is idx.*set kind: auto"):
+        list_source(data, tmp_path, lambda _: None)

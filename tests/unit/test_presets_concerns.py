@@ -47,7 +47,17 @@ def test_few_images() -> None:
 def test_uneven_and_rare_classes() -> None:
     message = told(PLAIN, ["many"] * 997 + ["rare"] * 3)
     assert "many has 997 images, rare 3" in message
-    assert "fewer than 10 images: rare (3)" in message
+    assert "fewer than 6 images: rare (3), and ingest refuses" in message
+    assert "fewer than 10 images: rare (7). Leave" in told(PLAIN, ["many"] * 993 + ["rare"] * 7)
+
+
+@pytest.mark.parametrize(("shared", "said"), [(0, ""), (3, "3 of 500"), (500, "nothing may be left")])
+def test_train_images_that_are_in_the_holdout_too(shared: int, said: str) -> None:
+    train = [RawImage(f"train/{i}", pixels, "a") for i, pixels in enumerate(PLAIN[:500])]
+    holdout = [RawImage(f"test/{i}", pixels, "a", split="holdout") for i, pixels in enumerate(PLAIN[500 - shared :])]
+    message = "\n".join(concerns(survey("folder", Listing([RawImages(*train, *holdout)]), DATA), 8))
+    assert said in message
+    assert ("holdout" in message) == (shared > 0)
 
 
 def test_the_same_picture_again_and_again() -> None:

@@ -51,8 +51,18 @@ def _recognises(place: Place) -> bool:
     return any(name.rpartition("/")[2] in marks for name in place.entries)
 
 
+def _has_marks(place: Place) -> bool:
+    """Return whether a folder can be CelebA's at all: one of its lists, its ZIP archive or its folder of images is there."""
+    stems = (ATTRIBUTES, PARTITION, FOLDER)
+    return FOLDER in PurePosixPath(str(place)).parts or any(
+        part.partition(".")[0] in stems for name in place.entries for part in PurePosixPath(name).parts
+    )
+
+
 def _list(request: Request) -> Listing:
     place = request.place
+    if place.file is None and not _has_marks(place):
+        raise wrong_kind(request, f"has neither {FOLDER} nor lists of CelebA's", WANTED)
     if request.text not in ("auto", "none"):
         raise UserError(f"data.text: {request.text!r}, but CelebA has no captions; use auto or none.")
     found = _found(request)

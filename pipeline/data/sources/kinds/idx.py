@@ -11,6 +11,8 @@ from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, Request, SourceKind, array_parts, wrong_kind
 from pipeline.store.folder import Folder
 
+WANTED = f"the folder of the four IDX files, {', '.join(IDX_FILES)}"
+
 
 def _recognises(place: Place) -> bool:
     return place.file is None and all(
@@ -20,7 +22,9 @@ def _recognises(place: Place) -> bool:
 
 def _list(request: Request) -> Listing:
     if request.place.file is not None:
-        raise wrong_kind(request, "is a file", "the folder of the four IDX files")
+        raise wrong_kind(request, "is a file", WANTED)
+    if not any(prefix_of(file, name) is not None for file in request.place.entries for name in IDX_FILES):
+        raise wrong_kind(request, "has none of these files", WANTED)
     listing, _ = list_idx(request.place.folder, str(request.place), transposed=request.source.transposed)
     return listing
 
