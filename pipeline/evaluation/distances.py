@@ -9,7 +9,20 @@ from pipeline.evaluation.moments import Features, Moments, frechet
 
 def frechet_distance(a: Features, b: Features) -> float:
     """Squared Fréchet distance of the Gaussians fitted to two sets."""
-    return frechet(Moments.of(a), Moments.of(b))
+    return _frechet_of_few(a, b) if min(len(a), len(b)) < a.shape[1] else frechet(Moments.of(a), Moments.of(b))
+
+
+def _frechet_of_few(a: Features, b: Features) -> float:
+    """Return the same for a set of fewer images than features, without a matrix of features by features.
+
+    The covariances' product and the images' products with each other, A B^T of the centred features, have the same eigenvalues
+    but for zeros: the trace of the root is the sum of that matrix's singular values.
+    """
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    off_a, off_b = (a - mean_a) / np.sqrt(len(a) - 1), (b - mean_b) / np.sqrt(len(b) - 1)
+    root_trace = np.linalg.svdvals(off_a @ off_b.T).sum()
+    traces = np.square(off_a).sum() + np.square(off_b).sum()
+    return max(float(np.square(mean_a - mean_b).sum() + traces - 2 * root_trace), 0.0)
 
 
 def frechet_at_infinity(a: Features, b: Features, sizes: int = 10) -> float:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from pipeline.evaluation.distances import frechet_at_infinity, frechet_distance, within_class_diversity
+from pipeline.evaluation.moments import Moments, frechet
 
 Features = NDArray[np.float64]
 
@@ -54,6 +55,15 @@ def test_it_equals_the_formula_with_the_matrix_square_root_and_is_symmetric(firs
     expected = mean_term + np.trace(sum(covariances) - 2 * sqrtm(covariances[0] @ covariances[1]).real)
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6, abs=1e-6)
     assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@given(seed=st.integers(0, 1000), few=st.integers(2, 59), many=st.integers(2, 200))
+@settings(max_examples=30)
+def test_of_fewer_images_than_features_it_is_what_the_covariances_give(seed: int, few: int, many: int) -> None:
+    a, b = sample(seed, count=few, size=60), sample(seed + 1, count=many, size=60)
+    expected = frechet(Moments.of(a), Moments.of(b))
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_shift_costs_its_square() -> None:
