@@ -12,7 +12,8 @@ from pipeline.audit.usefulness import usefulness_metrics
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
-from pipeline.data.canonical import describe, load_split, require_shape
+from pipeline.data.canonical import load_split, require_shape
+from pipeline.data.description import describe
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.moments import Moments
@@ -37,7 +38,7 @@ def audit(command: Command) -> None:
     evaluation = _evaluation_of(command, manifest)
     (command.metrics / "audit.json").unlink(missing_ok=True)
     # A dataset without labels can have been made from any classes.
-    known_classes = manifest.classes or describe(command.data)["classes"]
+    known_classes = manifest.classes or describe(command.data).classes
     shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": len(known_classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
     source = source_findings(command.data)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pipeline.audit.real_baseline import holdout_of, real_baseline, some_training_images
 from pipeline.config.schema import OtherFeatures
-from pipeline.data.canonical import describe, load_split, require_shape
+from pipeline.data.canonical import load_split, require_shape
+from pipeline.data.description import describe
 from pipeline.embedding.embedder import load_embedder
 from pipeline.embedding.external import FeatureSpace, inception, onnx
 from pipeline.evaluation.few import warnings_of_few
@@ -30,7 +31,7 @@ def evaluate(command: Command) -> None:
     """Measures fakes against `holdout`, beside as many real training images (where there are) in their place."""
     config, dataset = command.config, describe(command.data)
     pair, embedder = load_pair(command.model), load_embedder(command.model)
-    spec, names = pair.spec, dataset["classes"]
+    spec, names = pair.spec, dataset.classes
     # An unconditional pair fits any classes.
     shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes or len(names)}
     require_shape(command.data, **shape, wanted_by=f"the model in {command.model}")
@@ -61,7 +62,7 @@ def evaluate(command: Command) -> None:
         **elsewhere,
         "images": count,
         "real_images": len(holdout[1]),
-        "validation_images": dataset["splits"]["validation"]["rows"],  # that the checkpoint was chosen by
+        "validation_images": dataset.splits["validation"].rows,  # that the checkpoint was chosen by
         "split": "holdout",
         "seed": seed,
         "embedder": embedder.digest,

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
-from pipeline.data.canonical import describe, load_split
+from pipeline.data.canonical import load_split
+from pipeline.data.description import describe
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.quality import LabelledFeatures, real_metrics
 from pipeline.models.hardware import device_name
@@ -39,12 +40,12 @@ def real_baseline(
     command: Command, embedder: Embedder, holdout: LabelledFeatures, count: int, *, conditional: bool
 ) -> dict[str, Any]:
     """What `count` training images (or all) have in the place of as many synthetic ones, each name with `_real`."""
-    names = describe(command.data)["classes"]
+    names = describe(command.data).classes
     stage = "floor"  # shared by the stages that measure
     identity = run_identity(
         stage,
         {
-            "data": describe(command.data)["digest"],
+            "data": describe(command.data).digest,
             "embedder": embedder.digest,
             "count": count,
             "seed": command.config.evaluate.seed,

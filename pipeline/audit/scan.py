@@ -21,6 +21,7 @@ from pipeline.base.cpu import give_back_memory
 from pipeline.cluster.connection import connect
 from pipeline.cluster.parallel_map import fan_out
 from pipeline.data.canonical import load_split
+from pipeline.data.description import UNSEEN, Split
 from pipeline.embedding.embedder import Embedder
 from pipeline.images.encodings import encoding_named
 from pipeline.runs.command import Command
@@ -65,7 +66,7 @@ def scan_shards(
     known = References(
         embedder,
         train=_digests(command.data, "train", stored),
-        held_out=np.concatenate([_digests(command.data, split, stored) for split in ("validation", "holdout")]),
+        held_out=np.concatenate([_digests(command.data, split, stored) for split in UNSEEN]),
         classes=len(manifest.classes),
     )
     give_back_memory()
@@ -93,7 +94,7 @@ def _whole(looked_at: Iterator[Looked], findings: Findings) -> Iterator[ShardSta
             yield content
 
 
-def _digests(data: Path, split: str, stored: Callable[[Pixels], Pixels] | None) -> NDArray[np.void]:
+def _digests(data: Path, split: Split, stored: Callable[[Pixels], Pixels] | None) -> NDArray[np.void]:
     """Of a split's images; also of what the dataset's encoding makes of them, where it loses something.
 
     A copy of a training image is one after it, too.

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from pipeline.data.canonical import describe, pixel_digests
+from pipeline.data.canonical import pixel_digests
+from pipeline.data.description import describe
 from pipeline.evaluation.privacy import Labelled
 from pipeline.evaluation.usefulness import TstrResult, usefulness, usefulness_metrics_of
 from pipeline.models.hardware import device_name
@@ -21,7 +22,7 @@ def usefulness_metrics(
     command: Command, identity: str, synthetic: Labelled, real: Labelled, test: Labelled
 ) -> dict[str, Any]:
     """Return how well classifiers do that learn from synthetic images, of a dataset of that identity, from real ones and from both."""
-    real_identity = describe(command.data)["digest"]
+    real_identity = describe(command.data).digest
     both = (torch.cat([synthetic[0], real[0]]), torch.cat([synthetic[1], real[1]]))
     return usefulness_metrics_of(
         _taught(command, "synthetic", identity, synthetic, test),
@@ -34,7 +35,7 @@ def _taught(command: Command, teacher: str, identity: str, train: Labelled, test
     """Return what is got right of the test images after learning from `train`; kept from audit to audit, as minutes go into it."""
     settings = command.config.audit
     budget: dict[str, Any] = {
-        "classes": describe(command.data)["classes"],
+        "classes": describe(command.data).classes,
         "total_images": settings.total_images,
         "seeds": max(settings.seeds, FULL_SEEDS) if settings.full else settings.seeds,
     }

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.data.canonical import split_files
+from pipeline.data.description import Split
 from pipeline.images.image_parquet import ROW_GROUP_IMAGES
 from pipeline.images.png import decode_png
 
@@ -19,13 +20,13 @@ class ParquetBlocks:
 
     block = ROW_GROUP_IMAGES
 
-    def __init__(self, folder: Path, split: str) -> None:
+    def __init__(self, folder: Path, split: Split) -> None:
         self.paths, description = split_files(folder, split)
-        self.channels = description["image"]["channels"]
-        self.size = int(description["splits"][split]["rows"])
+        self.channels = description.image.channels
+        self.size = description.splits[split].rows
         self.count = -(-self.size // self.block)
         # Files are of whole blocks, but for the last block of the split.
-        in_files = [-(-int(file["rows"]) // self.block) for file in description["splits"][split]["files"]]
+        in_files = [-(-file.rows // self.block) for file in description.splits[split].files]
         self._place = [
             (path, group) for path, groups in zip(self.paths, in_files, strict=True) for group in range(groups)
         ]

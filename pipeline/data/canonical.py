@@ -1,60 +1,25 @@
-"""The canonical dataset as it is read: splits that never share an image, as Parquet, described by `dataset.json`."""
+"""The canonical dataset as it is read: splits that never share an image, as Parquet, see `pipeline.data.description`."""
 
 import hashlib
 import math
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.base.cpu import machine_memory
 from pipeline.base.errors import UserError
+from pipeline.data.description import DESCRIPTION, DatasetDescription, Split, describe
 from pipeline.images.image_parquet import image_blocks
-from pipeline.store.files import file_sha256, is_there, read_json, size_text
+from pipeline.store.files import file_sha256, size_text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-DESCRIPTION = "dataset.json"
 LARGEST_IN_MEMORY = 0.2  # of the machine's memory: a stage may hold two splits, and what it makes of them
-
-
-class _File(BaseModel):
-    file: str
-    rows: int
-    sha256: str
-
-
-class _Split(BaseModel):
-    rows: int
-    files: list[_File] = Field(min_length=1)
-
-
-class _Image(BaseModel):
-    height: int
-    width: int
-    channels: int
-
-
-class _Splits(BaseModel):
-    train: _Split
-    validation: _Split
-    holdout: _Split
-
-
-class _Description(BaseModel):
-    """What readers of `dataset.json` rely on. Further keys are for people."""
-
-    name: str
-    digest: str
-    source: dict[str, str]
-    image: _Image
-    classes: list[str]
-    splits: _Splits
 
 
 def pixel_digests(images: NDArray[np.uint8]) -> list[str]:
@@ -62,27 +27,10 @@ def pixel_digests(images: NDArray[np.uint8]) -> list[str]:
     return [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """The content of `folder/dataset.json`."""
-    if not is_there(folder / DESCRIPTION):
-        raise UserError(f"No dataset in {folder}: run `python -m stages.ingest` first, or point --data at one.")
-    description: dict[str, Any] = read_json(folder / DESCRIPTION, "dataset description")
-    try:
-        _Description.model_validate(description)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(step) for step in first["loc"]) or "the file"
-        raise UserError(
-            f"{folder / DESCRIPTION} is no dataset description: {key}: {first['msg']}. Run ingest again."
-        ) from None
-    return description
-
-
 def require_shape(folder: Path, *, size: int, channels: int, classes: int, wanted_by: str) -> None:
     """Refuses a dataset whose images or classes are not those that `wanted_by` is made for."""
     description = describe(folder)
-    image = description["image"]
-    found = (image["height"], image["channels"], len(description["classes"]))
+    found = (description.image.height, description.image.channels, len(description.classes))
     if found != (size, channels, classes):
         raise UserError(
             f"{folder}: {found[0]} px, {found[1]} channel(s), {found[2]} classes, but {wanted_by} is for {size} px, "
@@ -90,19 +38,19 @@ def require_shape(folder: Path, *, size: int, channels: int, classes: int, wante
         )
 
 
-def split_files(folder: Path, name: str) -> tuple[list[Path], dict[str, Any]]:
+def split_files(folder: Path, name: Split) -> tuple[list[Path], DatasetDescription]:
     """The files of one split, after checking their digests, and the dataset's description."""
     description = describe(folder)
     paths = []
-    for part in description["splits"][name]["files"]:
-        path = folder / part["file"]
-        if path.is_file() and file_sha256(path) != part["sha256"]:
+    for part in description.splits[name].files:
+        path = folder / part.file
+        if path.is_file() and file_sha256(path) != part.sha256:
             raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")
         paths.append(path)
     return paths, description
 
 
-def load_split(folder: Path, name: str) -> "tuple[Tensor, Tensor]":
+def load_split(folder: Path, name: Split) -> "tuple[Tensor, Tensor]":
     """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digests.
 
     Images that would take much of the memory lie in a file that is removed already, of which the system keeps in memory what is used.
@@ -110,12 +58,12 @@ def load_split(folder: Path, name: str) -> "tuple[Tensor, Tensor]":
     import torch  # seconds, which ingest need not spend
 
     paths, description = split_files(folder, name)
-    image, rows = description["image"], description["splits"][name]["rows"]
-    images = _array((rows, image["channels"], image["height"], image["width"]), folder)
+    image, rows = description.image, description.splits[name].rows
+    images = _array((rows, image.channels, image.height, image.width), folder)
     labels = np.empty(rows, np.int64)
     start = 0
     for path in paths:
-        for block, of_block in image_blocks(path, image["channels"]):
+        for block, of_block in image_blocks(path, image.channels):
             end = start + len(block)
             if end > rows or block.shape[1:3] != images.shape[2:]:
                 raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
 from pipeline.config.schema import Data
+from pipeline.data.description import SPLITS, Split
 from pipeline.data.prepare import IGNORED
 from pipeline.data.resize import TOO_SMALL
-from pipeline.data.splits import SPLITS, Shares
+from pipeline.data.splits import Shares
 
 OF_A_CLASS = 2  # images in each split: diversity within a class is measured on pairs
 SIZES: tuple[int, ...] = get_args(Data.model_fields["size"].annotation)
@@ -55,7 +56,7 @@ def _size_that_fits(small: pa.Table) -> str:
 
 
 def require_enough(
-    members: Mapping[str, NDArray[np.int64]],
+    members: Mapping[Split, NDArray[np.int64]],
     classes: Sequence[str],
     official: Sequence[str],
     shares: Shares,
@@ -103,10 +104,10 @@ def _require_classes_to_train(
 
 
 def _too_small_classes(
-    members: Mapping[str, NDArray[np.int64]],
+    members: Mapping[Split, NDArray[np.int64]],
     pool: NDArray[np.int64],
     classes: Sequence[str],
-    cut: Sequence[str],
+    cut: Sequence[Split],
     shares: Shares,
 ) -> list[str]:
     """All of them in one message, the rarest first: the source is to be mended once."""
@@ -156,7 +157,7 @@ def _images(count: int) -> str:
     return f"{count} image{'' if count == 1 else 's'}"
 
 
-def _more(split: str, needed: int, pool: int, cut: Sequence[str], shares: Shares, of: str = "") -> str:
+def _more(split: Split, needed: int, pool: int, cut: Sequence[Split], shares: Shares, of: str = "") -> str:
     """What to do so that a split has `needed` images, of `pool` that the source has for all splits that are not its own."""
     if split == "train":
         keys = [f"data.{name}_share" for name in cut]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +15,7 @@ from pipeline.base.junk import is_junk
 from pipeline.base.pace import Pace, in_words
 from pipeline.cluster.local_pool import on_this_machine
 from pipeline.config.rules import broken_class_rules
+from pipeline.data.description import DatasetDescription
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources import list_source
 from pipeline.data.sources.source import Part
@@ -57,7 +57,7 @@ def ingest(command: Command) -> None:
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
             if not is_junk(path.name):
                 path.unlink()
-    require_classes(command, description["classes"])
+    require_classes(command, description.classes)
     command.say(f"{rows_said(description)} -> {command.out}")
 
 
@@ -71,10 +71,10 @@ def _require_out_beside_source(command: Command) -> None:
         raise UserError(f"--out {command.out}: lies in the source, {path}; give a folder beside it.")
 
 
-def rows_said(description: dict[str, Any]) -> str:
+def rows_said(description: DatasetDescription) -> str:
     """Return for example "700 train, 150 validation; 3 left out (duplicate: 2; truncated: 1)" of a canonical dataset."""
-    rows = ", ".join(f"{part['rows']:,} {name}" for name, part in description["splits"].items())
-    counts = {reason: told["count"] for reason, told in description["left_out"].items()}
+    rows = ", ".join(f"{part.rows:,} {name}" for name, part in description.splits.items())
+    counts = {reason: left_out.count for reason, left_out in description.left_out.items()}
     if not counts:
         return rows
     reasons = "; ".join(f"{reason}: {count:,}" for reason, count in counts.items())

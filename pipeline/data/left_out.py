@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.data.description import LeftOut, Listed
 from pipeline.data.prepare import IGNORED
 from pipeline.store.files import atomic_path, file_sha256, write_atomically
 
@@ -52,7 +53,7 @@ def quarantined(reasons: Mapping[int, str]) -> dict[int, str]:
     return {row: reason for row, reason in reasons.items() if reason != IGNORED}
 
 
-def write_left_out(left_out: Sequence[tuple[str, str]], folder: Path) -> dict[str, Any]:
+def write_left_out(left_out: Sequence[tuple[str, str]], folder: Path) -> dict[str, LeftOut]:
     """Write names and reasons to a file, if there are any; return counts and first names by reason."""
     by_reason = defaultdict(list)
     for name, reason in left_out:
@@ -63,12 +64,10 @@ def write_left_out(left_out: Sequence[tuple[str, str]], folder: Path) -> dict[st
         writer.writerow(["source", "reason"])
         writer.writerows(left_out)
         write_atomically(folder / LEFT_OUT, text.getvalue().encode(errors="backslashreplace"))
-    return {reason: {"count": len(names), "first": names[:EXAMPLES]} for reason, names in sorted(by_reason.items())}
+    return {reason: LeftOut(count=len(names), first=names[:EXAMPLES]) for reason, names in sorted(by_reason.items())}
 
 
-def write_quarantine(
-    known: pa.Table, reasons: Mapping[int, str], prepared: Sequence[Path], folder: Path
-) -> dict[str, Any]:
+def write_quarantine(known: pa.Table, reasons: Mapping[int, str], prepared: Sequence[Path], folder: Path) -> Listed:
     """Write what cannot be used, by name; return what `dataset.json` says of the file.
 
     Args:
@@ -96,7 +95,7 @@ def write_quarantine(
 
 def write_leaks(
     known: pa.Table, leaks: Mapping[int, int], reasons: Mapping[int, str], prepared: Sequence[Path], folder: Path
-) -> dict[str, Any]:
+) -> Listed:
     """Write the images that two official splits share, as pairs, by name; return what `dataset.json` says of the file.
 
     Args:
@@ -160,10 +159,10 @@ def _stored(prepared: Sequence[Path], rows: Collection[int], columns: list[str])
     return found
 
 
-def _write(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> dict[str, Any]:
+def _write(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> Listed:
     if not rows:
         path.unlink(missing_ok=True)
-        return {"count": 0, "file": None, "sha256": None}
+        return Listed()
     with atomic_path(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema), temporary, compression="none", use_dictionary=False)
-    return {"count": len(rows), "file": path.name, "sha256": file_sha256(path)}
+    return Listed(count=len(rows), file=path.name, sha256=file_sha256(path))

@@ -2,7 +2,7 @@
 
 import yaml
 
-from pipeline.data.canonical import describe
+from pipeline.data.description import describe
 from pipeline.runs.command import Command
 from pipeline.store.files import write_atomically
 

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.data.description import Split, SplitDescription, SplitFile
 from pipeline.data.labelling import Labelled
 from pipeline.data.prepare import as_colour
 from pipeline.images.image_parquet import ROW_GROUP_IMAGES, image_schema
@@ -24,11 +24,11 @@ LARGEST_FILE = 256 << 20  # bytes of images
 def write_splits(
     known: pa.Table,
     prepared: Sequence[Path],
-    rows: dict[str, NDArray[np.int64]],
+    rows: dict[Split, NDArray[np.int64]],
     labelled: Labelled,
     channels: int,
     folder: Path,
-) -> dict[str, Any]:
+) -> dict[Split, SplitDescription]:
     """Write the files of all splits; return what `dataset.json` says of them.
 
     Goes over the prepared files once, handing each image to the spool of its file; then each file is put in order.
@@ -46,20 +46,13 @@ def write_splits(
     schema = image_schema(classes, extra)
     per_file = _images_per_file(prepared, len(known))
     file_of, position = np.full(len(known), -1), np.zeros(len(known), np.int64)
-    names: list[tuple[str, str]] = []
+    names: list[tuple[Split, str]] = []
     for split, members in rows.items():
         for start in range(0, len(members), per_file):
             chunk = members[start : start + per_file]
             file_of[chunk], position[chunk] = len(names), np.arange(start, start + len(chunk))
             names.append((split, f"{split}-{start // per_file:06d}.parquet"))
-    described: dict[str, Any] = {
-        split: {
-            "rows": len(members),
-            "classes": dict(zip(classes, np.bincount(labels[members], minlength=len(classes)).tolist(), strict=True)),
-            "files": [],
-        }
-        for split, members in rows.items()
-    }
+    files: dict[Split, list[SplitFile]] = {split: [] for split in rows}
     with tempfile.TemporaryDirectory(dir=prepared[0].parent, prefix="spool-") as spool:
         lengths = _scatter(prepared, file_of, Path(spool), len(names))
         for number, (split, name) in enumerate(names):
@@ -78,8 +71,15 @@ def write_splits(
                     some = known.select(["name", "text", "channels"]).take(rows_of_group)
                     contents = _with_all_channels(spooled.take(group), some["channels"], channels)
                     writer.write_table(_table(schema, contents, position[rows_of_group], labels[rows_of_group], some))
-            described[split]["files"].append({"file": name, "rows": len(mine), "sha256": file_sha256(folder / name)})
-    return described
+            files[split].append(SplitFile(file=name, rows=len(mine), sha256=file_sha256(folder / name)))
+    return {
+        split: SplitDescription(
+            rows=len(members),
+            classes=dict(zip(classes, np.bincount(labels[members], minlength=len(classes)).tolist(), strict=True)),
+            files=files[split],
+        )
+        for split, members in rows.items()
+    }
 
 
 class _Spooled:

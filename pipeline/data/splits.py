@@ -11,7 +11,6 @@ from pipeline.config.constants import FEWEST
 from pipeline.config.schema import Data
 from pipeline.data.likeness import Likeness, groups, near_pairs
 
-SPLITS = ("train", "validation", "holdout")
 TRAIN, VALIDATION, HOLDOUT, NOWHERE = 0, 1, 2, -1
 
 LARGEST_AUTO_SHARE = 0.3
@@ -53,7 +52,7 @@ def shares_of(data: Data, official: Sequence[str], images: int) -> Shares:
 class Placement:
     """Where each image goes.
 
-    `places: int64 [N]`, numbers of SPLITS or -1; `reasons`: why, of the images that are nowhere, by their number; `leaks`: of
+    `places: int64 [N]`, numbers of `pipeline.data.description.SPLITS` or -1; `reasons`: why, of the images that are nowhere, by their number; `leaks`: of
     those that an official holdout or validation also has, or nearly so, the number of that one.
     """
 
@@ -80,7 +79,7 @@ def place(
     Args:
         digests: SHA-256 of each image's pixels, hexadecimal, `S64 [N]`.
         labels: int64 [N].
-        official: int64 [N], numbers of SPLITS: the split that the source puts the image in.
+        official: int64 [N], numbers of `pipeline.data.description.SPLITS`: the split that the source puts the image in.
         likeness: of all images; None: only equal ones are kept apart.
         shares: what is cut from train.
         families: int64 [N]: images of one number stay together, too, whatever they look like.

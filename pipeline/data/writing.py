@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config.schema import Data
-from pipeline.data.canonical import DESCRIPTION
+from pipeline.data.description import SPLITS, DatasetDescription, ImageShape, SourceDescription, Split
 from pipeline.data.enough import require_enough, require_most_usable
 from pipeline.data.labelling import Labelled, number_labels
 from pipeline.data.left_out import LEFT_OUT, quarantined, warnings_of, write_leaks, write_left_out, write_quarantine
@@ -18,10 +18,9 @@ from pipeline.data.likeness import THUMBNAIL, Likeness
 from pipeline.data.prepare import IGNORED
 from pipeline.data.sources.source import Listing
 from pipeline.data.split_writer import write_splits
-from pipeline.data.splits import IN_HOLDOUT, NEAR_HOLDOUT, NOWHERE, SPLITS, TRAIN, place, shares_of
+from pipeline.data.splits import IN_HOLDOUT, NEAR_HOLDOUT, NOWHERE, TRAIN, place, shares_of
 from pipeline.images.image_parquet import read_parquet
 from pipeline.runs.fingerprint import canonical_digest
-from pipeline.store.files import write_json
 
 _KNOWN = [
     "name",
@@ -45,7 +44,7 @@ _KNOWN = [
 
 def write_canonical(
     kind: str, listing: Listing, prepared: Sequence[Path], data: Data, name: str, folder: Path
-) -> dict[str, Any]:
+) -> DatasetDescription:
     """Writes the three splits and `dataset.json`, which comes last; returns its content.
 
     Equal images, labels and captions give equal files, whatever the names and the order in the source; only the column `source` and the
@@ -94,21 +93,23 @@ def write_canonical(
     }
     described = write_splits(known, prepared, rows, labelled, channels, folder)
     left_out = [(known["name"][row].as_py(), reason) for row, reason in sorted(reasons.items())] + listing.left_out
-    description = {
-        "name": name,
-        "digest": _content_digest(known, rows, labelled.labels),
-        "source": {"name": listing.name, "licence": listing.licence, "kind": kind},
-        "image": {"height": data.size, "width": data.size, "channels": channels},
-        "classes": labelled.classes,
-        "splits": described,
-        **_moments(known, rows["train"], data.size, channels),
-        "enlarged": _enlarged(known, rows, data.size),
-        "warnings": listing.warnings + labelled.warnings + warnings_of(known.select(["name", "warning"]).take(usable)),
-        "left_out": write_left_out(left_out, folder),
-        "quarantine": write_quarantine(known, bad, prepared, folder),
-        "leaks": write_leaks(known, leaks, reasons, prepared, folder),
-    }
-    write_json(folder / DESCRIPTION, description)
+    mean, std = _moments(known, rows["train"], data.size, channels)
+    description = DatasetDescription(
+        name=name,
+        digest=_content_digest(known, rows, labelled.labels),
+        source=SourceDescription(name=listing.name, licence=listing.licence, kind=kind),
+        image=ImageShape(height=data.size, width=data.size, channels=channels),
+        classes=labelled.classes,
+        splits=described,
+        mean=mean,
+        std=std,
+        enlarged=_enlarged(known, rows, data.size),
+        warnings=listing.warnings + labelled.warnings + warnings_of(known.select(["name", "warning"]).take(usable)),
+        left_out=write_left_out(left_out, folder),
+        quarantine=write_quarantine(known, bad, prepared, folder),
+        leaks=write_leaks(known, leaks, reasons, prepared, folder),
+    )
+    description.write(folder)
     _remove_stale(folder, description)
     return description
 
@@ -144,20 +145,20 @@ def _with_channels(known: pa.Table, channels: int) -> pa.Table:
     return known.set_column(known.column_names.index("digest"), "digest", digests)
 
 
-def _enlarged(known: pa.Table, rows: dict[str, NDArray[np.int64]], size: int) -> int:
+def _enlarged(known: pa.Table, rows: dict[Split, NDArray[np.int64]], size: int) -> int:
     """How many of the images that are in a split had a side shorter than `size`."""
     sides = known.select(["width", "height"]).take(np.concatenate(list(rows.values())))
     return int(pc.sum(pc.less(pc.min_element_wise(sides["width"], sides["height"]), size)).as_py() or 0)
 
 
-def _remove_stale(folder: Path, description: dict[str, Any]) -> None:
+def _remove_stale(folder: Path, description: DatasetDescription) -> None:
     """Remove what an earlier ingest left there and the description does not know: readers would take it for a part."""
-    files = {file["file"] for part in description["splits"].values() for file in part["files"]}
+    files = {file.file for part in description.splits.values() for file in part.files}
     for split in SPLITS:
         for path in folder.glob(f"{split}-*.parquet"):
             if path.name not in files:
                 path.unlink()
-    if not description["left_out"]:
+    if not description.left_out:
         (folder / LEFT_OUT).unlink(missing_ok=True)
 
 
@@ -178,7 +179,7 @@ def _by_content(rows: NDArray[np.int64], digests: pa.ChunkedArray) -> NDArray[np
     return rows[np.argsort(_as_bytes(digests.take(rows), "S64"), kind="stable")]
 
 
-def _content_digest(known: pa.Table, rows: dict[str, NDArray[np.int64]], labels: NDArray[np.int64]) -> str:
+def _content_digest(known: pa.Table, rows: dict[Split, NDArray[np.int64]], labels: NDArray[np.int64]) -> str:
     """Digest of which images with which labels and captions are in which split, whatever their order."""
     parts = {}
     for split, members in rows.items():
@@ -189,14 +190,14 @@ def _content_digest(known: pa.Table, rows: dict[str, NDArray[np.int64]], labels:
     return canonical_digest(parts)
 
 
-def _moments(known: pa.Table, rows: NDArray[np.int64], size: int, channels: int) -> dict[str, list[float]]:
-    """Mean and standard deviation of each channel over the training images, 0 to 1; sums of whole numbers, so exact."""
+def _moments(known: pa.Table, rows: NDArray[np.int64], size: int, channels: int) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of each channel over the training images, 0 to 1; sums of whole numbers, so exact."""
     train = known.select(["channels", "sums", "squares"]).take(rows)
     sums, squares = _total(train, "sums", channels), _total(train, "squares", channels)
     pixels = len(rows) * size * size
     mean = sums / pixels / 255
     variance = np.maximum(squares / pixels / 255**2 - mean**2, 0)
-    return {"mean": mean.round(6).tolist(), "std": np.sqrt(variance).round(6).tolist()}
+    return mean.round(6).tolist(), np.sqrt(variance).round(6).tolist()
 
 
 def _total(images: pa.Table, column: str, channels: int) -> NDArray[np.int64]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from pipeline.data.canonical import describe, load_split
+from pipeline.data.canonical import load_split
+from pipeline.data.description import UNSEEN, DatasetDescription, describe
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, Fit, accuracy, train_classifier
 from pipeline.embedding.embedder import (
     CLASSIFIER,
@@ -24,7 +25,6 @@ from pipeline.runs.run import Run, is_whole
 from pipeline.store.files import copy_whole, read_json, write_json
 
 CODE = ("pipeline.embedding.embedder", "pipeline.embedding.self_supervised")  # what weights depend on
-UNSEEN = ("validation", "holdout")
 # Of each kind, the name of what says how good it is, and that in words.
 QUALITY = {
     CLASSIFIER: ("accuracy", "accuracy on holdout"),
@@ -39,7 +39,7 @@ def embed(command: Command) -> None:
         command.stage,
         {
             "embed": settings.model_dump(mode="json"),
-            "data": dataset["digest"],
+            "data": dataset.digest,
             "code": code_digest(*CODE),
             "software": {"torch": torch.__version__},
             "device": {
@@ -51,9 +51,9 @@ def embed(command: Command) -> None:
     )
     with Run.open(command.config.root, command.stage, identity, fresh=command.fresh) as run:
         if not is_whole(load_embedder, run.path):
-            train = _train_classifier if len(dataset["classes"]) > 1 else _train_without_labels
+            train = _train_classifier if len(dataset.classes) > 1 else _train_without_labels
             network, description = train(command, dataset)
-            save_embedder(run.path, network, {**description, "data": dataset["digest"], "fingerprint": identity})
+            save_embedder(run.path, network, {**description, "data": dataset.digest, "fingerprint": identity})
         for name in (WEIGHTS, DESCRIPTION):
             copy_whole(run.path / name, command.out / name)
         description = read_json(run.path / DESCRIPTION, "embedder description")
@@ -63,9 +63,9 @@ def embed(command: Command) -> None:
     command.say(f"{words} {quality:.1%} -> {command.out / WEIGHTS}")
 
 
-def _train_classifier(command: Command, dataset: dict[str, Any]) -> tuple[FeatureNetwork, dict[str, Any]]:
+def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, Any]]:
     """The classifier, with its shape and its accuracy on what it has not seen."""
-    shape = {**_shape(command, dataset), "classes": len(dataset["classes"])}
+    shape = {**_shape(command, dataset), "classes": len(dataset.classes)}
     images, labels = load_split(command.data, "train")
     build = partial(DomainClassifier, **shape)
     network = train_classifier(build, images, labels, _fit(command), partial(_progress, command))
@@ -74,7 +74,7 @@ def _train_classifier(command: Command, dataset: dict[str, Any]) -> tuple[Featur
     return network, {"network": shape, **measured}
 
 
-def _train_without_labels(command: Command, dataset: dict[str, Any]) -> tuple[FeatureNetwork, dict[str, Any]]:
+def _train_without_labels(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, Any]]:
     """What takes the classifier's place, with its shape and how many unseen images it recognises."""
     shape = _shape(command, dataset)
     images, _ = load_split(command.data, "train")
@@ -88,9 +88,9 @@ def _train_without_labels(command: Command, dataset: dict[str, Any]) -> tuple[Fe
     return network, {"network": shape, **measured}
 
 
-def _shape(command: Command, dataset: dict[str, Any]) -> dict[str, int]:
-    image = dataset["image"]
-    return {"size": image["height"], "channels": image["channels"], "features": command.config.embed.features}
+def _shape(command: Command, dataset: DatasetDescription) -> dict[str, int]:
+    image = dataset.image
+    return {"size": image.height, "channels": image.channels, "features": command.config.embed.features}
 
 
 def _fit(command: Command) -> Fit:

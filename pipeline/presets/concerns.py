@@ -3,9 +3,9 @@
 import numpy as np
 
 from pipeline.config.constants import FEWEST
+from pipeline.data.description import SPLITS
 from pipeline.data.enough import OF_A_CLASS
 from pipeline.data.likeness import Likeness, groups, near_pairs
-from pipeline.data.splits import SPLITS
 from pipeline.presets.survey import Survey
 
 FEW = 1_000

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.base.errors import UserError
-from pipeline.data.canonical import DESCRIPTION, describe
+from pipeline.data.description import DESCRIPTION, DatasetDescription, describe
 from pipeline.images.grid import image_grid
 from pipeline.images.image_parquet import read_parquet
 from pipeline.images.png import decode_png, encode_png
@@ -116,8 +115,8 @@ def _synthetic(files: Folder, manifest: Manifest) -> _Pictures:
     return _Pictures(classes, occurring, [shard.file for shard in manifest.shards], read, decode)
 
 
-def _real(dataset: Path, described: dict[str, Any]) -> _Pictures:
-    classes, channels = described["classes"], described["image"]["channels"]
+def _real(dataset: Path, described: DatasetDescription) -> _Pictures:
+    classes, channels = described.classes, described.image.channels
 
     def read(file: str) -> tuple[list[int] | None, list[bytes]]:
         with _naming(dataset / file):
@@ -129,7 +128,7 @@ def _real(dataset: Path, described: dict[str, Any]) -> _Pictures:
             return decode_png(content, channels)
 
     return _Pictures(
-        classes, [*range(len(classes))], [part["file"] for part in described["splits"]["train"]["files"]], read, decode
+        classes, [*range(len(classes))], [part.file for part in described.splits["train"].files], read, decode
     )
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
-from pipeline.data.canonical import DESCRIPTION, describe
+from pipeline.data.description import DESCRIPTION, Listed, describe
 from pipeline.report.templates import data_url
 from pipeline.store.files import file_sha256
 
@@ -62,19 +62,19 @@ def source_findings(data: Path) -> SourceFindings:
         UserError: a file of pictures is not the one that was described.
     """
     description = describe(data)
-    quarantine = _first(data, description, "quarantine", ["source", "reason", "thumbnail"])
-    leaks = _first(data, description, "leaks", ["source", "reason", "other_source", "image", "other_image"])
+    quarantine = _first(data, description.quarantine, ["source", "reason", "thumbnail"])
+    leaks = _first(data, description.leaks, ["source", "reason", "other_source", "image", "other_image"])
     return SourceFindings(
-        left_out={reason: told["count"] for reason, told in description.get("left_out", {}).items()},
-        enlarged=description.get("enlarged", 0),
-        warnings=[_printable(warning) for warning in description.get("warnings", [])],
+        left_out={reason: left_out.count for reason, left_out in description.left_out.items()},
+        enlarged=description.enlarged,
+        warnings=[_printable(warning) for warning in description.warnings],
         quarantine=[
             Quarantined(
                 _printable(row["source"]), row["reason"], data_url(row["thumbnail"]) if row["thumbnail"] else ""
             )
             for row in quarantine
         ],
-        quarantine_count=_count(description, "quarantine"),
+        quarantine_count=description.quarantine.count,
         leaks=[
             Leak(
                 _printable(row["source"]),
@@ -84,20 +84,16 @@ def source_findings(data: Path) -> SourceFindings:
             )
             for row in leaks
         ],
-        leaks_count=_count(description, "leaks"),
+        leaks_count=description.leaks.count,
     )
 
 
-def _count(description: dict[str, Any], key: str) -> int:
-    return int(description.get(key, {}).get("count", 0))
-
-
-def _first(data: Path, description: dict[str, Any], key: str, columns: list[str]) -> list[dict[str, Any]]:
-    if _count(description, key) == 0:
+def _first(data: Path, listed: Listed, columns: list[str]) -> list[dict[str, Any]]:
+    if listed.file is None:
         return []
-    path = data / description[key]["file"]
+    path = data / listed.file
     try:
-        if file_sha256(path) == description[key]["sha256"]:
+        if file_sha256(path) == listed.sha256:
             with pq.ParquetFile(path) as file:
                 rows: list[dict[str, Any]] = next(
                     file.iter_batches(SHOWN, columns=columns, use_threads=False)

@@ -16,7 +16,8 @@ from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
 from pipeline.cluster.connection import Resources, connect, fewest_train_workers, threads_each, train_workers
 from pipeline.config import Config
-from pipeline.data.canonical import describe, require_shape
+from pipeline.data.canonical import require_shape
+from pipeline.data.description import DatasetDescription, describe
 from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
 from pipeline.embedding.embedder import WEIGHTS, Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
@@ -44,8 +45,8 @@ def train(command: Command) -> None:
     config, dataset = command.config, describe(command.data)
     embedder = load_embedder(command.model)
     _require_fitting(command, dataset, embedder)
-    counted = {"validation_images": dataset["splits"]["validation"]["rows"]}
-    for warning in (*warnings_of_little(dataset["splits"]["train"]["rows"], config), *warnings_of_few(counted)):
+    counted = {"validation_images": dataset.splits["validation"].rows}
+    for warning in (*warnings_of_little(dataset.splits["train"].rows, config), *warnings_of_few(counted)):
         command.say(f"warning: {warning}")
     with connect(config.root, config.cluster.train_workers, on_gpus=True) as resources:
         _require_extras(config, resources)
@@ -66,7 +67,7 @@ def train(command: Command) -> None:
 class TrainingPlan:
     """How a config is trained on what there is."""
 
-    dataset: dict[str, Any]  # as `describe` returns it
+    dataset: DatasetDescription
     embedder: str  # digest
     spec: PairSpec
     recipe: Recipe
@@ -77,7 +78,7 @@ class TrainingPlan:
     code: str  # digest
 
     @classmethod
-    def of(cls, config: Config, dataset: dict[str, Any], embedder: Embedder, resources: Resources) -> Self:
+    def of(cls, config: Config, dataset: DatasetDescription, embedder: Embedder, resources: Resources) -> Self:
         """Plan for the networks and the recipe of a config."""
         recipe = recipe_of(config, "cuda" if resources.gpus else "cpu")
         wanted = config.cluster.train_workers
@@ -85,7 +86,7 @@ class TrainingPlan:
         return cls(
             dataset=dataset,
             embedder=embedder.digest,
-            spec=spec_of(config, len(dataset["classes"])),
+            spec=spec_of(config, len(dataset.classes)),
             recipe=recipe,
             workers=workers,
             fewest=fewest_train_workers(wanted, workers, recipe.batch_size, recipe.accumulation),
@@ -106,10 +107,10 @@ class TrainingPlan:
         These show in the last bits of sums alone: a run may go on with others.
         """
         return {
-            "data": self.dataset["digest"],
+            "data": self.dataset.digest,
             "pair": asdict(self.spec),
             "recipe": asdict(self.recipe),  # what `auto` and null stand for
-            "described": {key: self.dataset[key] for key in ("name", "classes", "source")},  # written into model.json
+            "described": self.dataset.model_dump(include={"name", "classes", "source"}),  # written into model.json
             "embedder": self.embedder,
             "code": self.code,
             "software": {"torch": torch.__version__},
@@ -117,8 +118,8 @@ class TrainingPlan:
         }
 
 
-def _require_fitting(command: Command, dataset: dict[str, Any], embedder: Embedder) -> None:
-    config, classes = command.config, len(dataset["classes"])
+def _require_fitting(command: Command, dataset: DatasetDescription, embedder: Embedder) -> None:
+    config, classes = command.config, len(dataset.classes)
     shape = {"size": config.data.size, "channels": config.model.channels, "classes": classes}
     require_shape(command.data, **shape, wanted_by="the config")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
@@ -131,7 +132,7 @@ def _begin(command: Command, plan: TrainingPlan, run: Run) -> None:
     config = command.config
     told = {
         **config_parameters(config),
-        "the data": plan.dataset["digest"],
+        "the data": plan.dataset.digest,
         "the embedder": plan.embedder,
         "the code": plan.code,
         "torch": torch.__version__,
@@ -164,9 +165,9 @@ def _job(command: Command, plan: TrainingPlan, run: Run) -> TrainingJob:
         tensorboard=config.train.tensorboard,
         provenance={
             "name": config.name,
-            "classes": dataset["classes"],
+            "classes": dataset.classes,
             "fingerprint": run.identity,
-            "data": {"digest": dataset["digest"], "source": dataset["source"]},
+            "data": {"digest": dataset.digest, "source": dataset.source.model_dump()},
             "embedder": plan.embedder,
         },
     )

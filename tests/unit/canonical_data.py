@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
+from pipeline.data.description import DatasetDescription
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import Listing, RawImage, array_parts
 from pipeline.data.writing import write_canonical
@@ -34,7 +35,7 @@ def data_of(classes: list[str] | str, **other: Any) -> Data:
     return Data(**{"source": source, "size": 8, "channels": 1, "classes": classes, **shares, **other})
 
 
-def write_listing(listing: Listing, data: Data, folder: Path, name: str = "small") -> dict[str, Any]:
+def write_listing(listing: Listing, data: Data, folder: Path, name: str = "small") -> DatasetDescription:
     listing = replace(listing, name=listing.name or "own images", licence=listing.licence or "unknown")
     with tempfile.TemporaryDirectory() as temporary:
         preparation = Preparation(data, Path(temporary))
@@ -47,7 +48,7 @@ def write_listing(listing: Listing, data: Data, folder: Path, name: str = "small
 
 def write_arrays(
     train: Images, data: Data, folder: Path, holdout: Images | None = None, name: str = "small"
-) -> dict[str, Any]:
+) -> DatasetDescription:
     parts = array_parts("a", *train, "train", 500)
     if holdout is not None:
         parts += array_parts("b", *holdout, "holdout", 500)

@@ -11,7 +11,8 @@ import torch
 from pipeline.base.errors import UserError
 from pipeline.data import split_writer
 from pipeline.data.blocks import ParquetBlocks
-from pipeline.data.canonical import DESCRIPTION, load_split, split_files
+from pipeline.data.canonical import load_split, split_files
+from pipeline.data.description import DESCRIPTION
 from tests.unit.canonical_data import data_of, write_arrays
 from tests.unit.tiny import flip_bit
 
@@ -56,7 +57,7 @@ def test_a_split_of_several_files_is_read_across_them(tmp_path: Path, monkeypatc
     monkeypatch.setattr(split_writer, "LARGEST_FILE", 200_000)
     folder = write(tmp_path, 1)
     paths, description = split_files(folder, "train")
-    assert [file["rows"] for file in description["splits"]["train"]["files"]] == [500, 500, 172]
+    assert [file.rows for file in description.splits["train"].files] == [500, 500, 172]
     assert [path.name for path in paths] == [f"train-00000{number}.parquet" for number in range(3)]
     test_the_blocks_make_up_the_split(folder)
 
@@ -105,7 +106,7 @@ def test_an_image_that_cannot_be_decoded_is_damage(damaged: Path) -> None:
 
 def test_the_file_of_a_split_is_the_one_that_is_described(dataset: Path) -> None:
     (path,), description = split_files(dataset, "holdout")
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == description["splits"]["holdout"]["files"][0]["sha256"]
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == description.splits["holdout"].files[0].sha256
     assert path.parent == dataset
     assert (dataset / DESCRIPTION).is_file()
 

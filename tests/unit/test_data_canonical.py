@@ -8,7 +8,8 @@ import torch
 
 from pipeline.base.errors import UserError
 from pipeline.data import canonical, split_writer
-from pipeline.data.canonical import describe, load_split, pixel_digests
+from pipeline.data.canonical import load_split, pixel_digests
+from pipeline.data.description import describe
 from pipeline.store.files import write_json
 from tests.unit.canonical_data import data_of, write_arrays
 
@@ -71,7 +72,7 @@ def test_a_split_of_many_files_is_read_whole_and_in_order(tmp_path, monkeypatch)
     monkeypatch.setattr(split_writer, "LARGEST_FILE", 1)  # so that each file has one row group
     images = np.random.default_rng(0).integers(0, 256, (1_400, 8, 8, 3), np.uint8)
     write_arrays((images, np.arange(1_400) % 2), data_of(CLASSES, channels=3), tmp_path)
-    assert len(describe(tmp_path)["splits"]["train"]["files"]) == 2
+    assert len(describe(tmp_path).splits["train"].files) == 2
     read, labels = load_split(tmp_path, "train")
     assert read.shape == (700, 3, 8, 8)
     digests = pixel_digests(read.permute(0, 2, 3, 1).numpy())

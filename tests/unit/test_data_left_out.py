@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from pipeline.data import left_out
-from pipeline.data.canonical import describe, load_split
+from pipeline.data.canonical import load_split
 from pipeline.data.decode import DAMAGED_XMP
+from pipeline.data.description import Listed, describe
 from pipeline.data.prepare import HEAD
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.data.splits import IN_HOLDOUT, NEAR_VALIDATION
@@ -19,7 +20,7 @@ from pipeline.images.png import decode_png, encode_png
 from pipeline.store.files import file_sha256
 from tests.unit.canonical_data import RawImages, data_of, write_listing
 
-NOTHING = {"count": 0, "file": None, "sha256": None}
+NOTHING = Listed()
 LISTED = {"name": "own images", "licence": "unknown"}
 
 
@@ -48,7 +49,7 @@ BAD = [
 def test_what_cannot_be_used_is_kept_by_name_with_how_it_begins_or_what_it_shows(tmp_path):
     data = data_of("auto", bad_share_max=0.5, too_small="refuse")
     description = write_listing(Listing([RawImages(*good(), *BAD)], **LISTED), data, tmp_path)
-    assert description["quarantine"] == {
+    assert description.quarantine.model_dump() == {
         "count": 5, "file": "quarantine.parquet", "sha256": file_sha256(tmp_path / "quarantine.parquet"),
     }  # fmt: skip
     found = {row["source"]: row for row in rows_of(tmp_path, "quarantine.parquet")}
@@ -72,7 +73,7 @@ def test_the_order_of_the_source_changes_no_byte_of_the_quarantine(tmp_path):
     first = write_listing(Listing([RawImages(*good(), *BAD)], **LISTED), data, tmp_path / "a")
     parts = [RawImages(*BAD[::-1], identity="b"), RawImages(*good(), identity="a")]
     second = write_listing(Listing(parts, **LISTED), data, tmp_path / "b")
-    assert first["quarantine"] == second["quarantine"] != NOTHING
+    assert first.quarantine == second.quarantine != NOTHING
 
 
 def test_of_very_many_only_the_first_have_content(tmp_path, monkeypatch):
@@ -88,9 +89,9 @@ def test_where_nothing_is_wrong_nothing_of_an_earlier_ingest_stays(tmp_path):
     data = data_of("auto", bad_share_max=0.5, holdout_share=None)
     held = [RawImage(f"test/{row}.png", encode_png(picture(row)), "a", split="holdout") for row in range(20)]
     before = write_listing(Listing([RawImages(*good(130), *BAD, *held)], **LISTED), data, tmp_path)
-    assert (before["quarantine"]["count"], before["leaks"]["count"]) == (4, 20)
+    assert (before.quarantine.count, before.leaks.count) == (4, 20)
     after = write_listing(Listing([RawImages(*good(100, 20), *held)], **LISTED), data, tmp_path)
-    assert after["quarantine"] == after["leaks"] == NOTHING
+    assert after.quarantine == after.leaks == NOTHING
     assert not {"quarantine.parquet", "leaks.parquet", "left_out.csv"} & {path.name for path in tmp_path.iterdir()}
 
 
@@ -98,7 +99,7 @@ def test_files_beside_the_splits_are_no_part_of_them(tmp_path):
     data = data_of("auto", bad_share_max=0.5, too_small="refuse")
     write_listing(Listing([RawImages(*good(), *BAD)], **LISTED), data, tmp_path / "with")
     write_listing(Listing([RawImages(*good())], **LISTED), data, tmp_path / "without")
-    assert describe(tmp_path / "with")["digest"] == describe(tmp_path / "without")["digest"]
+    assert describe(tmp_path / "with").digest == describe(tmp_path / "without").digest
     for split in ("train", "validation", "holdout"):
         for ours, theirs in zip(
             load_split(tmp_path / "with", split), load_split(tmp_path / "without", split), strict=True
@@ -123,7 +124,7 @@ def test_leaks_between_official_splits_are_kept_as_pairs(tmp_path):
         [RawImages(*leaking, *good(), *held, *checked)], splits=("train", "validation", "holdout"), **LISTED
     )
     description = write_listing(listing, data_of("auto", validation_share=None, holdout_share=None), tmp_path)
-    assert description["leaks"] == {
+    assert description.leaks.model_dump() == {
         "count": 2, "file": "leaks.parquet", "sha256": file_sha256(tmp_path / "leaks.parquet"),
     }  # fmt: skip
     nearly, same = rows_of(tmp_path, "leaks.parquet")
@@ -140,8 +141,8 @@ def test_leaks_between_official_splits_are_kept_as_pairs(tmp_path):
 def test_duplicates_within_one_split_are_no_leaks(tmp_path):
     again = [RawImage("again.png", encode_png(picture(3)), "a")]
     description = write_listing(Listing([RawImages(*good(), *again)], **LISTED), data_of("auto"), tmp_path)
-    assert description["left_out"]["duplicate"]["count"] == 1
-    assert description["leaks"] == NOTHING
+    assert description.left_out["duplicate"].count == 1
+    assert description.leaks == NOTHING
 
 
 @pytest.mark.parametrize("count", [1, 7])
@@ -153,6 +154,6 @@ def test_warnings_of_images_are_counted_with_their_first_names(tmp_path, count):
         odd.append(RawImage(f"odd{row}.jpg", file.getvalue(), "a"))
     listing = Listing([RawImages(*good(), *odd)], warnings=["a sentence"], **LISTED)
     names = ", ".join(f"odd{row}.jpg" for row in range(min(count, 5))) + (", ..." if count > 5 else "")
-    assert write_listing(listing, data_of("auto"), tmp_path)["warnings"] == [
+    assert write_listing(listing, data_of("auto"), tmp_path).warnings == [
         "a sentence", f"{DAMAGED_XMP}: {count} images ({names})",
     ]  # fmt: skip

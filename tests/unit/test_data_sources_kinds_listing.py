@@ -127,9 +127,9 @@ def test_without_classes_or_labels_the_dataset_is_unlabelled(tmp_path, classes, 
     data = data_of(classes, source={"path": str(tmp_path / "l.csv")})
     _, listing = list_source(Data.model_validate(data.model_dump()), tmp_path, lambda _: None)
     description = write_listing(listing, data, tmp_path / "out")
-    assert len(description["classes"]) <= 1
-    assert description["left_out"] == {}
-    captions = pq.read_table(tmp_path / "out" / description["splits"]["train"]["files"][0]["file"])["text"]
+    assert len(description.classes) <= 1
+    assert description.left_out == {}
+    captions = pq.read_table(tmp_path / "out" / description.splits["train"].files[0].file)["text"]
     assert captions.null_count == 0
 
 

@@ -44,15 +44,15 @@ def folder(tmp_path_factory):
 
 def test_every_archive_of_a_folder_is_the_same_dataset(folder, tmp_path):
     kind, expected = dataset(folder, tmp_path)
-    assert (kind, expected["classes"]) == ("folder", ["a 1 ü", "a 2 ü", "a 10 ü"])
-    assert set(expected["left_out"]) == {
+    assert (kind, expected.classes) == ("folder", ["a 1 ü", "a 2 ü", "a 10 ü"])
+    assert set(expected.left_out) == {
         "duplicate", "ignored: no image, by its content", "ignored: what desktops and editors leave behind",
     }  # fmt: skip
     for archive, root in (("zip", folder), ("zip", folder.parent), ("gztar", folder), ("tar", folder.parent)):
         path = tmp_path / f"{archive} of {root.name}"  # recognised by content
         shutil.move(shutil.make_archive(str(tmp_path / "made"), archive, root), path)
         kind, found = dataset(path, tmp_path)
-        assert (kind, found["digest"], found["classes"]) == ("zip", expected["digest"], expected["classes"])
+        assert (kind, found.digest, found.classes) == ("zip", expected.digest, expected.classes)
 
 
 def test_a_flat_folder_is_flat_in_an_archive(tmp_path):

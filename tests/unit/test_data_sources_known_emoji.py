@@ -120,9 +120,9 @@ def test_skin_tones_of_one_emoji_are_never_on_two_sides(downloads):
     folder = downloads / "canonical"
     description = write_listing(listed(downloads), data_of("auto"), folder)
     sides: dict[str, set[str]] = {}
-    for split, part in description["splits"].items():
-        assert part["rows"] > 0
-        for text in pq.read_table(folder / part["files"][0]["file"])["text"].to_pylist():
+    for split, part in description.splits.items():
+        assert part.rows > 0
+        for text in pq.read_table(folder / part.files[0].file)["text"].to_pylist():
             sides.setdefault(text.partition(":")[0], set()).add(split)
     assert len(sides) == 40
     assert {len(each) for each in sides.values()} == {1}

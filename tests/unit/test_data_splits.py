@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.data.description import SPLITS
 from pipeline.data.likeness import Likeness
 from pipeline.data.splits import (
     DUPLICATE,
@@ -17,7 +18,6 @@ from pipeline.data.splits import (
     NEAR_KEPT,
     NEAR_VALIDATION,
     NOWHERE,
-    SPLITS,
     TRAIN,
     VALIDATION,
     Placement,

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Data, DensityRatioFilter, NearCopyFilter, Sample
 from pipeline.config.sources import Source
-from pipeline.data.canonical import describe, load_split
+from pipeline.data.canonical import load_split
+from pipeline.data.description import describe
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import save_embedder
 from pipeline.models.calibration import Calibration
@@ -70,7 +71,7 @@ def thief(folders: tuple[Path, Path]) -> tuple[TrainedPair, Tensor]:
     _, data = folders
     stolen, _ = load_split(data, "train")
     own, _ = load_split(data, "holdout")
-    description = {"data": {"digest": describe(data)["digest"]}, "classes": DIGITS}
+    description = {"data": {"digest": describe(data).digest}, "classes": DIGITS}
     discriminator = build_discriminator(SPEC).eval()
     return TrainedPair(SPEC, Thief(own, stolen), discriminator, Calibration.none(10), "0" * 64, description), stolen
 

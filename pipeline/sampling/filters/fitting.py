@@ -14,7 +14,8 @@ from pipeline.base.errors import UserError
 from pipeline.config.schema import DensityRatioFilter, NearCopyFilter
 from pipeline.config.schema import Filter as WantedFilter
 from pipeline.data.blocks import ParquetBlocks
-from pipeline.data.canonical import describe, require_shape
+from pipeline.data.canonical import require_shape
+from pipeline.data.description import Split, describe
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
 from pipeline.models.weights import TrainedPair
@@ -82,7 +83,7 @@ def _log_bound(log_ratios: NDArray[np.float64], acceptance: float) -> float:
 
 def _near_copy(wanted: NearCopyFilter, pair: TrainedPair, embedder: Embedder, data: Path) -> NearCopy:
     """The distances that all but the wanted share of each class of `validation` keep from the training images."""
-    digest = describe(data)["digest"]
+    digest = describe(data).digest
     if digest != pair.description["data"]["digest"]:
         raise UserError(
             f"sample.filters: near_copy compares with the images that the model was trained on, and {data} holds others; "
@@ -98,7 +99,7 @@ def _near_copy(wanted: NearCopyFilter, pair: TrainedPair, embedder: Embedder, da
     return NearCopy(embedder, references, allowed, digest)
 
 
-def _features(embedder: Embedder, data: Path, split: str) -> tuple[Tensor, Tensor]:
+def _features(embedder: Embedder, data: Path, split: Split) -> tuple[Tensor, Tensor]:
     """`(float [N, features], int64 [N])` of a split, read in blocks."""
     blocks = ParquetBlocks(data, split)
     features, labels = [], []
