@@ -34,6 +34,21 @@ DAMAGED = "in a damaged part of a Parquet file"
 
 
 @dataclass(frozen=True)
+class Columns:
+    """The columns that are read of each row."""
+
+    image: str
+    labels: tuple[str, ...]
+    names: tuple[tuple[str, ...] | None, ...]  # of the classes, for each of `labels`
+    numbered: bool  # the label is a place among `Listing.classes`
+    text: str | None
+
+    def all(self) -> list[str]:
+        """Return their names, each once."""
+        return list(dict.fromkeys([self.image, *self.labels, *([] if self.text is None else [self.text])]))
+
+
+@dataclass(frozen=True)
 class ParquetPart:
     """Rows `start` to `stop` of some row groups of a file, counted from the first of these groups."""
 
@@ -44,11 +59,7 @@ class ParquetPart:
     stop: int
     first: int  # number of the groups' first row in the file
     at_once: int  # rows
-    image: str
-    labels: tuple[str, ...]
-    names: tuple[tuple[str, ...] | None, ...]  # of the classes, for each of `labels`
-    numbered: bool  # the label is a place among `Listing.classes`
-    text: str | None
+    columns: Columns
     split: OfficialSplit
     identity: str
 
@@ -70,10 +81,9 @@ class ParquetPart:
 
     def _of_group(self, parquet: pq.ParquetFile, group: int, begun: int, start: int, stop: int) -> Iterator[RawImage]:
         """Rows `start` to `stop` of a group whose first one is `begun`."""
-        columns = list(dict.fromkeys([self.image, *self.labels, *([] if self.text is None else [self.text])]))
         row = start
         try:
-            for batch in parquet.iter_batches(self.at_once, [group], columns=columns, use_threads=False):
+            for batch in parquet.iter_batches(self.at_once, [group], columns=self.columns.all(), use_threads=False):
                 first, last = max(start - begun, 0), min(stop - begun, len(batch))
                 if first < last:
                     for image in self._images(batch.slice(first, last - first), begun + first):
@@ -90,17 +100,19 @@ class ParquetPart:
             yield RawImage(self._name(row, None), b"", split=self.split, reason=DAMAGED)
 
     def _images(self, batch: pa.RecordBatch, row: int) -> Iterator[RawImage]:
-        table = pa.Table.from_batches([batch])
-        columns = [
-            as_texts(table[name], None if names is None or self.numbered else list(names), f"{self.file}: {name}")
-            for name, names in zip(self.labels, self.names, strict=True)
+        table, columns = pa.Table.from_batches([batch]), self.columns
+        found = [
+            as_texts(table[name], None if names is None or columns.numbered else list(names), f"{self.file}: {name}")
+            for name, names in zip(columns.labels, columns.names, strict=True)
         ]
-        labels: list[str | None] = joined_labels([column.to_pylist() for column in columns]) or [None] * len(table)
-        texts = [None] * len(table) if self.text is None else as_texts(table[self.text], None, self.file).to_pylist()
+        labels: list[str | None] = joined_labels([column.to_pylist() for column in found]) or [None] * len(table)
+        texts = (
+            [None] * len(table) if columns.text is None else as_texts(table[columns.text], None, self.file).to_pylist()
+        )
         for offset, (label, text) in enumerate(zip(labels, texts, strict=True)):
-            content, path = _content(batch[self.image][offset].as_py())
+            content, path = _content(batch[columns.image][offset].as_py())
             reason = None if content is not None else NULL if path is None else ELSEWHERE
-            named = None if label is None or (self.numbered and label == "-1") else label.strip() or None
+            named = None if label is None or (columns.numbered and label == "-1") else label.strip() or None
             text = None if text is None else text.strip() or None
             yield RawImage(self._name(row + offset, path), content or b"", named, text, self.split, reason)
 
@@ -145,7 +157,8 @@ def _list(request: Request) -> Listing:
     parts: list[Part] = []
     for name, footer in footers.items():
         of_labels = tuple(tuple(found) if (found := names[name].get(label)) else None for label in labels)
-        parts += _parts(place, name, footer, image, labels, of_labels, text, splits[name], numbered=classes is not None)
+        columns = Columns(image, labels, of_labels, classes is not None, text)
+        parts += _parts(place, name, footer, columns, splits[name])
     other = [(name, JUNK if is_hidden(name) else NO_IMAGE) for name in place.entries if name not in splits]
     return Listing(parts, classes, tuple(sorted(set(splits.values()))), other, [*warnings, *odd])
 
@@ -154,20 +167,9 @@ def _shared(names: list[list[str] | None]) -> list[str] | None:
     return names[0] if all(found == names[0] for found in names) else None
 
 
-def _parts(
-    place: Place,
-    name: str,
-    footer: Footer,
-    image: str,
-    labels: tuple[str, ...],
-    names: tuple[tuple[str, ...] | None, ...],
-    text: str | None,
-    split: OfficialSplit,
-    *,
-    numbered: bool,
-) -> Iterator[ParquetPart]:
+def _parts(place: Place, name: str, footer: Footer, columns: Columns, split: OfficialSplit) -> Iterator[ParquetPart]:
     """Row groups put together up to PART_IMAGES rows, and large ones divided."""
-    seen = f"{place.identity_of(name)}\0{image}\0{labels}\0{names}\0{numbered}\0{text}\0{split}"
+    seen = f"{place.identity_of(name)}\0{columns}\0{split}"
     first = 0
     for groups in _grouped(footer.rows):
         rows = sum(count for _, count in groups)
@@ -177,9 +179,7 @@ def _parts(
         bounds = [rows * number // count for number in range(count + 1)]
         for start, stop in pairwise(bounds):
             identity = hashlib.sha256(f"{seen}\0{groups}\0{start}\0{stop}".encode(errors="surrogateescape")).hexdigest()
-            yield ParquetPart(
-                place.folder, name, groups, start, stop, first, at_a_time, image, labels, names, numbered, text, split, identity
-            )  # fmt: skip
+            yield ParquetPart(place.folder, name, groups, start, stop, first, at_a_time, columns, split, identity)
         first += rows
 
 
