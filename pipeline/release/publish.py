@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from semver import Version
 
 from pipeline.base.errors import UserError
@@ -19,7 +19,7 @@ from pipeline.base.junk import is_junk
 from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
-from pipeline.report.figures import FIGURES
+from pipeline.report.figures import FIGURES, Metrics
 from pipeline.sampling.manifest import MANIFEST, Manifest, manifest_in, open_dataset
 from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
@@ -34,6 +34,27 @@ _RELEASED = re.compile(
     rf"data/(train-\d{{6,}}\.(parquet|tar)|wids\.json)|README\.md|report/index\.html|croissant\.json|{FIGURES}|{MANIFEST}"
 )
 SAID = {"fd_domain": "fd_domain", "tstr_accuracy": "TSTR", "coverage": "coverage"}  # in the changelog
+
+
+class ReleasedModel(BaseModel):
+    """The version of the model, and the commit at which it was first released."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    commit: str
+
+
+class Release(BaseModel):
+    """What `figures.json` says of a release under `release`. `date`: year-month-day; `change`: why the version is another one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    date: str
+    change: str
+    commit: str
+    model: ReleasedModel
 
 
 @dataclass(frozen=True)
@@ -69,20 +90,20 @@ def publish(name: str, place: str) -> Published:
     release = _release_in(there, manifest.dataset_id)
     if release is None:
         known = before is not None and before.manifest.model.digest == manifest.model.digest
-        release = {
-            "version": str(version),
-            "date": datetime.now(UTC).date().isoformat(),
-            "change": change + _figures_said(None if before is None else before.figures, figures),
-            "commit": commit,
-            "model": before.release["model"] if before and known else _new_model(before, commit),
-        }
-        _put(dataset, folder, {**figures, "release": release}, manifest, there)
-    what = f"{name} {version}: {release['change']}"
+        release = Release(
+            version=str(version),
+            date=datetime.now(UTC).date().isoformat(),
+            change=change + _figures_said(None if before is None else before.figures, figures),
+            commit=commit,
+            model=before.release.model if before and known else _new_model(before, commit),
+        )
+        _put(dataset, folder, figures, release, manifest, there)
+    what = f"{name} {version}: {release.change}"
     tags = [
-        tag(artifacts["dataset"], str(version), release["commit"], what),
-        tag(artifacts["model"], release["model"]["version"], release["model"]["commit"], f"the model of {what}"),
+        tag(artifacts["dataset"], str(version), release.commit, what),
+        tag(artifacts["model"], release.model.version, release.model.commit, f"the model of {what}"),
     ]
-    line = f"- {version} ({release['date']}): {release['change']}\n"
+    line = f"- {version} ({release.date}): {release.change}\n"
     _enter(home, line)
     write_document(home, LATEST, {"version": str(version), "dataset_id": manifest.dataset_id})
     return Published(version, there, line.removeprefix("- ").strip(), tags)
@@ -92,21 +113,17 @@ def publish(name: str, place: str) -> Published:
 class _Earlier:
     version: Version
     manifest: Manifest
-    figures: dict[str, Any]
-
-    @property
-    def release(self) -> dict[str, Any]:
-        release: dict[str, Any] = self.figures["release"]
-        return release
+    figures: Metrics
+    release: Release
 
 
-def _accepted(metrics: Path, identity: str) -> dict[str, Any]:
+def _accepted(metrics: Path, identity: str) -> Metrics:
     """All figures of a dataset, which the stage accept has accepted as it is."""
     if not (metrics / "accept.json").is_file():
         raise UserError(
             f"{metrics / 'accept.json'} is not there: the dataset is not accepted. Run `make repro` and see why."
         )
-    figures: dict[str, Any] = {}
+    figures: Metrics = {}
     for stage in ("evaluate", "audit", "accept"):
         figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
     if figures.get("accepted") is not True or figures["dataset_id"] != identity:
@@ -118,7 +135,9 @@ def _latest(home: Folder) -> _Earlier | None:
     try:
         version = str(json.loads(home.read(LATEST))["version"])
         there = home / version
-        return _Earlier(Version.parse(version), manifest_in(there), json.loads(there.read(FIGURES)))
+        figures = json.loads(there.read(FIGURES))
+        release = Release.model_validate(figures["release"])
+        return _Earlier(Version.parse(version), manifest_in(there), figures, release)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -127,20 +146,19 @@ def _latest(home: Folder) -> _Earlier | None:
         ) from None
 
 
-def _release_in(there: Folder, identity: str) -> dict[str, Any] | None:
+def _release_in(there: Folder, identity: str) -> Release | None:
     """What is said of the release that was written there whole, where it is of that dataset."""
     if there.entry(MANIFEST) is None or manifest_in(there).dataset_id != identity:
         return None
-    release: dict[str, Any] = json.loads(there.read(FIGURES))["release"]
-    return release
+    return Release.model_validate(json.loads(there.read(FIGURES))["release"])
 
 
-def _new_model(before: _Earlier | None, commit: str) -> dict[str, str]:
-    version = FIRST if before is None else Version.parse(before.release["model"]["version"]).bump_major()
-    return {"version": str(version), "commit": commit}
+def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
+    version = FIRST if before is None else Version.parse(before.release.model.version).bump_major()
+    return ReleasedModel(version=str(version), commit=commit)
 
 
-def _figures_said(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
+def _figures_said(before: Metrics | None, now: Metrics) -> str:
     """For example "; TSTR 0.886, was 0.884"."""
     said = ""
     for key, name in SAID.items():
@@ -150,7 +168,7 @@ def _figures_said(before: dict[str, Any] | None, now: dict[str, Any]) -> str:
     return said
 
 
-def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: Manifest, there: Folder) -> None:
+def _put(dataset: Folder, folder: Path, figures: Metrics, release: Release, manifest: Manifest, there: Folder) -> None:
     """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
     _remove_cut_short(there)
     files = [file.file for shard in manifest.shards for file in shard.files]
@@ -158,9 +176,8 @@ def _put(dataset: Folder, folder: Path, figures: dict[str, Any], manifest: Manif
         files.append(WIDS)
     copy_files(dataset, there, [(name, name) for name in files])
     copy_files(LocalFolder(folder), there, [(name, name) for name in ("README.md", "report/index.html")])
-    release = figures["release"]
-    write_document(there, "croissant.json", croissant(manifest, release["version"], release["date"]))
-    write_document(there, FIGURES, figures)
+    write_document(there, "croissant.json", croissant(manifest, release.version, release.date))
+    write_document(there, FIGURES, {**figures, "release": release.model_dump()})
     if not there.guards_content:
         problems = verify_files(there, manifest).problems
         if problems:
