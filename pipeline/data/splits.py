@@ -19,6 +19,11 @@ DUPLICATE = "duplicate"
 IN_HOLDOUT, IN_VALIDATION = "also in holdout", "also in validation"
 NEAR_KEPT = "nearly as one that is kept"
 NEAR_HOLDOUT, NEAR_VALIDATION = "nearly as one in holdout", "nearly as one in validation"
+# An official split, those that lose what is also in it, and why: for what is equal and for what is nearly so.
+_LEAKS = (
+    (HOLDOUT, (TRAIN, VALIDATION), IN_HOLDOUT, NEAR_HOLDOUT),
+    (VALIDATION, (TRAIN,), IN_VALIDATION, NEAR_VALIDATION),
+)
 
 
 @dataclass(frozen=True)
@@ -85,55 +90,74 @@ def place(
         families: int64 [N]: images of one number stay together, too, whatever they look like.
         drop_near: of training images that look nearly alike one stays.
     """
-    places, reasons = official.copy(), {}
-    leaks: dict[int, int] = {}
-
-    def leave_out(rows: NDArray[np.int64], reason: str) -> None:
-        for row in rows[places[rows] != NOWHERE].tolist():
-            reasons[row] = reason
-        places[rows] = NOWHERE
-
-    # Of equal images the one with the lowest label stays, wherever it stands.
-    by_content = np.lexsort((labels, digests, official))
-    same = (digests[by_content][1:] == digests[by_content][:-1]) & (
-        official[by_content][1:] == official[by_content][:-1]
-    )
-    repeated = by_content[1:][same]
-    leave_out(repeated[official[repeated] != HOLDOUT], DUPLICATE)
-    for upper, lower, reason in (
-        (HOLDOUT, (TRAIN, VALIDATION), IN_HOLDOUT),
-        (VALIDATION, (TRAIN,), IN_VALIDATION),
-    ):
-        below = np.flatnonzero(np.isin(places, lower))
-        above = np.flatnonzero(official == upper)
-        below = below[np.isin(digests[below], digests[above])]
-        leave_out(below, reason)
-        kept, first = np.unique(digests[above], return_index=True)
-        leaks |= zip(below.tolist(), above[first[np.searchsorted(kept, digests[below])]].tolist(), strict=True)
+    placing = _Placing(digests, labels, official)
+    placing.leave_out_repeats()
+    for upper, lower, equal, _ in _LEAKS:
+        placing.leave_out_equal(upper, lower, equal)
     together = np.arange(len(digests))
     if likeness is not None:
         pairs = near_pairs(likeness)
-        pairs = pairs[(places[pairs] != NOWHERE).all(axis=1)]
-        for upper, lower, reason in (
-            (HOLDOUT, (TRAIN, VALIDATION), NEAR_HOLDOUT),
-            (VALIDATION, (TRAIN,), NEAR_VALIDATION),
-        ):
-            for one, other in ((0, 1), (1, 0)):
-                crossing = (places[pairs[:, one]] == upper) & np.isin(places[pairs[:, other]], lower)
-                leave_out(np.unique(pairs[crossing, other]), reason)
-                for image, twin in pairs[crossing][:, [other, one]].tolist():
-                    leaks.setdefault(image, twin)
-        inside = (places[pairs] == TRAIN).all(axis=1)
+        pairs = pairs[(placing.places[pairs] != NOWHERE).all(axis=1)]
+        for upper, lower, _, near in _LEAKS:
+            placing.leave_out_near(pairs, upper, lower, near)
+        inside = (placing.places[pairs] == TRAIN).all(axis=1)
         together = groups(pairs[inside], len(digests))
         if drop_near:
-            # The one with the lowest label, then digest: the same whatever the order of the source.
-            rows = np.flatnonzero(places == TRAIN)
-            rows = rows[np.lexsort((digests[rows], labels[rows], together[rows]))]
-            leave_out(rows[1:][together[rows][1:] == together[rows][:-1]], NEAR_KEPT)
+            placing.keep_one_of_each(together)
     if families is not None:
         together = _joined(together, families)
-    _cut(places, digests, labels, together, shares)
-    return Placement(places, reasons, leaks)
+    _cut(placing.places, digests, labels, together, shares)
+    return Placement(placing.places, placing.reasons, placing.leaks)
+
+
+class _Placing:
+    """A placement in the making: at first every image is where the source puts it."""
+
+    def __init__(self, digests: NDArray[np.bytes_], labels: NDArray[np.int64], official: NDArray[np.int64]) -> None:
+        self.digests, self.labels, self.official = digests, labels, official
+        self.places = official.copy()
+        self.reasons: dict[int, str] = {}
+        self.leaks: dict[int, int] = {}
+
+    def leave_out_repeats(self) -> None:
+        """Keep one of equal images of a split, the one with the lowest label, wherever it stands; a holdout stays as it is."""
+        digests, official = self.digests, self.official
+        by_content = np.lexsort((self.labels, digests, official))
+        same = (digests[by_content][1:] == digests[by_content][:-1]) & (
+            official[by_content][1:] == official[by_content][:-1]
+        )
+        repeated = by_content[1:][same]
+        self._leave_out(repeated[official[repeated] != HOLDOUT], DUPLICATE)
+
+    def leave_out_equal(self, upper: int, lower: tuple[int, ...], reason: str) -> None:
+        """Leave out of the splits `lower` what the official split `upper` has, too."""
+        digests = self.digests
+        below = np.flatnonzero(np.isin(self.places, lower))
+        above = np.flatnonzero(self.official == upper)
+        below = below[np.isin(digests[below], digests[above])]
+        self._leave_out(below, reason)
+        kept, first = np.unique(digests[above], return_index=True)
+        twins = above[first[np.searchsorted(kept, digests[below])]]
+        self.leaks |= zip(below.tolist(), twins.tolist(), strict=True)
+
+    def leave_out_near(self, pairs: NDArray[np.int64], upper: int, lower: tuple[int, ...], reason: str) -> None:
+        """Leave out of the splits `lower` what looks nearly as an image of the official split `upper`; `pairs: int64 [N, 2]`."""
+        for one, other in ((0, 1), (1, 0)):
+            crossing = (self.places[pairs[:, one]] == upper) & np.isin(self.places[pairs[:, other]], lower)
+            self._leave_out(np.unique(pairs[crossing, other]), reason)
+            for image, twin in pairs[crossing][:, [other, one]].tolist():
+                self.leaks.setdefault(image, twin)
+
+    def keep_one_of_each(self, together: NDArray[np.int64]) -> None:
+        """Keep one training image of each group: the one with the lowest label, then digest, whatever the source's order."""
+        rows = np.flatnonzero(self.places == TRAIN)
+        rows = rows[np.lexsort((self.digests[rows], self.labels[rows], together[rows]))]
+        self._leave_out(rows[1:][together[rows][1:] == together[rows][:-1]], NEAR_KEPT)
+
+    def _leave_out(self, rows: NDArray[np.int64], reason: str) -> None:
+        for row in rows[self.places[rows] != NOWHERE].tolist():
+            self.reasons[row] = reason
+        self.places[rows] = NOWHERE
 
 
 def _joined(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
