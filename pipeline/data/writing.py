@@ -18,7 +18,7 @@ from pipeline.data.likeness import THUMBNAIL, Likeness
 from pipeline.data.prepare import IGNORED
 from pipeline.data.sources.source import Listing
 from pipeline.data.split_writer import write_splits
-from pipeline.data.splits import IN_HOLDOUT, NEAR_HOLDOUT, NOWHERE, TRAIN, place, shares_of
+from pipeline.data.splits import IN_HOLDOUT, NEAR_HOLDOUT, NOWHERE, TRAIN, Placement, Shares, place, shares_of
 from pipeline.images.image_parquet import read_parquet
 from pipeline.runs.fingerprint import canonical_digest
 
@@ -70,17 +70,8 @@ def write_canonical(
     channels = _channels(known["channels"].take(usable), data)
     known = _with_channels(known, channels)
     images = known.select(["digest", "split", "group", "hash", "thumbnail"]).take(usable)
-    official = pc.index_in(images["split"], pa.array(SPLITS)).to_numpy().astype(np.int64)
-    shares = shares_of(data, listing.splits, int((official == TRAIN).sum()))
-    placement = place(
-        _as_bytes(images["digest"], "S64"),
-        labelled.labels[usable],
-        official,
-        None if data.near_duplicates == "keep" else _likeness(images),
-        shares,
-        families=None if data.near_duplicates == "keep" else _families(images),
-        drop_near=data.near_duplicates == "drop",
-    )
+    shares = shares_of(data, listing.splits, int((_official(images) == TRAIN).sum()))
+    placement = _placed(images, labelled.labels[usable], data, shares)
     reasons |= {int(usable[row]): reason for row, reason in placement.reasons.items()}
     leaks = {int(usable[row]): int(usable[twin]) for row, twin in placement.leaks.items()}
     places = np.full(len(known), NOWHERE)
@@ -112,6 +103,25 @@ def write_canonical(
     description.write(folder)
     _remove_stale(folder, description)
     return description
+
+
+def _official(images: pa.Table) -> NDArray[np.int64]:
+    """Return the number of the split that the source puts each image in, `int64 [N]`."""
+    numbers: NDArray[np.int64] = pc.index_in(images["split"], pa.array(SPLITS)).to_numpy().astype(np.int64)
+    return numbers
+
+
+def _placed(images: pa.Table, labels: NDArray[np.int64], data: Data, shares: Shares) -> Placement:
+    keep = data.near_duplicates == "keep"
+    return place(
+        _as_bytes(images["digest"], "S64"),
+        labels,
+        _official(images),
+        None if keep else _likeness(images),
+        shares,
+        families=None if keep else _families(images),
+        drop_near=data.near_duplicates == "drop",
+    )
 
 
 def _as_bytes(column: pa.ChunkedArray, dtype: str) -> NDArray[Any]:
