@@ -9,7 +9,8 @@ from pipeline.base.errors import UserError
 from pipeline.models.latents import chances
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.candidates import GenerationSettings, draw_candidates
-from pipeline.sampling.filters.filter import ATTEMPTS, Candidates, Filter, first_refusals
+from pipeline.sampling.filters.filter import ATTEMPTS, Candidates, Filter
+from pipeline.sampling.filters.kinds import FILTERS
 
 
 def choose_attempts(
@@ -40,8 +41,18 @@ def choose_attempts(
             refused[number, waiting[refused_by == number]] += 1
     stuck = int(np.flatnonzero(chosen < 0)[0])
     reasons = ", ".join(f"{each.kind} {refused[number, stuck]}" for number, each in enumerate(filters))
+    remedies = ", ".join(kind.remedy for kind in FILTERS.values())
     raise UserError(
         f"sample.filters: record {first + stuck} found no image that passes in {ATTEMPTS} attempts (refused by {reasons}): "
-        "with filters this strict, or a model this poor, sampling would not end. Raise density_ratio's acceptance, lower "
-        "near_copy's share, or train longer."
+        f"with filters this strict, or a model this poor, sampling would not end. {remedies[0].upper()}{remedies[1:]}, or train longer."
     )
+
+
+def first_refusals(filters: Sequence[Filter], candidates: Candidates) -> NDArray[np.int64]:
+    """The number of the filter that refuses each candidate, -1 where none does; a later one sees what earlier ones let pass."""
+    refused_by = np.full(len(candidates.labels), -1)
+    for number, each in enumerate(filters):
+        left = np.flatnonzero(refused_by < 0)
+        if len(left):
+            refused_by[left[~each.accepts(candidates.only(left))]] = number
+    return refused_by

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
-from pipeline.config.schema import DensityRatioFilter, NearCopyFilter, Sample
+from pipeline.config.schema import Sample
 from pipeline.models.weights import load_pair
 from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.fitting import fit_filters
+from pipeline.sampling.filters.kinds.density_ratio import DensityRatioFilter
+from pipeline.sampling.filters.kinds.near_copy import NearCopyFilter
 from pipeline.sampling.manifest import read_manifest
 from tests.project import SMALL, Places
 

@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.filters.filter import Accepted, Candidates, DensityRatio
+from pipeline.sampling.filters.filter import Candidates
+from pipeline.sampling.filters.kinds.density_ratio import DensityRatio
 from pipeline.sampling.generate import generate_records
-from pipeline.sampling.selection import choose_attempts
+from pipeline.sampling.selection import choose_attempts, first_refusals
 from pipeline.sampling.shards.ranges import ShardPlan
 from tests.unit.tiny import SETTINGS, SHARD_SIZE
 
@@ -30,7 +32,7 @@ class Bright:
     kind = "bright"
     about: Any = None
 
-    def accepts(self, candidates: Candidates) -> Accepted:
+    def accepts(self, candidates: Candidates) -> np.ndarray:
         return (candidates.images.float().mean(dim=(1, 2, 3)) >= self.bound).numpy()
 
 
@@ -77,7 +79,7 @@ def test_chances_of_attempts_are_their_own_so_that_a_ratio_decides_a_share(tiny_
     class Coin(DensityRatio):
         """A ratio of one half for all."""
 
-        def accepts(self, candidates: Candidates) -> Accepted:
+        def accepts(self, candidates: Candidates) -> np.ndarray:
             return candidates.chances < 0.5
 
     refused = sum(choose_attempts(tiny_pair, SETTINGS, [Coin([])], 6 * batch)[1].sum() for batch in range(100))
@@ -89,3 +91,34 @@ def test_a_filter_that_nothing_passes_ends_with_a_message(tiny_pair: TrainedPair
         UserError, match=r"record 12 found no image.*1000 attempts \(refused by density_ratio 0, bright 1000\)"
     ):
         generate_records(tiny_pair, SETTINGS, WHOLE, [DensityRatio([-99.0] * 3), Bright(256)])
+
+
+@dataclass
+class Refusing:
+    """Refuses the images with some pixels, and remembers which it was shown."""
+
+    pixels: set[int]
+    kind = "refusing"
+    about: Any = None
+
+    def accepts(self, candidates: Candidates) -> np.ndarray:
+        self.shown = candidates.images.flatten().tolist()
+        return np.array([pixel not in self.pixels for pixel in self.shown], dtype=bool)
+
+
+def blank_candidates(count: int) -> Candidates:
+    """Images of one pixel, which is their number; all else is 0."""
+    pixels = torch.arange(count, dtype=torch.uint8)[:, None, None, None]
+    return Candidates(pixels, torch.zeros(count, dtype=torch.int64), np.zeros(count, np.float32), np.full(count, 0.5))
+
+
+def test_each_candidate_is_refused_by_the_first_filter_that_does_and_later_ones_do_not_see_it() -> None:
+    first, second = Refusing({1, 2}), Refusing({2, 3})
+    refused_by = first_refusals([first, second], blank_candidates(5))
+    assert refused_by.tolist() == [-1, 0, 0, 1, -1]
+    assert second.shown == [0, 3, 4]
+
+
+def test_filters_after_one_that_refused_all_have_nothing_to_do() -> None:
+    refused_by = first_refusals([Refusing({0, 1}), DensityRatio([0.0])], blank_candidates(2))
+    assert refused_by.tolist() == [0, 0]
