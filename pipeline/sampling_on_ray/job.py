@@ -15,9 +15,9 @@ from pipeline.base.errors import UserError
 from pipeline.cluster.connection import beside_driver
 from pipeline.models.weights import load_pair
 from pipeline.runs.input_files import InputFiles
-from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
 from pipeline.sampling.filters.filter import Filter
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.sampling.shards.render import Row, plan_of
@@ -30,8 +30,8 @@ GENERATOR_CPUS = 0.999
 WRITER_CPUS = 0.001
 
 
-class ShardMinter:
-    """An actor that holds the model and mints the records of the shards it is handed."""
+class ShardGenerator:
+    """An actor that holds the model and generates the records of the shards it is handed."""
 
     def __init__(
         self,
@@ -42,13 +42,12 @@ class ShardMinter:
         use_gpu: bool,
     ) -> None:
         keep_freed_memory()
-        self.pair = load_pair(model.local())
-        self.settings = settings
-        self.filters = filters
-        self.trouble = trouble
+        pair = load_pair(model.local())
         if use_gpu:
-            self.pair.generator.cuda()
-            self.pair.discriminator.cuda()
+            pair.generator.cuda()
+            pair.discriminator.cuda()
+        self.generator = RecordGenerator(pair, settings, filters)
+        self.trouble = trouble
 
     def __call__(self, row: Row) -> Row:
         """The records of one shard beside its plan, or a message for the user where one is due.
@@ -59,8 +58,8 @@ class ShardMinter:
         if not message:
             try:
                 with reproducible_numerics():
-                    minted = generate_records(self.pair, self.settings, plan_of(row), self.filters)
-                return {**row, **minted.columns(), "message": np.array([""])}
+                    shard = self.generator.shard(plan_of(row))
+                return {**row, **shard.columns(), "message": np.array([""])}
             except UserError as error:
                 message = str(error)
                 ray.get(self.trouble.report.remote(message))
@@ -95,7 +94,7 @@ def make_shards(
     made = (
         ray.data.from_items(items, override_num_blocks=len(items))
         .map_batches(
-            ShardMinter,
+            ShardGenerator,
             batch_size=1,
             compute=ActorPoolStrategy(min_size=workers, max_size=len(plans) if grow else workers),
             fn_constructor_kwargs={

@@ -22,10 +22,11 @@ from pipeline.runs.input_files import share
 from pipeline.runs.run import Run, local_root, require_space, store_prefix
 from pipeline.runs.usage import TIME, UsageMeter, usage_of
 from pipeline.sampling.assemble import assemble, require_same_records, reserved
-from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import ManifestHeader, build_manifest
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import Commit, ShardTarget, committed
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.status import Request, read_request, write_request
@@ -79,7 +80,7 @@ class SamplingPlan:
         use_gpu = resources.gpus > 0
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
         settings = GenerationSettings.of(wanted, pair.label_names, precision)
-        filters = fit_filters(wanted.filters, pair, settings, command.model, command.data)
+        filters = fit_filters(wanted.filters, RecordGenerator(pair, settings), command.model, command.data)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         identity = run_identity(
             command.stage,

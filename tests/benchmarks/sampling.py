@@ -22,8 +22,8 @@ from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import load_pair, save_pair
 from pipeline.runs.input_files import InputFiles
-from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.formats import as_webdataset
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
@@ -105,7 +105,7 @@ def seconds_alone(folder: Path, settings: GenerationSettings) -> dict[str, float
     pair = load_pair(folder / "model")
     z, labels = latents(0, 0, SHARD, SPEC.latent_size, SPEC.latent_prior), balanced_labels(0, SHARD, SPEC.classes)
     with reproducible_numerics():
-        records = generate_records(pair, settings, ShardPlan(0, 0, SHARD)).records
+        records = RecordGenerator(pair, settings).shard(ShardPlan(0, 0, SHARD)).records
         size, precision = settings.batch_size, settings.precision
 
         def both_networks() -> None:

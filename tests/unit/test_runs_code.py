@@ -116,7 +116,10 @@ def test_a_misspelt_module_is_an_error() -> None:
             train.CODE,
             {"training.losses.relativistic", "models.layers", "training.ada", "data.blocks", "images.png", "base.cpu"},
         ),
-        (sample.CODE, {"sampling.candidates", "sampling.selection", "models.grey_conv", "images.encodings"}),
+        (
+            sample.CODE,
+            {"sampling.generate", "sampling.settings", "sampling.selection", "models.grey_conv", "images.encodings"},
+        ),
         (ingest.CODE, {"data.decode", "data.sources.tree", "images.png"}),
         (embed.CODE, {"embedding.classifier", "embedding.self_supervised", "models.precision"}),
     ],

@@ -53,17 +53,17 @@ from pipeline.base.errors import UserError
 from pipeline.config.load import load_config
 from pipeline.config.schema import Sample
 from pipeline.models.weights import load_pair
-from pipeline.sampling.candidates import GenerationSettings
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import FittedFilter
 from pipeline.sampling.shards.ranges import ShardPlan
 
 pair = load_pair(Path("tiny"))
 sample = Sample(count=20, batch_size=10, shard_size=20, filters=[{"kind": "bright", "least": 125.0}])
 how = GenerationSettings.of(sample, ["cat", "dog", "owl"], "fp32")
-filters = fit_filters(sample.filters, pair, how, Path("tiny"), Path("tiny"))
-generated = generate_records(pair, how, ShardPlan(0, 0, 20), filters)
+filters = fit_filters(sample.filters, RecordGenerator(pair, how), Path("tiny"), Path("tiny"))
+generated = RecordGenerator(pair, how, filters).shard(ShardPlan(0, 0, 20))
 try:
     load_config(Path("conf/digits.yaml"), ["sample.filters=[{kind: bright, most: 3}, {kind: dark}]"])
 except UserError as error:

@@ -8,11 +8,11 @@ import torch
 
 from pipeline.config.schema import Sample
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.filter import Candidates
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.filters.kinds.density_ratio import DensityRatio, DensityRatioFilter
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import ShardPlan
 from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS
 
@@ -51,19 +51,19 @@ def test_what_passes_without_a_bound_is_distributed_as_the_reals_are() -> None:
 @pytest.mark.parametrize("acceptance", [0.2, 0.7])
 def test_of_each_class_the_share_asked_for_passes(tiny_pair: TrainedPair, acceptance: float, tmp_path: Path) -> None:
     wanted = DensityRatioFilter(kind="density_ratio", acceptance=acceptance)
-    (ratio,) = fit_filters([wanted], tiny_pair, SETTINGS, tmp_path, tmp_path)
+    (ratio,) = fit_filters([wanted], RecordGenerator(tiny_pair, SETTINGS), tmp_path, tmp_path)
     for name in CLASSES:
         how = GenerationSettings.of(
             Sample(**SAMPLE | {"labels": {name: 1}, "batch_size": 60, "shard_size": 600}), CLASSES, "fp32"
         )
-        kept = generate_records(tiny_pair, how, ShardPlan(0, 0, 600), [ratio])
+        kept = RecordGenerator(tiny_pair, how, [ratio]).shard(ShardPlan(0, 0, 600))
         assert 600 / (600 + kept.refused["density_ratio"]) == pytest.approx(acceptance, abs=0.06)
 
 
 def test_what_passes_looks_more_real_to_the_discriminator(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     wanted = DensityRatioFilter(kind="density_ratio", acceptance=0.3)
-    filters = fit_filters([wanted], tiny_pair, SETTINGS, tmp_path, tmp_path)
+    filters = fit_filters([wanted], RecordGenerator(tiny_pair, SETTINGS), tmp_path, tmp_path)
     plan = ShardPlan(0, 0, 300)
-    plain, kept = (generate_records(tiny_pair, SETTINGS, plan, each).records for each in ((), filters))
+    plain, kept = (RecordGenerator(tiny_pair, SETTINGS, each).shard(plan).records for each in ((), filters))
     for label in range(len(CLASSES)):
         assert kept.logits[kept.labels == label].mean() > plain.logits[plain.labels == label].mean()

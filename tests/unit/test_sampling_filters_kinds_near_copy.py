@@ -18,11 +18,11 @@ from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, to_network
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.filter import Candidates
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.filters.kinds.near_copy import NearCopyFilter
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import ShardPlan
 from tests.unit.canonical_data import write_arrays
 from tests.unit.conftest import Labelled
@@ -83,9 +83,9 @@ def test_planted_training_images_are_refused_and_others_pass(folders: tuple[Path
     def copies(images: np.ndarray) -> int:
         return sum(image.transpose(2, 0, 1).tobytes() in stolen for image in images)
 
-    assert 60 < copies(generate_records(pair, HOW, plan).records.images) < 140
-    filters = fit_filters([NEAR_COPY], pair, HOW, *folders)
-    kept = generate_records(pair, HOW, plan, filters)
+    assert 60 < copies(RecordGenerator(pair, HOW).shard(plan).records.images) < 140
+    filters = fit_filters([NEAR_COPY], RecordGenerator(pair, HOW), *folders)
+    kept = RecordGenerator(pair, HOW, filters).shard(plan)
     assert copies(kept.records.images) == 0
     # Half of the candidates are stolen, so each record takes two; of held-out images a few are refused as well.
     assert 140 < kept.refused["near_copy"] < 320
@@ -96,7 +96,9 @@ def test_images_of_validation_pass_but_for_the_share_asked_for(folders: tuple[Pa
     images, labels = load_split(folders[1], "validation")
     shares = []
     for share in (0.05, 0.3):
-        (near_copy,) = fit_filters([NearCopyFilter(kind="near_copy", share=share)], pair, HOW, *folders)
+        (near_copy,) = fit_filters(
+            [NearCopyFilter(kind="near_copy", share=share)], RecordGenerator(pair, HOW), *folders
+        )
         nothing = np.zeros(len(images))
         shares.append(1 - near_copy.accepts(Candidates(images, labels, nothing.astype(np.float32), nothing)).mean())
     assert shares == pytest.approx([0.05, 0.3], abs=0.03)
@@ -106,4 +108,4 @@ def test_data_that_the_model_was_not_trained_on_are_refused(folders: tuple[Path,
     pair, _ = thief(folders)
     other = replace(pair, description={**pair.description, "data": {"digest": "0" * 64}})
     with pytest.raises(UserError, match=r"near_copy compares with the images that the model was trained on.*--data"):
-        fit_filters([NEAR_COPY], other, HOW, *folders)
+        fit_filters([NEAR_COPY], RecordGenerator(other, HOW), *folders)

@@ -11,7 +11,7 @@ import torch
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import Manifest, read_manifest
-from pipeline.sampling.regenerate import Record, Remaker, compare, shard_of, stored_records, why_not_comparable
+from pipeline.sampling.regenerate import Record, Regenerator, compare, shard_of, stored_records, why_not_comparable
 from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
 from pipeline.store.local import LocalFolder
 from tests.unit.tiny import COUNT, SHARD_SIZE, Minted, mint_dataset
@@ -21,11 +21,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def test_every_record_is_made_again_as_it_is_stored(minted: Minted, tiny_pair: TrainedPair) -> None:
     manifest = read_manifest(minted.out)
-    reader, remaker = ShardReader(LocalFolder(minted.out), manifest), Remaker(tiny_pair, manifest)
+    reader, regenerator = ShardReader(LocalFolder(minted.out), manifest), Regenerator(tiny_pair, manifest)
     for index in range(COUNT):
         stored = reader.read(f"data/train-{index // SHARD_SIZE:06d}.parquet")
         row = index % SHARD_SIZE
-        made = remaker.record(index, None)
+        made = regenerator.record(index, None)
         np.testing.assert_array_equal(made.image, reader.decode(stored.contents[row : row + 1])[0])
         assert made.content == stored.contents[row]
         assert made.label == stored.label(row)
@@ -38,20 +38,20 @@ def test_filtered_records_are_made_again_without_their_filters(
     filters = [{"kind": "density_ratio", "acceptance": 0.4}]
     minted = mint_dataset(tmp_path, tiny_pair, formats=[kind], filters=filters)
     manifest = read_manifest(minted.out)
-    reader, remaker = ShardReader(LocalFolder(minted.out), manifest), Remaker(tiny_pair, manifest)
+    reader, regenerator = ShardReader(LocalFolder(minted.out), manifest), Regenerator(tiny_pair, manifest)
     retried = 0
     for index in range(COUNT):
         shard = shard_of(LocalFolder(minted.out), manifest, index)
         (record,), attempts = stored_records(reader, shard, [index])
         assert attempts is not None
-        assert remaker.record(index, attempts).content == record.content
+        assert regenerator.record(index, attempts).content == record.content
         assert compare(index, record, attempts, manifest, tiny_pair) == "made again: the same bytes"
         retried += attempts[index % SHARD_SIZE] > 0
     assert retried > COUNT / 4
 
 
 def test_records_without_labels_are_made_again_without_one(unlabelled: Minted, unconditional_pair: TrainedPair) -> None:
-    assert Remaker(unconditional_pair, unlabelled.manifest).record(17, None).label is None
+    assert Regenerator(unconditional_pair, unlabelled.manifest).record(17, None).label is None
 
 
 def test_what_keeps_records_from_being_compared_is_said(

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.shards.commits import Commit, ShardTarget, commit_name, committed
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.store.files import file_sha256
@@ -25,7 +26,7 @@ def target(tiny_pair: TrainedPair, tmp_path: Path) -> ShardTarget:
     """A run with two committed shards in both formats."""
     target = target_in(tmp_path / "run", formats=("webdataset", "parquet"))
     for plan in PLANS:
-        make_shard(tiny_pair, SETTINGS, (), target, plan)
+        make_shard(RecordGenerator(tiny_pair, SETTINGS), target, plan)
     return target
 
 
@@ -113,18 +114,18 @@ def identity(commit: Commit) -> dict[str, Any]:
 def test_a_shard_made_again_is_the_same_bytes(target: ShardTarget, tiny_pair: TrainedPair) -> None:
     before = committed(target, PLANS)[1]
     flip_bit(target.run.path / "shards" / "train-000001.parquet")
-    again = make_shard(tiny_pair, SETTINGS, (), target, PLANS[1])
+    again = make_shard(RecordGenerator(tiny_pair, SETTINGS), target, PLANS[1])
     assert identity(again) == identity(before)
     assert sorted(committed(target, PLANS)) == [0, 1]
 
 
 def test_a_partial_last_shard_is_completed_when_the_dataset_grows(target: ShardTarget, tiny_pair: TrainedPair) -> None:
     partial = ShardPlan(2, 2 * SHARD_SIZE, 5)
-    make_shard(tiny_pair, SETTINGS, (), target, partial)
+    make_shard(RecordGenerator(tiny_pair, SETTINGS), target, partial)
     assert sorted(committed(target, [*PLANS, partial])) == [0, 1, 2]
     whole = replace(partial, rows=SHARD_SIZE)
     assert sorted(committed(target, [*PLANS, whole])) == [0, 1]
-    make_shard(tiny_pair, SETTINGS, (), target, whole)
+    make_shard(RecordGenerator(tiny_pair, SETTINGS), target, whole)
     assert sorted(committed(target, [*PLANS, whole])) == [0, 1, 2]
 
 
@@ -132,7 +133,7 @@ def test_a_shard_that_could_not_be_written_is_not_committed(tiny_pair: TrainedPa
     target = target_in(tmp_path / "run")
     (target.run.path / "shards" / "train-000000.parquet").mkdir(parents=True)
     with pytest.raises((OSError, UserError), match="directory"):
-        make_shard(tiny_pair, SETTINGS, (), target, PLANS[0])
+        make_shard(RecordGenerator(tiny_pair, SETTINGS), target, PLANS[0])
     assert committed(target, PLANS) == {}
 
 
@@ -140,5 +141,5 @@ def test_a_commit_of_records_without_labels_counts_none_and_holds(
     unconditional_pair: TrainedPair, tmp_path: Path
 ) -> None:
     target = target_in(tmp_path / "run", formats=("parquet", "webdataset"), classes=())
-    make_shard(unconditional_pair, SETTINGS, (), target, PLANS[0])
+    make_shard(RecordGenerator(unconditional_pair, SETTINGS), target, PLANS[0])
     assert committed(target, PLANS)[0].labels == {}

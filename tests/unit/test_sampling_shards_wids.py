@@ -8,7 +8,7 @@ from PIL import Image
 from wids import ShardListDataset
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
 from tests.unit.tiny import COUNT, SETTINGS, Minted, mint_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -21,7 +21,7 @@ def test_wids_reads_any_record_by_its_number(minted: Minted, tiny_pair: TrainedP
         record = records[index]
         assert record["__key__"] == f"{index:09d}"
         plan = minted.plans[index // 12]
-        image = generate_records(tiny_pair, SETTINGS, plan).records.images[index - plan.first_index]
+        image = RecordGenerator(tiny_pair, SETTINGS).shard(plan).records.images[index - plan.first_index]
         shown = record[".png"]
         pixels = np.asarray(shown if isinstance(shown, Image.Image | np.ndarray) else Image.open(shown))
         np.testing.assert_array_equal(pixels.reshape(image.shape), image)

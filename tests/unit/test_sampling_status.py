@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.models.weights import TrainedPair
 from pipeline.runs.lock import locked
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.shards.commits import ShardTarget, commit_name
 from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.sampling.status import Request, Status, statuses, write_request
@@ -30,7 +31,7 @@ def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STA
 
 def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float, took: float = 1) -> None:
     """Makes a shard, whose commit bears a time and says how long the work took."""
-    made = make_shard(pair, SETTINGS, (), target, plan_shards(30, SHARD_SIZE)[shard])
+    made = make_shard(RecordGenerator(pair, SETTINGS), target, plan_shards(30, SHARD_SIZE)[shard])
     record = target.run.path / commit_name(shard)
     record.write_text(made.model_copy(update={"seconds": took}).model_dump_json())
     os.utime(record, (at, at))

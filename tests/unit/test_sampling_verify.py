@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.assemble import assemble
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import ShardTarget, committed
 from pipeline.sampling.verify import Findings, read_shards, verify_files
@@ -44,7 +44,7 @@ def test_a_clean_dataset_has_no_problem(tiny_pair: TrainedPair, tmp_path: Path, 
 
 def test_reading_back_gives_the_records_once_and_in_order(minted: Minted, tiny_pair: TrainedPair) -> None:
     shards = list(read_shards(LocalFolder(minted.out), minted.manifest, Findings()))
-    made = [generate_records(tiny_pair, SETTINGS, plan).records for plan in minted.plans]
+    made = [RecordGenerator(tiny_pair, SETTINGS).shard(plan).records for plan in minted.plans]
     for found, expected in zip(shards, made, strict=True):
         np.testing.assert_array_equal(found.images, expected.images)
         np.testing.assert_array_equal(found.labels, expected.labels)
@@ -176,7 +176,7 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
     target: ShardTarget = target_in(grown.target.run.path, formats=grown.target.formats)
     for plan in at_once.plans:
         if plan.shard not in committed(target, [plan]):
-            make_shard(tiny_pair, SETTINGS, (), target, plan)
+            make_shard(RecordGenerator(tiny_pair, SETTINGS), target, plan)
     manifest = build_manifest(target, list(committed(target, at_once.plans).values()), about(tiny_pair))
     assemble(target, manifest, grown.out)
     assert manifest == at_once.manifest

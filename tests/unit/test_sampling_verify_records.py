@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.images.png import encode_png
 from pipeline.models.weights import TrainedPair, load_pair
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.verify import Findings, read_shards
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def forge(minted: Minted, pair: TrainedPair, kind: str, change: Callable[[Any], Any]) -> Manifest:
     """Writes the second shard anew with changed records or images, and a manifest that fits it."""
-    records = generate_records(pair, SETTINGS, minted.plans[1]).records
+    records = RecordGenerator(pair, SETTINGS).shard(minted.plans[1]).records
     ending, render = FORMATS[kind]
     records, encoded = change((records, [encode_png(image) for image in records.images]))
     write_atomically(
@@ -54,7 +54,7 @@ def with_image(number: int, content: bytes) -> Callable[[Any], Any]:
 
 
 def test_a_record_that_the_model_does_not_make_is_found(minted: Minted, tiny_pair: TrainedPair) -> None:
-    image = generate_records(tiny_pair, SETTINGS, minted.plans[1]).records.images[4].copy()
+    image = RecordGenerator(tiny_pair, SETTINGS).shard(minted.plans[1]).records.images[4].copy()
     image[2, 3] ^= 1
     manifest = forge(minted, tiny_pair, "parquet", with_image(4, encode_png(image)))
     findings = verify(minted.out, manifest, tiny_pair)
@@ -173,7 +173,7 @@ def test_labels_in_a_dataset_that_names_no_classes_are_found(
     unlabelled: Minted, unconditional_pair: TrainedPair, kind: str
 ) -> None:
     records = replace(
-        generate_records(unconditional_pair, SETTINGS, unlabelled.plans[1]).records, labels=np.zeros(12, np.int64)
+        RecordGenerator(unconditional_pair, SETTINGS).shard(unlabelled.plans[1]).records, labels=np.zeros(12, np.int64)
     )
     ending, render = FORMATS[kind]
     path = unlabelled.target.run.path / "shards" / f"train-000001{ending}"
@@ -191,7 +191,7 @@ def test_labels_whose_classes_the_manifest_lost_are_found(minted: Minted) -> Non
 def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found(
     unlabelled: Minted, unconditional_pair: TrainedPair
 ) -> None:
-    records = generate_records(unconditional_pair, SETTINGS, unlabelled.plans[1]).records
+    records = RecordGenerator(unconditional_pair, SETTINGS).shard(unlabelled.plans[1]).records
     images = [image.copy() for image in records.images]
     images[4][2, 3] ^= 1
     for ending, render in FORMATS.values():

@@ -17,23 +17,20 @@ from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
-from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import GenerationSettings, draw_batch, reproducible_numerics
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.kinds import FILTERS
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.labels import labels_of
 
 FIT_SEED = 2**32  # above all seeds of datasets
 
 
-def fit_filters(
-    wanted: Sequence[FilterKeys], pair: TrainedPair, settings: GenerationSettings, model: Path, data: Path
-) -> list[Filter]:
+def fit_filters(wanted: Sequence[FilterKeys], generator: RecordGenerator, model: Path, data: Path) -> list[Filter]:
     """The filters, in the order of the config.
 
     Args:
         wanted: as in the config.
-        pair: the model in use.
-        settings: how records are drawn.
+        generator: of the records that they are for.
         model: folder of the model, which holds its embedder, too.
         data: folder of the canonical dataset, read only where a filter compares with training images.
 
@@ -41,7 +38,7 @@ def fit_filters(
         UserError: the model or the data do not allow them.
     """
     with reproducible_numerics():
-        return [FILTERS[each.kind].fit(each, ModelFitting(each.kind, pair, settings, model, data)) for each in wanted]
+        return [FILTERS[each.kind].fit(each, ModelFitting(each.kind, generator, model, data)) for each in wanted]
 
 
 @dataclass(frozen=True)
@@ -67,30 +64,28 @@ class ModelFitting:
     """What one filter is fitted by: a model and its training data."""
 
     kind: str  # the filter's
-    pair: TrainedPair
-    settings: GenerationSettings
+    generator: RecordGenerator
     model: Path
     data: Path
 
     @property
     def classes(self) -> int:
         """The classes of the model; 0 where it has no labels."""
-        return self.pair.spec.classes
+        return self.generator.pair.spec.classes
 
     @property
     def discriminates(self) -> bool:
         """Whether the discriminator tells real images from generated ones better than a coin, in every class."""
-        return min(self.pair.calibration.slopes) > 0
+        return min(self.generator.pair.calibration.slopes) > 0
 
     def generated(self, images_per_label: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return calibrated logits and labels, `[N]` each, of so many generated images of each label that occurs."""
-        occurring = np.unique(self.settings.label_cycle)
-        how = replace(self.settings, seed=FIT_SEED, label_cycle=occurring)
-        first = np.zeros(how.batch_size, np.int64)  # attempts
-        firsts = range(0, images_per_label * len(occurring), how.batch_size)
-        drawn = [draw_batch(self.pair, how, index, first) for index in firsts]
-        logits = torch.cat([batch.logits for batch in drawn]).double().numpy()
-        return logits, torch.cat([batch.labels for batch in drawn]).numpy()
+        settings = self.generator.settings
+        occurring = np.unique(settings.label_cycle)
+        generator = RecordGenerator(self.generator.pair, replace(settings, seed=FIT_SEED, label_cycle=occurring))
+        firsts = range(0, images_per_label * len(occurring), settings.batch_size)
+        logits = np.concatenate([generator.batch(first).logits for first in firsts]).astype(np.float64)
+        return logits, labels_of(occurring, 0, len(logits))
 
     def nearest_training_image(self) -> TrainingImages:
         """Return what measures how near a training image is; a UserError says that the data is not the model's."""
@@ -106,7 +101,7 @@ class ModelFitting:
     def _training_images(self) -> TrainingImages:
         embedder = load_embedder(self.model)
         digest = describe(self.data)["digest"]
-        if digest != self.pair.description["data"]["digest"]:
+        if digest != self.generator.pair.description["data"]["digest"]:
             raise UserError(
                 f"sample.filters: {self.kind} compares with the images that the model was trained on, and {self.data} holds others; "
                 "give the right ones with --data."

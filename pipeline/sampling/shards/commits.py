@@ -33,7 +33,7 @@ class ShardRecord(BaseModel):
     shard: NotNegative
     first_index: NotNegative
     rows: Annotated[int, Field(ge=1, le=10**9)]
-    candidates: Annotated[int, Field(ge=1)]  # drawn until every record had one that passed the filters
+    candidates: Annotated[int, Field(ge=1)]  # generated until every record had one that passed the filters
     refused: dict[str, NotNegative]  # of them by each filter, by its kind
     file: FileName
     bytes: NotNegative
