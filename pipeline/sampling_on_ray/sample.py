@@ -10,7 +10,7 @@ from typing import Any, Self
 from pipeline import __version__
 from pipeline.base.errors import UserError
 from pipeline.base.pace import Pace, in_words
-from pipeline.cluster.connection import Resources, connect, sample_workers
+from pipeline.cluster.connection import Resources, connect
 from pipeline.cluster.gauges import RunGauges
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
@@ -30,7 +30,7 @@ from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import Commit, ShardTarget, committed
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.status import Request, read_request, write_request
-from pipeline.sampling_on_ray.job import make_shards
+from pipeline.sampling_on_ray.job import StoredGenerator, WorkerPool, make_shards
 from pipeline.store.files import require_free_space, write_json
 
 # What the bytes of a record depend on, and no more: a dataset is not another one because of a better `verify`.
@@ -70,7 +70,7 @@ class SamplingPlan:
     filters: list[Filter]
     identity: str  # of the records: the same whatever their number, and the workers
     header: ManifestHeader
-    workers: int
+    pool: WorkerPool
     resources: Resources
 
     @classmethod
@@ -100,7 +100,7 @@ class SamplingPlan:
             filters=filters,
             identity=identity,
             header=_header(command, pair, precision, {**software, "device": device_name(use_gpu)}, filters),
-            workers=sample_workers(config.cluster.sample_workers, resources),
+            pool=WorkerPool.of(config.cluster.sample_workers, resources),
             resources=resources,
         )
 
@@ -138,22 +138,16 @@ def _make_missing(command: Command, plan: SamplingPlan, run: Run, target: ShardT
     missing = [shard for shard in plan.shards if shard.shard not in done]
     if not missing:
         return
-    command.say(f"{len(missing)} of {len(plan.shards)} shards to make with {plan.workers} worker(s), run {run.name}")
+    command.say(
+        f"{len(missing)} of {len(plan.shards)} shards to make with {plan.pool.workers} worker(s), run {run.name}"
+    )
     gauges = RunGauges(command.stage, config.name, plan.identity)
-    progress = _Progress(command, target, plan.shards, missing, gauges, min(plan.workers, len(missing)))
+    progress = _Progress(command, target, plan.shards, missing, gauges, min(plan.pool.workers, len(missing)))
     stopwatch = UsageMeter(run.folder, cores=resources.cpus, gpus=resources.gpus)
     try:
-        make_shards(
-            share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root),
-            plan.settings,
-            plan.filters,
-            target,
-            missing,
-            workers=plan.workers,
-            grow=config.cluster.sample_workers == "auto",
-            use_gpu=resources.gpus > 0,
-            on_shard=progress.one_more,
-        )
+        model = share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root)
+        generator = StoredGenerator(model, plan.settings, plan.filters)
+        make_shards(generator, target, missing, plan.pool, progress.one_more)
     finally:
         with suppress(UserError):  # what went wrong before says more
             stopwatch.lap(progress.made)

@@ -27,7 +27,7 @@ from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.formats import as_webdataset
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
-from pipeline.sampling_on_ray.job import make_shards
+from pipeline.sampling_on_ray.job import StoredGenerator, WorkerPool, make_shards
 from pipeline.store.files import write_atomically
 from pipeline.store.local import LocalFolder
 from tests.benchmarks.plain import plain_layers
@@ -85,14 +85,10 @@ def rates_of_ray_data(folder: Path, settings: GenerationSettings) -> tuple[float
     with connect(str(folder)) as resources:
         started = time.perf_counter()
         make_shards(
-            InputFiles(folder / "model"),
-            settings,
-            [],
+            StoredGenerator(InputFiles(folder / "model"), settings),
             target,
             plan_shards(SHARDS * SHARD, SHARD),
-            workers=resources.cpus,
-            grow=True,
-            use_gpu=False,
+            WorkerPool(resources.cpus, grow=True, use_gpu=False),
             on_shard=lambda *_: ends.append(time.perf_counter()),
         )
     logging.getLogger("ray.data").setLevel(logging.NOTSET)
