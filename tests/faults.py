@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from pipeline.images.encodings import encoding_named
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import ManifestHeader, build_manifest, open_dataset, read_manifest
 from pipeline.sampling.records import GeneratedShard, Records
 from pipeline.sampling.shards.commits import ShardTarget
@@ -157,5 +157,5 @@ def plant(dataset: Path, records: Labelled, out: Path) -> None:
         minted = GeneratedShard(records_of_shard, {}, 0.0)
         commits.append(write_shard(minted, encoding_named(manifest.image.encoding), target, plan))
     shutil.rmtree(out, ignore_errors=True)
-    assemble(target, build_manifest(target, commits, header), out)
+    DatasetOutput(out).assemble(target, build_manifest(target, commits, header))
     shutil.rmtree(run)

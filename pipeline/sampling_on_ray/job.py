@@ -56,6 +56,11 @@ class WorkerPool:
     grow: bool
     use_gpu: bool
 
+    @property
+    def device(self) -> str:
+        """What a worker computes on: cuda or cpu."""
+        return "cuda" if self.use_gpu else "cpu"
+
     @classmethod
     def of(cls, wanted: int | str, resources: Resources) -> Self:
         """The pool for `cluster.sample_workers` on what the cluster has."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.models.weights import load_pair
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import build_manifest, read_manifest
 from pipeline.sampling.shards.ranges import plan_shards
@@ -38,7 +38,7 @@ def make_dataset(folder: Path, count: int, formats: tuple[str, ...]) -> Path:
     pair = load_pair(folder / "model")
     target, settings = target_in(folder / "run", formats=formats), replace(SETTINGS, **BATCH)
     commits = [make_shard(RecordGenerator(pair, settings), target, plan) for plan in plan_shards(count, SHARD_SIZE)]
-    assemble(target, build_manifest(target, commits, about(pair, SAMPLE | BATCH)), folder / "dataset")
+    DatasetOutput(folder / "dataset").assemble(target, build_manifest(target, commits, about(pair, SAMPLE | BATCH)))
     return folder / "dataset"
 
 

@@ -13,7 +13,7 @@ from pipeline.data import ingest
 from pipeline.embedding import embed
 from pipeline.runs import code
 from pipeline.runs.code import code_digest, code_of, import_closure
-from pipeline.sampling_on_ray import sample
+from pipeline.sampling_on_ray import plan
 from pipeline.training_on_ray import train
 from tests.project import ROOT
 
@@ -117,7 +117,7 @@ def test_a_misspelt_module_is_an_error() -> None:
             {"training.losses.relativistic", "models.layers", "training.ada", "data.blocks", "images.png", "base.cpu"},
         ),
         (
-            sample.CODE,
+            plan.CODE,
             {"sampling.generate", "sampling.settings", "sampling.selection", "models.grey_conv", "images.encodings"},
         ),
         (ingest.CODE, {"data.decode", "data.sources.tree", "images.png"}),
@@ -141,7 +141,7 @@ def test_what_makes_the_bytes_counts_and_what_talks_does_not(modules: tuple[str,
 
 def test_filters_count_for_records_and_for_nothing_else() -> None:
     kinds = {f"pipeline.sampling.filters.kinds.{kind}" for kind in FILTER_KINDS}
-    assert kinds <= code_of(*sample.CODE).keys()
+    assert kinds <= code_of(*plan.CODE).keys()
     for modules in (ingest.CODE, embed.CODE, train.CODE):
         assert not [name for name in code_of(*modules) if name.startswith("pipeline.sampling")]
 

@@ -15,7 +15,7 @@ from pipeline.report.croissant import write_croissant
 from pipeline.report.page import Pictures, write_report
 from pipeline.runs.output_places import require_own_dataset
 from pipeline.runs.usage import ResourceUsage
-from pipeline.sampling.assemble import assemble, require_same_records, reserved
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.sampling.shards.commits import committed
 from pipeline.sampling.shards.wids import WIDS
@@ -53,18 +53,18 @@ def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None
     earlier.hardlink_to(data / earlier.name)
     (data / "train-000001.tar").unlink()
     (data / ".train-000001.tar.77.tmp").write_bytes(b"half")
-    assemble(minted.target, minted.manifest, minted.out)
+    DatasetOutput(minted.out).assemble(minted.target, minted.manifest)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
 
 
 def test_publishing_twice_is_publishing_once(minted: Minted) -> None:
-    assemble(minted.target, minted.manifest, minted.out)
+    DatasetOutput(minted.out).assemble(minted.target, minted.manifest)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
 
 
 def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Minted) -> None:
     flip_bit(minted.out / "data" / "train-000001.parquet")
-    assemble(minted.target, minted.manifest, minted.out)
+    DatasetOutput(minted.out).assemble(minted.target, minted.manifest)
     listed = minted.manifest.shards[1]
     assert file_sha256(minted.out / listed.file) == listed.sha256
     assert sorted(committed(minted.target, minted.plans)) == [0, 1, 2]
@@ -73,7 +73,7 @@ def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Mi
 def test_a_publication_that_fails_half_way_leaves_no_manifest(minted: Minted) -> None:
     (minted.target.run.path / "shards" / "train-000002.parquet").unlink()
     with pytest.raises((OSError, UserError)):
-        assemble(minted.target, minted.manifest, minted.out)
+        DatasetOutput(minted.out).assemble(minted.target, minted.manifest)
     assert not (minted.out / MANIFEST).exists()
     with pytest.raises(UserError, match="not a finished dataset"):
         read_manifest(minted.out)
@@ -109,10 +109,11 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
     (out / foreign).write_text("precious")
     before = digests(out)
     if (beside, foreign) == ("a dataset", MANIFEST):
-        assemble(minted.target, minted.manifest, out)  # shards of ours alone: it was a manifest of ours, and is damaged
+        # Shards of ours alone: it was a manifest of ours, and is damaged.
+        DatasetOutput(out).assemble(minted.target, minted.manifest)
         return
     with pytest.raises(UserError, match=f"holds {out / foreign.removesuffix('/dataset.json')}, which this stage"):
-        assemble(minted.target, minted.manifest, out)
+        DatasetOutput(out).assemble(minted.target, minted.manifest)
     assert digests(out) == before
 
 
@@ -137,7 +138,7 @@ def test_a_link_to_the_folder_of_another_dataset_is_refused(
     with pytest.raises(
         UserError, match=f"new: holds {out / name}, a link to a folder elsewhere, .*nothing was touched"
     ):
-        assemble(minted.target, minted.manifest, out)
+        DatasetOutput(out).assemble(minted.target, minted.manifest)
     assert digests(precious) == before
 
 
@@ -146,12 +147,12 @@ def test_shards_without_a_manifest_are_taken_for_leftovers_where_a_run_has_the_s
 ) -> None:
     leftover = tmp_path / "leftover"
     shutil.copytree(minted.out / "data", leftover / "data")  # of a publication on another disk: no hard links
-    assemble(minted.target, minted.manifest, leftover)
+    DatasetOutput(leftover).assemble(minted.target, minted.manifest)
     assert read_manifest(leftover) == minted.manifest
     (precious / MANIFEST).unlink()
     before = digests(precious)
     with pytest.raises(UserError, match=r"remove data/train-000000.parquet, .* and more of the kind if that is what"):
-        assemble(minted.target, minted.manifest, precious)
+        DatasetOutput(precious).assemble(minted.target, minted.manifest)
     assert digests(precious) == before
     with pytest.raises(UserError, match="which this stage has not written"):
         require_own_dataset(leftover.with_name("precious"), None)  # a root in an object store has no runs here
@@ -163,7 +164,7 @@ def test_what_a_desktop_leaves_is_no_obstacle_and_stays(minted: Minted) -> None:
         (minted.out / name).parent.mkdir(exist_ok=True)
         (minted.out / name).write_text("junk")
     (minted.out / MANIFEST).unlink()
-    assemble(minted.target, minted.manifest, minted.out)
+    DatasetOutput(minted.out).assemble(minted.target, minted.manifest)
     assert names(minted) == sorted([*left, *SIX_FILES, WIDS, MANIFEST])
 
 
@@ -183,7 +184,7 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> No
     )
     require_own_dataset(minted.out, minted.target.run.path.parent)
     (minted.out / MANIFEST).unlink()  # as DVC does before it runs the stage
-    assemble(minted.target, minted.manifest, minted.out)
+    DatasetOutput(minted.out).assemble(minted.target, minted.manifest)
     assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
     assert not (minted.out / "report").exists()
 
@@ -192,8 +193,8 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> No
 
 
 def test_another_count_of_the_same_records_may_take_the_place(minted: Minted, tiny_pair: TrainedPair) -> None:
-    require_same_records(minted.out, minted.target.fingerprint, about(tiny_pair))
-    require_same_records(minted.out.parent / "new", "0" * 64, about(tiny_pair))
+    DatasetOutput(minted.out).require_same_records(minted.target.fingerprint, about(tiny_pair))
+    DatasetOutput(minted.out.parent / "new").require_same_records("0" * 64, about(tiny_pair))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_other_records_are_not_mixed_and_what_differs_is_said(
     minted: Minted, tiny_pair: TrainedPair, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UserError, match="--fresh to replace") as caught:
-        require_same_records(minted.out, "0" * 64, about(tiny_pair, SAMPLE | changes))
+        DatasetOutput(minted.out).require_same_records("0" * 64, about(tiny_pair, SAMPLE | changes))
     assert said in str(caught.value)
     assert str(caught.value).count(" there, ") == len(changes)
 
@@ -219,22 +220,22 @@ def test_a_damaged_manifest_does_not_keep_a_dataset_from_being_made_again(
 ) -> None:
     path = minted.out / MANIFEST
     path.write_bytes(path.read_bytes()[:100])
-    require_same_records(minted.out, "0" * 64, about(tiny_pair))
+    DatasetOutput(minted.out).require_same_records("0" * 64, about(tiny_pair))
 
 
 def test_the_same_records_in_another_format_may_take_the_place(minted: Minted, tiny_pair: TrainedPair) -> None:
-    require_same_records(minted.out, "0" * 64, about(tiny_pair, SAMPLE | {"formats": ["parquet"]}))
+    DatasetOutput(minted.out).require_same_records("0" * 64, about(tiny_pair, SAMPLE | {"formats": ["parquet"]}))
 
 
 def test_a_dataset_of_another_format_version_is_not_replaced_unasked(minted: Minted, tiny_pair: TrainedPair) -> None:
     (minted.out / MANIFEST).write_text(json.dumps({**minted.manifest.model_dump(), "format_version": 2}))
     with pytest.raises(UserError, match="format version 2"):
-        require_same_records(minted.out, minted.target.fingerprint, about(tiny_pair))
+        DatasetOutput(minted.out).require_same_records(minted.target.fingerprint, about(tiny_pair))
 
 
 def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pair: TrainedPair) -> None:
     with pytest.raises(UserError) as caught:
-        require_same_records(minted.out, "0" * 64, about(unconditional_pair))
+        DatasetOutput(minted.out).require_same_records("0" * 64, about(unconditional_pair))
     assert str(caught.value).startswith(f"{minted.out}: holds a dataset of other records")
     assert "model.digest: " in str(caught.value)
     assert "classes: " in str(caught.value)
@@ -242,8 +243,12 @@ def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pa
 
 def test_an_output_is_worked_on_by_one_at_a_time(tmp_path: Path) -> None:
     said = f"^{tmp_path / 'out'}: another process"  # the place may be the checkout's own: no --out was given
-    with reserved(tmp_path / "out"), pytest.raises(UserError, match=said), reserved(tmp_path / "out"):
+    with (
+        DatasetOutput(tmp_path / "out").reserved(),
+        pytest.raises(UserError, match=said),
+        DatasetOutput(tmp_path / "out").reserved(),
+    ):
         pass
-    with reserved(tmp_path / "out"), reserved(tmp_path / "elsewhere"):
+    with DatasetOutput(tmp_path / "out").reserved(), DatasetOutput(tmp_path / "elsewhere").reserved():
         pass
     assert not list((tmp_path / "out").iterdir())

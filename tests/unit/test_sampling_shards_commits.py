@@ -11,7 +11,14 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.generate import RecordGenerator
-from pipeline.sampling.shards.commits import Commit, ShardTarget, commit_name, committed
+from pipeline.sampling.shards.commits import (
+    Commit,
+    ShardTarget,
+    commit_name,
+    committed,
+    missing_shards,
+    require_committed,
+)
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.store.files import file_sha256
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, flip_bit, make_shard, target_in
@@ -35,6 +42,15 @@ def test_what_was_made_is_committed(target: ShardTarget) -> None:
     assert sorted(commits) == [0, 1]
     assert commits[1].labels == {"cat": 4, "dog": 4, "owl": 4}
     assert (commits[1].first_index, commits[1].rows) == (SHARD_SIZE, SHARD_SIZE)
+
+
+def test_a_shard_that_lost_a_file_is_missing_and_of_no_use_to_a_dataset(target: ShardTarget) -> None:
+    assert missing_shards(target, PLANS) == []
+    assert [commit.shard for commit in require_committed(target, PLANS)] == [0, 1]
+    (target.run.path / "shards" / "train-000001.tar").unlink()
+    assert missing_shards(target, PLANS) == [PLANS[1]]
+    with pytest.raises(UserError, match=r"train-000001 and 0 more were made, but are not there whole any more"):
+        require_committed(target, PLANS)
 
 
 def test_a_commit_describes_each_file_parquet_first(target: ShardTarget) -> None:

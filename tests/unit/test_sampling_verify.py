@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import ShardTarget, committed
@@ -178,7 +178,7 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
         if plan.shard not in committed(target, [plan]):
             make_shard(RecordGenerator(tiny_pair, SETTINGS), target, plan)
     manifest = build_manifest(target, list(committed(target, at_once.plans).values()), about(tiny_pair))
-    assemble(target, manifest, grown.out)
+    DatasetOutput(grown.out).assemble(target, manifest)
     assert manifest == at_once.manifest
     assert verify(grown.out, manifest, tiny_pair).problems == []
 

@@ -13,7 +13,7 @@ from pipeline.models.hardware import device_name
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.generate import RecordGenerator
@@ -131,7 +131,7 @@ def mint_dataset(
     )
     commits = [make_shard(replace(generator, filters=filters), target, plan) for plan in plans]
     manifest = build_manifest(target, commits, about(pair, sample, filters))
-    assemble(target, manifest, folder / "out")
+    DatasetOutput(folder / "out").assemble(target, manifest)
     return Minted(target, plans, folder / "out", manifest)
 
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import Commit, commit_name
 from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
@@ -40,5 +40,5 @@ def recommitted(minted: Minted, pair: TrainedPair) -> Manifest:
         commits.append(Commit.model_validate(commit))
     manifest = build_manifest(minted.target, commits, about(pair))
     shutil.rmtree(minted.out)
-    assemble(minted.target, manifest, minted.out)
+    DatasetOutput(minted.out).assemble(minted.target, manifest)
     return manifest
