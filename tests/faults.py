@@ -154,8 +154,8 @@ def plant(dataset: Path, records: Labelled, out: Path) -> None:
             np.arange(rows.start, rows.stop),
             np.zeros(plan.rows, np.float32),
         )
-        minted = GeneratedShard(records_of_shard, {}, 0.0)
-        commits.append(write_shard(minted, encoding_named(manifest.image.encoding), target, plan))
+        shard = GeneratedShard(records_of_shard, {}, 0.0)
+        commits.append(write_shard(shard, encoding_named(manifest.image.encoding), target, plan))
     shutil.rmtree(out, ignore_errors=True)
     DatasetOutput(out).assemble(target, build_manifest(target, commits, header))
     shutil.rmtree(run)

@@ -89,9 +89,9 @@ def generated(name: str) -> dict[str, Any]:
     settings = GenerationSettings.of(sample, pair.label_names, case.precision)
     filters = fit_filters(sample.filters, RecordGenerator(pair, settings), FOLDER, FOLDER)
     with reproducible_numerics():
-        minted = RecordGenerator(pair, settings, filters).shard(ShardPlan(1, sample.shard_size, sample.shard_size - 2))
-    records = minted.records
-    files = render_shard(minted, settings.encoding, sample.formats, pair.label_names)
+        shard = RecordGenerator(pair, settings, filters).shard(ShardPlan(1, sample.shard_size, sample.shard_size - 2))
+    records = shard.records
+    files = render_shard(shard, settings.encoding, sample.formats, pair.label_names)
     return {
         "labels": None if records.labels is None else records.labels.tolist(),
         "records": {

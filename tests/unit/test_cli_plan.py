@@ -16,7 +16,7 @@ from pipeline.runs.earlier_runs import config_parameters, remember_parameters
 from pipeline.sampling.generate import RecordGenerator
 from pipeline.store.local import LocalFolder
 from tests.unit.config_cases import CONF
-from tests.unit.tiny import CLASSES, SETTINGS, mint_dataset
+from tests.unit.tiny import CLASSES, SETTINGS, generate_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,7 +26,7 @@ def test_the_sizes_are_those_of_the_shards_that_will_be_made(tiny_pair: TrainedP
         RecordGenerator(tiny_pair, SETTINGS), ["parquet", "webdataset"], CLASSES, rows=12, at_least_s=0, device="cpu"
     )
     assert seconds > 0
-    (shard,) = mint_dataset(tmp_path, tiny_pair, count=12).manifest.shards
+    (shard,) = generate_dataset(tmp_path, tiny_pair, count=12).manifest.shards
     assert sizes == {"parquet": shard.bytes / 12, "webdataset": shard.also[0].bytes / 12}
 
 

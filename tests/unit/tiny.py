@@ -104,7 +104,7 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[
 
 
 @dataclass(frozen=True)
-class Minted:
+class GeneratedDataset:
     """A published dataset and the run that made it."""
 
     target: ShardTarget
@@ -113,13 +113,13 @@ class Minted:
     manifest: Manifest
 
 
-def mint_dataset(
+def generate_dataset(
     folder: Path,
     pair: TrainedPair,
     count: int = COUNT,
     formats: Sequence[str] = ("parquet", "webdataset"),
     **changes: Any,
-) -> Minted:
+) -> GeneratedDataset:
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
     sample = SAMPLE | {"count": count, "formats": list(formats)} | changes
     settings = GenerationSettings.of(Sample(**sample), label_names(pair), "fp32")
@@ -132,7 +132,7 @@ def mint_dataset(
     commits = [make_shard(replace(generator, filters=filters), target, plan) for plan in plans]
     manifest = build_manifest(target, commits, about(pair, sample, filters))
     DatasetOutput(folder / "out").assemble(target, manifest)
-    return Minted(target, plans, folder / "out", manifest)
+    return GeneratedDataset(target, plans, folder / "out", manifest)
 
 
 def flip_bit(path: Path, position: int = -20) -> None:
