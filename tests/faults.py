@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from pipeline.images.encodings import encoding_named
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import ManifestHeader, build_manifest, open_dataset, read_manifest
-from pipeline.sampling.records import MintedShard, Records
+from pipeline.sampling.records import GeneratedShard, Records
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.ranges import plan_shards
 from pipeline.sampling.shards.render import write_shard
@@ -154,8 +154,8 @@ def plant(dataset: Path, records: Labelled, out: Path) -> None:
             np.arange(rows.start, rows.stop),
             np.zeros(plan.rows, np.float32),
         )
-        minted = MintedShard(records_of_shard, {}, 0.0)
-        commits.append(write_shard(minted, encoding_named(manifest.image.encoding), target, plan))
+        shard = GeneratedShard(records_of_shard, {}, 0.0)
+        commits.append(write_shard(shard, encoding_named(manifest.image.encoding), target, plan))
     shutil.rmtree(out, ignore_errors=True)
-    assemble(target, build_manifest(target, commits, header), out)
+    DatasetOutput(out).assemble(target, build_manifest(target, commits, header))
     shutil.rmtree(run)

@@ -20,9 +20,9 @@ from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
 from pipeline.runs.command import Command
 from pipeline.runs.fingerprint import six_digits
-from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.store.files import write_json
 
@@ -39,13 +39,14 @@ def evaluate(command: Command) -> None:
     space = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
     count, seed = config.evaluate.images, config.evaluate.seed
     holdout = holdout_of(command, embedder)
-    # As `sample` will draw them: the figures stand on the dataset's card.
+    # As `sample` will generate them: the figures stand on the dataset's card.
     how = GenerationSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
-    filters = fit_filters(config.sample.filters, pair, how, command.model, command.data)
+    generator = RecordGenerator(pair, replace(how, seed=seed))
+    filters = fit_filters(config.sample.filters, generator, command.model, command.data)
     command.say(f"generating {count:,} images")
-    minted = generate_records(pair, replace(how, seed=seed), ShardPlan(0, 0, count), filters)
-    fake = torch.from_numpy(how.encoding.stored(minted.records.images).transpose(0, 3, 1, 2))
-    asked = None if minted.records.labels is None else torch.from_numpy(minted.records.labels)
+    records = replace(generator, filters=filters).shard(ShardPlan(0, 0, count)).records
+    fake = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2))
+    asked = None if records.labels is None else torch.from_numpy(records.labels)
     figures = quality_metrics(embedder, embedder.features(fake), asked, holdout, names)
     beside = real_baseline(command, embedder, holdout, count, conditional=spec.conditional)
     elsewhere: dict[str, Any] = {}

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -16,15 +16,14 @@ from pipeline.base.errors import UserError
 from pipeline.cluster.connection import Resources, connect, on_a_worker, sample_workers
 from pipeline.config import Config
 from pipeline.models.precision import resolve_precision
-from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.models.weights import load_pair
 from pipeline.report.work import cost
 from pipeline.runs.earlier_runs import config_parameters, restart
 from pipeline.runs.run import local_root
 from pipeline.runs.usage import ResourceUsage
-from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
-from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.shards.render import render_shard
 from pipeline.store.files import free_space, size_text
@@ -62,9 +61,10 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
         settings = GenerationSettings.of(sample, classes, resolve_precision(config.train.precision, device))
-        filters = fit_filters(sample.filters, pair, settings, model, data)
+        generator = RecordGenerator(pair, settings)
+        filters = fit_filters(sample.filters, generator, model, data)
         rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)
-        work = partial(measure, pair, settings, filters, sample.formats, classes, rows, MEASURED_S, device)
+        work = partial(measure, replace(generator, filters=filters), sample.formats, classes, rows, MEASURED_S, device)
         seconds, sizes = on_a_worker(work, there)
     total = sum(sizes.values()) * sample.count
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
@@ -110,9 +110,7 @@ def requests_of(shards: int, formats: int) -> Requests:
 
 
 def measure(
-    pair: TrainedPair,
-    settings: GenerationSettings,
-    filters: Sequence[Filter],
+    generator: RecordGenerator,
     formats: Sequence[str],
     classes: Sequence[str],
     rows: int,
@@ -123,17 +121,15 @@ def measure(
 
     These are made again and again for `at_least_s` seconds on `device` (cpu, cuda); the median time counts.
     """
-    pair.generator.to(device)
-    pair.discriminator.to(device)
+    generator.pair.generator.to(device)
+    generator.pair.discriminator.to(device)
     plan = ShardPlan(0, 0, rows)
     with reproducible_numerics():
-        generate_records(pair, settings, plan, filters)  # the first time, the library prepares its kernels
+        generator.shard(plan)  # the first time, the library prepares its kernels
         taken: list[float] = []
         while sum(taken) < at_least_s or not taken:
             started = time.perf_counter()
-            contents = render_shard(
-                generate_records(pair, settings, plan, filters), settings.encoding, formats, classes
-            )
+            contents = render_shard(generator.shard(plan), generator.settings.encoding, formats, classes)
             taken.append(time.perf_counter() - started)
     return statistics.median(taken) / rows, {name: len(content) / rows for name, content in contents.items()}
 

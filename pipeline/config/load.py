@@ -14,12 +14,12 @@ from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
 from pipeline.config.config import Config
 from pipeline.config.defaults import fill_in, found_in
+from pipeline.config.filters import FILTER_KINDS
 
 CONF = Path("conf")
 DATA = Path("data")
 ACTIVE = CONF / "active.yaml"
 ROOT_VARIABLE = "IMAGEMINT_ROOT"
-FILTER_KINDS = ("density_ratio", "near_copy")
 UNIONS = (
     ("sample", "labels"), ("data", "channels"), ("data", "classes"), ("data", "validation_share"), ("data", "holdout_share"),
 )  # fmt: skip

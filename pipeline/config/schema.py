@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from pipeline.base.registry import entry_names
+from pipeline.base.section import Section
 from pipeline.config.constants import DEFAULT_JPEG_QUALITY
-from pipeline.config.section import Section
+from pipeline.config.filters import FilterKeys
 from pipeline.config.sources import Source
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -257,27 +258,6 @@ Labels = Annotated[
 ]
 
 
-class DensityRatioFilter(Section):
-    """Keeps images in proportion to how much more frequent they are among real ones (after Azadi et al. 2019, arXiv:1810.06758)."""
-
-    kind: Literal["density_ratio"]
-    acceptance: Annotated[float, Field(ge=0.05, le=0.95)] = Field(
-        0.7, description="Share of the candidates kept, in each class: less is stricter, and takes longer."
-    )
-
-
-class NearCopyFilter(Section):
-    """Refuses images that lie as near to a training image as only the nearest of the validation images do."""
-
-    kind: Literal["near_copy"]
-    share: Annotated[float, Field(gt=0, le=0.5)] = Field(
-        0.01, description="Share of the validation images, in each class, that would be refused themselves."
-    )
-
-
-Filter = Annotated[DensityRatioFilter | NearCopyFilter, Field(discriminator="kind")]
-
-
 class Sample(Section):
     count: Count
     shard_size: Count = 10_000
@@ -298,7 +278,7 @@ class Sample(Section):
         None, description="The largest number in a latent: less gives more typical images and less variety. null: any."
     )
     seed: Seed = 0
-    filters: list[Filter] = Field(
+    filters: list[FilterKeys] = Field(
         [], description="What a candidate has to pass, in this order; each kind at most once."
     )
 
@@ -313,7 +293,7 @@ class Sample(Section):
 
     @field_validator("filters")
     @classmethod
-    def _one_of_a_kind(cls, filters: list[Filter]) -> list[Filter]:
+    def _one_of_a_kind(cls, filters: list[FilterKeys]) -> list[FilterKeys]:
         if len({each.kind for each in filters}) < len(filters):
             raise ValueError("each kind of filter at most once")
         return filters

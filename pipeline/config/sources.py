@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.base.registry import entry_names
-from pipeline.config.section import Section
+from pipeline.base.section import Section
 
 SOURCE_KINDS = ("auto", *entry_names("pipeline.data.sources.kinds"), "digits", "known")
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.config.schema import DensityRatioFilter, Filter
+from pipeline.sampling.filters.kinds import FILTERS
 from pipeline.sampling.manifest import Manifest
 
 
@@ -23,19 +23,14 @@ def unusual_settings(manifest: Manifest) -> list[str]:
         said.append(f"latents truncated at {sample.truncation}: more typical images, less variety")
     if sample.encoding == "jpeg":
         said.append(f"images kept as JPEG of quality {sample.jpeg_quality}, which loses some detail")
-    said += [_filter(manifest, each) for each in sample.filters]
+    said += [_filter(manifest, each.kind) for each in sample.filters]
     return said
 
 
-def _filter(manifest: Manifest, wanted: Filter) -> str:
-    refused = sum(shard.refused[wanted.kind] for shard in manifest.shards)
+def _filter(manifest: Manifest, kind: str) -> str:
+    refused = sum(shard.refused[kind] for shard in manifest.shards)
     candidates = sum(shard.candidates for shard in manifest.shards)
-    why = (
-        "what the discriminator finds more frequent among real images is kept more often, which changes how often each kind of image occurs"
-        if isinstance(wanted, DensityRatioFilter)
-        else "what lies as near to a training image as few held-out images do is refused"
-    )
-    return f"candidates filtered by {wanted.kind}, which refused {refused:,} of {candidates:,}: {why}"
+    return f"candidates filtered by {kind}, which refused {refused:,} of {candidates:,}: {FILTERS[kind].effect}"
 
 
 def about_records(manifest: Manifest) -> dict[str, Any]:

@@ -15,6 +15,7 @@ CARRIERS = (
     "pipeline.base.log",
     "pipeline.base.pace",
     "pipeline.base.process",
+    "pipeline.base.section",
     "pipeline.cluster",
     "pipeline.config",
     "pipeline.runs",
@@ -43,11 +44,11 @@ def code_of(*modules: str) -> dict[str, Path]:
 
     The topmost package holds the version alone, which changes no result.
     """
-    return {
-        name: path
-        for name, path in import_closure(*modules).items()
-        if "." in name and not any(name == carrier or name.startswith(f"{carrier}.") for carrier in CARRIERS)
-    }
+    return {name: path for name, path in import_closure(*modules).items() if "." in name and not _is_carrier(name)}
+
+
+def _is_carrier(name: str) -> bool:
+    return any(name == carrier or name.startswith(f"{carrier}.") for carrier in CARRIERS)
 
 
 def import_closure(*modules: str) -> dict[str, Path]:
@@ -90,7 +91,7 @@ def _imports(name: str, path: Path, packages: Collection[str]) -> Iterator[str]:
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == LOADS_ENTRIES:
-            yield from (f"{name}.{entry}" for entry in entry_names(name))
+            yield from _entries(node, name)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in packages)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in packages:
@@ -103,3 +104,17 @@ def _imports(name: str, path: Path, packages: Collection[str]) -> Iterator[str]:
             waiting += node.orelse
         else:
             waiting += ast.iter_child_nodes(node)
+
+
+def _entries(call: ast.Call, name: str) -> Iterator[str]:
+    """Return what a call of `load_entries` in the module `name` imports: the entries of its own package, or of one that it names.
+
+    Of another package a carrier takes what its entries are called and their keys alone: who uses an entry imports it besides.
+
+    Raises:
+        ValueError: the package is neither `__name__` nor a text, so nothing tells which entries count.
+    """
+    (argument,) = call.args
+    package = name if ast.unparse(argument) == "__name__" else ast.literal_eval(argument)
+    if package == name or not _is_carrier(name):
+        yield from (f"{package}.{entry}" for entry in entry_names(package))

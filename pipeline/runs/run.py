@@ -123,10 +123,11 @@ def is_whole(load: Callable[[Path], object], folder: Path) -> bool:
     return True
 
 
-def require_space(root: str, needed: int, stage: str) -> None:
-    """Refuse to begin where the root is on a disk of this machine with fewer than `needed` bytes free."""
+def require_space(root: str, needed: int, stage: str, out: Path) -> None:
+    """Refuse to begin where the root is on a disk of this machine, and it or the output has fewer than `needed` bytes free."""
     if (here := local_root(root)) is not None:
         require_free_space(here, needed, stage, "--set root=FOLDER")
+        require_free_space(out, needed, stage, "--out FOLDER")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
 from pipeline.runs.lock import locked
 from pipeline.runs.output_places import require_own_dataset
+from pipeline.runs.run import store_prefix
 from pipeline.sampling.changes import record_changes
 from pipeline.sampling.manifest import LOCATION, MANIFEST, Manifest, ManifestHeader, manifest_in, read_manifest
 from pipeline.sampling.shards.commits import ShardFile, ShardTarget, name_in_run
@@ -24,29 +26,73 @@ from pipeline.store.places import copy_files
 LOCK = ".lock"
 
 
-def assemble(target: ShardTarget, manifest: Manifest, out: Path, dataset: Folder | None = None) -> None:
-    """Make a dataset of a run's shards, its manifest last; until then there is none, so nothing half-made looks whole.
+@dataclass(frozen=True)
+class DatasetOutput:
+    """Where a dataset goes: a folder of this machine, and where the root is in an object store, a prefix there that holds the shards.
 
-    Args:
-        target: the run that holds the shards.
-        manifest: of the dataset.
-        out: holds the dataset. What an audit wrote about another dataset there is removed.
-        dataset: a prefix of an object store, which is named by the dataset's identity and never changed. The shards go there then, and
-            `out` holds the manifest, too, and in `data` nothing but the prefix's name.
+    The prefix is named by the dataset's identity and never changed. The folder holds the manifest then, too, and in `data` nothing
+    but the prefix's name.
     """
-    if dataset is None:
-        wanted = {Path(file.file).name for shard in manifest.shards for file in shard.files}
-        runs = target.run.path.parent if isinstance(target.run, LocalFolder) else None
-        with _replacing(out, manifest, wanted, runs):
-            _put(target.run, manifest, LocalFolder(out), whole=False)
-        return
-    there = _whole(dataset, manifest.dataset_id)
-    _put(target.run, manifest, dataset, whole=there is not None)
-    if there is None:
-        write_document(dataset, MANIFEST, manifest.model_dump())
-    # The manifest that was there first stays: the same records may have been asked for with another config around them.
-    with _replacing(out, there or manifest, {LOCATION}, None) as data:
-        write_json(data / LOCATION, {"url": str(dataset)})
+
+    folder: Path
+    root: str = "."
+
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Keep other processes from making a dataset in the folder for as long as it lasts."""
+        lock = self.folder / LOCK
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock.touch()
+        except OSError as error:
+            raise UserError(f"{self.folder}: cannot be written: {error.strerror}.") from None
+        taken = f"{self.folder}: another process is making a dataset there; wait for it, or give another --out."
+        with locked(lock, taken):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)  # while it is held: a dataset has no such file
+
+    def require_same_records(self, fingerprint: str, header: ManifestHeader) -> None:
+        """Refuse to put a dataset where one of other records lies: only a larger or smaller count may take its place.
+
+        `fingerprint` and `header` are the new manifest's.
+        """
+        try:
+            json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # none, or a damaged one, which the new one replaces
+            return
+        changed = record_changes(read_manifest(self.folder), fingerprint, header)
+        if changed:
+            raise UserError(
+                f"{self.folder}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
+                + "\n".join(f"  {line}" for line in changed)
+                + "\nGive another --out, or --fresh to replace it."
+            )
+
+    def assemble(self, target: ShardTarget, manifest: Manifest) -> Folder | Path:
+        """Make a dataset of a run's shards, its manifest last; until then there is none, so nothing half-made looks whole.
+
+        What an audit wrote about another dataset there is removed.
+
+        Returns:
+            Where the shards are.
+        """
+        out, dataset = self.folder, store_prefix(self.root, f"datasets/{manifest.name}/{manifest.dataset_id[:16]}")
+        if dataset is None:
+            wanted = {Path(file.file).name for shard in manifest.shards for file in shard.files}
+            runs = target.run.path.parent if isinstance(target.run, LocalFolder) else None
+            with _replacing(out, manifest, wanted, runs):
+                _put(target.run, manifest, LocalFolder(out), whole=False)
+            return out
+        there = _whole(dataset, manifest.dataset_id)
+        _put(target.run, manifest, dataset, whole=there is not None)
+        if there is None:
+            write_document(dataset, MANIFEST, manifest.model_dump())
+        # The manifest that was there first stays: the same records may have been asked for with another config around them.
+        with _replacing(out, there or manifest, {LOCATION}, None) as data:
+            write_json(data / LOCATION, {"url": str(dataset)})
+        return dataset
 
 
 def _put(run: Folder, manifest: Manifest, dataset: Folder, *, whole: bool) -> None:
@@ -95,40 +141,6 @@ def _replacing(out: Path, manifest: Manifest, wanted: set[str], runs: Path | Non
                 stale.unlink()
     yield data
     write_json(out / MANIFEST, manifest.model_dump())
-
-
-@contextmanager
-def reserved(out: Path) -> Iterator[None]:
-    """Keep other processes from making a dataset in `out` for as long as it lasts."""
-    lock = out / LOCK
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.touch()
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written: {error.strerror}.") from None
-    with locked(lock, f"{out}: another process is making a dataset there; wait for it, or give another --out."):
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)  # while it is held: a dataset has no such file
-
-
-def require_same_records(out: Path, fingerprint: str, header: ManifestHeader) -> None:
-    """Refuses to put a dataset where one of other records lies: only a larger or smaller count may take its place.
-
-    `fingerprint` and `header` are the new manifest's.
-    """
-    try:
-        json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none, or a damaged one, which the new one replaces
-        return
-    changed = record_changes(read_manifest(out), fingerprint, header)
-    if changed:
-        raise UserError(
-            f"{out}: holds a dataset of other records, which are not mixed with new ones. What differs:\n"
-            + "\n".join(f"  {line}" for line in changed)
-            + "\nGive another --out, or --fresh to replace it."
-        )
 
 
 def _identity(out: Path) -> str | None:

@@ -1,61 +1,133 @@
-"""Minting the records of a shard: the algorithm, apart from files and workers."""
+"""Generating the records of a shard: the algorithm, apart from files and workers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from pipeline.models.generate import discriminate, generate_pixels
+from pipeline.models.latents import chances, latents
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import GenerationSettings, draw_batch
-from pipeline.sampling.filters.filter import Filter
-from pipeline.sampling.records import MintedShard, Records
+from pipeline.sampling.filters.filter import Candidates, Filter
+from pipeline.sampling.labels import labels_of
+from pipeline.sampling.records import GeneratedShard, Records
 from pipeline.sampling.selection import choose_attempts
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import ShardPlan
 
 
-def generate_records(
-    pair: TrainedPair, settings: GenerationSettings, plan: ShardPlan, filters: Sequence[Filter] = ()
-) -> MintedShard:
-    """The records of one shard.
+@contextmanager
+def reproducible_numerics() -> Iterator[None]:
+    """One thread (how a sum is split over threads shows in its last bits) and denormals flushed, for as long as it lasts."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
 
-    Every batch of records is whole and aligned to the shard, also where the shard ends within it: a batch of another size
-    would give other last bits, and a partial shard could not be completed later.
+
+@dataclass(frozen=True)
+class _Images:
+    """Images `uint8 [N, C, H, W]` as they are made and as a reader will see them, calibrated logits `float32 [N]`."""
+
+    made: Tensor
+    seen: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class RecordGenerator:
+    """Generates the records of a model under some settings, of which each had to pass some filters.
+
+    Batches are whole and aligned to the shard, also where the shard ends within one: a batch of another size would give
+    other last bits, and a partial shard could not be completed later.
     """
-    started = time.monotonic()
-    batches, refused = [], []
-    for first in range(plan.first_index, plan.first_index + plan.rows, settings.batch_size):
-        attempts = None
-        if filters:
-            attempts, refused_here = choose_attempts(pair, settings, filters, first)
-            refused.append(refused_here)
-        batches.append(mint_batch(pair, settings, first, attempts))
-    records = Records(
-        images=_joined([batch.images for batch in batches], plan.rows),
-        labels=_joined([batch.labels for batch in batches], plan.rows) if pair.spec.conditional else None,
-        indices=_joined([batch.indices for batch in batches], plan.rows),
-        logits=_joined([batch.logits for batch in batches], plan.rows),
-        attempts=_joined([batch.attempts for batch in batches], plan.rows) if filters else None,
-    )
-    counts = np.concatenate(refused, axis=1)[:, : plan.rows].sum(axis=1).tolist() if filters else []
-    refusals = {each.kind: count for each, count in zip(filters, counts, strict=True)}
-    return MintedShard(records, refusals, time.monotonic() - started)
 
+    pair: TrainedPair
+    settings: GenerationSettings
+    filters: Sequence[Filter] = ()
 
-def mint_batch(
-    pair: TrainedPair, settings: GenerationSettings, first: int, attempts: NDArray[np.int64] | None = None
-) -> Records:
-    """The batch of records from `first` on, of the attempts, `int64 [batch_size]`, that passed the filters, or of the first."""
-    size = settings.batch_size
-    drawn = draw_batch(pair, settings, first, np.zeros(size, np.int64) if attempts is None else attempts)
-    return Records(
-        images=np.ascontiguousarray(drawn.images.numpy().transpose(0, 2, 3, 1)),
-        labels=drawn.labels.numpy() if pair.spec.conditional else None,
-        indices=np.arange(first, first + size, dtype=np.int64),
-        logits=drawn.logits.numpy(),
-        attempts=attempts,
-    )
+    def shard(self, plan: ShardPlan) -> GeneratedShard:
+        """Return the records of one shard.
+
+        Raises:
+            UserError: the filters let nothing pass for one of them.
+        """
+        started = time.monotonic()
+        batches, refused = [], []
+        for first in range(plan.first_index, plan.first_index + plan.rows, self.settings.batch_size):
+            attempts = None
+            if self.filters:
+                attempts, refused_here = self.chosen_attempts(first)
+                refused.append(refused_here)
+            batches.append(self.batch(first, attempts))
+        records = Records(
+            images=_joined([batch.images for batch in batches], plan.rows),
+            labels=_joined([batch.labels for batch in batches], plan.rows) if self.pair.spec.conditional else None,
+            indices=_joined([batch.indices for batch in batches], plan.rows),
+            logits=_joined([batch.logits for batch in batches], plan.rows),
+            attempts=_joined([batch.attempts for batch in batches], plan.rows) if self.filters else None,
+        )
+        counts = np.concatenate(refused, axis=1)[:, : plan.rows].sum(axis=1).tolist() if self.filters else []
+        refusals = {each.kind: count for each, count in zip(self.filters, counts, strict=True)}
+        return GeneratedShard(records, refusals, time.monotonic() - started)
+
+    def batch(self, first: int, attempts: NDArray[np.int64] | None = None) -> Records:
+        """Return the batch of records from `first` on, of given attempts, `int64 [batch_size]`, or of the first ones."""
+        size, spec = self.settings.batch_size, self.pair.spec
+        z = torch.empty(size, spec.latent_size)
+        of_rows = np.zeros(size, np.int64) if attempts is None else attempts
+        for attempt in np.unique(of_rows).tolist():
+            rows = torch.from_numpy(of_rows == attempt)
+            z[rows] = self._latents(first, attempt)[rows]
+        labels = self._labels(first)
+        images = self._images(z, labels)
+        return Records(
+            images=np.ascontiguousarray(images.made.numpy().transpose(0, 2, 3, 1)),
+            labels=labels.numpy() if spec.conditional else None,
+            indices=np.arange(first, first + size, dtype=np.int64),
+            logits=images.logits.numpy(),
+            attempts=attempts,
+        )
+
+    def chosen_attempts(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return which attempts of the batch from `first` on pass the filters, and how often each filter refused."""
+        return choose_attempts(self.filters, partial(self.candidates, first), first, self.settings.batch_size)
+
+    def candidates(self, first: int, rows: NDArray[np.int64], attempt: int) -> Candidates:
+        """Return one attempt at some `rows`, `int64 [N]`, of the batch of records from `first` on."""
+        chosen = torch.from_numpy(rows)
+        labels = self._labels(first)[chosen]
+        images = self._images(self._latents(first, attempt)[chosen], labels)
+        of_batch = chances(self.settings.seed, first, self.settings.batch_size, attempt)
+        return Candidates(images.seen, labels, images.logits.numpy(), of_batch[rows])
+
+    def _latents(self, first: int, attempt: int) -> Tensor:
+        spec, settings = self.pair.spec, self.settings
+        size, truncation = settings.batch_size, settings.truncation
+        return latents(settings.seed, first, size, spec.latent_size, spec.latent_prior, truncation, attempt)
+
+    def _labels(self, first: int) -> Tensor:
+        return torch.from_numpy(labels_of(self.settings.label_cycle, first, self.settings.batch_size))
+
+    def _images(self, z: Tensor, labels: Tensor) -> _Images:
+        pair, size, precision = self.pair, self.settings.batch_size, self.settings.precision
+        made = generate_pixels(pair.generator, pair.spec, z, labels, batch_size=size, precision=precision)
+        # The logit judges the image as a reader will see it, rounded, cropped and decoded, since that is what he holds.
+        stored = self.settings.encoding.stored(made.numpy().transpose(0, 2, 3, 1))
+        seen = torch.from_numpy(stored.transpose(0, 3, 1, 2))
+        logits = discriminate(pair.discriminator, pair.spec, seen, labels, batch_size=size, precision=precision)
+        return _Images(made, seen, pair.calibration.log_ratios(logits, labels))
 
 
 def _joined(parts: Sequence[NDArray[Any] | None], rows: int) -> NDArray[Any]:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from pipeline.base.errors import UserError
+from pipeline.config.filters import FilterKindName
 from pipeline.config.schema import Encoding, Sample
 from pipeline.runs.fingerprint import canonical_digest
 from pipeline.sampling.shards.commits import Commit, ShardRecord, ShardTarget
@@ -99,7 +100,7 @@ class UsedConfig(RootModel[dict[str, JsonValue]]):
 class FittedFilter(_Strict):
     """A filter that candidates had to pass; its further keys say what it was fitted to."""
 
-    kind: Literal["density_ratio", "near_copy"]
+    kind: FilterKindName
 
 
 def _with_device(software: dict[str, JsonValue]) -> dict[str, JsonValue]:

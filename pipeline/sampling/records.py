@@ -25,7 +25,7 @@ class Records:
 
 
 @dataclass(frozen=True)
-class MintedShard:
+class GeneratedShard:
     """The records of a shard, how many candidates each filter refused on the way to them, by its kind, and the time it took."""
 
     records: Records
@@ -34,7 +34,7 @@ class MintedShard:
 
     @property
     def candidates(self) -> int:
-        """How many were drawn until every record had one that passed the filters."""
+        """How many were generated until every record had one that passed the filters."""
         return len(self.records.indices) + sum(self.refused.values())
 
     def columns(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class MintedShard:
         return {**arrays, **counts, "seconds": np.array([self.seconds])}
 
     @classmethod
-    def of_columns(cls, row: dict[str, Any]) -> "MintedShard":
+    def of_columns(cls, row: dict[str, Any]) -> "GeneratedShard":
         """The counterpart of `columns`."""
         labels, attempts = (row[name][0] if name in row else None for name in ("labels", "attempts"))
         records = Records(row["images"][0], labels, row["indices"][0], row["logits"][0], attempts)

@@ -1,4 +1,4 @@
-"""Making single records of a dataset again from its model."""
+"""Generating single records of a dataset again from its model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pipeline.base.errors import UserError
 from pipeline.models.hardware import device_name
 from pipeline.models.weights import DESCRIPTION, TrainedPair, load_pair
-from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
-from pipeline.sampling.generate import mint_batch
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
 from pipeline.sampling.manifest import Manifest
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardRecord
 from pipeline.sampling.shards.readers import Attempts, DamagedShardError, ShardReader
 from pipeline.store.files import is_there
@@ -78,27 +78,28 @@ def require_model_of(manifest: Manifest, pair: TrainedPair) -> None:
         )
 
 
-class Remaker:
-    """Makes records of the dataset that a manifest describes."""
+class Regenerator:
+    """Generates records of the dataset that a manifest describes, one at a time."""
 
     def __init__(self, pair: TrainedPair, manifest: Manifest) -> None:
         sample = manifest.config.sample
-        self._pair = pair
         self._shard_size = sample.shard_size
-        self._settings = GenerationSettings.of(sample, manifest.classes, manifest.precision)
+        # Without its filters: which attempt passed them is stored.
+        self._generator = RecordGenerator(pair, GenerationSettings.of(sample, manifest.classes, manifest.precision))
 
     def record(self, index: int, attempts: Attempts) -> Record:
         """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""
+        settings = self._generator.settings
         row_in_shard = index % self._shard_size
-        row = row_in_shard % self._settings.batch_size
+        row = row_in_shard % settings.batch_size
         of_batch = None
         if attempts is not None:
-            stored = attempts[row_in_shard - row :][: self._settings.batch_size]
+            stored = attempts[row_in_shard - row :][: settings.batch_size]
             # A record's bytes depend on its row of the batch, not on what is in the others.
-            of_batch = np.concatenate([stored, np.zeros(self._settings.batch_size - len(stored), np.int64)])
+            of_batch = np.concatenate([stored, np.zeros(settings.batch_size - len(stored), np.int64)])
         with reproducible_numerics():
-            batch = mint_batch(self._pair, self._settings, index - row, of_batch)
-        encoding = self._settings.encoding
+            batch = self._generator.batch(index - row, of_batch)
+        encoding = settings.encoding
         label = None if batch.labels is None else int(batch.labels[row])
         image = encoding.stored(batch.images[row : row + 1])[0]
         return Record(image, encoding.encode(batch.images[row]), label, float(batch.logits[row]))
@@ -143,7 +144,7 @@ def compare(index: int, stored: Record, attempts: Attempts, manifest: Manifest, 
     obstacle = why_not_comparable(manifest, pair)
     if obstacle:
         return obstacle
-    made = Remaker(pair, manifest).record(index, attempts)
+    made = Regenerator(pair, manifest).record(index, attempts)
     if not made.equals(stored):
         different = int((made.image != stored.image).sum())
         raise UserError(

@@ -1,47 +1,52 @@
 """Which candidate becomes a record: the first of its own that every filter lets pass."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.errors import UserError
-from pipeline.models.latents import chances
-from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import GenerationSettings, draw_candidates
-from pipeline.sampling.filters.filter import ATTEMPTS, Candidates, Filter, first_refusals
+from pipeline.sampling.filters.filter import ATTEMPTS, Candidates, Filter
+from pipeline.sampling.filters.kinds import FILTERS
+
+CandidatesOf = Callable[[NDArray[np.int64], int], Candidates]  # of some rows of a batch, the attempt of that number
 
 
 def choose_attempts(
-    pair: TrainedPair, settings: GenerationSettings, filters: Sequence[Filter], first: int
+    filters: Sequence[Filter], candidates_of: CandidatesOf, first: int, size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each record of the aligned batch from `first` on, the first attempt that passes, and how often each filter refused.
 
     A record has its own sequence of candidates, all of its label: what becomes of it depends on its index alone, as
-    without filters. `int64 [batch_size]`, `int64 [filters, batch_size]`.
+    without filters. `int64 [size]`, `int64 [filters, size]`.
 
     Raises:
         UserError: a record found none in `ATTEMPTS`.
     """
-    size = settings.batch_size
     chosen = np.full(size, -1)
     refused = np.zeros((len(filters), size), np.int64)
     for attempt in range(ATTEMPTS):
         waiting = np.flatnonzero(chosen < 0)
         if not len(waiting):
             return chosen, refused
-        drawn = draw_candidates(pair, settings, first, waiting, attempt)
-        candidates = Candidates(
-            drawn.seen, drawn.labels, drawn.logits.numpy(), chances(settings.seed, first, size, attempt)[waiting]
-        )
-        refused_by = first_refusals(filters, candidates)
+        refused_by = first_refusals(filters, candidates_of(waiting, attempt))
         chosen[waiting[refused_by < 0]] = attempt
         for number in range(len(filters)):
             refused[number, waiting[refused_by == number]] += 1
     stuck = int(np.flatnonzero(chosen < 0)[0])
     reasons = ", ".join(f"{each.kind} {refused[number, stuck]}" for number, each in enumerate(filters))
+    remedies = ", ".join(kind.remedy for kind in FILTERS.values())
     raise UserError(
         f"sample.filters: record {first + stuck} found no image that passes in {ATTEMPTS} attempts (refused by {reasons}): "
-        "with filters this strict, or a model this poor, sampling would not end. Raise density_ratio's acceptance, lower "
-        "near_copy's share, or train longer."
+        f"with filters this strict, or a model this poor, sampling would not end. {remedies[0].upper()}{remedies[1:]}, or train longer."
     )
+
+
+def first_refusals(filters: Sequence[Filter], candidates: Candidates) -> NDArray[np.int64]:
+    """The number of the filter that refuses each candidate, -1 where none does; a later one sees what earlier ones let pass."""
+    refused_by = np.full(len(candidates.labels), -1)
+    for number, each in enumerate(filters):
+        left = np.flatnonzero(refused_by < 0)
+        if len(left):
+            refused_by[left[~each.accepts(candidates.only(left))]] = number
+    return refused_by

@@ -64,6 +64,12 @@ def read_request(run: Folder) -> Request | None:
         return None
 
 
+def is_going_on(run: Folder, request: Request) -> bool:
+    """Return whether the last request to this run was for the same output, and that was not published."""
+    begun = read_request(run)
+    return begun is not None and begun.out == request.out and not begun.published
+
+
 def _status(run: Folder, request: Request) -> Status:
     target = ShardTarget(run, request.fingerprint, formats=(), classes=())
     plans = plan_shards(request.count, request.shard_size)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.base.junk import is_junk
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import Manifest, dataset_id
-from pipeline.sampling.regenerate import Remaker, stored_records, why_not_comparable
+from pipeline.sampling.regenerate import Regenerator, stored_records, why_not_comparable
 from pipeline.sampling.shards.commits import ShardFile, ShardRecord
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.shards.ranges import plan_shards
@@ -162,7 +162,7 @@ def verify_records(
     if obstacle:
         findings.regenerated = obstacle
         return
-    reader, remaker = ShardReader(dataset, manifest), Remaker(pair, manifest)
+    reader, regenerator = ShardReader(dataset, manifest), Regenerator(pair, manifest)
     chosen = sorted(random.Random(seed).sample(range(manifest.count), min(count, manifest.count)))
     different = []
     for shard in manifest.shards:
@@ -176,7 +176,7 @@ def verify_records(
         different += [
             f"{shard.file}: record {index} is not what the model makes"
             for index, record in zip(inside, stored, strict=True)
-            if not remaker.record(index, attempts).equals(record)
+            if not regenerator.record(index, attempts).equals(record)
         ]
     findings.problems += different
     findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import ray
@@ -12,12 +13,12 @@ from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
-from pipeline.cluster.connection import beside_driver
+from pipeline.cluster.connection import Resources, beside_driver, sample_workers
 from pipeline.models.weights import load_pair
 from pipeline.runs.input_files import InputFiles
-from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
 from pipeline.sampling.filters.filter import Filter
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.sampling.shards.render import Row, plan_of
@@ -30,25 +31,49 @@ GENERATOR_CPUS = 0.999
 WRITER_CPUS = 0.001
 
 
-class ShardMinter:
-    """An actor that holds the model and mints the records of the shards it is handed."""
+@dataclass(frozen=True)
+class StoredGenerator:
+    """What makes a `RecordGenerator` on any node; it is sent to the workers."""
 
-    def __init__(
-        self,
-        model: InputFiles,
-        settings: GenerationSettings,
-        filters: Sequence[Filter],
-        trouble: "ActorHandle[Trouble]",
-        use_gpu: bool,
-    ) -> None:
-        keep_freed_memory()
-        self.pair = load_pair(model.local())
-        self.settings = settings
-        self.filters = filters
-        self.trouble = trouble
+    model: InputFiles
+    settings: GenerationSettings
+    filters: Sequence[Filter] = ()
+
+    def load(self, *, use_gpu: bool) -> RecordGenerator:
+        """Return the generator on a device of this process."""
+        pair = load_pair(self.model.local())
         if use_gpu:
-            self.pair.generator.cuda()
-            self.pair.discriminator.cuda()
+            pair.generator.cuda()
+            pair.discriminator.cuda()
+        return RecordGenerator(pair, self.settings, self.filters)
+
+
+@dataclass(frozen=True)
+class WorkerPool:
+    """The generator actors: how many at first, whether more as the cluster grows, and whether each has a GPU."""
+
+    workers: int
+    grow: bool
+    use_gpu: bool
+
+    @property
+    def device(self) -> str:
+        """What a worker computes on: cuda or cpu."""
+        return "cuda" if self.use_gpu else "cpu"
+
+    @classmethod
+    def of(cls, wanted: int | str, resources: Resources) -> Self:
+        """The pool for `cluster.sample_workers` on what the cluster has."""
+        return cls(sample_workers(wanted, resources), wanted == "auto", resources.gpus > 0)
+
+
+class ShardGenerator:
+    """An actor that holds the model and generates the records of the shards it is handed."""
+
+    def __init__(self, generator: StoredGenerator, trouble: "ActorHandle[Trouble]", use_gpu: bool) -> None:
+        keep_freed_memory()
+        self.generator = generator.load(use_gpu=use_gpu)
+        self.trouble = trouble
 
     def __call__(self, row: Row) -> Row:
         """The records of one shard beside its plan, or a message for the user where one is due.
@@ -59,8 +84,8 @@ class ShardMinter:
         if not message:
             try:
                 with reproducible_numerics():
-                    minted = generate_records(self.pair, self.settings, plan_of(row), self.filters)
-                return {**row, **minted.columns(), "message": np.array([""])}
+                    shard = self.generator.shard(plan_of(row))
+                return {**row, **shard.columns(), "message": np.array([""])}
             except UserError as error:
                 message = str(error)
                 ray.get(self.trouble.report.remote(message))
@@ -68,48 +93,37 @@ class ShardMinter:
 
 
 def make_shards(
-    model: InputFiles,
-    settings: GenerationSettings,
-    filters: Sequence[Filter],
+    generator: StoredGenerator,
     target: ShardTarget,
     plans: Sequence[ShardPlan],
-    *,
-    workers: int,
-    grow: bool,
-    use_gpu: bool,
+    pool: WorkerPool,
     on_shard: Callable[[int, int], None],
 ) -> None:
     """Makes the shards of `plans`, in any order; `on_shard` is told each number, and how many candidates it
     took, once it is committed.
 
-    Execution is at-least-once; a shard that is made twice is the same bytes twice. With `grow` the pool takes more than
-    `workers` actors as soon as the cluster has room for them.
+    Execution is at-least-once; a shard that is made twice is the same bytes twice. A pool that grows takes more actors as
+    soon as the cluster has room for them.
     """
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    workers = min(workers, len(plans))
+    workers, use_gpu = min(pool.workers, len(plans)), pool.use_gpu
     trouble: Any = ray.remote(**beside_driver())(Trouble).remote()
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
     made = (
         ray.data.from_items(items, override_num_blocks=len(items))
         .map_batches(
-            ShardMinter,
+            ShardGenerator,
             batch_size=1,
-            compute=ActorPoolStrategy(min_size=workers, max_size=len(plans) if grow else workers),
-            fn_constructor_kwargs={
-                "model": model,
-                "settings": settings,
-                "filters": filters,
-                "trouble": trouble,
-                "use_gpu": use_gpu,
-            },
+            compute=ActorPoolStrategy(min_size=workers, max_size=len(plans) if pool.grow else workers),
+            fn_constructor_kwargs={"generator": generator, "trouble": trouble, "use_gpu": use_gpu},
             num_cpus=None if use_gpu else GENERATOR_CPUS,
             num_gpus=1 if use_gpu else None,
         )
         .map_batches(
-            partial(write_unless_trouble, encoding=settings.encoding, target=target, trouble=trouble),
+            partial(write_unless_trouble, encoding=generator.settings.encoding, target=target, trouble=trouble),
             batch_size=1,
             # Without this bound, a writer for each shard that waits would start as soon as the generators' CPUs are free.
             compute=TaskPoolStrategy(size=None if use_gpu else workers),

@@ -1,249 +1,86 @@
 """The work of the stage `sample`."""
 
-import importlib.metadata
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 
-from pipeline import __version__
 from pipeline.base.errors import UserError
-from pipeline.base.pace import Pace, in_words
-from pipeline.cluster.connection import Resources, connect, sample_workers
+from pipeline.cluster.connection import Resources, connect
 from pipeline.cluster.gauges import RunGauges
-from pipeline.models.hardware import device_name
-from pipeline.models.precision import resolve_precision
-from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, TrainedPair, load_pair
-from pipeline.runs.code import code_digest
+from pipeline.models.spec import PairSpec
+from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.runs.command import Command
-from pipeline.runs.fingerprint import run_identity
 from pipeline.runs.input_files import share
-from pipeline.runs.run import Run, local_root, require_space, store_prefix
+from pipeline.runs.run import Run, require_space
 from pipeline.runs.usage import TIME, UsageMeter, usage_of
-from pipeline.sampling.assemble import assemble, require_same_records, reserved
-from pipeline.sampling.candidates import GenerationSettings
-from pipeline.sampling.filters.filter import Filter
-from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.manifest import ManifestHeader, build_manifest
-from pipeline.sampling.shards.commits import Commit, ShardTarget, committed
-from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
-from pipeline.sampling.status import Request, read_request, write_request
-from pipeline.sampling_on_ray.job import make_shards
-from pipeline.store.files import require_free_space, write_json
-
-# What the bytes of a record depend on, and no more: a dataset is not another one because of a better `verify`.
-CODE = ("pipeline.sampling_on_ray.job", "pipeline.sampling.filters.fitting")
-SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "deflate", "numpy", "scipy")
+from pipeline.sampling.assemble import DatasetOutput
+from pipeline.sampling.manifest import build_manifest
+from pipeline.sampling.shards.commits import ShardTarget, missing_shards, require_committed
+from pipeline.sampling.status import Request, is_going_on, write_request
+from pipeline.sampling_on_ray.job import StoredGenerator, make_shards
+from pipeline.sampling_on_ray.plan import SamplingPlan
+from pipeline.sampling_on_ray.progress import SamplingProgress
+from pipeline.store.files import write_json
+from pipeline.store.folder import Folder
 
 
 def sample(command: Command) -> None:
     """Makes the shards that are missing and publishes the dataset, its manifest last."""
-    config, pair = command.config, load_pair(command.model)
-    _require_space(command, pair)
+    config, wanted, say = command.config, command.config.sample, command.say
+    pair = load_pair(command.model)
+    output = DatasetOutput(command.out, config.root)
+    needed = wanted.count * len(wanted.formats) * _bytes_per_image(pair.spec)
+    require_space(config.root, needed, command.stage, command.out)
     with connect(config.root, config.cluster.sample_workers, on_gpus=True) as resources:
-        plan = SamplingPlan.of(command, pair, resources)
+        plan = SamplingPlan.of(config, pair, resources, model=command.model, data=command.data)
         with (
-            reserved(command.out),
+            output.reserved(),
             Run.open(config.root, command.stage, plan.identity, fresh=command.fresh) as run,
         ):
-            request = _take_up(command, plan, run)
-            target = ShardTarget(run.folder, plan.identity, tuple(config.sample.formats), tuple(plan.header.classes))
-            _make_missing(command, plan, run, target)
-            manifest = build_manifest(target, _all_committed(target, plan.shards), plan.header)
-            prefix = store_prefix(config.root, f"datasets/{manifest.name}/{manifest.dataset_id[:16]}")
-            assemble(target, manifest, command.out, prefix)
+            request = Request(
+                name=config.name,
+                out=str(command.out.absolute()),
+                fingerprint=plan.identity,
+                count=wanted.count,
+                shard_size=wanted.shard_size,
+                started=time.time(),
+            )
+            # By the same command, which may have been told --fresh.
+            if not command.fresh and not is_going_on(run.folder, request):
+                output.require_same_records(plan.identity, plan.header)
+            write_request(run.folder, request)
+            target = ShardTarget(run.folder, plan.identity, tuple(wanted.formats), tuple(plan.header.classes))
+            missing = missing_shards(target, plan.shards)
+            if missing:
+                workers = plan.pool.workers
+                say(f"{len(missing)} of {len(plan.shards)} shards to make with {workers} worker(s), run {run.name}")
+                gauges = RunGauges(command.stage, config.name, plan.identity)
+                progress = SamplingProgress(target, plan.shards, missing, workers, gauges, say)
+                with _metered(run.folder, resources, progress):
+                    model = share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root)
+                    generator = StoredGenerator(model, plan.settings, plan.filters)
+                    make_shards(generator, target, missing, plan.pool, progress.one_more)
+            manifest = build_manifest(target, require_committed(target, plan.shards), plan.header)
+            place = output.assemble(target, manifest)
             write_request(run.folder, request.model_copy(update={"published": True}))
             write_json(command.metrics / f"sample_{TIME}", asdict(usage_of(run.folder)))
     kept = manifest.count / sum(shard.candidates for shard in manifest.shards)
     filtered = f" ({kept:.1%} of the candidates)" if plan.filters else ""
-    command.say(f"{manifest.count:,} images{filtered}, dataset {manifest.dataset_id[:16]} -> {prefix or command.out}")
+    say(f"{manifest.count:,} images{filtered}, dataset {manifest.dataset_id[:16]} -> {place}")
 
 
-@dataclass(frozen=True)
-class SamplingPlan:
-    """What a config asks for, on what there is."""
-
-    shards: list[ShardPlan]
-    settings: GenerationSettings
-    filters: list[Filter]
-    identity: str  # of the records: the same whatever their number, and the workers
-    header: ManifestHeader
-    workers: int
-    resources: Resources
-
-    @classmethod
-    def of(cls, command: Command, pair: TrainedPair, resources: Resources) -> Self:
-        """Plan for a model; fits the filters."""
-        config, wanted = command.config, command.config.sample
-        use_gpu = resources.gpus > 0
-        precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
-        settings = GenerationSettings.of(wanted, pair.label_names, precision)
-        filters = fit_filters(wanted.filters, pair, settings, command.model, command.data)
-        software = {name: importlib.metadata.version(name) for name in SOFTWARE}
-        identity = run_identity(
-            command.stage,
-            {
-                "sample": wanted.model_dump(mode="json", exclude={"count"}),
-                "filters": [each.about for each in filters],
-                "model": pair.digest,
-                "classes": pair.label_names,
-                "code": code_digest(*CODE),
-                "software": software,
-                "device": {"kind": "cuda" if use_gpu else "cpu", "precision": precision, "threads": 1},
-            },
-        )
-        return cls(
-            shards=plan_shards(wanted.count, wanted.shard_size),
-            settings=settings,
-            filters=filters,
-            identity=identity,
-            header=_header(command, pair, precision, {**software, "device": device_name(use_gpu)}, filters),
-            workers=sample_workers(config.cluster.sample_workers, resources),
-            resources=resources,
-        )
+def _bytes_per_image(spec: PairSpec) -> int:
+    """An upper bound: noise as JPEG of quality 100, with what a record and a tar header add, in the run and in the output."""
+    return int(1.7 * spec.channels * spec.image_size**2) + 3_500
 
 
-def _require_space(command: Command, pair: TrainedPair) -> None:
-    config, settings = command.config, command.config.sample
-    if local_root(config.root) is not None:
-        needed = settings.count * _bytes_per_image(pair) * len(settings.formats)
-        require_space(config.root, needed, "sample")
-        require_free_space(command.out, needed, "sample", "--out FOLDER")
-
-
-def _take_up(command: Command, plan: SamplingPlan, run: Run) -> Request:
-    """Write into the run what it is asked for, once nothing of other records is in the way."""
-    # By the same command, which may have been told --fresh.
-    begun = None if command.fresh else read_request(run.folder)
-    going_on = begun is not None and begun.out == str(command.out.absolute()) and not begun.published
-    if not command.fresh and not going_on:
-        require_same_records(command.out, plan.identity, plan.header)
-    request = Request(
-        name=command.config.name,
-        out=str(command.out.absolute()),
-        fingerprint=plan.identity,
-        count=command.config.sample.count,
-        shard_size=command.config.sample.shard_size,
-        started=time.time(),
-    )
-    write_request(run.folder, request)
-    return request
-
-
-def _make_missing(command: Command, plan: SamplingPlan, run: Run, target: ShardTarget) -> None:
-    config, resources = command.config, plan.resources
-    done = committed(target, plan.shards)
-    missing = [shard for shard in plan.shards if shard.shard not in done]
-    if not missing:
-        return
-    command.say(f"{len(missing)} of {len(plan.shards)} shards to make with {plan.workers} worker(s), run {run.name}")
-    gauges = RunGauges(command.stage, config.name, plan.identity)
-    progress = _Progress(command, target, plan.shards, missing, gauges, min(plan.workers, len(missing)))
-    stopwatch = UsageMeter(run.folder, cores=resources.cpus, gpus=resources.gpus)
+@contextmanager
+def _metered(run: Folder, resources: Resources, progress: SamplingProgress) -> Iterator[None]:
+    """Add what is made within, and how long it takes, to what the run took."""
+    meter = UsageMeter(run, cores=resources.cpus, gpus=resources.gpus)
     try:
-        make_shards(
-            share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root),
-            plan.settings,
-            plan.filters,
-            target,
-            missing,
-            workers=plan.workers,
-            grow=config.cluster.sample_workers == "auto",
-            use_gpu=resources.gpus > 0,
-            on_shard=progress.one_more,
-        )
+        yield
     finally:
         with suppress(UserError):  # what went wrong before says more
-            stopwatch.lap(progress.made)
-
-
-def _all_committed(target: ShardTarget, shards: Sequence[ShardPlan]) -> list[Commit]:
-    done = committed(target, shards)
-    lost = [shard.name for shard in shards if shard.shard not in done]
-    if lost:
-        raise UserError(
-            f"{target.run}: {lost[0]} and {len(lost) - 1} more were made, but are not there whole any more: something else changes this "
-            "run. Run the same command again: it makes what is missing."
-        )
-    return list(done.values())
-
-
-def _header(
-    command: Command, pair: TrainedPair, precision: str, software: dict[str, str], filters: Sequence[Filter]
-) -> ManifestHeader:
-    spec = pair.spec
-    source = pair.description["data"]
-    config = command.config.model_dump(
-        mode="json", exclude={"root": True, "cluster": True, "data": {"source": {"path"}}}
-    )
-    header = {
-        "name": command.config.name,
-        "classes": pair.label_names,
-        "image": {
-            "height": spec.image_size,
-            "width": spec.image_size,
-            "channels": spec.channels,
-            "encoding": command.config.sample.encoding,
-        },
-        "model": {"digest": pair.digest, "uri": f"models/{pair.description['name']}"},
-        "source": {
-            "digest": source["digest"],
-            "name": source["source"]["name"],
-            "licence": source["source"]["licence"],
-        },
-        "config": config,
-        "precision": precision,
-        "software": {"imagemint": __version__, "ray": importlib.metadata.version("ray"), **software},
-        "filters": [each.about for each in filters],
-    }
-    return ManifestHeader.model_validate(header)
-
-
-def _bytes_per_image(pair: TrainedPair) -> int:
-    """An upper bound: noise as JPEG of quality 100, with what a record and a tar header add, in the run and in the output."""
-    return int(1.7 * pair.spec.channels * pair.spec.image_size**2) + 3_500
-
-
-class _Progress:
-    def __init__(
-        self,
-        command: Command,
-        target: ShardTarget,
-        plans: Sequence[ShardPlan],
-        missing: Sequence[ShardPlan],
-        gauges: RunGauges,
-        workers: int,
-    ) -> None:
-        self.command, self.target, self.gauges, self.workers = command, target, gauges, workers
-        self.shards, self.images = len(plans), sum(plan.rows for plan in plans)
-        self.missing = {plan.shard: plan for plan in missing}
-        self.made = self.candidates = 0
-        self.pace: Pace | None = None  # before the first shard
-
-    def one_more(self, shard: int, candidates: int) -> None:
-        plan = self.missing.pop(shard)
-        now = time.monotonic()
-        if self.pace is None:  # Ray and the workers took a while to be there
-            commit = committed(self.target, [plan]).get(shard)
-            took = 0.0 if commit is None else commit.seconds
-            self.pace = Pace(now - took, at_once=self.workers)
-        self.pace.add(plan.rows)
-        self.made += plan.rows
-        self.candidates += candidates
-        left = sum(plan.rows for plan in self.missing.values())
-        seconds_left = self.pace.seconds_left(left, now)
-        figures: dict[str, Any] = {
-            "shards": self.shards - len(self.missing),
-            "shards_wanted": self.shards,
-            "images": self.images - left,
-            "images_wanted": self.images,
-            "images_per_s": round(self.pace.rate(now), 1),
-            "acceptance": round(self.made / self.candidates, 4),
-        }
-        self.gauges.show(**figures)
-        self.command.say(
-            f"shard {shard} committed, {figures['shards']} of {self.shards} | {figures['images_per_s']:,.0f} images/s"
-            + (f" | {in_words(seconds_left)} left" if seconds_left else ""),
-            **figures,
-        )
+            meter.lap(progress.made)

@@ -5,7 +5,7 @@ import ray
 from ray.actor import ActorHandle
 
 from pipeline.images.encodings import Encoding
-from pipeline.sampling.records import MintedShard
+from pipeline.sampling.records import GeneratedShard
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.render import Row, write_row
 
@@ -33,7 +33,7 @@ def write_unless_trouble(row: Row, encoding: Encoding, target: ShardTarget, trou
     message = str(ray.get(trouble.first.remote()))
     if message:
         return {"shard": row["shard"], "message": np.array([message]), "candidates": np.array([0])}
-    candidates = 0 if row["message"][0] else MintedShard.of_columns(row).candidates
+    candidates = 0 if row["message"][0] else GeneratedShard.of_columns(row).candidates
     written = {**write_row(row, encoding, target), "candidates": np.array([candidates])}
     if written["message"][0]:
         ray.get(trouble.report.remote(str(written["message"][0])))

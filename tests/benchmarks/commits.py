@@ -17,8 +17,7 @@ from typing import Any
 
 from pipeline.config.schema import Sample
 from pipeline.runs.fingerprint import canonical_digest
-from pipeline.runs.run import store_prefix
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import ManifestHeader, build_manifest, open_dataset
 from pipeline.sampling.shards.commits import ShardTarget, commit_name, committed, name_in_run
 from pipeline.sampling.shards.ranges import plan_shards
@@ -129,7 +128,7 @@ def step(which: str, root: str, out: Path, shards: int) -> None:
         commits = committed(target, plan_shards(shards * ROWS, ROWS))
         manifest = build_manifest(target, list(commits.values()), about(shards))
         assert len(manifest.shards) == shards
-        assemble(target, manifest, out, store_prefix(root, f"datasets/many/{manifest.dataset_id[:16]}"))
+        DatasetOutput(out, root).assemble(target, manifest)
     else:
         dataset, manifest = open_dataset(out)
         findings = verify_files(dataset, manifest)

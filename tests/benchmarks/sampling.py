@@ -22,12 +22,12 @@ from pipeline.models.precision import resolve_precision
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import load_pair, save_pair
 from pipeline.runs.input_files import InputFiles
-from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.formats import as_webdataset
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
-from pipeline.sampling_on_ray.job import make_shards
+from pipeline.sampling_on_ray.job import StoredGenerator, WorkerPool, make_shards
 from pipeline.store.files import write_atomically
 from pipeline.store.local import LocalFolder
 from tests.benchmarks.plain import plain_layers
@@ -85,14 +85,10 @@ def rates_of_ray_data(folder: Path, settings: GenerationSettings) -> tuple[float
     with connect(str(folder)) as resources:
         started = time.perf_counter()
         make_shards(
-            InputFiles(folder / "model"),
-            settings,
-            [],
+            StoredGenerator(InputFiles(folder / "model"), settings),
             target,
             plan_shards(SHARDS * SHARD, SHARD),
-            workers=resources.cpus,
-            grow=True,
-            use_gpu=False,
+            WorkerPool(resources.cpus, grow=True, use_gpu=False),
             on_shard=lambda *_: ends.append(time.perf_counter()),
         )
     logging.getLogger("ray.data").setLevel(logging.NOTSET)
@@ -105,7 +101,7 @@ def seconds_alone(folder: Path, settings: GenerationSettings) -> dict[str, float
     pair = load_pair(folder / "model")
     z, labels = latents(0, 0, SHARD, SPEC.latent_size, SPEC.latent_prior), balanced_labels(0, SHARD, SPEC.classes)
     with reproducible_numerics():
-        records = generate_records(pair, settings, ShardPlan(0, 0, SHARD)).records
+        records = RecordGenerator(pair, settings).shard(ShardPlan(0, 0, SHARD)).records
         size, precision = settings.batch_size, settings.precision
 
         def both_networks() -> None:

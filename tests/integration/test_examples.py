@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.models.weights import load_pair
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import build_manifest, read_manifest
 from pipeline.sampling.shards.ranges import plan_shards
 from tests.project import ROOT, run, succeed
@@ -36,8 +37,8 @@ def make_dataset(folder: Path, count: int, formats: tuple[str, ...]) -> Path:
     save_tiny_pair(folder / "model")
     pair = load_pair(folder / "model")
     target, settings = target_in(folder / "run", formats=formats), replace(SETTINGS, **BATCH)
-    commits = [make_shard(pair, settings, [], target, plan) for plan in plan_shards(count, SHARD_SIZE)]
-    assemble(target, build_manifest(target, commits, about(pair, SAMPLE | BATCH)), folder / "dataset")
+    commits = [make_shard(RecordGenerator(pair, settings), target, plan) for plan in plan_shards(count, SHARD_SIZE)]
+    DatasetOutput(folder / "dataset").assemble(target, build_manifest(target, commits, about(pair, SAMPLE | BATCH)))
     return folder / "dataset"
 
 

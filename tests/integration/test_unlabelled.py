@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 
-from pipeline.config.schema import DensityRatioFilter, NearCopyFilter, Sample
+from pipeline.config.schema import Sample
 from pipeline.models.weights import load_pair
-from pipeline.sampling.candidates import GenerationSettings
 from pipeline.sampling.filters.fitting import fit_filters
+from pipeline.sampling.filters.kinds.density_ratio import DensityRatioFilter
+from pipeline.sampling.filters.kinds.near_copy import NearCopyFilter
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import read_manifest
+from pipeline.sampling.settings import GenerationSettings
 from tests.project import SMALL, Places
 
 pytestmark = pytest.mark.slow
@@ -92,7 +95,7 @@ def test_filters_are_fitted_to_all_images_together(unlabelled: Places) -> None:
         count=1, shard_size=500, filters=[DensityRatioFilter(kind="density_ratio"), NearCopyFilter(kind="near_copy")]
     )
     how = GenerationSettings.of(sample, pair.label_names, "fp32")
-    ratio, near = fit_filters(sample.filters, pair, how, unlabelled.model, unlabelled.data)
+    ratio, near = fit_filters(sample.filters, RecordGenerator(pair, how), unlabelled.model, unlabelled.data)
     assert len(ratio.about["log_bounds"]) == len(near.about["nearest_allowed"]) == 1
 
 

@@ -17,7 +17,7 @@ from pipeline.embedding.self_supervised import train_self_supervised
 from pipeline.models.weights import TrainedPair, load_pair
 from tests.unit.config_cases import SMALLEST
 from tests.unit.idx_files import four_idx_files
-from tests.unit.tiny import UNCONDITIONAL, Minted, mint_dataset, save_tiny_pair
+from tests.unit.tiny import UNCONDITIONAL, GeneratedDataset, generate_dataset, save_tiny_pair
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unit", deadline=None)
@@ -59,15 +59,15 @@ def unconditional_pair(tmp_path_factory: pytest.TempPathFactory) -> TrainedPair:
 
 
 @pytest.fixture
-def minted(tiny_pair: TrainedPair, tmp_path: Path) -> Minted:
+def generated(tiny_pair: TrainedPair, tmp_path: Path) -> GeneratedDataset:
     """A dataset in both formats, to damage at will."""
-    return mint_dataset(tmp_path, tiny_pair)
+    return generate_dataset(tmp_path, tiny_pair)
 
 
 @pytest.fixture
-def unlabelled(unconditional_pair: TrainedPair, tmp_path: Path) -> Minted:
+def unlabelled(unconditional_pair: TrainedPair, tmp_path: Path) -> GeneratedDataset:
     """A dataset without labels in both formats."""
-    return mint_dataset(tmp_path, unconditional_pair)
+    return generate_dataset(tmp_path, unconditional_pair)
 
 
 Labelled = tuple[Tensor, Tensor]  # uint8 [N, 1, 8, 8], int64 [N]

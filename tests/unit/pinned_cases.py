@@ -28,9 +28,9 @@ from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import load_pair, save_pair
-from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.sampling.shards.render import render_shard
@@ -87,11 +87,11 @@ def generated(name: str) -> dict[str, Any]:
     pair = load_pair(FOLDER / case.model)
     sample = Sample(**SAMPLE | case.asked)
     settings = GenerationSettings.of(sample, pair.label_names, case.precision)
-    filters = fit_filters(sample.filters, pair, settings, FOLDER, FOLDER)
+    filters = fit_filters(sample.filters, RecordGenerator(pair, settings), FOLDER, FOLDER)
     with reproducible_numerics():
-        minted = generate_records(pair, settings, ShardPlan(1, sample.shard_size, sample.shard_size - 2), filters)
-    records = minted.records
-    files = render_shard(minted, settings.encoding, sample.formats, pair.label_names)
+        shard = RecordGenerator(pair, settings, filters).shard(ShardPlan(1, sample.shard_size, sample.shard_size - 2))
+    records = shard.records
+    files = render_shard(shard, settings.encoding, sample.formats, pair.label_names)
     return {
         "labels": None if records.labels is None else records.labels.tolist(),
         "records": {

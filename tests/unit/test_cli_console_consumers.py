@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.cli import console
 from pipeline.models.weights import DESCRIPTION
-from tests.unit.tiny import Minted, flip_bit, save_tiny_pair
+from tests.unit.tiny import GeneratedDataset, flip_bit, save_tiny_pair
 
 NONE = "holds none (`--model DIR` names another folder)"
 
@@ -16,10 +16,10 @@ Said = tuple[int, str, str]  # exit code, standard output, standard error
 
 @pytest.fixture
 def imagemint(
-    minted: Minted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    generated: GeneratedDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Said]:
     """The command, run in a folder that has the dataset as `out` and no models."""
-    monkeypatch.chdir(minted.out.parent)
+    monkeypatch.chdir(generated.out.parent)
 
     def run(*arguments: str) -> Said:
         return (console.main(arguments), *capsys.readouterr())
@@ -28,27 +28,29 @@ def imagemint(
 
 
 def test_verify_without_the_model_checks_the_files_and_says_where_the_model_could_be(
-    imagemint: Callable[..., Said], minted: Minted
+    imagemint: Callable[..., Said], generated: GeneratedDataset
 ) -> None:
-    digest = minted.manifest.model.digest[:16]
+    digest = generated.manifest.model.digest[:16]
     code, said, complaint = imagemint("verify", "out")
     assert (code, complaint) == (0, "")
     assert said.splitlines() == [
         "out: 6 files with 30 records are as the manifest says",
         f"no record was made again: the model {digest} is not here, models/tiny {NONE}",
-        f"dataset {minted.manifest.dataset_id}",
+        f"dataset {generated.manifest.dataset_id}",
     ]
 
 
-def test_verify_says_what_it_passes_over(imagemint: Callable[..., Said], minted: Minted) -> None:
-    (minted.out / "data/.DS_Store").write_text("junk")
+def test_verify_says_what_it_passes_over(imagemint: Callable[..., Said], generated: GeneratedDataset) -> None:
+    (generated.out / "data/.DS_Store").write_text("junk")
     code, said, _ = imagemint("verify", "out")
     assert code == 0
     assert "\nignored: data/.DS_Store (left by a desktop or an editor)\n" in said
 
 
-def test_verify_without_the_model_finds_damage_all_the_same(imagemint: Callable[..., Said], minted: Minted) -> None:
-    flip_bit(minted.out / "data/train-000001.tar")
+def test_verify_without_the_model_finds_damage_all_the_same(
+    imagemint: Callable[..., Said], generated: GeneratedDataset
+) -> None:
+    flip_bit(generated.out / "data/train-000001.tar")
     code, _, complaint = imagemint("verify", "out")
     assert code == 1
     assert "out: 1 problems\n  data/train-000001.tar: " in complaint
@@ -63,9 +65,9 @@ def test_verify_makes_records_again_with_the_model(imagemint: Callable[..., Said
 
 
 def test_record_without_the_model_shows_what_is_stored_and_says_what_is_missing(
-    imagemint: Callable[..., Said], minted: Minted, tmp_path: Path
+    imagemint: Callable[..., Said], generated: GeneratedDataset, tmp_path: Path
 ) -> None:
-    digest = minted.manifest.model.digest[:16]
+    digest = generated.manifest.model.digest[:16]
     code, said, complaint = imagemint("record", "out", "14", "--out", "14.png")
     assert code == 1
     assert said == "record 14 of out: row 2 of data/train-000001.parquet, owl\n"
@@ -131,9 +133,9 @@ def test_a_folder_that_is_no_dataset_is_told_of_to_those_who_only_read_it(
 
 
 def test_a_shard_that_cannot_be_shown_is_told_of_to_those_who_only_read_it(
-    imagemint: Callable[..., Said], minted: Minted
+    imagemint: Callable[..., Said], generated: GeneratedDataset
 ) -> None:
-    (minted.out / "data/train-000000.parquet").unlink()
+    (generated.out / "data/train-000000.parquet").unlink()
     code, _, complaint = imagemint("show", "out", "-n", "3")
     assert code == 1
     assert "train-000000.parquet cannot be read: " in complaint

@@ -13,19 +13,20 @@ from pipeline.cluster.connection import Resources
 from pipeline.config import load_config
 from pipeline.models.weights import TrainedPair
 from pipeline.runs.earlier_runs import config_parameters, remember_parameters
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.store.local import LocalFolder
 from tests.unit.config_cases import CONF
-from tests.unit.tiny import CLASSES, SETTINGS, mint_dataset
+from tests.unit.tiny import CLASSES, SETTINGS, generate_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_sizes_are_those_of_the_shards_that_will_be_made(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     seconds, sizes = measure(
-        tiny_pair, SETTINGS, (), ["parquet", "webdataset"], CLASSES, rows=12, at_least_s=0, device="cpu"
+        RecordGenerator(tiny_pair, SETTINGS), ["parquet", "webdataset"], CLASSES, rows=12, at_least_s=0, device="cpu"
     )
     assert seconds > 0
-    (shard,) = mint_dataset(tmp_path, tiny_pair, count=12).manifest.shards
+    (shard,) = generate_dataset(tmp_path, tiny_pair, count=12).manifest.shards
     assert sizes == {"parquet": shard.bytes / 12, "webdataset": shard.also[0].bytes / 12}
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from pipeline.config.config import Config
+from pipeline.config.filters import FILTER_KINDS
 from pipeline.config.rules import REAL_FIGURE
 from pipeline.config.schema import GATED_METRICS
 from pipeline.config.sources import SOURCE_KINDS
@@ -201,6 +202,11 @@ def test_choices_in_tables_are_those_of_the_config() -> None:
     text = str(config_schema())
     named = [row[0] for page in PAGES for header, *rows in page.tables if header[0] in ("name", "`data.source.kind`") for row in rows]  # fmt: skip
     assert [name for name in named if f"'{name.strip('`')}'" not in text] == []
+
+
+def test_every_filter_is_told_of() -> None:
+    told = re.findall(r"(?m)^\*\*`(\w+)`\*\*", Page(ROOT / "docs" / "sampling.md").text)
+    assert set(told) == set(FILTER_KINDS)
 
 
 def test_every_source_and_known_dataset_is_told_of() -> None:

@@ -100,3 +100,13 @@ assert "pipeline.training.trainer" in sys.modules and "pipeline.models.resnet" i
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_config_and_what_it_loads_import_nothing_heavy() -> None:
+    """Each filter is a module that may be imported first, too: the config, which loads it, must not be needed for that."""
+    filters = [name_of(path) for path in ROOT.glob("pipeline/sampling/filters/kinds/[!_]*.py")]
+    assert len(filters) >= 2
+    for module in ("pipeline.config", *filters):
+        code = f"import sys, {module}; print(*sorted({{'torch', 'numpy', 'ray', 'scipy'}} & sys.modules.keys()))"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "\n", ""), module

@@ -16,7 +16,7 @@ from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
 from pipeline.store.files import write_json
 from tests.project import environment
-from tests.unit.tiny import flip_bit, mint_dataset
+from tests.unit.tiny import flip_bit, generate_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,16 +37,16 @@ def commit(message: str) -> str:
 
 def make(pair: TrainedPair, work: Path, count: int, tstr: float) -> None:
     """Puts a dataset with its figures into the checkout and records it in dvc.lock."""
-    minted = mint_dataset(work, pair, count=count)
+    generated = generate_dataset(work, pair, count=count)
     place = Path("datasets/tiny")
     shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(minted.out, place)
+    shutil.copytree(generated.out, place)
     (place / "README.md").write_text("# tiny\n")
     (place / "report").mkdir()
     (place / "report" / "index.html").write_text("<p>a report</p>")
     Path("models/tiny").mkdir(parents=True, exist_ok=True)
     Path("models/tiny/generator.safetensors").write_text(pair.digest)
-    identity = minted.manifest.dataset_id
+    identity = generated.manifest.dataset_id
     write_json(Path("metrics/tiny/evaluate.json"), {"fd_domain": 4.25})
     write_json(Path("metrics/tiny/audit.json"), {"tstr_accuracy": tstr, "dataset_id": identity})
     write_json(Path("metrics/tiny/accept.json"), {"accepted": True, "dataset_id": identity, "gates": []})

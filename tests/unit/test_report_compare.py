@@ -10,7 +10,7 @@ from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
 from pipeline.report.compare import compare
 from tests.unit.report_data import METRICS
-from tests.unit.tiny import mint_dataset
+from tests.unit.tiny import generate_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -18,7 +18,7 @@ COUNT = 18  # six of each class
 
 
 def version(folder: Path, pair: TrainedPair, number: str, figures: dict[str, Any], **changes: Any) -> str:
-    out = mint_dataset(folder, pair, COUNT, **changes).out
+    out = generate_dataset(folder, pair, COUNT, **changes).out
     gates = [
         {
             "metric": "recall",
@@ -77,7 +77,7 @@ def test_a_figure_that_only_one_has_is_said_to_be_so(tiny_pair: TrainedPair, tmp
 
 def test_what_is_no_version_is_refused(tiny_pair: TrainedPair, tmp_path: Path) -> None:
     good = version(tmp_path / "good", tiny_pair, "1.0.0", {})
-    bare = str(mint_dataset(tmp_path / "bare", tiny_pair, COUNT).out)
+    bare = str(generate_dataset(tmp_path / "bare", tiny_pair, COUNT).out)
     with pytest.raises(UserError, match="not a published version"):
         compare(good, bare)
     (Path(bare) / "figures.json").write_text("{")

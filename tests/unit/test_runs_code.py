@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
+from pipeline.config.filters import FILTER_KINDS
 from pipeline.data import ingest
 from pipeline.embedding import embed
+from pipeline.runs import code
 from pipeline.runs.code import code_digest, code_of, import_closure
-from pipeline.sampling_on_ray import sample
+from pipeline.sampling_on_ray import plan
 from pipeline.training_on_ray import train
 from tests.project import ROOT
 
@@ -68,6 +71,36 @@ def test_neither_the_order_nor_the_place_nor_what_lies_beside_changes_the_digest
     assert code_digest("ruler.maker", "ruler.stranger") == before
 
 
+LOADS = "from pipeline.base.registry import load_entries\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "argument", "entries"),
+    [
+        ("ruler/shelf/__init__.py", "__name__", {"ruler.shelf.first", "ruler.shelf.second"}),
+        ("ruler/user.py", '"ruler.shelf"', {"ruler.shelf", "ruler.shelf.first", "ruler.shelf.second"}),
+    ],
+)
+def test_entries_of_a_registry_count_wherever_they_are_loaded(
+    package: Path, monkeypatch: pytest.MonkeyPatch, file: str, argument: str, entries: set[str]
+) -> None:
+    (package / "shelf").mkdir()
+    for name in ("__init__", "first", "second"):
+        (package / "shelf" / f"{name}.py").touch()
+    (package.parent / file).write_text(f"{LOADS}ENTRIES = load_entries({argument})\n")
+    monkeypatch.setattr(pipeline, "__file__", str(package.parent / "pipeline" / "__init__.py"))
+    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    assert entries <= import_closure(module).keys()
+    monkeypatch.setattr(code, "CARRIERS", (module,))
+    assert (entries <= import_closure(module).keys()) == (argument == "__name__")
+
+
+def test_a_registry_whose_package_nothing_tells_is_an_error(package: Path) -> None:
+    (package / "maker.py").write_text("ENTRIES = load_entries(somewhere)\n")
+    with pytest.raises(ValueError, match="malformed node"):
+        import_closure("ruler.maker")
+
+
 def test_a_misspelt_module_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match="pipelin_typo"):
         code_digest("pipelin_typo")
@@ -83,7 +116,10 @@ def test_a_misspelt_module_is_an_error() -> None:
             train.CODE,
             {"training.losses.relativistic", "models.layers", "training.ada", "data.blocks", "images.png", "base.cpu"},
         ),
-        (sample.CODE, {"sampling.candidates", "sampling.selection", "models.grey_conv", "images.encodings"}),
+        (
+            plan.CODE,
+            {"sampling.generate", "sampling.settings", "sampling.selection", "models.grey_conv", "images.encodings"},
+        ),
         (ingest.CODE, {"data.decode", "data.sources.tree", "images.png"}),
         (embed.CODE, {"embedding.classifier", "embedding.self_supervised", "models.precision"}),
     ],
@@ -101,6 +137,13 @@ def test_what_makes_the_bytes_counts_and_what_talks_does_not(modules: tuple[str,
         "pipeline",
     }
     assert "base.log" not in found
+
+
+def test_filters_count_for_records_and_for_nothing_else() -> None:
+    kinds = {f"pipeline.sampling.filters.kinds.{kind}" for kind in FILTER_KINDS}
+    assert kinds <= code_of(*plan.CODE).keys()
+    for modules in (ingest.CODE, embed.CODE, train.CODE):
+        assert not [name for name in code_of(*modules) if name.startswith("pipeline.sampling")]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.runs.run import Run, is_whole, is_worked_on, local_root, root_here, runs_below, store_prefix
+from pipeline.runs.run import (
+    Run,
+    is_whole,
+    is_worked_on,
+    local_root,
+    require_space,
+    root_here,
+    runs_below,
+    store_prefix,
+)
 from pipeline.store.local import LocalFolder
 from tests.project import ROOT
 
@@ -117,3 +126,12 @@ def test_only_what_loads_is_whole(tmp_path: Path) -> None:
     assert not is_whole(load, tmp_path)
     (tmp_path / "model").touch()
     assert is_whole(load, tmp_path)
+
+
+def test_work_that_does_not_fit_on_the_disk_is_not_begun(tmp_path: Path) -> None:
+    require_space(str(tmp_path), 1, "sample", tmp_path / "out")
+    with pytest.raises(UserError, match="--set root=FOLDER"):
+        require_space(str(tmp_path), 10**18, "sample", tmp_path / "out")
+    require_space(
+        "s3://bucket/prefix", 10**18, "sample", tmp_path / "out"
+    )  # where the records do not come to this disk

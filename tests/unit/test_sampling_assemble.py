@@ -15,68 +15,68 @@ from pipeline.report.croissant import write_croissant
 from pipeline.report.page import Pictures, write_report
 from pipeline.runs.output_places import require_own_dataset
 from pipeline.runs.usage import ResourceUsage
-from pipeline.sampling.assemble import assemble, require_same_records, reserved
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import MANIFEST, read_manifest
 from pipeline.sampling.shards.commits import committed
 from pipeline.sampling.shards.wids import WIDS
 from pipeline.store.files import file_sha256
 from tests.project import digests
 from tests.unit.report_data import METRICS, pixels
-from tests.unit.tiny import COUNT, SAMPLE, Minted, about, flip_bit
+from tests.unit.tiny import COUNT, SAMPLE, GeneratedDataset, about, flip_bit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def names(minted: Minted) -> list[str]:
-    return sorted(path.relative_to(minted.out).as_posix() for path in minted.out.rglob("*") if path.is_file())
+def names(generated: GeneratedDataset) -> list[str]:
+    return sorted(path.relative_to(generated.out).as_posix() for path in generated.out.rglob("*") if path.is_file())
 
 
 SIX_FILES = [f"data/train-{shard:06d}.{ending}" for shard in range(3) for ending in ("parquet", "tar")]
 
 
-def test_a_published_dataset_is_its_manifest_and_the_files_it_lists(minted: Minted) -> None:
-    manifest = read_manifest(minted.out)
-    assert manifest == minted.manifest
+def test_a_published_dataset_is_its_manifest_and_the_files_it_lists(generated: GeneratedDataset) -> None:
+    manifest = read_manifest(generated.out)
+    assert manifest == generated.manifest
     assert manifest.count == COUNT == sum(shard.rows for shard in manifest.shards)
-    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
+    assert names(generated) == [*SIX_FILES, WIDS, MANIFEST]
     for shard in manifest.shards:
         for file in shard.files:
-            assert file_sha256(minted.out / file.file) == file.sha256
+            assert file_sha256(generated.out / file.file) == file.sha256
 
 
-def test_publishing_removes_what_an_earlier_dataset_left(minted: Minted) -> None:
-    data = minted.out / "data"
-    (minted.out / MANIFEST).unlink()
-    earlier = minted.target.run.path.with_name("earlier") / "shards" / "train-000003.parquet"
+def test_publishing_removes_what_an_earlier_dataset_left(generated: GeneratedDataset) -> None:
+    data = generated.out / "data"
+    (generated.out / MANIFEST).unlink()
+    earlier = generated.target.run.path.with_name("earlier") / "shards" / "train-000003.parquet"
     earlier.parent.mkdir(parents=True)
     (data / "train-000000.parquet").rename(data / earlier.name)
     earlier.hardlink_to(data / earlier.name)
     (data / "train-000001.tar").unlink()
     (data / ".train-000001.tar.77.tmp").write_bytes(b"half")
-    assemble(minted.target, minted.manifest, minted.out)
-    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
+    DatasetOutput(generated.out).assemble(generated.target, generated.manifest)
+    assert names(generated) == [*SIX_FILES, WIDS, MANIFEST]
 
 
-def test_publishing_twice_is_publishing_once(minted: Minted) -> None:
-    assemble(minted.target, minted.manifest, minted.out)
-    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
+def test_publishing_twice_is_publishing_once(generated: GeneratedDataset) -> None:
+    DatasetOutput(generated.out).assemble(generated.target, generated.manifest)
+    assert names(generated) == [*SIX_FILES, WIDS, MANIFEST]
 
 
-def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(minted: Minted) -> None:
-    flip_bit(minted.out / "data" / "train-000001.parquet")
-    assemble(minted.target, minted.manifest, minted.out)
-    listed = minted.manifest.shards[1]
-    assert file_sha256(minted.out / listed.file) == listed.sha256
-    assert sorted(committed(minted.target, minted.plans)) == [0, 1, 2]
+def test_publishing_replaces_what_is_damaged_and_leaves_the_run_whole(generated: GeneratedDataset) -> None:
+    flip_bit(generated.out / "data" / "train-000001.parquet")
+    DatasetOutput(generated.out).assemble(generated.target, generated.manifest)
+    listed = generated.manifest.shards[1]
+    assert file_sha256(generated.out / listed.file) == listed.sha256
+    assert sorted(committed(generated.target, generated.plans)) == [0, 1, 2]
 
 
-def test_a_publication_that_fails_half_way_leaves_no_manifest(minted: Minted) -> None:
-    (minted.target.run.path / "shards" / "train-000002.parquet").unlink()
+def test_a_publication_that_fails_half_way_leaves_no_manifest(generated: GeneratedDataset) -> None:
+    (generated.target.run.path / "shards" / "train-000002.parquet").unlink()
     with pytest.raises((OSError, UserError)):
-        assemble(minted.target, minted.manifest, minted.out)
-    assert not (minted.out / MANIFEST).exists()
+        DatasetOutput(generated.out).assemble(generated.target, generated.manifest)
+    assert not (generated.out / MANIFEST).exists()
     with pytest.raises(UserError, match="not a finished dataset"):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
 @pytest.mark.parametrize(
@@ -99,28 +99,29 @@ def test_a_publication_that_fails_half_way_leaves_no_manifest(minted: Minted) ->
 )
 @pytest.mark.parametrize("beside", ["nothing", "a dataset"])
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
-    minted: Minted, tmp_path: Path, foreign: str, beside: str
+    generated: GeneratedDataset, tmp_path: Path, foreign: str, beside: str
 ) -> None:
     out = tmp_path / "elsewhere"
     if beside == "a dataset":
-        shutil.copytree(minted.out, out)
+        shutil.copytree(generated.out, out)
     (out / foreign).unlink(missing_ok=True)
     (out / foreign).parent.mkdir(parents=True, exist_ok=True)
     (out / foreign).write_text("precious")
     before = digests(out)
     if (beside, foreign) == ("a dataset", MANIFEST):
-        assemble(minted.target, minted.manifest, out)  # shards of ours alone: it was a manifest of ours, and is damaged
+        # Shards of ours alone: it was a manifest of ours, and is damaged.
+        DatasetOutput(out).assemble(generated.target, generated.manifest)
         return
     with pytest.raises(UserError, match=f"holds {out / foreign.removesuffix('/dataset.json')}, which this stage"):
-        assemble(minted.target, minted.manifest, out)
+        DatasetOutput(out).assemble(generated.target, generated.manifest)
     assert digests(out) == before
 
 
 @pytest.fixture
-def precious(minted: Minted, tmp_path: Path) -> Path:
+def precious(generated: GeneratedDataset, tmp_path: Path) -> Path:
     """A finished dataset that no run here has made."""
     folder = tmp_path / "precious"
-    shutil.copytree(minted.out, folder)
+    shutil.copytree(generated.out, folder)
     for path in (folder / "data").iterdir():
         flip_bit(path)
     return folder
@@ -128,7 +129,7 @@ def precious(minted: Minted, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["data", "report", "metrics"])
 def test_a_link_to_the_folder_of_another_dataset_is_refused(
-    minted: Minted, tmp_path: Path, precious: Path, name: str
+    generated: GeneratedDataset, tmp_path: Path, precious: Path, name: str
 ) -> None:
     (precious / name).mkdir(exist_ok=True)
     before, out = digests(precious), tmp_path / "new"
@@ -137,63 +138,65 @@ def test_a_link_to_the_folder_of_another_dataset_is_refused(
     with pytest.raises(
         UserError, match=f"new: holds {out / name}, a link to a folder elsewhere, .*nothing was touched"
     ):
-        assemble(minted.target, minted.manifest, out)
+        DatasetOutput(out).assemble(generated.target, generated.manifest)
     assert digests(precious) == before
 
 
 def test_shards_without_a_manifest_are_taken_for_leftovers_where_a_run_has_the_same_and_nowhere_else(
-    minted: Minted, tmp_path: Path, precious: Path
+    generated: GeneratedDataset, tmp_path: Path, precious: Path
 ) -> None:
     leftover = tmp_path / "leftover"
-    shutil.copytree(minted.out / "data", leftover / "data")  # of a publication on another disk: no hard links
-    assemble(minted.target, minted.manifest, leftover)
-    assert read_manifest(leftover) == minted.manifest
+    shutil.copytree(generated.out / "data", leftover / "data")  # of a publication on another disk: no hard links
+    DatasetOutput(leftover).assemble(generated.target, generated.manifest)
+    assert read_manifest(leftover) == generated.manifest
     (precious / MANIFEST).unlink()
     before = digests(precious)
     with pytest.raises(UserError, match=r"remove data/train-000000.parquet, .* and more of the kind if that is what"):
-        assemble(minted.target, minted.manifest, precious)
+        DatasetOutput(precious).assemble(generated.target, generated.manifest)
     assert digests(precious) == before
     with pytest.raises(UserError, match="which this stage has not written"):
         require_own_dataset(leftover.with_name("precious"), None)  # a root in an object store has no runs here
 
 
-def test_what_a_desktop_leaves_is_no_obstacle_and_stays(minted: Minted) -> None:
+def test_what_a_desktop_leaves_is_no_obstacle_and_stays(generated: GeneratedDataset) -> None:
     left = ["data/.DS_Store", "data/._train-000000.parquet", "report/Thumbs.db", "data/.ipynb_checkpoints/x.json"]
     for name in left:
-        (minted.out / name).parent.mkdir(exist_ok=True)
-        (minted.out / name).write_text("junk")
-    (minted.out / MANIFEST).unlink()
-    assemble(minted.target, minted.manifest, minted.out)
-    assert names(minted) == sorted([*left, *SIX_FILES, WIDS, MANIFEST])
+        (generated.out / name).parent.mkdir(exist_ok=True)
+        (generated.out / name).write_text("junk")
+    (generated.out / MANIFEST).unlink()
+    DatasetOutput(generated.out).assemble(generated.target, generated.manifest)
+    assert names(generated) == sorted([*left, *SIX_FILES, WIDS, MANIFEST])
 
 
-def test_what_an_audit_wrote_of_another_dataset_is_removed(minted: Minted) -> None:
+def test_what_an_audit_wrote_of_another_dataset_is_removed(generated: GeneratedDataset) -> None:
     """What audit writes is known by its content, or this would be refused."""
-    write_card(minted.out / "README.md", minted.manifest, METRICS)
-    write_croissant(minted.out / "croissant.json", minted.manifest, "1.0.0", "2026-01-31")
-    images = {name: pixels() for name in minted.manifest.classes}
+    write_card(generated.out / "README.md", generated.manifest, METRICS)
+    write_croissant(generated.out / "croissant.json", generated.manifest, "1.0.0", "2026-01-31")
+    images = {name: pixels() for name in generated.manifest.classes}
     write_report(
-        minted.out / "report" / "index.html",
-        manifest=minted.manifest,
+        generated.out / "report" / "index.html",
+        manifest=generated.manifest,
         metrics={**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": dict.fromkeys(images, 0.5)},
         verdicts=[],
         pictures=Pictures(images, images, (pixels(), pixels())),
         spent={"sample": ResourceUsage(100, 1.0, 1.0)},
         prices=Prices(),
     )
-    require_own_dataset(minted.out, minted.target.run.path.parent)
-    (minted.out / MANIFEST).unlink()  # as DVC does before it runs the stage
-    assemble(minted.target, minted.manifest, minted.out)
-    assert names(minted) == [*SIX_FILES, WIDS, MANIFEST]
-    assert not (minted.out / "report").exists()
+    require_own_dataset(generated.out, generated.target.run.path.parent)
+    (generated.out / MANIFEST).unlink()  # as DVC does before it runs the stage
+    DatasetOutput(generated.out).assemble(generated.target, generated.manifest)
+    assert names(generated) == [*SIX_FILES, WIDS, MANIFEST]
+    assert not (generated.out / "report").exists()
 
 
 # Not mixed -----------------------------------------------------------------------------------------------------------
 
 
-def test_another_count_of_the_same_records_may_take_the_place(minted: Minted, tiny_pair: TrainedPair) -> None:
-    require_same_records(minted.out, minted.target.fingerprint, about(tiny_pair))
-    require_same_records(minted.out.parent / "new", "0" * 64, about(tiny_pair))
+def test_another_count_of_the_same_records_may_take_the_place(
+    generated: GeneratedDataset, tiny_pair: TrainedPair
+) -> None:
+    DatasetOutput(generated.out).require_same_records(generated.target.fingerprint, about(tiny_pair))
+    DatasetOutput(generated.out.parent / "new").require_same_records("0" * 64, about(tiny_pair))
 
 
 @pytest.mark.parametrize(
@@ -206,44 +209,52 @@ def test_another_count_of_the_same_records_may_take_the_place(minted: Minted, ti
     ids=str,
 )
 def test_other_records_are_not_mixed_and_what_differs_is_said(
-    minted: Minted, tiny_pair: TrainedPair, changes: dict[str, Any], said: str
+    generated: GeneratedDataset, tiny_pair: TrainedPair, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UserError, match="--fresh to replace") as caught:
-        require_same_records(minted.out, "0" * 64, about(tiny_pair, SAMPLE | changes))
+        DatasetOutput(generated.out).require_same_records("0" * 64, about(tiny_pair, SAMPLE | changes))
     assert said in str(caught.value)
     assert str(caught.value).count(" there, ") == len(changes)
 
 
 def test_a_damaged_manifest_does_not_keep_a_dataset_from_being_made_again(
-    minted: Minted, tiny_pair: TrainedPair
+    generated: GeneratedDataset, tiny_pair: TrainedPair
 ) -> None:
-    path = minted.out / MANIFEST
+    path = generated.out / MANIFEST
     path.write_bytes(path.read_bytes()[:100])
-    require_same_records(minted.out, "0" * 64, about(tiny_pair))
+    DatasetOutput(generated.out).require_same_records("0" * 64, about(tiny_pair))
 
 
-def test_the_same_records_in_another_format_may_take_the_place(minted: Minted, tiny_pair: TrainedPair) -> None:
-    require_same_records(minted.out, "0" * 64, about(tiny_pair, SAMPLE | {"formats": ["parquet"]}))
+def test_the_same_records_in_another_format_may_take_the_place(
+    generated: GeneratedDataset, tiny_pair: TrainedPair
+) -> None:
+    DatasetOutput(generated.out).require_same_records("0" * 64, about(tiny_pair, SAMPLE | {"formats": ["parquet"]}))
 
 
-def test_a_dataset_of_another_format_version_is_not_replaced_unasked(minted: Minted, tiny_pair: TrainedPair) -> None:
-    (minted.out / MANIFEST).write_text(json.dumps({**minted.manifest.model_dump(), "format_version": 2}))
+def test_a_dataset_of_another_format_version_is_not_replaced_unasked(
+    generated: GeneratedDataset, tiny_pair: TrainedPair
+) -> None:
+    (generated.out / MANIFEST).write_text(json.dumps({**generated.manifest.model_dump(), "format_version": 2}))
     with pytest.raises(UserError, match="format version 2"):
-        require_same_records(minted.out, minted.target.fingerprint, about(tiny_pair))
+        DatasetOutput(generated.out).require_same_records(generated.target.fingerprint, about(tiny_pair))
 
 
-def test_records_of_another_model_are_not_mixed(minted: Minted, unconditional_pair: TrainedPair) -> None:
+def test_records_of_another_model_are_not_mixed(generated: GeneratedDataset, unconditional_pair: TrainedPair) -> None:
     with pytest.raises(UserError) as caught:
-        require_same_records(minted.out, "0" * 64, about(unconditional_pair))
-    assert str(caught.value).startswith(f"{minted.out}: holds a dataset of other records")
+        DatasetOutput(generated.out).require_same_records("0" * 64, about(unconditional_pair))
+    assert str(caught.value).startswith(f"{generated.out}: holds a dataset of other records")
     assert "model.digest: " in str(caught.value)
     assert "classes: " in str(caught.value)
 
 
 def test_an_output_is_worked_on_by_one_at_a_time(tmp_path: Path) -> None:
     said = f"^{tmp_path / 'out'}: another process"  # the place may be the checkout's own: no --out was given
-    with reserved(tmp_path / "out"), pytest.raises(UserError, match=said), reserved(tmp_path / "out"):
+    with (
+        DatasetOutput(tmp_path / "out").reserved(),
+        pytest.raises(UserError, match=said),
+        DatasetOutput(tmp_path / "out").reserved(),
+    ):
         pass
-    with reserved(tmp_path / "out"), reserved(tmp_path / "elsewhere"):
+    with DatasetOutput(tmp_path / "out").reserved(), DatasetOutput(tmp_path / "elsewhere").reserved():
         pass
     assert not list((tmp_path / "out").iterdir())

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from pipeline.config.schema import Sample
 from pipeline.models.pair import to_network
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.candidates import GenerationSettings
-from pipeline.sampling.generate import generate_records as mint_shard
-from pipeline.sampling.generate import mint_batch
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.records import Records
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from tests.unit.tiny import CALIBRATION, CLASSES, SAMPLE, SETTINGS, SHARD_SIZE, SPEC
 
@@ -26,7 +25,7 @@ SECOND = ShardPlan(1, SHARD_SIZE, SHARD_SIZE)
 
 def generate_records(pair: TrainedPair, how: GenerationSettings, plan: ShardPlan) -> Records:
     """Records that no filter had to let pass."""
-    return mint_shard(pair, how, plan).records
+    return RecordGenerator(pair, how).shard(plan).records
 
 
 def settings_with(**changes: Any) -> GenerationSettings:
@@ -78,7 +77,7 @@ def test_any_record_is_made_again_from_its_aligned_batch(tiny_pair: TrainedPair,
     shard = index // SHARD_SIZE
     records = generate_records(tiny_pair, SETTINGS, ShardPlan(shard, shard * SHARD_SIZE, SHARD_SIZE))
     start = index % SHARD_SIZE - index % SHARD_SIZE % SETTINGS.batch_size
-    batch = mint_batch(tiny_pair, SETTINGS, shard * SHARD_SIZE + start)
+    batch = RecordGenerator(tiny_pair, SETTINGS).batch(shard * SHARD_SIZE + start)
     assert_equal(batch, records, slice(start, start + SETTINGS.batch_size))
 
 
@@ -92,7 +91,7 @@ def test_records_of_an_unconditional_pair_have_no_labels_and_are_made_again_alik
     unconditional_pair: TrainedPair,
 ) -> None:
     records = generate_records(unconditional_pair, SETTINGS, SECOND)
-    batch = mint_batch(unconditional_pair, SETTINGS, SHARD_SIZE)
+    batch = RecordGenerator(unconditional_pair, SETTINGS).batch(SHARD_SIZE)
     assert records.labels is batch.labels is None
     assert len(np.unique(records.images.reshape(SHARD_SIZE, -1), axis=0)) == SHARD_SIZE
     np.testing.assert_array_equal(records.images[:6], batch.images)

@@ -13,12 +13,12 @@ from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import MANIFEST, Manifest, ManifestHeader, build_manifest, read_manifest
 from pipeline.sampling.shards.commits import Commit, committed
 from pipeline.store.files import write_json
-from tests.unit.tiny import Minted, about, mint_dataset, target_in
+from tests.unit.tiny import GeneratedDataset, about, generate_dataset, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_a_dataset_without_labels_names_no_classes(unlabelled: Minted) -> None:
+def test_a_dataset_without_labels_names_no_classes(unlabelled: GeneratedDataset) -> None:
     manifest = read_manifest(unlabelled.out)
     assert manifest == unlabelled.manifest
     assert manifest.classes == []
@@ -26,15 +26,17 @@ def test_a_dataset_without_labels_names_no_classes(unlabelled: Minted) -> None:
 
 
 def test_two_runs_of_the_same_work_have_the_same_manifest(
-    minted: Minted, tiny_pair: TrainedPair, tmp_path: Path
+    generated: GeneratedDataset, tiny_pair: TrainedPair, tmp_path: Path
 ) -> None:
-    assert mint_dataset(tmp_path / "again", tiny_pair).manifest == minted.manifest
+    assert generate_dataset(tmp_path / "again", tiny_pair).manifest == generated.manifest
 
 
-def test_neither_time_nor_the_order_of_work_is_in_the_manifest(minted: Minted, tiny_pair: TrainedPair) -> None:
-    commits = list(committed(minted.target, minted.plans).values())
+def test_neither_time_nor_the_order_of_work_is_in_the_manifest(
+    generated: GeneratedDataset, tiny_pair: TrainedPair
+) -> None:
+    commits = list(committed(generated.target, generated.plans).values())
     slower = [commit.model_copy(update={"seconds": 999.0}) for commit in reversed(commits)]
-    assert build_manifest(minted.target, slower, about(tiny_pair)) == minted.manifest
+    assert build_manifest(generated.target, slower, about(tiny_pair)) == generated.manifest
 
 
 @pytest.mark.parametrize(
@@ -49,18 +51,18 @@ def test_neither_time_nor_the_order_of_work_is_in_the_manifest(minted: Minted, t
     ids=["content", "rows", "name", "content in another format", "a shard fewer"],
 )
 def test_the_identity_follows_the_content(
-    minted: Minted, tiny_pair: TrainedPair, change: Callable[[list[dict[str, Any]]], Any]
+    generated: GeneratedDataset, tiny_pair: TrainedPair, change: Callable[[list[dict[str, Any]]], Any]
 ) -> None:
-    commits = [commit.model_dump() for commit in committed(minted.target, minted.plans).values()]
+    commits = [commit.model_dump() for commit in committed(generated.target, generated.plans).values()]
     change(commits)
-    other = build_manifest(minted.target, [Commit.model_validate(each) for each in commits], about(tiny_pair))
-    assert other.dataset_id != minted.manifest.dataset_id
+    other = build_manifest(generated.target, [Commit.model_validate(each) for each in commits], about(tiny_pair))
+    assert other.dataset_id != generated.manifest.dataset_id
 
 
-def test_the_identity_follows_the_fingerprint(minted: Minted, tiny_pair: TrainedPair) -> None:
-    commits = list(committed(minted.target, minted.plans).values())
-    other = build_manifest(target_in(minted.target.run.path, fingerprint="e" * 64), commits, about(tiny_pair))
-    assert other.dataset_id != minted.manifest.dataset_id
+def test_the_identity_follows_the_fingerprint(generated: GeneratedDataset, tiny_pair: TrainedPair) -> None:
+    commits = list(committed(generated.target, generated.plans).values())
+    other = build_manifest(target_in(generated.target.run.path, fingerprint="e" * 64), commits, about(tiny_pair))
+    assert other.dataset_id != generated.manifest.dataset_id
 
 
 HEADER = {
@@ -178,16 +180,16 @@ def test_the_bytes_of_a_manifest_follow_from_its_commits(tmp_path: Path) -> None
     assert read_manifest(tmp_path) == manifest
 
 
-def test_what_another_version_has_written_besides_is_kept(minted: Minted) -> None:
-    content = minted.manifest.model_dump()
+def test_what_another_version_has_written_besides_is_kept(generated: GeneratedDataset) -> None:
+    content = generated.manifest.model_dump()
     for part in (content, content["image"], content["software"], content["config"], content["shards"][0]):
         part["of another version"] = {"any": ["thing", 1, None]}
-    write(minted, content)
-    assert read_manifest(minted.out).model_dump() == content
+    write(generated, content)
+    assert read_manifest(generated.out).model_dump() == content
 
 
-def write(minted: Minted, manifest: Any) -> None:
-    (minted.out / MANIFEST).write_text(json.dumps(manifest))
+def write(generated: GeneratedDataset, manifest: Any) -> None:
+    (generated.out / MANIFEST).write_text(json.dumps(manifest))
 
 
 def without(manifest: Manifest, *path: Any) -> dict[str, Any]:
@@ -201,52 +203,52 @@ def without(manifest: Manifest, *path: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("key", ["dataset_id", "count", "classes", "image", "model", "source", "shards"])
-def test_a_manifest_that_lacks_a_key_is_refused_and_the_key_named(minted: Minted, key: str) -> None:
-    write(minted, without(minted.manifest, key))
+def test_a_manifest_that_lacks_a_key_is_refused_and_the_key_named(generated: GeneratedDataset, key: str) -> None:
+    write(generated, without(generated.manifest, key))
     with pytest.raises(UserError, match=rf"manifest\.json: not a manifest: {key}"):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
-def test_a_shard_that_lacks_a_key_is_named(minted: Minted) -> None:
-    write(minted, without(minted.manifest, "shards", 1, "sha256"))
+def test_a_shard_that_lacks_a_key_is_named(generated: GeneratedDataset) -> None:
+    write(generated, without(generated.manifest, "shards", 1, "sha256"))
     with pytest.raises(UserError, match=r"shards\.1\.sha256"):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
 @pytest.mark.parametrize("value", [[], None, "text", {}, {"format_version": "1"}])
-def test_json_that_is_no_manifest_is_one_user_error(minted: Minted, value: Any) -> None:
-    write(minted, value)
+def test_json_that_is_no_manifest_is_one_user_error(generated: GeneratedDataset, value: Any) -> None:
+    write(generated, value)
     with pytest.raises(UserError, match="not a manifest"):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
-def test_a_cut_manifest_is_one_user_error(minted: Minted) -> None:
-    text = (minted.out / MANIFEST).read_text()
-    (minted.out / MANIFEST).write_text(text[: len(text) // 2])
+def test_a_cut_manifest_is_one_user_error(generated: GeneratedDataset) -> None:
+    text = (generated.out / MANIFEST).read_text()
+    (generated.out / MANIFEST).write_text(text[: len(text) // 2])
     with pytest.raises(UserError, match="damaged"):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
-def test_a_manifest_of_another_format_version_is_refused(minted: Minted) -> None:
-    write(minted, {**minted.manifest.model_dump(), "format_version": 2})
+def test_a_manifest_of_another_format_version_is_refused(generated: GeneratedDataset) -> None:
+    write(generated, {**generated.manifest.model_dump(), "format_version": 2})
     with pytest.raises(UserError, match="format version 2"):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
-def test_a_number_written_as_text_is_refused_also_inside_a_shard(minted: Minted) -> None:
-    content = minted.manifest.model_dump()
+def test_a_number_written_as_text_is_refused_also_inside_a_shard(generated: GeneratedDataset) -> None:
+    content = generated.manifest.model_dump()
     for shard in content["shards"]:
         shard["rows"] = str(shard["rows"])
-    write(minted, content)
+    write(generated, content)
     with pytest.raises(UserError, match="rows"):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
 @pytest.mark.parametrize("path", [("model", "digest"), ("software", "device"), ("config", "sample")])
-def test_what_verify_relies_on_is_required(minted: Minted, path: tuple[str, str]) -> None:
-    write(minted, without(minted.manifest, *path))
+def test_what_verify_relies_on_is_required(generated: GeneratedDataset, path: tuple[str, str]) -> None:
+    write(generated, without(generated.manifest, *path))
     with pytest.raises(UserError, match=path[0]):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
 @pytest.mark.parametrize(
@@ -268,15 +270,17 @@ def test_what_verify_relies_on_is_required(minted: Minted, path: tuple[str, str]
     ],
     ids=str,
 )
-def test_a_value_that_no_manifest_has_is_refused_and_named(minted: Minted, path: tuple[Any, ...], value: Any) -> None:
-    content = minted.manifest.model_dump()
+def test_a_value_that_no_manifest_has_is_refused_and_named(
+    generated: GeneratedDataset, path: tuple[Any, ...], value: Any
+) -> None:
+    content = generated.manifest.model_dump()
     inner: Any = content
     for step in path[:-1]:
         inner = inner[step]
     inner[path[-1]] = value
-    write(minted, content)
+    write(generated, content)
     with pytest.raises(UserError, match=re.escape(".".join(map(str, path)))):
-        read_manifest(minted.out)
+        read_manifest(generated.out)
 
 
 def test_a_manifest_that_cannot_be_read_is_not_called_damaged(tmp_path: Path) -> None:

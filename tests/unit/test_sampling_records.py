@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.sampling.records import MintedShard, Records
+from pipeline.sampling.records import GeneratedShard, Records
 
 
 @pytest.mark.parametrize("labelled", [True, False])
@@ -17,10 +17,10 @@ def test_a_shard_arrives_as_it_was_sent(labelled: bool, filtered: bool) -> None:
         logits=numbers.astype(np.float32) / 3,
         attempts=numbers[::-1].copy() if filtered else None,
     )
-    sent = MintedShard(records, {"near_copy": 3, "density_ratio": 0} if filtered else {}, seconds=1.5)
+    sent = GeneratedShard(records, {"near_copy": 3, "density_ratio": 0} if filtered else {}, seconds=1.5)
     columns = sent.columns()
     assert {len(column) for column in columns.values()} == {1}
-    arrived = MintedShard.of_columns({"shard": np.array([0]), "message": np.array([""]), **columns})
+    arrived = GeneratedShard.of_columns({"shard": np.array([0]), "message": np.array([""]), **columns})
     assert (arrived.refused, arrived.seconds) == (sent.refused, sent.seconds)
     for name, array in vars(records).items():
         np.testing.assert_array_equal(getattr(arrived.records, name), array)

@@ -10,7 +10,15 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.shards.commits import Commit, ShardTarget, commit_name, committed
+from pipeline.sampling.generate import RecordGenerator
+from pipeline.sampling.shards.commits import (
+    Commit,
+    ShardTarget,
+    commit_name,
+    committed,
+    missing_shards,
+    require_committed,
+)
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.store.files import file_sha256
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, flip_bit, make_shard, target_in
@@ -25,7 +33,7 @@ def target(tiny_pair: TrainedPair, tmp_path: Path) -> ShardTarget:
     """A run with two committed shards in both formats."""
     target = target_in(tmp_path / "run", formats=("webdataset", "parquet"))
     for plan in PLANS:
-        make_shard(tiny_pair, SETTINGS, (), target, plan)
+        make_shard(RecordGenerator(tiny_pair, SETTINGS), target, plan)
     return target
 
 
@@ -34,6 +42,15 @@ def test_what_was_made_is_committed(target: ShardTarget) -> None:
     assert sorted(commits) == [0, 1]
     assert commits[1].labels == {"cat": 4, "dog": 4, "owl": 4}
     assert (commits[1].first_index, commits[1].rows) == (SHARD_SIZE, SHARD_SIZE)
+
+
+def test_a_shard_that_lost_a_file_is_missing_and_of_no_use_to_a_dataset(target: ShardTarget) -> None:
+    assert missing_shards(target, PLANS) == []
+    assert [commit.shard for commit in require_committed(target, PLANS)] == [0, 1]
+    (target.run.path / "shards" / "train-000001.tar").unlink()
+    assert missing_shards(target, PLANS) == [PLANS[1]]
+    with pytest.raises(UserError, match=r"train-000001 and 0 more were made, but are not there whole any more"):
+        require_committed(target, PLANS)
 
 
 def test_a_commit_describes_each_file_parquet_first(target: ShardTarget) -> None:
@@ -113,18 +130,18 @@ def identity(commit: Commit) -> dict[str, Any]:
 def test_a_shard_made_again_is_the_same_bytes(target: ShardTarget, tiny_pair: TrainedPair) -> None:
     before = committed(target, PLANS)[1]
     flip_bit(target.run.path / "shards" / "train-000001.parquet")
-    again = make_shard(tiny_pair, SETTINGS, (), target, PLANS[1])
+    again = make_shard(RecordGenerator(tiny_pair, SETTINGS), target, PLANS[1])
     assert identity(again) == identity(before)
     assert sorted(committed(target, PLANS)) == [0, 1]
 
 
 def test_a_partial_last_shard_is_completed_when_the_dataset_grows(target: ShardTarget, tiny_pair: TrainedPair) -> None:
     partial = ShardPlan(2, 2 * SHARD_SIZE, 5)
-    make_shard(tiny_pair, SETTINGS, (), target, partial)
+    make_shard(RecordGenerator(tiny_pair, SETTINGS), target, partial)
     assert sorted(committed(target, [*PLANS, partial])) == [0, 1, 2]
     whole = replace(partial, rows=SHARD_SIZE)
     assert sorted(committed(target, [*PLANS, whole])) == [0, 1]
-    make_shard(tiny_pair, SETTINGS, (), target, whole)
+    make_shard(RecordGenerator(tiny_pair, SETTINGS), target, whole)
     assert sorted(committed(target, [*PLANS, whole])) == [0, 1, 2]
 
 
@@ -132,7 +149,7 @@ def test_a_shard_that_could_not_be_written_is_not_committed(tiny_pair: TrainedPa
     target = target_in(tmp_path / "run")
     (target.run.path / "shards" / "train-000000.parquet").mkdir(parents=True)
     with pytest.raises((OSError, UserError), match="directory"):
-        make_shard(tiny_pair, SETTINGS, (), target, PLANS[0])
+        make_shard(RecordGenerator(tiny_pair, SETTINGS), target, PLANS[0])
     assert committed(target, PLANS) == {}
 
 
@@ -140,5 +157,5 @@ def test_a_commit_of_records_without_labels_counts_none_and_holds(
     unconditional_pair: TrainedPair, tmp_path: Path
 ) -> None:
     target = target_in(tmp_path / "run", formats=("parquet", "webdataset"), classes=())
-    make_shard(unconditional_pair, SETTINGS, (), target, PLANS[0])
+    make_shard(RecordGenerator(unconditional_pair, SETTINGS), target, PLANS[0])
     assert committed(target, PLANS)[0].labels == {}

@@ -12,7 +12,7 @@ import webdataset
 
 from pipeline.images.png import decode_png, encode_png
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.records import Records
 from pipeline.sampling.shards.formats import FORMATS, ShardFormat, as_parquet, as_webdataset
 from pipeline.sampling.shards.ranges import ShardPlan
@@ -23,7 +23,7 @@ KINDS = pytest.mark.parametrize("render", [render for _, render in FORMATS.value
 
 @pytest.fixture(scope="module")
 def records(tiny_pair: TrainedPair) -> Records:
-    return generate_records(tiny_pair, SETTINGS, ShardPlan(1, 12, 12)).records
+    return RecordGenerator(tiny_pair, SETTINGS).shard(ShardPlan(1, 12, 12)).records
 
 
 @pytest.fixture(scope="module")

@@ -8,25 +8,27 @@ from PIL import Image
 from wids import ShardListDataset
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.generate import generate_records
-from tests.unit.tiny import COUNT, SETTINGS, Minted, mint_dataset
+from pipeline.sampling.generate import RecordGenerator
+from tests.unit.tiny import COUNT, SETTINGS, GeneratedDataset, generate_dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def test_wids_reads_any_record_by_its_number(minted: Minted, tiny_pair: TrainedPair, tmp_path: Path) -> None:
-    records = ShardListDataset(str(minted.out / "data" / "wids.json"), cache_dir=str(tmp_path / "cache"), keep=True)
+def test_wids_reads_any_record_by_its_number(
+    generated: GeneratedDataset, tiny_pair: TrainedPair, tmp_path: Path
+) -> None:
+    records = ShardListDataset(str(generated.out / "data" / "wids.json"), cache_dir=str(tmp_path / "cache"), keep=True)
     assert len(records) == COUNT
     for index in (29, 0, 17):
         record = records[index]
         assert record["__key__"] == f"{index:09d}"
-        plan = minted.plans[index // 12]
-        image = generate_records(tiny_pair, SETTINGS, plan).records.images[index - plan.first_index]
+        plan = generated.plans[index // 12]
+        image = RecordGenerator(tiny_pair, SETTINGS).shard(plan).records.images[index - plan.first_index]
         shown = record[".png"]
         pixels = np.asarray(shown if isinstance(shown, Image.Image | np.ndarray) else Image.open(shown))
         np.testing.assert_array_equal(pixels.reshape(image.shape), image)
 
 
 def test_without_tars_there_is_no_index(tiny_pair: TrainedPair, tmp_path: Path) -> None:
-    mint_dataset(tmp_path, tiny_pair, formats=["parquet"])
+    generate_dataset(tmp_path, tiny_pair, formats=["parquet"])
     assert not (tmp_path / "out" / "data" / "wids.json").exists()

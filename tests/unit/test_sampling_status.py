@@ -2,14 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.models.weights import TrainedPair
 from pipeline.runs.lock import locked
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.shards.commits import ShardTarget, commit_name
 from pipeline.sampling.shards.ranges import plan_shards
-from pipeline.sampling.status import Request, Status, statuses, write_request
+from pipeline.sampling.status import Request, Status, is_going_on, read_request, statuses, write_request
 from tests.unit.tiny import SETTINGS, SHARD_SIZE, make_shard, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -30,7 +32,7 @@ def run_in(root: Path, name: str = "tiny", count: int = 30, started: float = STA
 
 def commit(target: ShardTarget, pair: TrainedPair, shard: int, at: float, took: float = 1) -> None:
     """Makes a shard, whose commit bears a time and says how long the work took."""
-    made = make_shard(pair, SETTINGS, (), target, plan_shards(30, SHARD_SIZE)[shard])
+    made = make_shard(RecordGenerator(pair, SETTINGS), target, plan_shards(30, SHARD_SIZE)[shard])
     record = target.run.path / commit_name(shard)
     record.write_text(made.model_copy(update={"seconds": took}).model_dump_json())
     os.utime(record, (at, at))
@@ -47,6 +49,25 @@ def test_a_run_that_has_just_begun_has_no_rate_yet(tmp_path: Path) -> None:
     assert (status.done_shards, status.shards, status.done_rows) == (0, 3, 0)
     assert status.images_per_s is None
     assert status.seconds_left is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "going_on"), [({}, True), ({"out": "elsewhere"}, False), ({"published": True}, False)]
+)
+def test_a_request_goes_on_where_the_last_one_was_for_the_same_output_and_not_published(
+    tmp_path: Path, changes: dict[str, Any], going_on: bool
+) -> None:
+    run = run_in(tmp_path).run
+    request = read_request(run)
+    assert request is not None
+    write_request(run, request.model_copy(update=changes))
+    assert is_going_on(run, request) == going_on
+
+
+def test_a_request_to_a_run_that_was_never_begun_does_not_go_on(tmp_path: Path) -> None:
+    request = read_request(run_in(tmp_path).run)
+    assert request is not None
+    assert not is_going_on(target_in(tmp_path / "new").run, request)
 
 
 def test_rate_and_time_left_are_of_the_work_since_the_last_start(tmp_path: Path, tiny_pair: TrainedPair) -> None:

@@ -9,7 +9,7 @@ import pytest
 import webdataset
 from wids import ShardListDataset
 
-from tests.unit.tiny import COUNT, SHARD_SIZE, Minted
+from tests.unit.tiny import COUNT, SHARD_SIZE, GeneratedDataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -39,18 +39,18 @@ def by_datasets(data: Path, cache: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("reader", [by_webdataset, by_wids, by_datasets])
-@pytest.mark.parametrize("dataset", ["minted", "unlabelled"])
+@pytest.mark.parametrize("dataset", ["generated", "unlabelled"])
 @pytest.mark.usefixtures("hf_datasets")
 def test_every_sample_has_the_same_fields(
     reader: Any, dataset: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     """datasets#7549, webdataset#327: types are inferred from the first samples, so a null there loses a column."""
-    made: Minted = request.getfixturevalue(dataset)
+    made: GeneratedDataset = request.getfixturevalue(dataset)
     assert COUNT % SHARD_SIZE  # the last shard is short
     samples = list(reader(made.out / "data", tmp_path / "cache"))
     assert len(samples) == COUNT
     abouts = [about if isinstance(about := sample["json"], dict) else json.loads(about) for sample in samples]
-    labelled = {"label": int, "class": str} if dataset == "minted" else {}
+    labelled = {"label": int, "class": str} if dataset == "generated" else {}
     expected = {"index": int, "logit": float, **labelled}
     assert [{name: type(value) for name, value in about.items()} for about in abouts] == [expected] * COUNT
     assert [about["index"] for about in abouts] == list(range(COUNT))

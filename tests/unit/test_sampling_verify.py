@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.assemble import assemble
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.assemble import DatasetOutput
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import ShardTarget, committed
 from pipeline.sampling.verify import Findings, read_shards, verify_files
@@ -20,11 +20,11 @@ from tests.unit.tiny import (
     COUNT,
     SETTINGS,
     SHARD_SIZE,
-    Minted,
+    GeneratedDataset,
     about,
     flip_bit,
+    generate_dataset,
     make_shard,
-    mint_dataset,
     target_in,
 )
 from tests.unit.verify_cases import recommitted, verify
@@ -34,17 +34,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.mark.parametrize("formats", [("parquet",), ("webdataset",), ("parquet", "webdataset")])
 def test_a_clean_dataset_has_no_problem(tiny_pair: TrainedPair, tmp_path: Path, formats: tuple[str, ...]) -> None:
-    minted = mint_dataset(tmp_path, tiny_pair, formats=formats)
-    findings = verify(minted.out, minted.manifest, tiny_pair)
+    generated = generate_dataset(tmp_path, tiny_pair, formats=formats)
+    findings = verify(generated.out, generated.manifest, tiny_pair)
     assert findings.problems == []
     assert findings.files == 3 * len(formats)
     assert findings.records == COUNT * len(formats)
     assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
 
 
-def test_reading_back_gives_the_records_once_and_in_order(minted: Minted, tiny_pair: TrainedPair) -> None:
-    shards = list(read_shards(LocalFolder(minted.out), minted.manifest, Findings()))
-    made = [generate_records(tiny_pair, SETTINGS, plan).records for plan in minted.plans]
+def test_reading_back_gives_the_records_once_and_in_order(generated: GeneratedDataset, tiny_pair: TrainedPair) -> None:
+    shards = list(read_shards(LocalFolder(generated.out), generated.manifest, Findings()))
+    made = [RecordGenerator(tiny_pair, SETTINGS).shard(plan).records for plan in generated.plans]
     for found, expected in zip(shards, made, strict=True):
         np.testing.assert_array_equal(found.images, expected.images)
         np.testing.assert_array_equal(found.labels, expected.labels)
@@ -52,11 +52,11 @@ def test_reading_back_gives_the_records_once_and_in_order(minted: Minted, tiny_p
 
 
 def test_what_a_desktop_has_put_beside_the_shards_is_listed_and_no_problem(
-    minted: Minted, tiny_pair: TrainedPair
+    generated: GeneratedDataset, tiny_pair: TrainedPair
 ) -> None:
     for name in (".DS_Store", "._train-000000.tar"):
-        (minted.out / "data" / name).write_text("junk")
-    findings = verify(minted.out, minted.manifest, tiny_pair)
+        (generated.out / "data" / name).write_text("junk")
+    findings = verify(generated.out, generated.manifest, tiny_pair)
     assert findings.problems == []
     assert findings.ignored == ["data/.DS_Store", "data/._train-000000.tar"]
 
@@ -66,28 +66,32 @@ def test_what_a_desktop_has_put_beside_the_shards_is_listed_and_no_problem(
 
 @pytest.mark.parametrize("name", ["train-000001.parquet", "train-000002.tar"])
 @pytest.mark.parametrize("position", [0, 700, -1])
-def test_a_flipped_bit_is_found(minted: Minted, name: str, position: int) -> None:
-    flip_bit(minted.out / "data" / name, position)
-    assert verify_files(LocalFolder(minted.out), minted.manifest).problems == [
+def test_a_flipped_bit_is_found(generated: GeneratedDataset, name: str, position: int) -> None:
+    flip_bit(generated.out / "data" / name, position)
+    assert verify_files(LocalFolder(generated.out), generated.manifest).problems == [
         f"data/{name}: its SHA-256 differs from the manifest's"
     ]
 
 
-def test_a_missing_file_is_found(minted: Minted) -> None:
-    (minted.out / "data" / "train-000001.tar").unlink()
-    assert verify_files(LocalFolder(minted.out), minted.manifest).problems == ["data/train-000001.tar: missing"]
+def test_a_missing_file_is_found(generated: GeneratedDataset) -> None:
+    (generated.out / "data" / "train-000001.tar").unlink()
+    assert verify_files(LocalFolder(generated.out), generated.manifest).problems == ["data/train-000001.tar: missing"]
 
 
 @pytest.mark.parametrize("name", ["train-000003.parquet", ".hidden"])
-def test_an_extra_file_is_found(minted: Minted, name: str) -> None:
-    (minted.out / "data" / name).write_bytes(b"extra")
-    assert verify_files(LocalFolder(minted.out), minted.manifest).problems == [f"data/{name}: not in the manifest"]
+def test_an_extra_file_is_found(generated: GeneratedDataset, name: str) -> None:
+    (generated.out / "data" / name).write_bytes(b"extra")
+    assert verify_files(LocalFolder(generated.out), generated.manifest).problems == [
+        f"data/{name}: not in the manifest"
+    ]
 
 
-def test_two_swapped_shards_are_both_found(minted: Minted) -> None:
-    first, second, aside = (minted.out / "data" / f"{name}.tar" for name in ("train-000000", "train-000001", "aside"))
+def test_two_swapped_shards_are_both_found(generated: GeneratedDataset) -> None:
+    first, second, aside = (
+        generated.out / "data" / f"{name}.tar" for name in ("train-000000", "train-000001", "aside")
+    )
     first.replace(aside), second.replace(first), aside.replace(second)
-    problems = verify(minted.out, minted.manifest).problems
+    problems = verify(generated.out, generated.manifest).problems
     for name in ("data/train-000000.tar", "data/train-000001.tar"):
         assert sum(name in problem and "indices" in problem for problem in problems) == 1
         assert sum(name in problem and "SHA-256" in problem for problem in problems) == 1
@@ -103,27 +107,31 @@ def drop_last_sample(path: Path) -> None:
             new.addfile(member, io.BytesIO(content))
 
 
-def test_a_tar_cut_at_a_member_boundary_is_found(minted: Minted) -> None:
-    drop_last_sample(minted.out / "data" / "train-000001.tar")
-    problems = verify(minted.out, minted.manifest).problems
+def test_a_tar_cut_at_a_member_boundary_is_found(generated: GeneratedDataset) -> None:
+    drop_last_sample(generated.out / "data" / "train-000001.tar")
+    problems = verify(generated.out, generated.manifest).problems
     assert "data/train-000001.tar: 11 records, the manifest says 12" in problems
     assert "data/train-000001.tar: its SHA-256 differs from the manifest's" in problems  # tars are padded: same size
 
 
-def test_a_cut_tar_is_found_by_its_count_even_under_a_digest_of_its_own(minted: Minted, tiny_pair: TrainedPair) -> None:
-    drop_last_sample(minted.target.run.path / "shards" / "train-000001.tar")
-    problems = verify(minted.out, recommitted(minted, tiny_pair)).problems
+def test_a_cut_tar_is_found_by_its_count_even_under_a_digest_of_its_own(
+    generated: GeneratedDataset, tiny_pair: TrainedPair
+) -> None:
+    drop_last_sample(generated.target.run.path / "shards" / "train-000001.tar")
+    problems = verify(generated.out, recommitted(generated, tiny_pair)).problems
     assert "data/train-000001.tar: 11 records, the manifest says 12" in problems
 
 
 @pytest.mark.parametrize("name", ["train-000001.parquet", "train-000001.tar"])
 @pytest.mark.parametrize("kept", [0, 10, 1500])
-def test_a_truncated_file_is_named_and_the_others_are_still_read(minted: Minted, name: str, kept: int) -> None:
-    path = minted.out / "data" / name
+def test_a_truncated_file_is_named_and_the_others_are_still_read(
+    generated: GeneratedDataset, name: str, kept: int
+) -> None:
+    path = generated.out / "data" / name
     content = path.read_bytes()
     path.unlink()
     path.write_bytes(content[:kept])
-    findings = verify(minted.out, minted.manifest)
+    findings = verify(generated.out, generated.manifest)
     assert findings.problems
     assert all(problem.startswith(f"data/{name}:") for problem in findings.problems)
     assert findings.records >= 2 * COUNT - 12
@@ -141,44 +149,47 @@ def give_another_digest(manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("edit", [give_another_fingerprint, give_another_digest])
-def test_an_edited_manifest_is_found(minted: Minted, edit: Callable[[dict[str, Any]], None]) -> None:
-    content = minted.manifest.model_dump()
+def test_an_edited_manifest_is_found(generated: GeneratedDataset, edit: Callable[[dict[str, Any]], None]) -> None:
+    content = generated.manifest.model_dump()
     edit(content)
-    problems = verify_files(LocalFolder(minted.out), Manifest.model_validate(content)).problems
+    problems = verify_files(LocalFolder(generated.out), Manifest.model_validate(content)).problems
     assert any("the manifest was edited" in problem for problem in problems)
 
 
-def test_shards_listed_in_another_order_are_found(minted: Minted) -> None:
-    manifest = minted.manifest.model_copy(update={"shards": minted.manifest.shards[::-1]})
+def test_shards_listed_in_another_order_are_found(generated: GeneratedDataset) -> None:
+    manifest = generated.manifest.model_copy(update={"shards": generated.manifest.shards[::-1]})
     assert any(
-        "do not cover the records" in problem for problem in verify_files(LocalFolder(minted.out), manifest).problems
+        "do not cover the records" in problem for problem in verify_files(LocalFolder(generated.out), manifest).problems
     )
 
 
-def test_a_shard_left_out_of_the_manifest_is_found(minted: Minted) -> None:
-    first, _, third = minted.manifest.shards
-    manifest = minted.manifest.model_copy(update={"shards": [first, third]})
-    problems = verify(minted.out, manifest).problems
+def test_a_shard_left_out_of_the_manifest_is_found(generated: GeneratedDataset) -> None:
+    first, _, third = generated.manifest.shards
+    manifest = generated.manifest.model_copy(update={"shards": [first, third]})
+    problems = verify(generated.out, manifest).problems
     assert any("do not cover the records 0 to 29" in problem for problem in problems)
     assert "data/train-000001.parquet: not in the manifest" in problems
 
 
 def test_a_shard_left_out_of_the_manifest_is_found_also_by_a_look_at_records(
-    minted: Minted, tiny_pair: TrainedPair
+    generated: GeneratedDataset, tiny_pair: TrainedPair
 ) -> None:
-    first, _, third = minted.manifest.shards
-    manifest = minted.manifest.model_copy(update={"shards": [first, third]})
-    assert any("do not cover" in problem for problem in verify(minted.out, manifest, tiny_pair).problems)
+    first, _, third = generated.manifest.shards
+    manifest = generated.manifest.model_copy(update={"shards": [first, third]})
+    assert any("do not cover" in problem for problem in verify(generated.out, manifest, tiny_pair).problems)
 
 
 def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: TrainedPair, tmp_path: Path) -> None:
-    grown, at_once = mint_dataset(tmp_path / "grown", tiny_pair, count=17), mint_dataset(tmp_path / "once", tiny_pair)
+    grown, at_once = (
+        generate_dataset(tmp_path / "grown", tiny_pair, count=17),
+        generate_dataset(tmp_path / "once", tiny_pair),
+    )
     target: ShardTarget = target_in(grown.target.run.path, formats=grown.target.formats)
     for plan in at_once.plans:
         if plan.shard not in committed(target, [plan]):
-            make_shard(tiny_pair, SETTINGS, (), target, plan)
+            make_shard(RecordGenerator(tiny_pair, SETTINGS), target, plan)
     manifest = build_manifest(target, list(committed(target, at_once.plans).values()), about(tiny_pair))
-    assemble(target, manifest, grown.out)
+    DatasetOutput(grown.out).assemble(target, manifest)
     assert manifest == at_once.manifest
     assert verify(grown.out, manifest, tiny_pair).problems == []
 
@@ -186,9 +197,11 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
 @pytest.mark.parametrize(
     "damage", [lambda path: path.unlink(), lambda path: path.write_text("{}"), flip_bit], ids=["gone", "empty", "bit"]
 )
-def test_an_index_that_is_not_that_of_the_tars_is_found(minted: Minted, damage: Callable[[Path], None]) -> None:
-    damage(minted.out / "data" / "wids.json")
-    problems = verify_files(LocalFolder(minted.out), minted.manifest).problems
+def test_an_index_that_is_not_that_of_the_tars_is_found(
+    generated: GeneratedDataset, damage: Callable[[Path], None]
+) -> None:
+    damage(generated.out / "data" / "wids.json")
+    problems = verify_files(LocalFolder(generated.out), generated.manifest).problems
     assert problems == ["data/wids.json: is not the index that follows from the manifest"]
 
 
@@ -200,11 +213,11 @@ def test_an_index_that_is_not_that_of_the_tars_is_found(minted: Minted, damage: 
 def test_candidates_that_are_not_counted_as_the_records_say_are_found(
     tiny_pair: TrainedPair, tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    minted = mint_dataset(tmp_path, tiny_pair, filters=[{"kind": "density_ratio", "acceptance": 0.4}])
-    assert verify(minted.out, minted.manifest).problems == []
-    content = minted.manifest.model_dump()
+    generated = generate_dataset(tmp_path, tiny_pair, filters=[{"kind": "density_ratio", "acceptance": 0.4}])
+    assert verify(generated.out, generated.manifest).problems == []
+    content = generated.manifest.model_dump()
     content["shards"][0] |= change
-    problems = verify(minted.out, Manifest.model_validate(content)).problems
+    problems = verify(generated.out, Manifest.model_validate(content)).problems
     assert problems == [
         f"data/train-000000.{kind}: its candidates are not counted as its records say" for kind in ("parquet", "tar")
     ]
@@ -213,20 +226,20 @@ def test_candidates_that_are_not_counted_as_the_records_say_are_found(
 def test_a_format_that_is_missing_from_the_manifest_and_the_disk_is_named(
     tiny_pair: TrainedPair, tmp_path: Path
 ) -> None:
-    minted = mint_dataset(tmp_path, tiny_pair)
-    content = minted.manifest.model_dump()
+    generated = generate_dataset(tmp_path, tiny_pair)
+    content = generated.manifest.model_dump()
     for shard in content["shards"]:
         for file in shard["also"]:
-            (minted.out / file["file"]).unlink()
+            (generated.out / file["file"]).unlink()
         shard["also"] = []
-    (minted.out / "data" / "wids.json").unlink()
+    (generated.out / "data" / "wids.json").unlink()
     manifest = Manifest.model_validate(content)
-    assert any("not of the formats" in each for each in verify(minted.out, manifest, tiny_pair).problems)
+    assert any("not of the formats" in each for each in verify(generated.out, manifest, tiny_pair).problems)
 
 
 def test_a_count_that_the_config_does_not_ask_for_is_named(tiny_pair: TrainedPair, tmp_path: Path) -> None:
-    minted = mint_dataset(tmp_path, tiny_pair)
-    content = minted.manifest.model_dump()
+    generated = generate_dataset(tmp_path, tiny_pair)
+    content = generated.manifest.model_dump()
     content["config"]["sample"]["count"] += 1
     manifest = Manifest.model_validate(content)
-    assert any("its config asks for" in each for each in verify(minted.out, manifest, tiny_pair).problems)
+    assert any("its config asks for" in each for each in verify(generated.out, manifest, tiny_pair).problems)

@@ -13,12 +13,12 @@ from pipeline.models.hardware import device_name
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import TrainedPair, save_pair
-from pipeline.sampling.assemble import assemble
-from pipeline.sampling.candidates import GenerationSettings
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
-from pipeline.sampling.generate import generate_records
+from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import Manifest, ManifestHeader, build_manifest
+from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import Commit, ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
 from pipeline.sampling.shards.render import write_shard
@@ -64,11 +64,9 @@ def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
     save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), calibration, {"name": "tiny"})
 
 
-def make_shard(
-    pair: TrainedPair, settings: GenerationSettings, filters: Sequence[Filter], target: ShardTarget, plan: ShardPlan
-) -> Commit:
-    """Mints, writes and commits a shard, as the two halves of the pipeline do."""
-    return write_shard(generate_records(pair, settings, plan, filters), settings.encoding, target, plan)
+def make_shard(generator: RecordGenerator, target: ShardTarget, plan: ShardPlan) -> Commit:
+    """Generates, writes and commits a shard, as the two halves of the pipeline do."""
+    return write_shard(generator.shard(plan), generator.settings.encoding, target, plan)
 
 
 def target_in(
@@ -106,7 +104,7 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[
 
 
 @dataclass(frozen=True)
-class Minted:
+class GeneratedDataset:
     """A published dataset and the run that made it."""
 
     target: ShardTarget
@@ -115,25 +113,26 @@ class Minted:
     manifest: Manifest
 
 
-def mint_dataset(
+def generate_dataset(
     folder: Path,
     pair: TrainedPair,
     count: int = COUNT,
     formats: Sequence[str] = ("parquet", "webdataset"),
     **changes: Any,
-) -> Minted:
+) -> GeneratedDataset:
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
     sample = SAMPLE | {"count": count, "formats": list(formats)} | changes
     settings = GenerationSettings.of(Sample(**sample), label_names(pair), "fp32")
-    filters = fit_filters(Sample(**sample).filters, pair, settings, folder, folder)
+    generator = RecordGenerator(pair, settings)
+    filters = fit_filters(Sample(**sample).filters, generator, folder, folder)
     target, plans = (
         target_in(folder / "run", formats=formats, classes=label_names(pair)),
         plan_shards(count, SHARD_SIZE),
     )
-    commits = [make_shard(pair, settings, filters, target, plan) for plan in plans]
+    commits = [make_shard(replace(generator, filters=filters), target, plan) for plan in plans]
     manifest = build_manifest(target, commits, about(pair, sample, filters))
-    assemble(target, manifest, folder / "out")
-    return Minted(target, plans, folder / "out", manifest)
+    DatasetOutput(folder / "out").assemble(target, manifest)
+    return GeneratedDataset(target, plans, folder / "out", manifest)
 
 
 def flip_bit(path: Path, position: int = -20) -> None:

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.models.weights import TrainedPair
-from pipeline.sampling.assemble import assemble
+from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import Commit, commit_name
 from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
@@ -13,7 +13,7 @@ from pipeline.store.files import file_sha256
 from pipeline.store.local import LocalFolder
 from tests.unit.tiny import (
     COUNT,
-    Minted,
+    GeneratedDataset,
     about,
 )
 
@@ -29,16 +29,16 @@ def verify(dataset: Path, manifest: Manifest, pair: TrainedPair | None = None) -
     return findings
 
 
-def recommitted(minted: Minted, pair: TrainedPair) -> Manifest:
+def recommitted(generated: GeneratedDataset, pair: TrainedPair) -> Manifest:
     """A manifest that says of the run's files what they are now, as a careful forger would write it."""
     commits = []
-    for plan in minted.plans:
-        commit = json.loads((minted.target.run.path / commit_name(plan.shard)).read_text())
+    for plan in generated.plans:
+        commit = json.loads((generated.target.run.path / commit_name(plan.shard)).read_text())
         for file in [commit, *commit["also"]]:
-            path = minted.target.run.path / "shards" / Path(file["file"]).name
+            path = generated.target.run.path / "shards" / Path(file["file"]).name
             file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
         commits.append(Commit.model_validate(commit))
-    manifest = build_manifest(minted.target, commits, about(pair))
-    shutil.rmtree(minted.out)
-    assemble(minted.target, manifest, minted.out)
+    manifest = build_manifest(generated.target, commits, about(pair))
+    shutil.rmtree(generated.out)
+    DatasetOutput(generated.out).assemble(generated.target, manifest)
     return manifest

@@ -1,21 +1,22 @@
-"""What candidates are refused for: being rarer among real images than among generated ones, or a copy of a training image."""
+"""What every filter offers. The config loads filters for their keys, so torch and NumPy are not imported here, nor in `kinds`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from pipeline.base.section import Section
 
-from pipeline.embedding.embedder import Embedder
-from pipeline.embedding.nearest import nearest_distances
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 ATTEMPTS = (
     1_000  # at density_ratio's strictest, 0.05, no record of any dataset finds nothing in as many (0.95^1000 = 5e-23)
 )
-Accepted = NDArray[np.bool_]  # [N]
+Keys = TypeVar("Keys", bound=Section)
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,9 @@ class Candidates:
     log_ratios: NDArray[np.float32]  # [N], the calibrated logits
     chances: NDArray[np.float64]  # [N], between 0 and 1, drawn for this purpose
 
-    def only(self, rows: NDArray[np.int64]) -> "Candidates":
+    def only(self, rows: NDArray[np.int64]) -> Candidates:
         """Those in `rows`."""
-        kept = torch.from_numpy(rows)
-        return Candidates(self.images[kept], self.labels[kept], self.log_ratios[rows], self.chances[rows])
+        return Candidates(self.images[rows], self.labels[rows], self.log_ratios[rows], self.chances[rows])
 
 
 class Filter(Protocol):
@@ -46,66 +46,63 @@ class Filter(Protocol):
         """What it was fitted to, as the manifest says it: two filters that say the same do the same."""
         ...
 
-    def accepts(self, candidates: Candidates) -> Accepted:
-        """Which of the candidates pass."""
+    def accepts(self, candidates: Candidates) -> NDArray[np.bool_]:
+        """Return which of the candidates pass, `[N]`."""
+        ...
+
+
+class NearestImage(Protocol):
+    """Distances to the nearest training image, by the embedder's features; it can be sent to the workers."""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is measured with and on: digests."""
+        ...
+
+    def distances(self, images: Tensor) -> Tensor:
+        """`uint8 [N, C, H, W]` -> `float [N]`."""
+        ...
+
+
+class Fitting(Protocol):
+    """What a filter can be fitted by. Nothing is computed or read before it is asked for."""
+
+    @property
+    def classes(self) -> int:
+        """The classes of the model; 0 where it has no labels."""
+        ...
+
+    @property
+    def discriminates(self) -> bool:
+        """Whether the discriminator tells real images from generated ones better than a coin."""
+        ...
+
+    def generated(self, images_per_label: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return calibrated logits and labels, `[N]` each, of so many generated images of each label that occurs."""
+        ...
+
+    def nearest_training_image(self) -> NearestImage:
+        """Return what measures how near a training image is.
+
+        Raises:
+            UserError: the data at hand is not what the model was trained on.
+        """
+        ...
+
+    def validation_distances(self) -> tuple[Tensor, Tensor]:
+        """Return the distance of each image of `validation` to its nearest training image, `float [N]`, and labels, `int64 [N]`.
+
+        Raises:
+            UserError: the data at hand is not what the model was trained on.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class DensityRatio:
-    """Rejection by the discriminator's ratio of densities, after Azadi et al. 2019 (arXiv:1810.06758).
+class FilterKind(Generic[Keys]):
+    """One kind of filter: the entry that its file gives to the registry."""
 
-    A candidate passes with probability min(1, r / c), r the ratio of the densities of real and generated images there. Were
-    c the largest ratio of all, as in the paper with its gamma at 0, what passes would be distributed as real images are; but next
-    to nothing would pass. The paper's gamma shifts a logit to pass more; here c is lowered until the share asked for passes.
-    """
-
-    log_bounds: list[float]  # log c of each label
-    kind = "density_ratio"
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """The bounds."""
-        return {"kind": self.kind, "log_bounds": self.log_bounds}
-
-    def accepts(self, candidates: Candidates) -> Accepted:
-        """By the chance drawn for each."""
-        bounds = np.array(self.log_bounds)[candidates.labels.numpy()]
-        return np.asarray(np.log(candidates.chances) < candidates.log_ratios - bounds)
-
-
-@dataclass(frozen=True)
-class NearCopy:
-    """Refuses what is too near to any training image, by the embedder's features."""
-
-    embedder: Embedder
-    references: Tensor  # features of the training images, float [M, features]
-    nearest_allowed: list[float]  # for each label
-    training_digest: str
-    kind = "near_copy"
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """The distances, and what they were measured with and on."""
-        return {
-            "kind": self.kind,
-            "nearest_allowed": self.nearest_allowed,
-            "embedder": self.embedder.digest,
-            "data": self.training_digest,
-        }
-
-    def accepts(self, candidates: Candidates) -> Accepted:
-        """Those farther away than the distance allowed to their class."""
-        distances = nearest_distances(self.embedder.features(candidates.images), self.references)
-        allowed = torch.tensor(self.nearest_allowed)[candidates.labels]
-        return np.asarray((distances > allowed).numpy())
-
-
-def first_refusals(filters: Sequence[Filter], candidates: Candidates) -> NDArray[np.int64]:
-    """The number of the filter that refuses each candidate, -1 where none does; a later one sees what earlier ones let pass."""
-    refused_by = np.full(len(candidates.labels), -1)
-    for number, each in enumerate(filters):
-        left = np.flatnonzero(refused_by < 0)
-        if len(left):
-            refused_by[left[~each.accepts(candidates.only(left))]] = number
-    return refused_by
+    keys: type[Keys]  # in the config; `kind` is the file's name
+    fit: Callable[[Keys, Fitting], Filter]
+    effect: str  # what it does, as the dataset's card says it
+    remedy: str  # what to change where too little passes, in the imperative

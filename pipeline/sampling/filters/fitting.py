@@ -1,41 +1,37 @@
 """Fitting the filters that a config names to a model and to its training data."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from torch import Tensor
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import DensityRatioFilter, NearCopyFilter
-from pipeline.config.schema import Filter as WantedFilter
+from pipeline.config.filters import FilterKeys
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import require_shape
 from pipeline.data.description import Split, describe
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
-from pipeline.models.weights import TrainedPair
-from pipeline.runs.fingerprint import six_digits
-from pipeline.sampling.candidates import GenerationSettings, draw_batch, reproducible_numerics
-from pipeline.sampling.filters.filter import DensityRatio, Filter, NearCopy
+from pipeline.sampling.filters.filter import Filter
+from pipeline.sampling.filters.kinds import FILTERS
+from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
+from pipeline.sampling.labels import labels_of
 
-FITTED_IMAGES = 1_000  # generated of each label
 FIT_SEED = 2**32  # above all seeds of datasets
 
 
-def fit_filters(
-    wanted: Sequence[WantedFilter], pair: TrainedPair, settings: GenerationSettings, model: Path, data: Path
-) -> list[Filter]:
+def fit_filters(wanted: Sequence[FilterKeys], generator: RecordGenerator, model: Path, data: Path) -> list[Filter]:
     """The filters, in the order of the config.
 
     Args:
         wanted: as in the config.
-        pair: the model in use.
-        settings: how records are drawn.
+        generator: of the records that they are for.
         model: folder of the model, which holds its embedder, too.
         data: folder of the canonical dataset, read only where a filter compares with training images.
 
@@ -43,60 +39,77 @@ def fit_filters(
         UserError: the model or the data do not allow them.
     """
     with reproducible_numerics():
-        return [
-            _density_ratio(each, pair, settings)
-            if isinstance(each, DensityRatioFilter)
-            else _near_copy(each, pair, load_embedder(model), data)
-            for each in wanted
-        ]
+        return [FILTERS[each.kind].fit(each, ModelFitting(each.kind, generator, model, data)) for each in wanted]
 
 
-def _density_ratio(wanted: DensityRatioFilter, pair: TrainedPair, settings: GenerationSettings) -> DensityRatio:
-    """Of the images of each label that the generator makes, the wanted share passes."""
-    if min(pair.calibration.slopes) <= 0:
-        raise UserError(
-            "sample.filters: density_ratio goes by the discriminator, but this model's tells real images from fakes no better than a "
-            "coin (discriminator_auc in its model.json); leave the filter out, or train longer."
-        )
-    occurring = np.unique(settings.label_cycle)
-    how = replace(settings, seed=FIT_SEED, label_cycle=occurring)
-    first = np.zeros(how.batch_size, np.int64)  # attempts
-    firsts = range(0, FITTED_IMAGES * len(occurring), how.batch_size)
-    drawn = [draw_batch(pair, how, index, first) for index in firsts]
-    logits = torch.cat([batch.logits for batch in drawn]).double().numpy()
-    labels = torch.cat([batch.labels for batch in drawn]).numpy()
-    bounds = [0.0] * (int(occurring.max()) + 1)
-    for label in occurring.tolist():
-        bounds[label] = _log_bound(logits[labels == label], wanted.acceptance)
-    return DensityRatio(bounds)
+@dataclass(frozen=True)
+class TrainingImages:
+    """The features of the training images, by the embedder."""
+
+    embedder: Embedder
+    features: Tensor  # float [M, features]
+    digest: str  # of the canonical dataset
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The embedder's digest and the data's."""
+        return {"embedder": self.embedder.digest, "data": self.digest}
+
+    def distances(self, images: Tensor) -> Tensor:
+        """Distance of each image to the nearest training image: `uint8 [N, C, H, W]` -> `float [N]`."""
+        return nearest_distances(self.embedder.features(images), self.features)
 
 
-def _log_bound(log_ratios: NDArray[np.float64], acceptance: float) -> float:
-    """The log c for which min(1, r / c) is `acceptance` on average, to six digits."""
+@dataclass(frozen=True)
+class ModelFitting:
+    """What one filter is fitted by: a model and its training data."""
 
-    def surplus(log_bound: float) -> float:
-        return float(np.exp(np.minimum(0, log_ratios - log_bound)).mean()) - acceptance
+    kind: str  # the filter's
+    generator: RecordGenerator
+    model: Path
+    data: Path
 
-    # All pass at the least ratio; this far above the greatest, fewer than the share.
-    return six_digits(brentq(surplus, log_ratios.min(), log_ratios.max() - np.log(acceptance) + 1))
+    @property
+    def classes(self) -> int:
+        """The classes of the model; 0 where it has no labels."""
+        return self.generator.pair.spec.classes
 
+    @property
+    def discriminates(self) -> bool:
+        """Whether the discriminator tells real images from generated ones better than a coin, in every class."""
+        return min(self.generator.pair.calibration.slopes) > 0
 
-def _near_copy(wanted: NearCopyFilter, pair: TrainedPair, embedder: Embedder, data: Path) -> NearCopy:
-    """The distances that all but the wanted share of each class of `validation` keep from the training images."""
-    digest = describe(data).digest
-    if digest != pair.description["data"]["digest"]:
-        raise UserError(
-            f"sample.filters: near_copy compares with the images that the model was trained on, and {data} holds others; "
-            "give the right ones with --data."
-        )
-    require_shape(data, **embedder.shape, wanted_by="the embedder")
-    references, _ = _features(embedder, data, "train")
-    held_out, labels = _features(embedder, data, "validation")
-    distances = nearest_distances(held_out, references)
-    groups = [distances[labels == label] for label in range(pair.spec.classes)] or [distances]
-    # A class that validation has no image of is measured by all.
-    allowed = [six_digits(float((group if len(group) else distances).quantile(wanted.share))) for group in groups]
-    return NearCopy(embedder, references, allowed, digest)
+    def generated(self, images_per_label: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return calibrated logits and labels, `[N]` each, of so many generated images of each label that occurs."""
+        settings = self.generator.settings
+        occurring = np.unique(settings.label_cycle)
+        generator = RecordGenerator(self.generator.pair, replace(settings, seed=FIT_SEED, label_cycle=occurring))
+        firsts = range(0, images_per_label * len(occurring), settings.batch_size)
+        logits = np.concatenate([generator.batch(first).logits for first in firsts]).astype(np.float64)
+        return logits, labels_of(occurring, 0, len(logits))
+
+    def nearest_training_image(self) -> TrainingImages:
+        """Return what measures how near a training image is; a UserError says that the data is not the model's."""
+        return self._training_images
+
+    def validation_distances(self) -> tuple[Tensor, Tensor]:
+        """Return the distance of each image of `validation` to its nearest training image, `float [N]`, and labels, `int64 [N]`."""
+        training = self._training_images
+        held_out, labels = _features(training.embedder, self.data, "validation")
+        return nearest_distances(held_out, training.features), labels
+
+    @cached_property
+    def _training_images(self) -> TrainingImages:
+        embedder = load_embedder(self.model)
+        digest = describe(self.data).digest
+        if digest != self.generator.pair.description["data"]["digest"]:
+            raise UserError(
+                f"sample.filters: {self.kind} compares with the images that the model was trained on, and {self.data} holds others; "
+                "give the right ones with --data."
+            )
+        require_shape(self.data, **embedder.shape, wanted_by="the embedder")
+        references, _ = _features(embedder, self.data, "train")
+        return TrainingImages(embedder, references, digest)
 
 
 def _features(embedder: Embedder, data: Path, split: Split) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.base.errors import UserError
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.store.folder import Entry, Folder
 
@@ -33,7 +34,7 @@ class ShardRecord(BaseModel):
     shard: NotNegative
     first_index: NotNegative
     rows: Annotated[int, Field(ge=1, le=10**9)]
-    candidates: Annotated[int, Field(ge=1)]  # drawn until every record had one that passed the filters
+    candidates: Annotated[int, Field(ge=1)]  # generated until every record had one that passed the filters
     refused: dict[str, NotNegative]  # of them by each filter, by its kind
     file: FileName
     bytes: NotNegative
@@ -84,6 +85,28 @@ def committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> dict[int, Comm
         for plan, commit in valid_commits(target, plans, target.run.entries(COMMITS))
         if all(_is_whole(target.run, file, there) for file in commit.files)
     }
+
+
+def missing_shards(target: ShardTarget, plans: Sequence[ShardPlan]) -> list[ShardPlan]:
+    """Return those of `plans` that have no valid commit, or whose files are not whole."""
+    done = committed(target, plans)
+    return [plan for plan in plans if plan.shard not in done]
+
+
+def require_committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> list[Commit]:
+    """Return the commits of `plans`, all of which were made.
+
+    Raises:
+        UserError: one is not there any more.
+    """
+    done = committed(target, plans)
+    lost = [plan.name for plan in plans if plan.shard not in done]
+    if lost:
+        raise UserError(
+            f"{target.run}: {lost[0]} and {len(lost) - 1} more were made, but are not there whole any more: something else changes this "
+            "run. Run the same command again: it makes what is missing."
+        )
+    return list(done.values())
 
 
 def valid_commits(

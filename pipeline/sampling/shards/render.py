@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.images.encodings import Encoding
-from pipeline.sampling.records import MintedShard
+from pipeline.sampling.records import GeneratedShard
 from pipeline.sampling.shards.commits import Commit, ShardFile, ShardTarget, commit_name, name_in_run
 from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.shards.ranges import ShardPlan
@@ -22,22 +22,22 @@ Row = dict[str, Any]  # name -> array of one element
 
 
 def render_shard(
-    minted: MintedShard, encoding: Encoding, formats: Sequence[str], classes: Sequence[str]
+    shard: GeneratedShard, encoding: Encoding, formats: Sequence[str], classes: Sequence[str]
 ) -> dict[str, bytes | memoryview]:
     """The content of a shard's file in each format, in the order of `FORMATS`."""
-    encoded = [encoding.encode(image) for image in minted.records.images]
+    encoded = [encoding.encode(image) for image in shard.records.images]
     return {
-        kind: render(minted.records, encoded, classes, encoding.ending)
+        kind: render(shard.records, encoded, classes, encoding.ending)
         for kind, (_, render) in FORMATS.items()
         if kind in formats
     }
 
 
-def write_shard(minted: MintedShard, encoding: Encoding, target: ShardTarget, plan: ShardPlan) -> Commit:
+def write_shard(shard: GeneratedShard, encoding: Encoding, target: ShardTarget, plan: ShardPlan) -> Commit:
     """Writes one shard in each format and commits it, the commit record last."""
     started = time.monotonic()
     files = []
-    for kind, content in render_shard(minted, encoding, target.formats, target.classes).items():
+    for kind, content in render_shard(shard, encoding, target.formats, target.classes).items():
         name = f"{plan.name}{FORMATS[kind][0]}"
         file = f"data/{name}"
         target.run.write(name_in_run(file), content)
@@ -47,22 +47,22 @@ def write_shard(minted: MintedShard, encoding: Encoding, target: ShardTarget, pl
         shard=plan.shard,
         first_index=plan.first_index,
         rows=plan.rows,
-        candidates=plan.rows + sum(minted.refused.values()),
-        refused=minted.refused,
+        candidates=plan.rows + sum(shard.refused.values()),
+        refused=shard.refused,
         file=first.file,
         bytes=first.bytes,
         sha256=first.sha256,
         also=others,
-        labels=label_counts(minted.records.labels, target.classes),
+        labels=label_counts(shard.records.labels, target.classes),
         fingerprint=target.fingerprint,
-        seconds=round(minted.seconds + time.monotonic() - started, 3),
+        seconds=round(shard.seconds + time.monotonic() - started, 3),
     )
     write_document(target.run, commit_name(plan.shard), commit.model_dump())
     return commit
 
 
 def write_row(row: Row, encoding: Encoding, target: ShardTarget) -> Row:
-    """As `write_shard`, of a plan's numbers and a minted shard's columns, unless they bear a message; passes number and message on.
+    """As `write_shard`, of a plan's numbers and a generated shard's columns, unless they bear a message; passes number and message on.
 
     A message is returned, not raised, as the one who asked is in another process.
     """
@@ -70,7 +70,7 @@ def write_row(row: Row, encoding: Encoding, target: ShardTarget) -> Row:
     message = str(row["message"][0])
     if not message:
         try:
-            write_shard(MintedShard.of_columns(row), encoding, target, plan_of(row))
+            write_shard(GeneratedShard.of_columns(row), encoding, target, plan_of(row))
         except UserError as error:
             message = str(error)
     return {"shard": row["shard"], "message": np.array([message])}

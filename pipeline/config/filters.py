@@ -1,0 +1,25 @@
+"""The keys of `sample.filters`: those of each kind stand in the file of the filter."""
+
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Union
+
+from pydantic import Field
+
+from pipeline.base.registry import load_entries
+
+_ENTRIES = load_entries("pipeline.sampling.filters.kinds")
+FILTER_KINDS = tuple(_ENTRIES)
+
+if TYPE_CHECKING:
+    FilterKindName = str
+
+    class FilterKeys(Protocol):
+        """The keys of any kind of filter."""
+
+        @property
+        def kind(self) -> str: ...
+else:
+    FilterKindName = Literal[FILTER_KINDS]
+    FilterKeys = Annotated[
+        Union[tuple(entry.FILTER.keys for entry in _ENTRIES.values())],  # noqa: UP007  # of a tuple
+        Field(discriminator="kind"),
+    ]

@@ -1,0 +1,90 @@
+"""Rejection by the discriminator: candidates are kept in proportion to how much more frequent they are among real images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from pipeline.base.errors import UserError
+from pipeline.base.section import Section
+from pipeline.runs.fingerprint import six_digits
+from pipeline.sampling.filters.filter import FilterKind
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.sampling.filters.filter import Candidates, Fitting
+
+FITTED_IMAGES = 1_000  # generated of each label
+
+
+class DensityRatioFilter(Section):
+    """Keeps images in proportion to how much more frequent they are among real ones (after Azadi et al. 2019, arXiv:1810.06758)."""
+
+    kind: Literal["density_ratio"]
+    acceptance: Annotated[float, Field(ge=0.05, le=0.95)] = Field(
+        0.7, description="Share of the candidates kept, in each class: less is stricter, and takes longer."
+    )
+
+
+@dataclass(frozen=True)
+class DensityRatio:
+    """Rejection by the discriminator's ratio of densities, after Azadi et al. 2019 (arXiv:1810.06758).
+
+    A candidate passes with probability min(1, r / c), r the ratio of the densities of real and generated images there. Were
+    c the largest ratio of all, as in the paper with its gamma at 0, what passes would be distributed as real images are; but next
+    to nothing would pass. The paper's gamma shifts a logit to pass more; here c is lowered until the share asked for passes.
+    """
+
+    log_bounds: list[float]  # log c of each label
+    kind = "density_ratio"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The bounds."""
+        return {"kind": self.kind, "log_bounds": self.log_bounds}
+
+    def accepts(self, candidates: Candidates) -> NDArray[np.bool_]:
+        """By the chance drawn for each."""
+        import numpy as np
+
+        bounds = np.array(self.log_bounds)[candidates.labels.numpy()]
+        return np.asarray(np.log(candidates.chances) < candidates.log_ratios - bounds)
+
+
+def _fit(wanted: DensityRatioFilter, fitting: Fitting) -> DensityRatio:
+    """Of the images of each label that the generator makes, the wanted share passes."""
+    if not fitting.discriminates:
+        raise UserError(
+            "sample.filters: density_ratio goes by the discriminator, but this model's tells real images from fakes no better than a "
+            "coin (discriminator_auc in its model.json); leave the filter out, or train longer."
+        )
+    logits, labels = fitting.generated(FITTED_IMAGES)
+    bounds = [0.0] * (int(labels.max()) + 1)
+    for label in sorted(set(labels.tolist())):
+        bounds[label] = _log_bound(logits[labels == label], wanted.acceptance)
+    return DensityRatio(bounds)
+
+
+def _log_bound(log_ratios: NDArray[np.float64], acceptance: float) -> float:
+    """The log c for which min(1, r / c) is `acceptance` on average, to six digits."""
+    import numpy as np
+    from scipy.optimize import brentq
+
+    def surplus(log_bound: float) -> float:
+        return float(np.exp(np.minimum(0, log_ratios - log_bound)).mean()) - acceptance
+
+    # All pass at the least ratio; this far above the greatest, fewer than the share.
+    return six_digits(brentq(surplus, log_ratios.min(), log_ratios.max() - np.log(acceptance) + 1))
+
+
+FILTER = FilterKind(
+    DensityRatioFilter,
+    _fit,
+    effect="what the discriminator finds more frequent among real images is kept more often, which changes how often each kind of image "
+    "occurs",
+    remedy="raise density_ratio's acceptance",
+)
