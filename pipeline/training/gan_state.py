@@ -15,7 +15,7 @@ from pipeline.training.block_shuffle import generator_for
 from pipeline.training.checkpoint import copied_to_cpu
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.ema import ema_decay, update_ema
-from pipeline.training.recipe import Recipe
+from pipeline.training.recipe import AugmentationSettings, Recipe
 from pipeline.training.replicas import Place, average_buffers, require_equal_replicas
 
 
@@ -44,13 +44,13 @@ class GanState:
             self.generator.compile()
         self.generator_optimizer = self._adam(self.generator)
         self.discriminator_optimizer = self._adam(self.discriminator)
-        self.augment = _augmentation(recipe, place.device)
+        self.augment = _augmentation(recipe.augmentation, place.device)
 
     def set_learning_rate(self, rate: float) -> None:
         """The generator's; the discriminator's is the recipe's multiple of it."""
         for optimizer, share in (
             (self.generator_optimizer, 1.0),
-            (self.discriminator_optimizer, self.recipe.discriminator_rate),
+            (self.discriminator_optimizer, self.recipe.optimizer.discriminator_rate),
         ):
             for group in optimizer.param_groups:
                 group["lr"] = rate * share
@@ -102,10 +102,11 @@ class GanState:
 
     def _adam(self, network: nn.Module) -> torch.optim.Optimizer:
         # The rate is set before every step.
-        return torch.optim.Adam(network.parameters(), self.recipe.learning_rate, betas=self.recipe.betas, fused=True)
+        settings = self.recipe.optimizer
+        return torch.optim.Adam(network.parameters(), settings.learning_rate, betas=settings.betas, fused=True)
 
 
-def _augmentation(recipe: Recipe, device: torch.device) -> Augmentation | None:
-    if recipe.augmentation == "none":
+def _augmentation(settings: AugmentationSettings, device: torch.device) -> Augmentation | None:
+    if settings.kind == "none":
         return None
-    return DiffAugment() if recipe.augmentation == "diffaugment" else AdaptiveAugment(recipe.ada_target, device)
+    return DiffAugment() if settings.kind == "diffaugment" else AdaptiveAugment(settings.ada_target, device)

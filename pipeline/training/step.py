@@ -11,22 +11,7 @@ from torch.profiler import record_function
 from pipeline.training.adversarial_loss import AdversarialLoss
 from pipeline.training.augment import Augmentation
 from pipeline.training.batches import StepInputs
-from pipeline.training.penalties import mixed_images, slope_penalties, squared_gradient_norms
-
-
-@dataclass(frozen=True)
-class Penalties:
-    """Weights of the gradient penalties; each is lazy: applied every k-th step, k times as strong
-    (Karras et al. 2020, arXiv:1912.04958, appendix B).
-    """
-
-    r1: float = 0.0  # on real images
-    r2: float = 0.0  # on fake ones
-    gp: float = 0.0  # on mixtures of the two
-    every: int = 1
-
-    def due(self, step: int) -> bool:
-        return step % self.every == 0 and (self.r1 > 0 or self.r2 > 0 or self.gp > 0)
+from pipeline.training.penalties import Penalties, mixed_images, slope_penalties, squared_gradient_norms
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pipeline.training.gan_state import GanState, Snapshot
 from pipeline.training.losses import LOSSES
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place, distribute, from_first_worker, mean_over_workers
-from pipeline.training.step import AdversarialStep, Penalties, StepResult
+from pipeline.training.step import AdversarialStep, StepResult
 
 ADAPT_EVERY = 4  # steps between two adjustments of an adaptive augmentation (Karras et al. 2020, arXiv:2006.06676)
 BETWEEN_EVERY = 64  # steps between two looks at whether a node is about to be taken away
@@ -82,7 +82,7 @@ class Trainer:
             self.players.generator_optimizer,
             self.players.discriminator_optimizer,
             loss=LOSSES[recipe.loss],
-            penalties=Penalties(recipe.r1, recipe.r2, recipe.gp, recipe.penalty_every),
+            penalties=recipe.penalty,
             precision=recipe.precision,
             accumulation=recipe.accumulation,
             augment=self.players.augment,
@@ -135,7 +135,7 @@ class Trainer:
         recipe, count, device = self.recipe, self.recipe.batch_size, self.place.device
         share, start = self.place.share_of(count), step * count
         real, labels = self.images.at(start, count, share)
-        if recipe.x_flip:
+        if recipe.augmentation.x_flip:
             flipped = torch.rand(count, generator=self._random("flips", start))[share] < 0.5
             # Where the margins differ by a pixel, the mirrored image stays in its place.
             mirrored = real.flip(3).roll(-((self.spec.resolution - self.spec.image_size) % 2), 3)
@@ -156,13 +156,13 @@ class Trainer:
             * schedules.learning_rate(
                 seen,
                 total=recipe.total_images,
-                warmup=recipe.warmup_images,
-                shape=recipe.schedule,
-                first=recipe.learning_rate,
-                final=recipe.final_learning_rate,
+                warmup=recipe.optimizer.warmup_images,
+                shape=recipe.optimizer.schedule,
+                first=recipe.optimizer.learning_rate,
+                final=recipe.optimizer.final_learning_rate,
             )
         )
-        strength = schedules.penalty_strength(seen, total=recipe.total_images, final_share=recipe.penalty_final_share)
+        strength = schedules.penalty_strength(seen, total=recipe.total_images, final_share=recipe.penalty.final_share)
         result = self._step(step, inputs, strength)
         players.images_seen = seen + recipe.batch_size
         players.update_average()

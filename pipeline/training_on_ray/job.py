@@ -282,7 +282,7 @@ def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluat
     write_json(run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
     description = {
         **job.provenance,
-        "recipe": asdict(job.recipe),
+        "recipe": job.recipe.record(),
         "workers": trainer.place.workers,  # at the end
         "images_seen": best.images_seen,
         "metrics": _without_nan(best.metrics),

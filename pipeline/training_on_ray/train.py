@@ -33,7 +33,7 @@ from pipeline.runs.usage import TIME, usage_of
 from pipeline.store.files import copy_whole, read_json, write_atomically, write_json
 from pipeline.training.diagnostics import Metrics
 from pipeline.training.recipe import Recipe
-from pipeline.training_on_ray.configured import recipe_of, spec_of
+from pipeline.training_on_ray.configured import spec_of
 from pipeline.training_on_ray.job import CHECKPOINTS, TrainingJob, train_on_ray
 
 CODE = ("pipeline.training_on_ray.job", "pipeline.evaluation.validation_evaluator")  # what weights depend on
@@ -79,7 +79,7 @@ class TrainingPlan:
     @classmethod
     def of(cls, config: Config, dataset: dict[str, Any], embedder: Embedder, resources: Resources) -> Self:
         """Plan for the networks and the recipe of a config."""
-        recipe = recipe_of(config, "cuda" if resources.gpus else "cpu")
+        recipe = Recipe.of(config.train, "cuda" if resources.gpus else "cpu")
         wanted = config.cluster.train_workers
         workers = train_workers(wanted, resources, recipe.batch_size, recipe.accumulation)
         return cls(
@@ -108,7 +108,7 @@ class TrainingPlan:
         return {
             "data": self.dataset["digest"],
             "pair": asdict(self.spec),
-            "recipe": asdict(self.recipe),  # what `auto` and null stand for
+            "recipe": self.recipe.record(),  # what `auto` and null stand for
             "described": {key: self.dataset[key] for key in ("name", "classes", "source")},  # written into model.json
             "embedder": self.embedder,
             "code": self.code,

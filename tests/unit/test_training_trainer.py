@@ -21,6 +21,7 @@ from tests.unit.training_cases import (
     Eye,
     assert_equal_bits,
     assert_equal_states,
+    changed,
     finished,
     images_for,
     networks,
@@ -132,7 +133,7 @@ def rates(**changes: Any) -> tuple[list[float], list[float]]:
 def test_few_images_fill_whole_batches_and_every_step_is_taken(count: int) -> None:
     """BMSG-GAN#38: with fewer images than a batch a loader that drops what is no whole batch ends at once, with nothing learnt."""
     changes = {"batch_size": 64, "total_images": 640, "checkpoint_every_images": 320, "warmup_images": 64}
-    images = images_for(replace(RECIPE, **changes), count=count)
+    images = images_for(changed(RECIPE, **changes), count=count)
     shown = images.order.indices(0, 640).bincount(minlength=count)
     assert shown.max() - shown.min() <= 1
     before = networks(trainer(images=images, **changes))
@@ -148,9 +149,9 @@ def test_the_learning_rate_falls_from_the_first_to_the_final_one() -> None:
     generator, discriminator = rates(warmup_images=0)
     assert len(generator) == 50
     assert generator == sorted(generator, reverse=True)
-    assert generator[0] == pytest.approx(RECIPE.learning_rate)
-    assert generator[25] == pytest.approx((RECIPE.learning_rate + RECIPE.final_learning_rate) / 2)
-    assert generator[-1] == pytest.approx(RECIPE.final_learning_rate, rel=0.1)
+    assert generator[0] == pytest.approx(RECIPE.optimizer.learning_rate)
+    assert generator[25] == pytest.approx((RECIPE.optimizer.learning_rate + RECIPE.optimizer.final_learning_rate) / 2)
+    assert generator[-1] == pytest.approx(RECIPE.optimizer.final_learning_rate, rel=0.1)
     assert discriminator == generator
 
 
@@ -158,7 +159,7 @@ def test_the_discriminator_s_rate_is_its_multiple_and_both_warm_up() -> None:
     generator, discriminator = rates(warmup_images=80, schedule="constant", discriminator_rate=4.0)
     assert discriminator == pytest.approx([4 * rate for rate in generator])
     assert generator[:11] == pytest.approx(
-        [RECIPE.learning_rate * (8 * n + 1) / 80 for n in range(10)] + [RECIPE.learning_rate]
+        [RECIPE.optimizer.learning_rate * (8 * n + 1) / 80 for n in range(10)] + [RECIPE.optimizer.learning_rate]
     )
 
 
@@ -172,7 +173,7 @@ def ramp(size: int, resolution: int, **changes: Any) -> Trainer:
     order = BlockShuffle(20, 0)
     data = ResidentImages(images, torch.zeros(20, dtype=torch.long), order, resolution, torch.device("cpu"))
     spec = replace(SPEC, image_size=size, resolution=resolution)
-    return Trainer(spec, replace(RECIPE, **changes), data, Place(), Eye())
+    return Trainer(spec, changed(RECIPE, **changes), data, Place(), Eye())
 
 
 @pytest.mark.parametrize("size", [5, 6, 7, 8])

@@ -4,7 +4,6 @@ The judge measures raw pixels; none of its figures is made up.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.unit.training_cases import (
     RECIPE,
     assert_equal_bits,
     assert_equal_states,
+    changed,
     go_on,
     interrupt,
     networks,
@@ -42,7 +42,7 @@ MLP = PairSpec(
     width=4, generator_norm="none",
 )  # fmt: skip
 INTERVAL = 30 * 32
-DIGITS_RECIPE = replace(
+DIGITS_RECIPE = changed(
     RECIPE,
     batch_size=32,
     total_images=3 * INTERVAL,
@@ -85,7 +85,7 @@ def resident(data: Labelled) -> ResidentImages:
 
 def run_on(digits: Digits, policy: str = "warn", images: RealImages | None = None, **changes: Any) -> Trainer:
     train, held_out = digits
-    recipe = replace(DIGITS_RECIPE, policies=dict.fromkeys(DIAGNOSTICS, policy), **changes)
+    recipe = changed(DIGITS_RECIPE, policies=dict.fromkeys(DIAGNOSTICS, policy), **changes)
     return Trainer(MLP, recipe, images or resident(train), Place(), PixelJudge(train, held_out))
 
 

@@ -1,7 +1,7 @@
 """What the tests of training share: pairs of every architecture, one duel for a step, and tiny runs."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
 from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
 from pipeline.training.losses import LOSSES
-from pipeline.training.recipe import Recipe
+from pipeline.training.penalties import Penalties
+from pipeline.training.recipe import RECORD_NAMES, AugmentationSettings, OptimizerSettings, Recipe
 from pipeline.training.replicas import Place
-from pipeline.training.step import AdversarialStep, Penalties, StepResult
+from pipeline.training.step import AdversarialStep, StepResult
 from pipeline.training.trainer import Evaluation, Judge, Trainer
 from tests.unit.tiny import SPEC
 
@@ -35,25 +36,21 @@ ARCHITECTURES = {
 
 RECIPE = Recipe(
     loss="relativistic",
-    r1=0.1,
-    r2=0.1,
-    gp=0.0,
-    penalty_every=2,
-    penalty_final_share=0.5,
+    penalty=Penalties(r1=0.1, r2=0.1, every=2, final_share=0.5),
+    optimizer=OptimizerSettings(
+        learning_rate=0.002,
+        final_learning_rate=0.0001,
+        schedule="cosine",
+        warmup_images=16,
+        discriminator_rate=1.0,
+        betas=(0.0, 0.99),
+    ),
+    augmentation=AugmentationSettings("none", ada_target=0.6, x_flip=False),
     total_images=64,
     batch_size=8,
     accumulation=1,
-    learning_rate=0.002,
-    final_learning_rate=0.0001,
-    schedule="cosine",
-    warmup_images=16,
-    discriminator_rate=1.0,
-    betas=(0.0, 0.99),
     ema_half_life_images=1000,
     checkpoint_every_images=32,
-    augmentation="none",
-    ada_target=0.6,
-    x_flip=False,
     precision="fp32",
     compile_generator=False,
     policies=dict.fromkeys(DIAGNOSTICS, "warn"),
@@ -133,6 +130,17 @@ def equal(first: list[Tensor], second: list[Tensor]) -> bool:
 # A run ---------------------------------------------------------------------------------------------------------------
 
 
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    """The recipe with other choices, each by its name in the recipe's record, whatever group it is in."""
+    groups = {}
+    for group in ("penalty", "optimizer", "augmentation"):
+        before = getattr(recipe, group)
+        names = {field.name: RECORD_NAMES.get(field.name, field.name) for field in fields(before)}
+        own = {name: changes.pop(key) for name, key in names.items() if key in changes}
+        groups[group] = replace(before, **own)
+    return replace(recipe, **groups, **changes)
+
+
 class Eye:
     """A judge of two figures of the averaged generator, for runs whose end no test looks at."""
 
@@ -162,7 +170,7 @@ def trainer(
     **changes: Any,
 ) -> Trainer:
     """A run of `RECIPE`, but for `changes`; an `Eye` judges it, on the first worker."""
-    recipe, place = replace(RECIPE, **changes), place or Place()
+    recipe, place = changed(RECIPE, **changes), place or Place()
     judge = judge or Eye() if place.rank == 0 else None
     return Trainer(spec, recipe, images or images_for(recipe, spec), place, judge)
 
