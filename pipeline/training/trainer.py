@@ -20,7 +20,7 @@ from pipeline.training.gan_state import GanState, Snapshot
 from pipeline.training.losses import LOSSES
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place, distribute, from_first_worker, mean_over_workers
-from pipeline.training.step import AdversarialStep, StepResult
+from pipeline.training.step import AdversarialStep, Player, StepResult, StepSettings
 
 ADAPT_EVERY = 4  # steps between two adjustments of an adaptive augmentation (Karras et al. 2020, arXiv:2006.06676)
 BETWEEN_EVERY = 64  # steps between two looks at whether a node is about to be taken away
@@ -77,16 +77,16 @@ class Trainer:
         self.findings: list[Finding] = []
         self.best = self.players.snapshot(None)
         self._step = AdversarialStep(
-            distribute(self.players.generator, place),
-            distribute(self.players.discriminator, place),
-            self.players.generator_optimizer,
-            self.players.discriminator_optimizer,
-            loss=LOSSES[recipe.loss],
-            penalties=recipe.penalty,
-            precision=recipe.precision,
-            accumulation=recipe.accumulation,
-            augment=self.players.augment,
-            apart=spec.discriminator_norm == "batch",
+            Player(distribute(self.players.generator, place), self.players.generator_optimizer),
+            Player(distribute(self.players.discriminator, place), self.players.discriminator_optimizer),
+            StepSettings(
+                LOSSES[recipe.loss],
+                recipe.penalty,
+                recipe.precision,
+                recipe.accumulation,
+                apart=spec.discriminator_norm == "batch",
+            ),
+            self.players.augment,
         )
         self._sums = torch.zeros(len(FIGURES), device=place.device)
         self._steps_summed = 0

@@ -19,7 +19,7 @@ from pipeline.training.losses import LOSSES
 from pipeline.training.penalties import Penalties
 from pipeline.training.recipe import RECORD_NAMES, AugmentationSettings, OptimizerSettings, Recipe
 from pipeline.training.replicas import Place
-from pipeline.training.step import AdversarialStep, StepResult
+from pipeline.training.step import AdversarialStep, Player, StepResult, StepSettings
 from pipeline.training.trainer import Evaluation, Judge, Trainer
 from tests.unit.tiny import SPEC
 
@@ -85,9 +85,11 @@ class Duel:
         )
         augment = DiffAugment() if augmentation == "diffaugment" else None
         self.step = AdversarialStep(
-            self.G, self.D, self.G_optimizer, self.D_optimizer, loss=self.loss, penalties=penalties or Penalties(),
-            augment=augment, **{"precision": "fp32", **options},
-        )  # fmt: skip
+            Player(self.G, self.G_optimizer),
+            Player(self.D, self.D_optimizer),
+            StepSettings(self.loss, penalties or Penalties(), **{"precision": "fp32", **options}),
+            augment,
+        )
         self.inputs = StepInputs(
             real=torch.rand(8, spec.channels, spec.resolution, spec.resolution, generator=random) * 2 - 1,
             labels=torch.arange(8) % 3,
