@@ -22,6 +22,7 @@ CARRIERS = (
     "pipeline.sampling_on_ray.trouble",
     "pipeline.store",
     "pipeline.training_on_ray.configured",
+    "pipeline.training_on_ray.history",
     "pipeline.training_on_ray.progress",
     "pipeline.training_on_ray.reporting",
     "pipeline.training_on_ray.tensorboard",

@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -13,8 +13,8 @@ from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.augment import Augmentation, DiffAugment
 from pipeline.training.block_shuffle import generator_for
 from pipeline.training.checkpoint import copied_to_cpu
-from pipeline.training.diagnostics import Metrics
 from pipeline.training.ema import ema_decay, update_ema
+from pipeline.training.history import EvaluationRow
 from pipeline.training.recipe import AugmentationSettings, Recipe
 from pipeline.training.replicas import Place, average_buffers, require_equal_replicas
 
@@ -25,7 +25,18 @@ class Snapshot:
 
     images_seen: int
     parts: dict[str, Any]  # state of every network, optimizer and of the augmentation
-    metrics: Metrics | None  # of the evaluation at this moment; None: there was none
+    evaluation: EvaluationRow | None  # at this moment; None: there was none
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs to keep."""
+        evaluation = None if self.evaluation is None else self.evaluation.record()
+        return {"images_seen": self.images_seen, "parts": self.parts, "evaluation": evaluation}
+
+    @classmethod
+    def of_state(cls, state: dict[str, Any]) -> Self:
+        """The moment of which `state_dict` is."""
+        evaluation = None if state["evaluation"] is None else EvaluationRow.of_record(state["evaluation"])
+        return cls(state["images_seen"], state["parts"], evaluation)
 
 
 class GanState:
@@ -78,10 +89,10 @@ class GanState:
     def _networks(self) -> list[nn.Module]:
         return [self.generator, self.discriminator, self.average]
 
-    def snapshot(self, metrics: Metrics | None) -> Snapshot:
+    def snapshot(self, evaluation: EvaluationRow | None) -> Snapshot:
         """A copy of this moment."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        return Snapshot(self.images_seen, copied_to_cpu(parts), metrics)
+        return Snapshot(self.images_seen, copied_to_cpu(parts), evaluation)
 
     def return_to(self, moment: Snapshot) -> None:
         """Everything becomes what it was then."""

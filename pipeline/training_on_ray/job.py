@@ -1,6 +1,5 @@
 """The one file that binds training to Ray Train: workers, restarts, progress, and what a run leaves behind."""
 
-import math
 import os
 import shutil
 import threading
@@ -30,15 +29,15 @@ from pipeline.models.weights import save_pair
 from pipeline.runs.input_files import InputFiles
 from pipeline.runs.usage import UsageMeter
 from pipeline.runs.working_copy import WorkingCopy, working_copy
-from pipeline.store.files import own_temporary_folder, write_json
+from pipeline.store.files import own_temporary_folder
 from pipeline.store.folder import Folder
 from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
 from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
-from pipeline.training.diagnostics import Metrics
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
+from pipeline.training_on_ray.history import finite_or_none, write_history
 from pipeline.training_on_ray.reporting import ProgressReporter, told
 from pipeline.training_on_ray.tensorboard import BoardWriter
 
@@ -46,7 +45,7 @@ WORKER_RESTARTS = 3
 POLL_S = 0.5  # of Ray's controller: by default it finds out after 2 s what its workers did
 POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
-CHECKPOINTS = "checkpoints"  # in the run
+CHECKPOINTS, HISTORY = "checkpoints", "history.json"  # in the run
 ENDED, ERROR = "ended.txt", "error.txt"  # why a run would end the same way again, and the details
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
@@ -217,13 +216,13 @@ def _run(
             if judge is not None:
                 if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
                     checkpoints.save(len(trainer.history), trainer.state())
-                stopwatch.lap(int(evaluation.metrics["images_seen"]))
+                stopwatch.lap(evaluation.row.images_seen)
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
                     _draw(run / "samples", trainer, judge)
                 teller.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
                 if board is not None:
-                    board.add(evaluation.metrics, run / "samples")
-            ray.train.report(evaluation.metrics)
+                    board.add(evaluation.row, run / "samples")
+            ray.train.report(evaluation.row.record())
 
         warned = False
 
@@ -268,24 +267,24 @@ def _memory(device: torch.device) -> int:
 
 def _draw(folder: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
     average = trainer.players.average
-    judge.grid(average, folder / f"images-{trainer.history[-1]['images_seen']:09d}.png")
+    judge.grid(average, folder / f"images-{trainer.history[-1].images_seen:09d}.png")
     judge.interpolation(average, folder / "interpolation.png")
 
 
 def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
     best = trainer.best
-    assert best.metrics is not None  # the last step always ends in an evaluation
+    assert best.evaluation is not None  # the last step always ends in an evaluation
     generator, discriminator = build_generator(job.spec), build_discriminator(job.spec)
     generator.load_state_dict(best.parts["average"])
     discriminator.load_state_dict(best.parts["discriminator"])
     calibration, told_apart = judge.calibrate(generator.eval(), discriminator.eval())
-    write_json(run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
+    write_history(run / HISTORY, trainer.history)
     description = {
         **job.provenance,
         "recipe": job.recipe.record(),
         "workers": trainer.place.workers,  # at the end
         "images_seen": best.images_seen,
-        "metrics": _without_nan(best.metrics),
+        "metrics": finite_or_none(best.evaluation.record()),
         "discriminator_auc": round(told_apart, 4),
         "findings": [asdict(finding) for finding in trainer.findings],
     }
@@ -297,8 +296,3 @@ def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluat
         calibration,
         description,
     )
-
-
-def _without_nan(metrics: Metrics) -> dict[str, float | None]:
-    """JSON has no word for what is not finite."""
-    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}

@@ -53,8 +53,8 @@ class ProgressReporter:
 
     def evaluated(self, evaluation: Evaluation, goes_on_at: int, findings: int) -> None:
         """What a checkpoint brought; `findings` of the run so far. Training goes on at an earlier image after a rollback."""
-        metrics = evaluation.metrics
-        self._pace.add(metrics["images_seen"] - self._position)
+        metrics = evaluation.row.record()
+        self._pace.add(evaluation.row.images_seen - self._position)
         self._position = goes_on_at
         left = self._pace.seconds_left(max(self._total_images - goes_on_at, 0), self._clock())
         line = progress_line(evaluation, self._total_images, left)

@@ -1,7 +1,5 @@
 """The work of the stage `train`."""
 
-import csv
-import io
 import os
 import shutil
 from dataclasses import asdict, dataclass
@@ -31,10 +29,11 @@ from pipeline.runs.input_files import InputFiles, files_below, share
 from pipeline.runs.run import Run, is_whole
 from pipeline.runs.usage import TIME, usage_of
 from pipeline.store.files import copy_whole, read_json, write_atomically, write_json
-from pipeline.training.diagnostics import Metrics
+from pipeline.training.history import EvaluationRow
 from pipeline.training.recipe import Recipe
 from pipeline.training_on_ray.configured import spec_of
-from pipeline.training_on_ray.job import CHECKPOINTS, TrainingJob, train_on_ray
+from pipeline.training_on_ray.history import evaluation_in, history_csv, read_history
+from pipeline.training_on_ray.job import CHECKPOINTS, HISTORY, TrainingJob, train_on_ray
 
 CODE = ("pipeline.training_on_ray.job", "pipeline.evaluation.validation_evaluator")  # what weights depend on
 
@@ -57,8 +56,8 @@ def train(command: Command) -> None:
                 train_on_ray(_job(command, plan, run))
             best = _keep(run, command, counted)
     command.say(
-        f"best at {best['images_seen']:,} images: fd_domain on {counted['validation_images']:,} validation images "
-        f"{best['validation_fd_domain']:.1f} -> {command.out}"
+        f"best at {best.images_seen:,} images: fd_domain on {counted['validation_images']:,} validation images "
+        f"{best.validation['validation_fd_domain']:.1f} -> {command.out}"
     )
 
 
@@ -172,22 +171,23 @@ def _job(command: Command, plan: TrainingPlan, run: Run) -> TrainingJob:
     )
 
 
-def _keep(run: Run, command: Command, counted: dict[str, int]) -> Metrics:
-    """Put model, samples and metrics of a finished run into the output; return the metrics of the best checkpoint."""
-    made = run.bring("model", "samples", "history.json")
+def _keep(run: Run, command: Command, counted: dict[str, int]) -> EvaluationRow:
+    """Put model, samples and metrics of a finished run into the output; return the best evaluation."""
+    made = run.bring("model", "samples", HISTORY)
     for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
         copy_whole(made / "model" / name, command.out / name)
     for stale in pictures_in(command.out / "samples"):
         stale.unlink()
     for picture in pictures_in(made / "samples"):
         copy_whole(picture, command.out / "samples" / picture.name)
-    history: list[Metrics] = read_json(made / "history.json", "training history")
-    description = read_json(made / "model" / DESCRIPTION, "model description")
-    best: Metrics = description["metrics"]
-    ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
-    write_json(command.metrics / "train.json", {**best, **ended, **counted})
+    history = read_history(made / HISTORY)
+    described = made / "model" / DESCRIPTION
+    description = read_json(described, "model description")
+    best = evaluation_in(description["metrics"], f"model description {described}")
+    ended = {"trained_images": history[-1].images_seen, "findings": len(description["findings"])}
+    write_json(command.metrics / "train.json", {**description["metrics"], **ended, **counted})
     write_json(command.metrics / f"train_{TIME}", asdict(usage_of(run.folder)))
-    write_atomically(command.metrics / "training.csv", _csv(history).encode())
+    write_atomically(command.metrics / "training.csv", history_csv(history).encode())
     return best
 
 
@@ -224,13 +224,3 @@ def _require_extras(config: Config, resources: Resources) -> None:
             f"train.compile: true wants a C++ compiler, but there is no {compiler}: install one (Debian: apt-get install g++), "
             "name it in CXX, or use false."
         )
-
-
-def _csv(history: list[Metrics]) -> str:
-    text = io.StringIO()
-    # An evaluation may lack a figure that is not defined there.
-    names = dict.fromkeys(name for metrics in history for name in metrics)
-    writer = csv.DictWriter(text, fieldnames=list(names))
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue()

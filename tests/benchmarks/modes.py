@@ -26,7 +26,8 @@ from pipeline.models.generate import generate_pixels
 from pipeline.models.pair import to_network
 from pipeline.models.spec import PairSpec
 from pipeline.training.block_shuffle import generator_for
-from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
+from pipeline.training.diagnostics import DIAGNOSTICS
+from pipeline.training.history import Metrics
 from pipeline.training.losses import LOSSES
 from pipeline.training.penalties import Penalties
 from pipeline.training.recipe import AugmentationSettings, OptimizerSettings, Recipe
@@ -149,8 +150,8 @@ def learn(test: str, loss: str) -> Metrics:
     data = make()
     trainer = Trainer(spec, recipe_of(loss), data, Place(), data)
     trainer.run(lambda *_: None)
-    assert trainer.best.metrics is not None
-    return trainer.best.metrics
+    assert trainer.best.evaluation is not None
+    return trainer.best.evaluation.validation
 
 
 def table(results: dict[tuple[str, str], Metrics]) -> str:

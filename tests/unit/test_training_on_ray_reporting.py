@@ -5,6 +5,7 @@ from queue import SimpleQueue
 
 from pipeline.training.trainer import Evaluation
 from pipeline.training_on_ray.reporting import ProgressReporter
+from tests.unit.training_cases import evaluation_row
 
 TOTAL = 100_000
 
@@ -20,8 +21,9 @@ class Run:
     def left(self, seen: int, minutes: float, goes_on_at: int | None = None) -> str:
         """What a checkpoint after `seen` images says of the time left."""
         self.minutes = minutes
-        metrics = {"images_seen": seen, "discriminator_loss": 0.7, "generator_loss": 1.2}
-        self.teller.evaluated(Evaluation(metrics, [], None, 1000.0), seen if goes_on_at is None else goes_on_at, 0)
+        self.teller.evaluated(
+            Evaluation(evaluation_row(seen), [], None, 1000.0), seen if goes_on_at is None else goes_on_at, 0
+        )
         line, _ = self.lines.get(timeout=1)
         said = re.search(r"about ([^|]*) left", line)
         return said[1] if said else ""

@@ -14,7 +14,8 @@ from pipeline.training.augment import DiffAugment
 from pipeline.training.batches import RealImages, ResidentImages, StepInputs
 from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
-from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
+from pipeline.training.diagnostics import DIAGNOSTICS
+from pipeline.training.history import EvaluationRow, Metrics
 from pipeline.training.losses import LOSSES
 from pipeline.training.penalties import Penalties
 from pipeline.training.recipe import RECORD_NAMES, AugmentationSettings, OptimizerSettings, Recipe
@@ -153,6 +154,21 @@ class Eye:
         labels = torch.arange(SPEC.classes)
         images = generator(torch.ones(SPEC.classes, SPEC.latent_size), labels)
         return {"brightness": float(images.mean()), "verdict": float(discriminator(images, labels).mean())}
+
+
+def evaluation_row(images_seen: int, **numbers: Any) -> EvaluationRow:
+    """The row of an unremarkable evaluation, but for `numbers`."""
+    usual = {
+        "discriminator_loss": 0.7,
+        "generator_loss": 1.2,
+        "logit_gap": 1.0,
+        "discriminator_accuracy": 0.7,
+        "generator_gradient": 0.1,
+        "skipped": 0.0,
+        "average_distance": 0.1,
+        "rollbacks": 0,
+    }
+    return EvaluationRow(images_seen, **usual | numbers)
 
 
 def images_for(recipe: Recipe, spec: PairSpec = SPEC, count: int = 20) -> ResidentImages:
