@@ -19,7 +19,7 @@ CARRIERS = (
     "pipeline.config",
     "pipeline.runs",
     "pipeline.sampling_on_ray.sample",
-    "pipeline.sampling_on_ray.trouble",
+    "pipeline.sampling_on_ray.writer",
     "pipeline.store",
     "pipeline.training_on_ray.configured",
     "pipeline.training_on_ray.history",

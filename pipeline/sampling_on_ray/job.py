@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import ray
@@ -12,7 +11,7 @@ from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
-from pipeline.cluster.connection import beside_driver
+from pipeline.cluster.first_error import FirstError, start_beside_driver, without_errors
 from pipeline.models.weights import load_pair
 from pipeline.runs.input_files import InputFiles
 from pipeline.sampling.candidates import GenerationSettings, reproducible_numerics
@@ -21,7 +20,7 @@ from pipeline.sampling.generate import generate_records
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.sampling.shards.render import Row, plan_of
-from pipeline.sampling_on_ray.trouble import Trouble, write_unless_trouble
+from pipeline.sampling_on_ray.writer import write_unless_failed
 
 NO_PROGRESS_TIMEOUT_S = 900
 # Without GPUs a generator has a CPU nearly to itself, and the same CPU's writer what is left: however far the pool grows,
@@ -38,14 +37,14 @@ class ShardMinter:
         model: InputFiles,
         settings: GenerationSettings,
         filters: Sequence[Filter],
-        trouble: "ActorHandle[Trouble]",
+        first_error: "ActorHandle[FirstError]",
         use_gpu: bool,
     ) -> None:
         keep_freed_memory()
         self.pair = load_pair(model.local())
         self.settings = settings
         self.filters = filters
-        self.trouble = trouble
+        self.first_error = first_error
         if use_gpu:
             self.pair.generator.cuda()
             self.pair.discriminator.cuda()
@@ -55,7 +54,7 @@ class ShardMinter:
 
         It is returned, not raised: Ray Data would report it with a page of its own stack.
         """
-        message = str(ray.get(self.trouble.first.remote()))
+        message = str(ray.get(self.first_error.message.remote()))
         if not message:
             try:
                 with reproducible_numerics():
@@ -63,7 +62,7 @@ class ShardMinter:
                 return {**row, **minted.columns(), "message": np.array([""])}
             except UserError as error:
                 message = str(error)
-                ray.get(self.trouble.report.remote(message))
+                ray.get(self.first_error.report.remote(message))
         return {**row, "message": np.array([message])}
 
 
@@ -90,7 +89,7 @@ def make_shards(
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = min(workers, len(plans))
-    trouble: Any = ray.remote(**beside_driver())(Trouble).remote()
+    first_error = start_beside_driver(FirstError)
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
     made = (
         ray.data.from_items(items, override_num_blocks=len(items))
@@ -102,25 +101,19 @@ def make_shards(
                 "model": model,
                 "settings": settings,
                 "filters": filters,
-                "trouble": trouble,
+                "first_error": first_error,
                 "use_gpu": use_gpu,
             },
             num_cpus=None if use_gpu else GENERATOR_CPUS,
             num_gpus=1 if use_gpu else None,
         )
         .map_batches(
-            partial(write_unless_trouble, encoding=settings.encoding, target=target, trouble=trouble),
+            partial(write_unless_failed, encoding=settings.encoding, target=target, first_error=first_error),
             batch_size=1,
             # Without this bound, a writer for each shard that waits would start as soon as the generators' CPUs are free.
             compute=TaskPoolStrategy(size=None if use_gpu else workers),
             num_cpus=1 if use_gpu else WRITER_CPUS,
         )
     )
-    messages = []
-    for row in made.iter_rows():
-        if row["message"]:
-            messages.append(row["message"])
-        else:
-            on_shard(int(row["shard"]), int(row["candidates"]))
-    if messages:  # after the last row: ending Ray under a running executor can end this process before it speaks
-        raise UserError(messages[0])
+    for row in without_errors(made.iter_rows()):
+        on_shard(int(row["shard"]), int(row["candidates"]))

@@ -6,11 +6,11 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import ray
 import ray.train
 import torch
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
@@ -20,6 +20,7 @@ from torch import nn
 from pipeline.base.cpu import machine_memory, use_cpu
 from pipeline.base.errors import UserError
 from pipeline.cluster.connection import beside_driver
+from pipeline.cluster.first_error import FirstError, start_beside_driver
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.models.calibration import Calibration
@@ -46,7 +47,7 @@ POLL_S = 0.5  # of Ray's controller: by default it finds out after 2 s what its 
 POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
 CHECKPOINTS, HISTORY = "checkpoints", "history.json"  # in the run
-ENDED, ERROR = "ended.txt", "error.txt"  # why a run would end the same way again, and the details
+ERROR = "error.txt"  # in the run: the details of what was not foreseen
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
@@ -87,9 +88,8 @@ class TrainingJob:
 
 def train_on_ray(job: TrainingJob) -> None:
     """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
-    job.run.remove([ENDED])
     os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
-    lines = Queue(actor_options=beside_driver())
+    lines, first_error = Queue(actor_options=beside_driver()), start_beside_driver(FirstError)
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
     # reads that, so it may lie on whatever node the controller runs.
     state = str(own_temporary_folder() / f"train-{str(job.run).rpartition('-')[2]}")
@@ -97,7 +97,7 @@ def train_on_ray(job: TrainingJob) -> None:
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
         _worker,
-        train_loop_config={"job": job, "lines": lines},
+        train_loop_config={"job": job, "lines": lines, "first_error": first_error},
         torch_config=TorchConfig(backend="nccl" if job.use_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=job.workers if job.fewest == job.workers else (job.fewest, job.workers),  # type: ignore[arg-type]  # annotated as its predecessor
@@ -119,8 +119,8 @@ def train_on_ray(job: TrainingJob) -> None:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
     finally:
         shutil.rmtree(state, ignore_errors=True)
-    with suppress(FileNotFoundError):
-        raise UserError(f"Training {job.run.read(ENDED).decode()} {kept}")
+    if message := ray.get(first_error.message.remote()):
+        raise UserError(f"Training {message} {kept}")
 
 
 def _network(interface: str | None) -> dict[str, str]:
@@ -151,7 +151,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """Trains; what would happen again is told to the driver, since Ray starts a worker that raises anew."""
+    """Trains; reports what would happen again, since Ray starts a worker that raises anew."""
     job: TrainingJob = config["job"]
     context = ray.train.get_context()
     try:
@@ -170,7 +170,7 @@ def _worker(config: dict[str, Any]) -> None:
     else:
         return
     if context.get_world_rank() == 0:
-        job.run.write(ENDED, why.encode())
+        ray.get(config["first_error"].report.remote(why))
 
 
 def _train(job: TrainingJob, lines: Queue) -> None:
