@@ -39,7 +39,7 @@ from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
 from pipeline.training_on_ray.history import finite_or_none, write_history
-from pipeline.training_on_ray.reporting import ProgressReporter, told
+from pipeline.training_on_ray.reporting import ProgressReporter, log_lines_of
 from pipeline.training_on_ray.tensorboard import BoardWriter
 
 WORKER_RESTARTS = 3
@@ -113,7 +113,7 @@ def train_on_ray(job: TrainingJob) -> None:
     )
     kept = f"Its checkpoints stay in {job.run / CHECKPOINTS}."
     try:
-        with told(lines):
+        with log_lines_of(lines):
             _fit(trainer)
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
@@ -182,11 +182,11 @@ def _train(job: TrainingJob, lines: Queue) -> None:
     judge = job.make_judge() if place.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, place, judge)
 
-    teller = ProgressReporter(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
+    reporter = ProgressReporter(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
 
     def warn(message: str) -> None:
         if place.rank == 0:
-            teller.say(message)
+            reporter.say(message)
 
     with working_copy(job.run) as copy:
         copy.pull(CHECKPOINTS)
@@ -195,11 +195,11 @@ def _train(job: TrainingJob, lines: Queue) -> None:
             trainer.restore(saved)
             warn(f"going on from {trainer.players.images_seen:,} images")
         trainer.players.require_equal()  # each worker has read its own copy
-        _run(job, trainer, judge, copy, teller)
+        _run(job, trainer, judge, copy, reporter)
 
 
 def _run(
-    job: TrainingJob, trainer: Trainer, judge: DrawingEvaluator | None, copy: WorkingCopy, teller: ProgressReporter
+    job: TrainingJob, trainer: Trainer, judge: DrawingEvaluator | None, copy: WorkingCopy, reporter: ProgressReporter
 ) -> None:
     """Trains to the end; the worker that has the judge leaves checkpoints, pictures and the model in the run."""
     run = copy.path
@@ -219,7 +219,7 @@ def _run(
                 stopwatch.lap(evaluation.row.images_seen)
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
                     _draw(run / "samples", trainer, judge)
-                teller.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
+                reporter.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
                 if board is not None:
                     board.add(evaluation.row, run / "samples")
             ray.train.report(evaluation.row.record())
@@ -236,12 +236,12 @@ def _run(
             trainer.settle()
             if judge is not None:
                 checkpoints.save(len(trainer.history), trainer.state())
-                teller.say(
+                reporter.say(
                     f"{len(notice.preempted_node_ids)} node(s) about to be taken away: "
                     f"checkpoint at {trainer.players.images_seen:,} images"
                 )
 
-        teller.begins(trainer.players.images_seen)
+        reporter.begins(trainer.players.images_seen)
         trainer.run(on_checkpoint, between)
     if judge is not None:
         _export(job, run, trainer, judge)
