@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.base.errors import UserError
-from pipeline.base.log import require_known_format, tell, tell_error
+from pipeline.base.log import configure_logging, log_error, log_info, require_known_format
 from pipeline.base.process import INTERRUPTED, raise_interrupts
 from pipeline.cluster.worker_command import require_text
 from pipeline.config.active import said_first
@@ -34,6 +34,7 @@ def run_stage(
     Returns:
         The exit code: 0, or 1 or 130 and one message.
     """
+    configure_logging()
     arguments = _parser(stage, about, default_out, switches).parse_args(argv)
     try:
         command = _command(stage, default_out, arguments)
@@ -41,11 +42,11 @@ def run_stage(
         raise_interrupts()  # not before: while modules are imported an interrupt comes out as another error
         work(command)
     except UserError as error:
-        tell_error(stage, str(error))
+        log_error(stage, str(error))
         return 1
     except KeyboardInterrupt:
         again = "the same command without --fresh" if arguments.fresh else "the same command"
-        tell_error(stage, f"interrupted; {again} goes on from here.")
+        log_error(stage, f"interrupted; {again} goes on from here.")
         return INTERRUPTED
     return 0
 
@@ -81,7 +82,7 @@ def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Com
         if ":" in given:  # pyarrow takes what stands before it for the scheme of a URI, unless a slash comes first
             setattr(arguments, option, Path(given).absolute())
     for line in said_first(config.name, arguments.config):
-        tell(stage, line)
+        log_info(stage, line)
     out = arguments.out or Path(default_out) / config.name
     metrics = out if default_out == "metrics" else out / "metrics"
     if arguments.out is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pipeline.base.errors import UserError
-from pipeline.base.log import require_known_format, tell, tell_error
+from pipeline.base.log import configure_logging, log_error, log_info, require_known_format
 from pipeline.base.process import INTERRUPTED, raise_interrupts, run_process
 
 
@@ -18,15 +18,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--preset", help="a preset of conf/ (default: the one that conf/active.yaml names)")
     parser.add_argument("--root", help="s3://BUCKET/PREFIX, or a folder that all nodes have (default: the preset's)")
     arguments = parser.parse_args(argv)
+    configure_logging()
     try:
         raise_interrupts()
         require_known_format()
-        return run_job(arguments.target, arguments.preset, arguments.root, partial(tell, "job"))
+        return run_job(arguments.target, arguments.preset, arguments.root, partial(log_info, "job"))
     except UserError as error:
-        tell_error("job", str(error))
+        log_error("job", str(error))
         return 1
     except KeyboardInterrupt:
-        tell_error("job", "interrupted; the same job submitted again goes on from here.")
+        log_error("job", "interrupted; the same job submitted again goes on from here.")
         return INTERRUPTED
 
 

@@ -73,13 +73,13 @@ def scan_shards(
     shards = len(manifest.shards)
     with connect(command.config.root) as resources:
         inspector = ShardInspector(dataset, manifest, known, keep)
-        looked_at = _told(command, fan_out(inspector, range(shards), resources.cpus), shards)
+        looked_at = _with_progress(command, fan_out(inspector, range(shards), resources.cpus), shards)
         content = dataset_stats(_whole(looked_at, findings), min(keep, manifest.count))
     return None if findings.problems else content
 
 
-def _told(command: Command, looked_at: Iterator[Looked], shards: int) -> Iterator[Looked]:
-    """Tells how far it is, ten times on the way."""
+def _with_progress(command: Command, looked_at: Iterator[Looked], shards: int) -> Iterator[Looked]:
+    """Log how far it is, ten times on the way."""
     for number, one in enumerate(looked_at, start=1):
         yield one
         if number * 10 // shards > (number - 1) * 10 // shards:

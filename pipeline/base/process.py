@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.base.log import tell_error
+from pipeline.base.log import configure_logging, log_error
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -26,6 +26,7 @@ def run_process(name: str, main: Callable[[], int]) -> NoReturn:
 
     Whatever `main` imports comes after this: from the first moment an interrupt is one line.
     """
+    configure_logging()
     for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # as in a shell's background, where Ctrl-C is not meant
             signal.signal(number, _EndAtOnce(name))
@@ -43,7 +44,7 @@ def run_process(name: str, main: Callable[[], int]) -> NoReturn:
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
-        tell_error(name, "standard output cannot be written: its disk is full.")
+        log_error(name, "standard output cannot be written: its disk is full.")
         os._exit(1)  # an orderly end would try to write it once more
     sys.exit(code)
 
@@ -59,7 +60,7 @@ class _EndAtOnce:
         self.name = name
 
     def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
-        tell_error(self.name, "interrupted before the work began; run the same command again.")
+        log_error(self.name, "interrupted before the work began; run the same command again.")
         os._exit(INTERRUPTED)
 
 

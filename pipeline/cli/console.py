@@ -378,7 +378,7 @@ def _init(name: str, source: str, size: int | None, unlabelled: bool, yes: bool)
     def agreed() -> bool:
         return yes or not sys.stdin.isatty() or input("Write it? [Y/n] ").strip().lower() in ("", "y", "yes")
 
-    init(name, source, size=size, unlabelled=unlabelled, agreed=agreed, tell=lambda line: print(line, flush=True))
+    init(name, source, size=size, unlabelled=unlabelled, agreed=agreed, say=lambda line: print(line, flush=True))
 
 
 def _schema() -> None:

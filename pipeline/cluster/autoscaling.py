@@ -7,7 +7,7 @@ import ray
 from ray.autoscaler.sdk import request_resources
 
 from pipeline.base.errors import UserError
-from pipeline.base.log import tell
+from pipeline.base.log import log_info
 
 VARIABLE = "IMAGEMINT_AUTOSCALED"
 KINDS = ("CPU", "GPU")  # as Ray names what nodes have
@@ -37,7 +37,7 @@ def grow(workers: int | str, on_gpus: bool) -> None:
     wanted = 1 if isinstance(workers, str) else workers
     if _there(kind) >= wanted:
         return
-    tell("cluster", f"waiting for nodes with {wanted} {kind}(s)")
+    log_info("cluster", f"waiting for nodes with {wanted} {kind}(s)")
     request_resources(bundles=[{kind: 1}] * wanted)
     deadline = time.monotonic() + THERE_WITHIN_S
     try:

@@ -12,7 +12,7 @@ from ray.data import ActorPoolStrategy, DataContext
 
 from pipeline.base.cpu import keep_little_memory
 from pipeline.base.errors import UserError
-from pipeline.cluster.connection import beside_driver
+from pipeline.cluster.first_error import FirstError, start_beside_driver, without_errors
 
 # Never all CPUs: Ray Data runs tasks of its own beside the actors.
 ACTOR_CPUS = 0.999
@@ -27,43 +27,39 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-class _Overseer:
-    """Keeps how often each item was begun, and the first message for the user, in a process that no item can end."""
+class _CountingFirstError(FirstError):
+    """Keeps how often each item was begun, too: an item that ends its workers is an error."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._begun: Counter[int] = Counter()
-        self._message = ""
 
     def begin(self, number: int) -> str:
-        """Return the message, empty so far: who finds one does nothing more."""
+        """Count, and return the message; empty so far."""
         self._begun[number] += 1
         if self._begun[number] > ATTEMPTS:
             self.report(ENDED_ALL)
-        return self._message
-
-    def report(self, message: str) -> None:
-        """Keep it, unless there is one."""
-        self._message = self._message or message
+        return self.message()
 
 
 class _Actor:
     """Holds the function, so that what it carries is sent once to each worker, not with each item."""
 
-    def __init__(self, function: Callable[[Any], Any], overseer: "ActorHandle[_Overseer]") -> None:
+    def __init__(self, function: Callable[[Any], Any], first_error: "ActorHandle[_CountingFirstError]") -> None:
         keep_little_memory()
         self.function = function
-        self.overseer = overseer
+        self.first_error = first_error
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         (number,), (item,) = batch["number"], batch["item"]
         made = np.empty(1, dtype=object)
-        message = str(ray.get(self.overseer.begin.remote(int(number))))
+        message = str(ray.get(self.first_error.begin.remote(int(number))))
         if not message:
             try:
                 made[0] = self.function(item)
             except UserError as error:
                 message = str(error)
-                ray.get(self.overseer.report.remote(message))
+                ray.get(self.first_error.report.remote(message))
         return {"made": made, "message": np.array([message])}
 
 
@@ -79,20 +75,14 @@ def fan_out(function: Callable[[Item], Made], items: Sequence[Item], workers: in
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    overseer: Any = ray.remote(**beside_driver())(_Overseer).remote()
+    first_error = start_beside_driver(_CountingFirstError)
     rows = [{"number": number, "item": item} for number, item in enumerate(items)]
     made = ray.data.from_items(rows, override_num_blocks=len(items)).map_batches(
         _Actor,
         batch_size=1,
         compute=ActorPoolStrategy(size=min(workers, len(items))),
-        fn_constructor_kwargs={"function": function, "overseer": overseer},
+        fn_constructor_kwargs={"function": function, "first_error": first_error},
         num_cpus=ACTOR_CPUS,
     )
-    messages = []
-    for row in made.iter_rows():
-        if row["message"]:
-            messages.append(row["message"])
-        else:
-            yield row["made"]
-    if messages:  # after the last row: ending Ray under a running executor can end this process before it speaks
-        raise UserError(messages[0])
+    for row in without_errors(made.iter_rows()):
+        yield row["made"]

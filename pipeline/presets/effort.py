@@ -8,9 +8,10 @@ import torch
 from pipeline.config import Config
 from pipeline.training.batches import ResidentImages
 from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
-from pipeline.training_on_ray.configured import recipe_of, spec_of
+from pipeline.training_on_ray.configured import spec_of
 
 MEASURED_S = 4.0
 IMAGES = 512
@@ -37,7 +38,7 @@ def effort(config: Config, images: int, classes: int, prepare_s: float, png_byte
 def _training_rate(config: Config, classes: int) -> float:
     """Images a second of the training algorithm on noise, on all cores, without evaluations."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    spec, recipe = spec_of(config, classes), recipe_of(config, device)
+    spec, recipe = spec_of(config, classes), Recipe.of(config.train, device)
     shape = (IMAGES, spec.channels, spec.image_size, spec.image_size)
     noise = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(IMAGES) % max(classes, 1)
@@ -45,11 +46,11 @@ def _training_rate(config: Config, classes: int) -> float:
     place = Place(device=torch.device(device))
     trainer = Trainer(spec, recipe, ResidentImages(noise, labels, order, spec.resolution, place.device), place, None)
     step = 0
-    for _ in range(recipe.penalty_every):  # the first steps prepare kernels
+    for _ in range(recipe.penalty.every):  # the first steps prepare kernels
         trainer.one_step(step, trainer.prepare(step))
         step += 1
     started, first = time.perf_counter(), step
-    while step == first or time.perf_counter() - started < MEASURED_S or (step - first) % recipe.penalty_every:
+    while step == first or time.perf_counter() - started < MEASURED_S or (step - first) % recipe.penalty.every:
         trainer.one_step(step, trainer.prepare(step))
         step += 1
     return (step - first) * recipe.batch_size / (time.perf_counter() - started)

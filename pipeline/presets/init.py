@@ -56,7 +56,7 @@ def init(
     size: int | None,
     unlabelled: bool,
     agreed: Callable[[], bool],
-    tell: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> None:
     """Look at a source and write a preset for it.
 
@@ -66,7 +66,7 @@ def init(
         size: px; None: what fits the images.
         unlabelled: whether labels are to be ignored.
         agreed: asks the user whether to write.
-        tell: takes the report, line by line.
+        say: takes the report, line by line.
     """
     path = require_new_name(name)
     if not given.strip():
@@ -75,10 +75,10 @@ def init(
     if looked_at not in SIZES:  # told of before anything is fetched
         *others, largest = map(str, SIZES)
         raise UserError(f"--size {size}: {', '.join(others)} or {largest} px are the sizes there are.")
-    source = _section(given, tell)
+    source = _section(given, say)
     data = _data(source, looked_at)
-    kind, listing = list_source(data, _DOWNLOADS, tell)
-    tell(f"kind       {kind}: {given}")
+    kind, listing = list_source(data, _DOWNLOADS, say)
+    say(f"kind       {kind}: {given}")
     found = survey(kind, listing, data)
     if not found.usable:
         reasons = ", ".join(found.unusable) or "it is empty"
@@ -88,32 +88,32 @@ def init(
     chosen = size if size is not None else proposed_size(found, gpu=torch.cuda.is_available())
     text, config = propose(name, source, found, chosen, unlabelled=unlabelled)
     for line in _found(found):
-        tell(line)
-    tell("           measuring some steps of training…")
+        say(line)
+    say("           measuring some steps of training…")
     classes = len(found.classes) if found.classes and not unlabelled else 1
     cpus = usable_cpus()
     per_image = found.prepare_s / found.looked_at
     per_png = found.png_bytes / found.usable * (chosen / data.size) ** 2
     for line in _proposal(config, effort(config, found.images, classes, per_image, per_png, cpus)):
-        tell(line)
+        say(line)
     for line in concerns(found, chosen):
-        tell(f"warning    {line}")
+        say(f"warning    {line}")
     if not agreed():
-        tell(f"{path} was not written.")
+        say(f"{path} was not written.")
         return
     write_atomically(path, text.encode())
-    tell(f"{path} is written. Next: make repro PRESET={name}")
+    say(f"{path} is written. Next: make repro PRESET={name}")
 
 
-def _section(given: str, tell: Callable[[str], None]) -> dict[str, Any]:
+def _section(given: str, say: Callable[[str], None]) -> dict[str, Any]:
     """The section `data.source`, as short as it can be."""
     if given == "digits":
         return {"kind": "digits"}
     if given in KNOWN_DATASETS and not Path(given).exists():
         return {"kind": "known", "path": given}
     if given.startswith("https://"):
-        sha256 = fetch(given, _DOWNLOADS, tell)
-        tell(f"sha256     {sha256}: the preset takes this content alone")
+        sha256 = fetch(given, _DOWNLOADS, say)
+        say(f"sha256     {sha256}: the preset takes this content alone")
         return {"path": given, "sha256": sha256}
     return {"path": named_source(given)}
 

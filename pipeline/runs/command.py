@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.log import tell
+from pipeline.base.log import log_info
 from pipeline.config import Config
 
 
@@ -23,8 +23,8 @@ class Command:
     default_out: bool  # whether `out` is the checkout's own place
 
     def say(self, text: str, **figures: Any) -> None:
-        """Tells the user what is going on, and machines the figures of it."""
-        tell(self.stage, text, **figures)
+        """Log what is going on, and for machines the figures of it."""
+        log_info(self.stage, text, **figures)
 
 
 Work = Callable[[Command], None]  # what a stage does

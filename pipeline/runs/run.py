@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.base.errors import UserError
-from pipeline.base.log import about_run
+from pipeline.base.log import run_context
 from pipeline.runs.lease import LEASE, holder, lease
 from pipeline.runs.lock import is_locked, locked
 from pipeline.runs.working_copy import WorkingCopy, working_copy
@@ -78,7 +78,7 @@ class Run:
         Raises:
             UserError: another process holds it, or it cannot be written.
         """
-        with _held(root, stage, identity, fresh=fresh) as folder, working_copy(folder) as copy, about_run(identity):
+        with _held(root, stage, identity, fresh=fresh) as folder, working_copy(folder) as copy, run_context(identity):
             try:
                 yield cls(stage, identity, folder, copy)
             except BaseException:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import ray
@@ -13,7 +13,8 @@ from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
-from pipeline.cluster.connection import Resources, beside_driver, sample_workers
+from pipeline.cluster.connection import Resources, sample_workers
+from pipeline.cluster.first_error import FirstError, start_beside_driver, without_errors
 from pipeline.models.weights import load_pair
 from pipeline.runs.input_files import InputFiles
 from pipeline.sampling.filters.filter import Filter
@@ -22,7 +23,7 @@ from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.sampling.shards.render import Row, plan_of
-from pipeline.sampling_on_ray.trouble import Trouble, write_unless_trouble
+from pipeline.sampling_on_ray.writer import write_unless_failed
 
 NO_PROGRESS_TIMEOUT_S = 900
 # Without GPUs a generator has a CPU nearly to itself, and the same CPU's writer what is left: however far the pool grows,
@@ -70,17 +71,17 @@ class WorkerPool:
 class ShardGenerator:
     """An actor that holds the model and generates the records of the shards it is handed."""
 
-    def __init__(self, generator: StoredGenerator, trouble: "ActorHandle[Trouble]", use_gpu: bool) -> None:
+    def __init__(self, generator: StoredGenerator, first_error: "ActorHandle[FirstError]", use_gpu: bool) -> None:
         keep_freed_memory()
         self.generator = generator.load(use_gpu=use_gpu)
-        self.trouble = trouble
+        self.first_error = first_error
 
     def __call__(self, row: Row) -> Row:
         """The records of one shard beside its plan, or a message for the user where one is due.
 
         It is returned, not raised: Ray Data would report it with a page of its own stack.
         """
-        message = str(ray.get(self.trouble.first.remote()))
+        message = str(ray.get(self.first_error.message.remote()))
         if not message:
             try:
                 with reproducible_numerics():
@@ -88,7 +89,7 @@ class ShardGenerator:
                 return {**row, **shard.columns(), "message": np.array([""])}
             except UserError as error:
                 message = str(error)
-                ray.get(self.trouble.report.remote(message))
+                ray.get(self.first_error.report.remote(message))
         return {**row, "message": np.array([message])}
 
 
@@ -110,7 +111,7 @@ def make_shards(
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers, use_gpu = min(pool.workers, len(plans)), pool.use_gpu
-    trouble: Any = ray.remote(**beside_driver())(Trouble).remote()
+    first_error = start_beside_driver(FirstError)
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
     made = (
         ray.data.from_items(items, override_num_blocks=len(items))
@@ -118,23 +119,17 @@ def make_shards(
             ShardGenerator,
             batch_size=1,
             compute=ActorPoolStrategy(min_size=workers, max_size=len(plans) if pool.grow else workers),
-            fn_constructor_kwargs={"generator": generator, "trouble": trouble, "use_gpu": use_gpu},
+            fn_constructor_kwargs={"generator": generator, "first_error": first_error, "use_gpu": use_gpu},
             num_cpus=None if use_gpu else GENERATOR_CPUS,
             num_gpus=1 if use_gpu else None,
         )
         .map_batches(
-            partial(write_unless_trouble, encoding=generator.settings.encoding, target=target, trouble=trouble),
+            partial(write_unless_failed, encoding=generator.settings.encoding, target=target, first_error=first_error),
             batch_size=1,
             # Without this bound, a writer for each shard that waits would start as soon as the generators' CPUs are free.
             compute=TaskPoolStrategy(size=None if use_gpu else workers),
             num_cpus=1 if use_gpu else WRITER_CPUS,
         )
     )
-    messages = []
-    for row in made.iter_rows():
-        if row["message"]:
-            messages.append(row["message"])
-        else:
-            on_shard(int(row["shard"]), int(row["candidates"]))
-    if messages:  # after the last row: ending Ray under a running executor can end this process before it speaks
-        raise UserError(messages[0])
+    for row in without_errors(made.iter_rows()):
+        on_shard(int(row["shard"]), int(row["candidates"]))

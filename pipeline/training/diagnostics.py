@@ -1,14 +1,14 @@
 """What goes wrong in adversarial training, told from the figures of a run's evaluations.
 
-Each diagnostic looks at the evaluations so far and says in words what is wrong, or None. A figure that an evaluation
-lacks is not judged. What is done about a finding is the recipe's policy: `warn`, `rollback` or `stop`.
+Each diagnostic looks at the evaluations so far and says in words what is wrong, or None. A figure of validation that an
+evaluation lacks is not judged. What is done about a finding is the recipe's policy: `warn`, `rollback` or `stop`.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-Metrics = dict[str, float]
+from pipeline.training.history import EvaluationRow
 
 POLICIES = ("warn", "rollback", "stop")  # from the mildest to the hardest
 
@@ -35,29 +35,31 @@ class Finding:
 class Evaluations:
     """A run's evaluations so far, oldest first, and the name of the distance that it lowers."""
 
-    history: Sequence[Metrics]
+    history: Sequence[EvaluationRow]
     criterion: str
 
     @property
-    def newest(self) -> Metrics:
+    def newest(self) -> EvaluationRow:
         return self.history[-1]
 
-    def last_two(self, name: str) -> list[float]:
-        """A figure in the newest evaluations, `PERSISTENT` of them or fewer; from before a rollback there are none."""
-        attempt = self.newest.get("rollbacks", 0)
-        entries = [entry for entry in self.history[-PERSISTENT:] if entry.get("rollbacks", 0) == attempt]
-        return [entry[name] for entry in entries if name in entry]
+    @property
+    def last_two(self) -> list[EvaluationRow]:
+        """The newest evaluations, `PERSISTENT` of them or fewer; from before a rollback there are none."""
+        return [row for row in self.history[-PERSISTENT:] if row.rollbacks == self.newest.rollbacks]
+
+    def distances(self, rows: Sequence[EvaluationRow]) -> list[float]:
+        """The criterion in those of the evaluations that have it."""
+        return [row.validation[self.criterion] for row in rows if self.criterion in row.validation]
 
     @property
     def best_distance(self) -> float:
-        distances = [entry[self.criterion] for entry in self.history if self.criterion in entry]
-        return min(filter(math.isfinite, distances), default=math.inf)
+        return min(filter(math.isfinite, self.distances(self.history)), default=math.inf)
 
 
 def diagnose(run: Evaluations, policies: dict[str, str]) -> list[Finding]:
     """What is wrong after the newest evaluation."""
     messages = {name: diagnostic(run) for name, diagnostic in DIAGNOSTICS.items()}
-    seen = int(run.newest["images_seen"])
+    seen = run.newest.images_seen
     return [Finding(seen, name, message, policies[name]) for name, message in messages.items() if message]
 
 
@@ -67,25 +69,31 @@ def hardest(findings: Sequence[Finding]) -> str | None:
 
 
 def _non_finite(run: Evaluations) -> str | None:
-    judged = ("discriminator_loss", "generator_loss", run.criterion)
-    broken = [name for name in judged if not math.isfinite(run.newest.get(name, 0.0))]
+    newest = run.newest
+    judged = {
+        "discriminator_loss": newest.discriminator_loss,
+        "generator_loss": newest.generator_loss,
+        run.criterion: newest.validation.get(run.criterion, 0.0),
+    }
+    broken = [name for name, value in judged.items() if not math.isfinite(value)]
     if broken:
         return f"{', '.join(broken)} not finite"
-    skipped = run.newest.get("skipped", 0.0)
-    return f"{skipped:.1%} of the steps had a gradient that is not finite" if skipped > SKIPPED_SHARE else None
+    if newest.skipped > SKIPPED_SHARE:
+        return f"{newest.skipped:.1%} of the steps had a gradient that is not finite"
+    return None
 
 
 def _collapse(run: Evaluations) -> str | None:
     figures = {"diversity_min": "within some class ", "diversity_mean": "", "diversity_all": ""}
     for figure, where in figures.items():
-        diversity = run.newest.get(f"validation_{figure}", math.inf)
+        diversity = run.newest.validation.get(f"validation_{figure}", math.inf)
         if diversity < COLLAPSED_DIVERSITY:
             return f"{where}the images differ from each other {diversity:.3f} times as much as real ones"
     return None
 
 
 def _overpowering(run: Evaluations) -> str | None:
-    accuracies = run.last_two("discriminator_accuracy")
+    accuracies = [row.discriminator_accuracy for row in run.last_two]
     if len(accuracies) < PERSISTENT:
         return None
     if min(accuracies) > SURE_ACCURACY:
@@ -98,14 +106,14 @@ def _overpowering(run: Evaluations) -> str | None:
 
 
 def _oscillation(run: Evaluations) -> str | None:
-    distances, best = run.last_two(run.criterion), run.best_distance
+    distances, best = run.distances(run.last_two), run.best_distance
     if len(distances) < PERSISTENT or not min(distances) > DIVERGED_RATIO * best:
         return None
     return f"{run.criterion} {distances[-1]:.1f} has been above {DIVERGED_RATIO:g} times its best, {best:.1f}, {PERSISTENT} times in a row"
 
 
 def _memorisation(run: Evaluations) -> str | None:
-    ratio = run.newest.get("validation_nearest_ratio", math.inf)
+    ratio = run.newest.validation.get("validation_nearest_ratio", math.inf)
     if not ratio < MEMORISED_RATIO:
         return None
     return f"the images lie {ratio:.2f} times as far from the nearest training image as held-out real ones do"

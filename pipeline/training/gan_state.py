@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -13,9 +13,9 @@ from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.augment import Augmentation, DiffAugment
 from pipeline.training.block_shuffle import generator_for
 from pipeline.training.checkpoint import copied_to_cpu
-from pipeline.training.diagnostics import Metrics
 from pipeline.training.ema import ema_decay, update_ema
-from pipeline.training.recipe import Recipe
+from pipeline.training.history import EvaluationRow
+from pipeline.training.recipe import AugmentationSettings, Recipe
 from pipeline.training.replicas import Place, average_buffers, require_equal_replicas
 
 
@@ -25,7 +25,18 @@ class Snapshot:
 
     images_seen: int
     parts: dict[str, Any]  # state of every network, optimizer and of the augmentation
-    metrics: Metrics | None  # of the evaluation at this moment; None: there was none
+    evaluation: EvaluationRow | None  # at this moment; None: there was none
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs to keep."""
+        evaluation = None if self.evaluation is None else self.evaluation.record()
+        return {"images_seen": self.images_seen, "parts": self.parts, "evaluation": evaluation}
+
+    @classmethod
+    def of_state(cls, state: dict[str, Any]) -> Self:
+        """The moment of which `state_dict` is."""
+        evaluation = None if state["evaluation"] is None else EvaluationRow.of_record(state["evaluation"])
+        return cls(state["images_seen"], state["parts"], evaluation)
 
 
 class GanState:
@@ -44,13 +55,13 @@ class GanState:
             self.generator.compile()
         self.generator_optimizer = self._adam(self.generator)
         self.discriminator_optimizer = self._adam(self.discriminator)
-        self.augment = _augmentation(recipe, place.device)
+        self.augment = _augmentation(recipe.augmentation, place.device)
 
     def set_learning_rate(self, rate: float) -> None:
         """The generator's; the discriminator's is the recipe's multiple of it."""
         for optimizer, share in (
             (self.generator_optimizer, 1.0),
-            (self.discriminator_optimizer, self.recipe.discriminator_rate),
+            (self.discriminator_optimizer, self.recipe.optimizer.discriminator_rate),
         ):
             for group in optimizer.param_groups:
                 group["lr"] = rate * share
@@ -78,10 +89,10 @@ class GanState:
     def _networks(self) -> list[nn.Module]:
         return [self.generator, self.discriminator, self.average]
 
-    def snapshot(self, metrics: Metrics | None) -> Snapshot:
+    def snapshot(self, evaluation: EvaluationRow | None) -> Snapshot:
         """A copy of this moment."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        return Snapshot(self.images_seen, copied_to_cpu(parts), metrics)
+        return Snapshot(self.images_seen, copied_to_cpu(parts), evaluation)
 
     def return_to(self, moment: Snapshot) -> None:
         """Everything becomes what it was then."""
@@ -102,10 +113,11 @@ class GanState:
 
     def _adam(self, network: nn.Module) -> torch.optim.Optimizer:
         # The rate is set before every step.
-        return torch.optim.Adam(network.parameters(), self.recipe.learning_rate, betas=self.recipe.betas, fused=True)
+        settings = self.recipe.optimizer
+        return torch.optim.Adam(network.parameters(), settings.learning_rate, betas=settings.betas, fused=True)
 
 
-def _augmentation(recipe: Recipe, device: torch.device) -> Augmentation | None:
-    if recipe.augmentation == "none":
+def _augmentation(settings: AugmentationSettings, device: torch.device) -> Augmentation | None:
+    if settings.kind == "none":
         return None
-    return DiffAugment() if recipe.augmentation == "diffaugment" else AdaptiveAugment(recipe.ada_target, device)
+    return DiffAugment() if settings.kind == "diffaugment" else AdaptiveAugment(settings.ada_target, device)

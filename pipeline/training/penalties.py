@@ -1,7 +1,25 @@
 """Gradient penalties on the discriminator."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """Weights of the gradient penalties; each is lazy: applied every k-th step, k times as strong
+    (Karras et al. 2020, arXiv:1912.04958, appendix B).
+    """
+
+    r1: float = 0.0  # on real images
+    r2: float = 0.0  # on fake ones
+    gp: float = 0.0  # on mixtures of the two
+    every: int = 1  # steps
+    final_share: float = 1.0  # what is left of the weights at the end of the run
+
+    def due(self, step: int) -> bool:
+        return step % self.every == 0 and (self.r1 > 0 or self.r2 > 0 or self.gp > 0)
 
 
 def squared_gradient_norms(logits: Tensor, images: Tensor) -> Tensor:

@@ -11,22 +11,7 @@ from torch.profiler import record_function
 from pipeline.training.adversarial_loss import AdversarialLoss
 from pipeline.training.augment import Augmentation
 from pipeline.training.batches import StepInputs
-from pipeline.training.penalties import mixed_images, slope_penalties, squared_gradient_norms
-
-
-@dataclass(frozen=True)
-class Penalties:
-    """Weights of the gradient penalties; each is lazy: applied every k-th step, k times as strong
-    (Karras et al. 2020, arXiv:1912.04958, appendix B).
-    """
-
-    r1: float = 0.0  # on real images
-    r2: float = 0.0  # on fake ones
-    gp: float = 0.0  # on mixtures of the two
-    every: int = 1
-
-    def due(self, step: int) -> bool:
-        return step % self.every == 0 and (self.r1 > 0 or self.r2 > 0 or self.gp > 0)
+from pipeline.training.penalties import Penalties, mixed_images, slope_penalties, squared_gradient_norms
 
 
 @dataclass(frozen=True)
@@ -42,60 +27,70 @@ class StepResult:
     skipped: Tensor  # 1 where a gradient was not finite and a player kept its weights, else 0
 
 
+@dataclass(frozen=True)
+class Player:
+    """One of the two networks, which may be wrapped for data-parallel training, and what updates it: a fused Adam."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+
+    def update(self) -> Tensor:
+        """Takes the optimizer's step unless a gradient is not finite; whether it was left out, without asking the device."""
+        with record_function("optimizer"):
+            gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+            skipped = (~nn.utils.get_total_norm(gradients).isfinite()).float()
+            # How torch's gradient scaler tells a fused optimizer to leave the weights alone.
+            self.optimizer.found_inf = skipped  # type: ignore[attr-defined]
+            self.optimizer.step()
+        return skipped
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """How both players are updated."""
+
+    loss: AdversarialLoss
+    penalties: Penalties
+    precision: str  # fp32, or bf16 for autocast
+    accumulation: int = 1  # parts that the batch is computed in, to fit into memory; the update is that of the whole
+    apart: bool = False  # real and fake images pass the discriminator apart, for batch norm to normalise them apart
+
+
 class AdversarialStep:
     """Alternating updates: the discriminator's, then the generator's, on one batch of fakes.
 
-    The generator may be wrapped for data-parallel training, and so may the discriminator. In the generator's
-    turn the bare discriminator is used, frozen: its gradients must not be averaged over the workers then.
+    In the generator's turn the bare discriminator is used, frozen: its gradients must not be averaged over the workers then.
 
     Args:
         generator, discriminator: the players.
-        generator_optimizer, discriminator_optimizer: fused Adam.
-        loss: both players' losses.
-        penalties: gradient penalties.
-        precision: fp32, or bf16 for autocast.
-        accumulation: parts that the batch is computed in, to fit into memory; the update is that of the whole.
+        settings: how they are updated.
         augment: what the discriminator sees every image through, or None.
-        apart: real and fake images pass the discriminator apart, for batch norm to normalise them apart.
     """
 
     def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        generator_optimizer: torch.optim.Optimizer,
-        discriminator_optimizer: torch.optim.Optimizer,
-        *,
-        loss: AdversarialLoss,
-        penalties: Penalties,
-        precision: str,
-        accumulation: int = 1,
-        augment: Augmentation | None = None,
-        apart: bool = False,
+        self, generator: Player, discriminator: Player, settings: StepSettings, augment: Augmentation | None = None
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
-        self.loss = loss
-        self.penalties = penalties
-        self.bf16 = precision == "bf16"
-        self.accumulation = accumulation
+        self.settings = settings
         self.augment = augment
-        self.apart = apart
 
     def __call__(self, step: int, inputs: StepInputs, penalty_strength: float = 1.0) -> StepResult:
         """Updates the discriminator, then the generator; a player whose gradient is not finite keeps its weights."""
-        parts = inputs.split(self.accumulation)
+        settings = self.settings
+        parts = inputs.split(settings.accumulation)
         statistics = [
-            b for player in (self.generator, self.discriminator) for b in player.buffers() if b.is_floating_point()
+            buffer
+            for player in (self.generator, self.discriminator)
+            for buffer in player.network.buffers()
+            if buffer.is_floating_point()
         ]
         statistics_before = [buffer.clone() for buffer in statistics]
         # With one part its fakes, and the graph behind them, serve both turns.
         shared = self._generate(parts[0]) if len(parts) == 1 else None
-        strength = penalty_strength * self.penalties.every if self.penalties.due(step) else 0.0
+        strength = penalty_strength * settings.penalties.every if settings.penalties.due(step) else 0.0
 
-        self.discriminator_optimizer.zero_grad()
+        self.discriminator.optimizer.zero_grad()
         losses, logits = [], []
         for number, part in enumerate(parts):
             with self._last_alone_synchronises(self.discriminator, number):
@@ -106,12 +101,12 @@ class AdversarialStep:
                     (loss / len(parts)).backward()
             losses.append(loss.detach())
             logits.append(part_logits.detach())
-        discriminator_skipped = self._update(self.discriminator, self.discriminator_optimizer)
+        discriminator_skipped = self.discriminator.update()
         discriminator_loss = torch.stack(losses).mean()
         real_logits, fake_logits = torch.cat(logits, dim=1)
 
-        judge = unwrap(self.discriminator).requires_grad_(False)
-        self.generator_optimizer.zero_grad()
+        judge = unwrap(self.discriminator.network).requires_grad_(False)
+        self.generator.optimizer.zero_grad()
         losses, slopes = [], []
         for number, part in enumerate(parts):
             with self._last_alone_synchronises(self.generator, number):
@@ -122,7 +117,7 @@ class AdversarialStep:
                     (loss / len(parts)).backward()
             losses.append(loss.detach())
         judge.requires_grad_(True)
-        generator_skipped = self._update(self.generator, self.generator_optimizer)
+        generator_skipped = self.generator.update()
 
         skipped = torch.maximum(discriminator_skipped, generator_skipped)
         # A running mean would never get rid of what is not finite.
@@ -140,21 +135,21 @@ class AdversarialStep:
 
     def _generate(self, part: StepInputs) -> Tensor:
         with record_function("forward"), self._autocast(part.latents):
-            fake: Tensor = self.generator(part.latents, part.labels)
+            fake: Tensor = self.generator.network(part.latents, part.labels)
         return fake
 
     def _discriminator_loss(self, part: StepInputs, fake: Tensor, penalty_strength: float) -> tuple[Tensor, Tensor]:
         """The loss, and the logits `float [2, N]` of real and fake images."""
-        weights = self.penalties
+        weights = self.settings.penalties
         sides = [part.real, fake]
         if penalty_strength and weights.gp:
             sides.append(mixed_images(part.real, fake, part.mix))
         images = torch.cat(sides).contiguous(memory_format=torch.channels_last)
         images.requires_grad_(penalty_strength > 0)
         with record_function("forward"):
-            logits = self._verdicts(self.discriminator, images, part, [0, 1, 1][: len(sides)])
+            logits = self._verdicts(self.discriminator.network, images, part, [0, 1, 1][: len(sides)])
             real_logits, fake_logits, *_ = by_side = logits.chunk(len(sides))
-            loss = self.loss.discriminator(real_logits, fake_logits)
+            loss = self.settings.loss.discriminator(real_logits, fake_logits)
         if penalty_strength:
             # Part of the loss, since a backward pass of its own would leave the last bias without a gradient,
             # for which DDP waits.
@@ -166,40 +161,31 @@ class AdversarialStep:
         return loss, torch.stack([real_logits, fake_logits])
 
     def _generator_loss(self, judge: nn.Module, part: StepInputs, fake: Tensor) -> Tensor:
+        loss = self.settings.loss
         with record_function("forward"):
             fake_logits = self._verdicts(judge, fake, part, [2])
-            real_logits = self._verdicts(judge, part.real, part, [0]) if self.loss.generator_sees_real else fake_logits
-            return self.loss.generator(real_logits, fake_logits)
+            real_logits = self._verdicts(judge, part.real, part, [0]) if loss.generator_sees_real else fake_logits
+            return loss.generator(real_logits, fake_logits)
 
     def _verdicts(self, judge: nn.Module, images: Tensor, part: StepInputs, draws: list[int]) -> Tensor:
         """Logits `float [N * sides]` of images of one or more sides, each augmented with its own draws."""
         if self.augment is not None:
             assert part.draws is not None  # the trainer draws where there is an augmentation
             images = self.augment(images, torch.cat([part.draws[:, number] for number in draws]))
-        groups = images.chunk(len(draws)) if self.apart else [images]
-        labels = part.labels if self.apart else part.labels.repeat(len(draws))
+        groups = images.chunk(len(draws)) if self.settings.apart else [images]
+        labels = part.labels if self.settings.apart else part.labels.repeat(len(draws))
         # In one pass where images do not see each other in it: it is faster, and simpler for DDP.
         with self._autocast(images):
             logits = [judge(group, labels) for group in groups]
         return torch.cat(logits).float()
 
-    def _update(self, player: nn.Module, optimizer: torch.optim.Optimizer) -> Tensor:
-        """Takes the optimizer's step unless a gradient is not finite; whether it was left out, without asking the device."""
-        with record_function("optimizer"):
-            gradients = [p.grad for p in player.parameters() if p.grad is not None]
-            skipped = (~nn.utils.get_total_norm(gradients).isfinite()).float()
-            # How torch's gradient scaler tells a fused optimizer to leave the weights alone.
-            optimizer.found_inf = skipped  # type: ignore[attr-defined]
-            optimizer.step()
-        return skipped
-
-    def _last_alone_synchronises(self, player: nn.Module, number: int) -> AbstractContextManager[None]:
+    def _last_alone_synchronises(self, player: Player, number: int) -> AbstractContextManager[None]:
         """DDP averages over the workers once, with the last part's backward pass."""
-        last = number + 1 == self.accumulation
-        return nullcontext() if last or not isinstance(player, DistributedDataParallel) else player.no_sync()
+        network, last = player.network, number + 1 == self.settings.accumulation
+        return nullcontext() if last or not isinstance(network, DistributedDataParallel) else network.no_sync()
 
     def _autocast(self, tensor: Tensor) -> torch.autocast:
-        return torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.bf16)
+        return torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16")
 
 
 def unwrap(module: nn.Module) -> nn.Module:

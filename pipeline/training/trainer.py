@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
 import torch
@@ -15,12 +15,13 @@ from pipeline.training import schedules
 from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.batches import RealImages, StepInputs, on_device, prepared
 from pipeline.training.block_shuffle import generator_for, training_latents
-from pipeline.training.diagnostics import POLICIES, Evaluations, Finding, Metrics, diagnose, hardest
+from pipeline.training.diagnostics import POLICIES, Evaluations, Finding, diagnose, hardest
 from pipeline.training.gan_state import GanState, Snapshot
+from pipeline.training.history import EvaluationRow, Metrics
 from pipeline.training.losses import LOSSES
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place, distribute, from_first_worker, mean_over_workers
-from pipeline.training.step import AdversarialStep, Penalties, StepResult
+from pipeline.training.step import AdversarialStep, Player, StepResult, StepSettings
 
 ADAPT_EVERY = 4  # steps between two adjustments of an adaptive augmentation (Karras et al. 2020, arXiv:2006.06676)
 BETWEEN_EVERY = 64  # steps between two looks at whether a node is about to be taken away
@@ -42,9 +43,9 @@ class Judge(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a checkpoint brought. Figures and findings are whole on the first worker only."""
+    """What a checkpoint brought. Findings are there on the first worker only."""
 
-    metrics: Metrics  # the same each time the run is repeated
+    row: EvaluationRow
     findings: list[Finding]
     action: str | None  # the hardest that a finding asks for; "stop" also when there is no use in going back again
     images_per_s: float  # since the last checkpoint
@@ -73,20 +74,20 @@ class Trainer:
         self.judge = judge
         self.players = GanState(spec, recipe, place)
         self.rollbacks = 0
-        self.history: list[Metrics] = []
+        self.history: list[EvaluationRow] = []
         self.findings: list[Finding] = []
         self.best = self.players.snapshot(None)
         self._step = AdversarialStep(
-            distribute(self.players.generator, place),
-            distribute(self.players.discriminator, place),
-            self.players.generator_optimizer,
-            self.players.discriminator_optimizer,
-            loss=LOSSES[recipe.loss],
-            penalties=Penalties(recipe.r1, recipe.r2, recipe.gp, recipe.penalty_every),
-            precision=recipe.precision,
-            accumulation=recipe.accumulation,
-            augment=self.players.augment,
-            apart=spec.discriminator_norm == "batch",
+            Player(distribute(self.players.generator, place), self.players.generator_optimizer),
+            Player(distribute(self.players.discriminator, place), self.players.discriminator_optimizer),
+            StepSettings(
+                LOSSES[recipe.loss],
+                recipe.penalty,
+                recipe.precision,
+                recipe.accumulation,
+                apart=spec.discriminator_norm == "batch",
+            ),
+            self.players.augment,
         )
         self._sums = torch.zeros(len(FIGURES), device=place.device)
         self._steps_summed = 0
@@ -135,7 +136,7 @@ class Trainer:
         recipe, count, device = self.recipe, self.recipe.batch_size, self.place.device
         share, start = self.place.share_of(count), step * count
         real, labels = self.images.at(start, count, share)
-        if recipe.x_flip:
+        if recipe.augmentation.x_flip:
             flipped = torch.rand(count, generator=self._random("flips", start))[share] < 0.5
             # Where the margins differ by a pixel, the mirrored image stays in its place.
             mirrored = real.flip(3).roll(-((self.spec.resolution - self.spec.image_size) % 2), 3)
@@ -156,13 +157,13 @@ class Trainer:
             * schedules.learning_rate(
                 seen,
                 total=recipe.total_images,
-                warmup=recipe.warmup_images,
-                shape=recipe.schedule,
-                first=recipe.learning_rate,
-                final=recipe.final_learning_rate,
+                warmup=recipe.optimizer.warmup_images,
+                shape=recipe.optimizer.schedule,
+                first=recipe.optimizer.learning_rate,
+                final=recipe.optimizer.final_learning_rate,
             )
         )
-        strength = schedules.penalty_strength(seen, total=recipe.total_images, final_share=recipe.penalty_final_share)
+        strength = schedules.penalty_strength(seen, total=recipe.total_images, final_share=recipe.penalty.final_share)
         result = self._step(step, inputs, strength)
         players.images_seen = seen + recipe.batch_size
         players.update_average()
@@ -186,23 +187,23 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """Everything a restart needs, as a copy. Randomness is addressed by position, so there is none to keep."""
         return {
-            "now": vars(self.players.snapshot(None)),
+            "now": self.players.snapshot(None).state_dict(),
             "sums": self._sums.tolist(),
             "steps_summed": self._steps_summed,
-            "best": vars(self.best),
+            "best": self.best.state_dict(),
             "rollbacks": self.rollbacks,
-            "history": list(self.history),
+            "history": [row.record() for row in self.history],
             "findings": [asdict(finding) for finding in self.findings],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continues from what `state` returned."""
-        self.players.return_to(Snapshot(**state["now"]))
+        self.players.return_to(Snapshot.of_state(state["now"]))
         self._sums.copy_(torch.tensor(state["sums"]))
         self._steps_summed = state["steps_summed"]
-        self.best = Snapshot(**state["best"])
+        self.best = Snapshot.of_state(state["best"])
         self.rollbacks = state["rollbacks"]
-        self.history = list(state["history"])
+        self.history = [EvaluationRow.of_record(record) for record in state["history"]]
         self.findings = [Finding(**finding) for finding in state["findings"]]
 
     def _roll_back(self) -> None:
@@ -226,41 +227,45 @@ class Trainer:
 
     def _evaluate(self, images_per_s: float) -> Evaluation:
         self.players.reconcile()
-        metrics = self._figures()
+        row = self._row()
         findings: list[Finding] = []
         better = False
         if self.judge is not None:
             with _evaluating(self.players.discriminator):
-                metrics |= self.judge(self.players.average, self.players.discriminator)
-            findings = diagnose(Evaluations([*self.history, metrics], self.judge.criterion), self.recipe.policies)
-            better = self._is_better(metrics, self.judge.criterion)
-        self.history.append(metrics)
+                row = replace(row, validation=self.judge(self.players.average, self.players.discriminator))
+            findings = diagnose(Evaluations([*self.history, row], self.judge.criterion), self.recipe.policies)
+            better = self._is_better(row, self.judge.criterion)
+        self.history.append(row)
         self.findings += findings
         action, better = self._agree(hardest(findings), better)
         if action == "rollback" and self.rollbacks == ROLLBACK_LIMIT:
             action = "stop"
         if better and action not in ("rollback", "stop"):
-            self.best = self.players.snapshot(metrics)
-        return Evaluation(metrics, findings, action, images_per_s)
+            self.best = self.players.snapshot(row)
+        return Evaluation(row, findings, action, images_per_s)
 
-    def _figures(self) -> Metrics:
+    def _row(self) -> EvaluationRow:
         """Means over the steps since the last evaluation that were not skipped, and where the run stands."""
         sums = dict(zip(FIGURES, mean_over_workers(self._sums, self.place).tolist(), strict=True))
         skipped = sums.pop("skipped")
         taken = self._steps_summed - skipped
-        means = {name: value / taken if taken else math.nan for name, value in sums.items()}
-        figures = {"images_seen": self.players.images_seen, **means, "skipped": skipped / self._steps_summed}
+        means: dict[str, Any] = {name: value / taken if taken else math.nan for name, value in sums.items()}
+        share_skipped = skipped / self._steps_summed
         self._sums.zero_()
         self._steps_summed = 0
-        figures["average_distance"] = self.players.average_distance()
-        figures["rollbacks"] = self.rollbacks
-        if isinstance(self.players.augment, AdaptiveAugment):
-            figures["augmentation"] = float(self.players.augment.p)
-        return figures
+        augment = self.players.augment
+        return EvaluationRow(
+            images_seen=self.players.images_seen,
+            **means,
+            skipped=share_skipped,
+            average_distance=self.players.average_distance(),
+            rollbacks=self.rollbacks,
+            augmentation=float(augment.p) if isinstance(augment, AdaptiveAugment) else None,
+        )
 
-    def _is_better(self, metrics: Metrics, criterion: str) -> bool:
-        best = self.best.metrics[criterion] if self.best.metrics else math.inf
-        return math.isfinite(metrics[criterion]) and metrics[criterion] < best
+    def _is_better(self, row: EvaluationRow, criterion: str) -> bool:
+        best = self.best.evaluation.validation[criterion] if self.best.evaluation else math.inf
+        return math.isfinite(row.validation[criterion]) and row.validation[criterion] < best
 
     def _agree(self, action: str | None, better: bool) -> tuple[str | None, bool]:
         """The first worker's verdict, on every worker."""

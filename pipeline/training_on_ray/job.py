@@ -1,17 +1,16 @@
 """The one file that binds training to Ray Train: workers, restarts, progress, and what a run leaves behind."""
 
-import math
 import os
 import shutil
 import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import ray
 import ray.train
 import torch
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
@@ -21,6 +20,7 @@ from torch import nn
 from pipeline.base.cpu import machine_memory, use_cpu
 from pipeline.base.errors import UserError
 from pipeline.cluster.connection import beside_driver
+from pipeline.cluster.first_error import FirstError, start_beside_driver
 from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
 from pipeline.models.calibration import Calibration
@@ -30,24 +30,24 @@ from pipeline.models.weights import save_pair
 from pipeline.runs.input_files import InputFiles
 from pipeline.runs.usage import UsageMeter
 from pipeline.runs.working_copy import WorkingCopy, working_copy
-from pipeline.store.files import own_temporary_folder, write_json
+from pipeline.store.files import own_temporary_folder
 from pipeline.store.folder import Folder
 from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
 from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
-from pipeline.training.diagnostics import Metrics
 from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
-from pipeline.training_on_ray.reporting import ProgressReporter, told
+from pipeline.training_on_ray.history import finite_or_none, write_history
+from pipeline.training_on_ray.reporting import ProgressReporter, log_lines_of
 from pipeline.training_on_ray.tensorboard import BoardWriter
 
 WORKER_RESTARTS = 3
 POLL_S = 0.5  # of Ray's controller: by default it finds out after 2 s what its workers did
 POLL_VARIABLE = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 GLOO_INTERFACE = "GLOO_SOCKET_IFNAME"
-CHECKPOINTS = "checkpoints"  # in the run
-ENDED, ERROR = "ended.txt", "error.txt"  # why a run would end the same way again, and the details
+CHECKPOINTS, HISTORY = "checkpoints", "history.json"  # in the run
+ERROR = "error.txt"  # in the run: the details of what was not foreseen
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
@@ -88,9 +88,8 @@ class TrainingJob:
 
 def train_on_ray(job: TrainingJob) -> None:
     """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
-    job.run.remove([ENDED])
     os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
-    lines = Queue(actor_options=beside_driver())
+    lines, first_error = Queue(actor_options=beside_driver()), start_beside_driver(FirstError)
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
     # reads that, so it may lie on whatever node the controller runs.
     state = str(own_temporary_folder() / f"train-{str(job.run).rpartition('-')[2]}")
@@ -98,7 +97,7 @@ def train_on_ray(job: TrainingJob) -> None:
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
         _worker,
-        train_loop_config={"job": job, "lines": lines},
+        train_loop_config={"job": job, "lines": lines, "first_error": first_error},
         torch_config=TorchConfig(backend="nccl" if job.use_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=job.workers if job.fewest == job.workers else (job.fewest, job.workers),  # type: ignore[arg-type]  # annotated as its predecessor
@@ -114,14 +113,14 @@ def train_on_ray(job: TrainingJob) -> None:
     )
     kept = f"Its checkpoints stay in {job.run / CHECKPOINTS}."
     try:
-        with told(lines):
+        with log_lines_of(lines):
             _fit(trainer)
     except ray.train.TrainingFailedError as error:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
     finally:
         shutil.rmtree(state, ignore_errors=True)
-    with suppress(FileNotFoundError):
-        raise UserError(f"Training {job.run.read(ENDED).decode()} {kept}")
+    if message := ray.get(first_error.message.remote()):
+        raise UserError(f"Training {message} {kept}")
 
 
 def _network(interface: str | None) -> dict[str, str]:
@@ -152,7 +151,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """Trains; what would happen again is told to the driver, since Ray starts a worker that raises anew."""
+    """Trains; reports what would happen again, since Ray starts a worker that raises anew."""
     job: TrainingJob = config["job"]
     context = ray.train.get_context()
     try:
@@ -171,7 +170,7 @@ def _worker(config: dict[str, Any]) -> None:
     else:
         return
     if context.get_world_rank() == 0:
-        job.run.write(ENDED, why.encode())
+        ray.get(config["first_error"].report.remote(why))
 
 
 def _train(job: TrainingJob, lines: Queue) -> None:
@@ -183,11 +182,11 @@ def _train(job: TrainingJob, lines: Queue) -> None:
     judge = job.make_judge() if place.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, place, judge)
 
-    teller = ProgressReporter(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
+    reporter = ProgressReporter(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
 
     def warn(message: str) -> None:
         if place.rank == 0:
-            teller.say(message)
+            reporter.say(message)
 
     with working_copy(job.run) as copy:
         copy.pull(CHECKPOINTS)
@@ -196,11 +195,11 @@ def _train(job: TrainingJob, lines: Queue) -> None:
             trainer.restore(saved)
             warn(f"going on from {trainer.players.images_seen:,} images")
         trainer.players.require_equal()  # each worker has read its own copy
-        _run(job, trainer, judge, copy, teller)
+        _run(job, trainer, judge, copy, reporter)
 
 
 def _run(
-    job: TrainingJob, trainer: Trainer, judge: DrawingEvaluator | None, copy: WorkingCopy, teller: ProgressReporter
+    job: TrainingJob, trainer: Trainer, judge: DrawingEvaluator | None, copy: WorkingCopy, reporter: ProgressReporter
 ) -> None:
     """Trains to the end; the worker that has the judge leaves checkpoints, pictures and the model in the run."""
     run = copy.path
@@ -217,13 +216,13 @@ def _run(
             if judge is not None:
                 if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
                     checkpoints.save(len(trainer.history), trainer.state())
-                stopwatch.lap(int(evaluation.metrics["images_seen"]))
+                stopwatch.lap(evaluation.row.images_seen)
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
                     _draw(run / "samples", trainer, judge)
-                teller.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
+                reporter.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
                 if board is not None:
-                    board.add(evaluation.metrics, run / "samples")
-            ray.train.report(evaluation.metrics)
+                    board.add(evaluation.row, run / "samples")
+            ray.train.report(evaluation.row.record())
 
         warned = False
 
@@ -237,12 +236,12 @@ def _run(
             trainer.settle()
             if judge is not None:
                 checkpoints.save(len(trainer.history), trainer.state())
-                teller.say(
+                reporter.say(
                     f"{len(notice.preempted_node_ids)} node(s) about to be taken away: "
                     f"checkpoint at {trainer.players.images_seen:,} images"
                 )
 
-        teller.begins(trainer.players.images_seen)
+        reporter.begins(trainer.players.images_seen)
         trainer.run(on_checkpoint, between)
     if judge is not None:
         _export(job, run, trainer, judge)
@@ -268,24 +267,24 @@ def _memory(device: torch.device) -> int:
 
 def _draw(folder: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
     average = trainer.players.average
-    judge.grid(average, folder / f"images-{trainer.history[-1]['images_seen']:09d}.png")
+    judge.grid(average, folder / f"images-{trainer.history[-1].images_seen:09d}.png")
     judge.interpolation(average, folder / "interpolation.png")
 
 
 def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
     best = trainer.best
-    assert best.metrics is not None  # the last step always ends in an evaluation
+    assert best.evaluation is not None  # the last step always ends in an evaluation
     generator, discriminator = build_generator(job.spec), build_discriminator(job.spec)
     generator.load_state_dict(best.parts["average"])
     discriminator.load_state_dict(best.parts["discriminator"])
     calibration, told_apart = judge.calibrate(generator.eval(), discriminator.eval())
-    write_json(run / "history.json", [_without_nan(metrics) for metrics in trainer.history])
+    write_history(run / HISTORY, trainer.history)
     description = {
         **job.provenance,
-        "recipe": asdict(job.recipe),
+        "recipe": job.recipe.record(),
         "workers": trainer.place.workers,  # at the end
         "images_seen": best.images_seen,
-        "metrics": _without_nan(best.metrics),
+        "metrics": finite_or_none(best.evaluation.record()),
         "discriminator_auc": round(told_apart, 4),
         "findings": [asdict(finding) for finding in trainer.findings],
     }
@@ -297,8 +296,3 @@ def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluat
         calibration,
         description,
     )
-
-
-def _without_nan(metrics: Metrics) -> dict[str, float | None]:
-    """JSON has no word for what is not finite."""
-    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}

@@ -16,14 +16,14 @@ WORDS = {
 
 def progress_line(evaluation: Evaluation, total_images: int, seconds_left: float | None) -> str:
     """For example "50,000 of 600,000 images (8%) | 1,200 images/s | about 8 min left | …"."""
-    metrics, rate = evaluation.metrics, evaluation.images_per_s
-    seen = int(metrics["images_seen"])
+    row, rate = evaluation.row, evaluation.images_per_s
+    seen = row.images_seen
     left = f" | {in_words(seconds_left)} left" if seconds_left else ""
-    measured = ", ".join(words.format(metrics[name]) for name, words in WORDS.items() if name in metrics)
+    measured = ", ".join(words.format(row.validation[name]) for name, words in WORDS.items() if name in row.validation)
     return (
         f"{seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s{left} | "
-        f"D {metrics['discriminator_loss']:.3f} "
-        f"G {metrics['generator_loss']:.3f} | validation: {measured}"
+        f"D {row.discriminator_loss:.3f} "
+        f"G {row.generator_loss:.3f} | validation: {measured}"
     )
 
 

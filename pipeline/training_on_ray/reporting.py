@@ -1,4 +1,4 @@
-"""What a worker of a training run tells while it works: lines, which the driver prints, and gauges for Prometheus."""
+"""What a worker of a training run reports while it works: lines, which the driver logs, and gauges for Prometheus."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from typing import Any
 from ray.exceptions import RayError
 from ray.util.queue import Empty, Queue
 
-from pipeline.base.log import tell
+from pipeline.base.log import log_info
 from pipeline.base.pace import Pace
 from pipeline.cluster.gauges import RunGauges
 from pipeline.training.trainer import Evaluation
@@ -53,8 +53,8 @@ class ProgressReporter:
 
     def evaluated(self, evaluation: Evaluation, goes_on_at: int, findings: int) -> None:
         """What a checkpoint brought; `findings` of the run so far. Training goes on at an earlier image after a rollback."""
-        metrics = evaluation.metrics
-        self._pace.add(metrics["images_seen"] - self._position)
+        metrics = evaluation.row.record()
+        self._pace.add(evaluation.row.images_seen - self._position)
         self._position = goes_on_at
         left = self._pace.seconds_left(max(self._total_images - goes_on_at, 0), self._clock())
         line = progress_line(evaluation, self._total_images, left)
@@ -70,8 +70,8 @@ class ProgressReporter:
 
 
 @contextmanager
-def told(lines: Queue) -> Iterator[None]:
-    """In the driver: tells every line that a worker, wherever it runs, puts into the queue."""
+def log_lines_of(lines: Queue) -> Iterator[None]:
+    """In the driver: logs every line that a worker, wherever it runs, puts into the queue."""
     stop = threading.Event()
 
     def follow() -> None:
@@ -86,7 +86,7 @@ def told(lines: Queue) -> Iterator[None]:
                 if stop.wait(POLL_S):
                     return
             else:
-                tell(STAGE, message, **figures)
+                log_info(STAGE, message, **figures)
 
     # A thread begins without the context that says which run this is about.
     thread = threading.Thread(target=copy_context().run, args=(follow,), daemon=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.images.png import decode_png
-from pipeline.training.diagnostics import Metrics
+from pipeline.training.history import EvaluationRow
 
 
 class BoardWriter:
@@ -15,19 +15,19 @@ class BoardWriter:
         history: the evaluations of the run so far.
     """
 
-    def __init__(self, folder: Path, history: Sequence[Metrics]) -> None:
+    def __init__(self, folder: Path, history: Sequence[EvaluationRow]) -> None:
         from torch.utils.tensorboard import SummaryWriter  # of an extra, and slow to import
 
         # A run that has gone back passes the same number of images twice: evaluations are counted instead.
         self.evaluations = len(history)
         self._writer = SummaryWriter(str(folder), purge_step=self.evaluations + 1)
 
-    def add(self, metrics: Metrics, pictures: Path) -> None:
+    def add(self, row: EvaluationRow, pictures: Path) -> None:
         """The figures of a new evaluation, and those of its pictures that there are."""
         self.evaluations += 1
-        for name, value in metrics.items():
+        for name, value in row.record().items():
             self._writer.add_scalar(name, value, self.evaluations)
-        drawn = {"images": f"images-{int(metrics['images_seen']):09d}.png", "interpolation": "interpolation.png"}
+        drawn = {"images": f"images-{row.images_seen:09d}.png", "interpolation": "interpolation.png"}
         for name, file in drawn.items():
             if (pictures / file).exists():  # after a rollback nothing new is drawn
                 pixels = decode_png((pictures / file).read_bytes(), channels=3)

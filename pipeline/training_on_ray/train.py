@@ -1,9 +1,8 @@
 """The work of the stage `train`."""
 
-import csv
-import io
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -32,34 +31,45 @@ from pipeline.runs.input_files import InputFiles, files_below, share
 from pipeline.runs.run import Run, is_whole
 from pipeline.runs.usage import TIME, usage_of
 from pipeline.store.files import copy_whole, read_json, write_atomically, write_json
-from pipeline.training.diagnostics import Metrics
+from pipeline.training.history import EvaluationRow
 from pipeline.training.recipe import Recipe
-from pipeline.training_on_ray.configured import recipe_of, spec_of
-from pipeline.training_on_ray.job import CHECKPOINTS, TrainingJob, train_on_ray
+from pipeline.training_on_ray.configured import spec_of
+from pipeline.training_on_ray.history import evaluation_in, history_csv, read_history
+from pipeline.training_on_ray.job import CHECKPOINTS, HISTORY, TrainingJob, train_on_ray
 
 CODE = ("pipeline.training_on_ray.job", "pipeline.evaluation.validation_evaluator")  # what weights depend on
+VALIDATION_IMAGES = "validation_images"  # how many, in metrics
 
 
 def train(command: Command) -> None:
     """Trains, or goes on with an interrupted run, and puts the finished model into the output."""
     config, dataset = command.config, describe(command.data)
     embedder = load_embedder(command.model)
-    _require_fitting(command, dataset, embedder)
-    counted = {"validation_images": dataset.splits["validation"].rows}
-    for warning in (*warnings_of_little(dataset.splits["train"].rows, config), *warnings_of_few(counted)):
-        command.say(f"warning: {warning}")
+    shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset.classes)}
+    require_shape(command.data, **shape, wanted_by="the config")
+    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    validation_images = dataset.splits["validation"].rows
+    for line in remarks(config, dataset):
+        command.say(line)
     with connect(config.root, config.cluster.train_workers, on_gpus=True) as resources:
         _require_extras(config, resources)
         plan = TrainingPlan.of(config, dataset, embedder, resources)
         identity = run_identity(command.stage, plan.parameters)
         with Run.open(config.root, command.stage, identity, fresh=command.fresh) as run:
             if not is_whole(load_pair, run.bring("model") / "model"):
-                _begin(command, plan, run)
-                train_on_ray(_job(command, plan, run))
-            best = _keep(run, command, counted)
+                why = None if command.fresh else _why_from_0(config, plan, run)
+                if why is not None:
+                    command.say(f"training {why}")
+                remember_parameters(run.folder, config.name, plan.named_parameters(config))
+                workers = f"{plan.workers} worker(s) of {plan.threads} thread(s)"
+                command.say(f"{workers}, {plan.recipe.precision}, run {run.name}")
+                data = share(command.data, files_below(command.data), config.root)
+                embedder_files = share(command.model, (WEIGHTS, EMBEDDER), config.root)
+                train_on_ray(_job(config, plan, run, data, embedder_files))
+            best = _keep(run, command.out, command.metrics, validation_images)
     command.say(
-        f"best at {best['images_seen']:,} images: fd_domain on {counted['validation_images']:,} validation images "
-        f"{best['validation_fd_domain']:.1f} -> {command.out}"
+        f"best at {best.images_seen:,} images: fd_domain on {validation_images:,} validation images "
+        f"{best.validation['validation_fd_domain']:.1f} -> {command.out}"
     )
 
 
@@ -80,7 +90,7 @@ class TrainingPlan:
     @classmethod
     def of(cls, config: Config, dataset: DatasetDescription, embedder: Embedder, resources: Resources) -> Self:
         """Plan for the networks and the recipe of a config."""
-        recipe = recipe_of(config, "cuda" if resources.gpus else "cpu")
+        recipe = Recipe.of(config.train, "cuda" if resources.gpus else "cpu")
         wanted = config.cluster.train_workers
         workers = train_workers(wanted, resources, recipe.batch_size, recipe.accumulation)
         return cls(
@@ -109,7 +119,7 @@ class TrainingPlan:
         return {
             "data": self.dataset.digest,
             "pair": asdict(self.spec),
-            "recipe": asdict(self.recipe),  # what `auto` and null stand for
+            "recipe": self.recipe.record(),  # what `auto` and null stand for
             "described": self.dataset.model_dump(include={"name", "classes", "source"}),  # written into model.json
             "embedder": self.embedder,
             "code": self.code,
@@ -117,39 +127,36 @@ class TrainingPlan:
             "device": self.device,
         }
 
-
-def _require_fitting(command: Command, dataset: DatasetDescription, embedder: Embedder) -> None:
-    config, classes = command.config, len(dataset.classes)
-    shape = {"size": config.data.size, "channels": config.model.channels, "classes": classes}
-    require_shape(command.data, **shape, wanted_by="the config")
-    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
-    if config.model.conditioning == "class" and classes == 1:
-        command.say("one class only: the networks are not conditioned on it, and what is sampled has no labels")
-
-
-def _begin(command: Command, plan: TrainingPlan, run: Run) -> None:
-    """Say what begins, and why from 0 where an earlier run is there."""
-    config = command.config
-    told = {
-        **config_parameters(config),
-        "the data": plan.dataset.digest,
-        "the embedder": plan.embedder,
-        "the code": plan.code,
-        "torch": torch.__version__,
-        "device": plan.device,
-    }
-    if not command.fresh and not run.folder.entries(CHECKPOINTS):
-        why = restart(config.root, config.name, told, config.train.total_images)
-        if why is not None:
-            command.say(f"training {why}")
-    remember_parameters(run.folder, config.name, told)
-    command.say(f"{plan.workers} worker(s) of {plan.threads} thread(s), {plan.recipe.precision}, run {run.name}")
+    def named_parameters(self, config: Config) -> dict[str, Any]:
+        """Return what a user may have changed since an earlier run of the preset, in words that name it."""
+        return {
+            **config_parameters(config),
+            "the data": self.dataset.digest,
+            "the embedder": self.embedder,
+            "the code": self.code,
+            "torch": torch.__version__,
+            "device": self.device,
+        }
 
 
-def _job(command: Command, plan: TrainingPlan, run: Run) -> TrainingJob:
-    config, dataset = command.config, plan.dataset
-    data = share(command.data, files_below(command.data), config.root)
-    embedder_files = share(command.model, (WEIGHTS, EMBEDDER), config.root)
+def remarks(config: Config, dataset: DatasetDescription) -> Iterator[str]:
+    """Yield what the user is to know of this data before it is trained on."""
+    if config.model.conditioning == "class" and len(dataset.classes) == 1:
+        yield "one class only: the networks are not conditioned on it, and what is sampled has no labels"
+    counted = {VALIDATION_IMAGES: dataset.splits["validation"].rows}
+    for warning in (*warnings_of_little(dataset.splits["train"].rows, config), *warnings_of_few(counted)):
+        yield f"warning: {warning}"
+
+
+def _why_from_0(config: Config, plan: TrainingPlan, run: Run) -> str | None:
+    """Return why training starts from 0 where an earlier run of the preset is there."""
+    if run.folder.entries(CHECKPOINTS):
+        return None
+    return restart(config.root, config.name, plan.named_parameters(config), config.train.total_images)
+
+
+def _job(config: Config, plan: TrainingPlan, run: Run, data: InputFiles, embedder: InputFiles) -> TrainingJob:
+    dataset = plan.dataset
     return TrainingJob(
         spec=plan.spec,
         recipe=plan.recipe,
@@ -160,7 +167,7 @@ def _job(command: Command, plan: TrainingPlan, run: Run) -> TrainingJob:
         interface=plan.resources.interface,
         data=data,
         placement=config.train.data,
-        make_judge=partial(_judge, embedder_files, data, plan.spec, plan.recipe.precision),
+        make_judge=partial(_judge, embedder, data, plan.spec, plan.recipe.precision),
         run=run.folder,
         tensorboard=config.train.tensorboard,
         provenance={
@@ -173,22 +180,27 @@ def _job(command: Command, plan: TrainingPlan, run: Run) -> TrainingJob:
     )
 
 
-def _keep(run: Run, command: Command, counted: dict[str, int]) -> Metrics:
-    """Put model, samples and metrics of a finished run into the output; return the metrics of the best checkpoint."""
-    made = run.bring("model", "samples", "history.json")
+def _keep(run: Run, out: Path, metrics: Path, validation_images: int) -> EvaluationRow:
+    """Put model, samples and metrics of a finished run into the output; return the best evaluation."""
+    made = run.bring("model", "samples", HISTORY)
     for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
-        copy_whole(made / "model" / name, command.out / name)
-    for stale in pictures_in(command.out / "samples"):
+        copy_whole(made / "model" / name, out / name)
+    for stale in pictures_in(out / "samples"):
         stale.unlink()
     for picture in pictures_in(made / "samples"):
-        copy_whole(picture, command.out / "samples" / picture.name)
-    history: list[Metrics] = read_json(made / "history.json", "training history")
-    description = read_json(made / "model" / DESCRIPTION, "model description")
-    best: Metrics = description["metrics"]
-    ended = {"trained_images": history[-1]["images_seen"], "findings": len(description["findings"])}
-    write_json(command.metrics / "train.json", {**best, **ended, **counted})
-    write_json(command.metrics / f"train_{TIME}", asdict(usage_of(run.folder)))
-    write_atomically(command.metrics / "training.csv", _csv(history).encode())
+        copy_whole(picture, out / "samples" / picture.name)
+    history = read_history(made / HISTORY)
+    described = made / "model" / DESCRIPTION
+    description = read_json(described, "model description")
+    best = evaluation_in(description["metrics"], f"model description {described}")
+    ended = {
+        "trained_images": history[-1].images_seen,
+        "findings": len(description["findings"]),
+        VALIDATION_IMAGES: validation_images,
+    }
+    write_json(metrics / "train.json", {**description["metrics"], **ended})
+    write_json(metrics / f"train_{TIME}", asdict(usage_of(run.folder)))
+    write_atomically(metrics / "training.csv", history_csv(history).encode())
     return best
 
 
@@ -225,13 +237,3 @@ def _require_extras(config: Config, resources: Resources) -> None:
             f"train.compile: true wants a C++ compiler, but there is no {compiler}: install one (Debian: apt-get install g++), "
             "name it in CXX, or use false."
         )
-
-
-def _csv(history: list[Metrics]) -> str:
-    text = io.StringIO()
-    # An evaluation may lack a figure that is not defined there.
-    names = dict.fromkeys(name for metrics in history for name in metrics)
-    writer = csv.DictWriter(text, fieldnames=list(names))
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue()

@@ -26,9 +26,11 @@ from pipeline.models.generate import generate_pixels
 from pipeline.models.pair import to_network
 from pipeline.models.spec import PairSpec
 from pipeline.training.block_shuffle import generator_for
-from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
+from pipeline.training.diagnostics import DIAGNOSTICS
+from pipeline.training.history import Metrics
 from pipeline.training.losses import LOSSES
-from pipeline.training.recipe import Recipe
+from pipeline.training.penalties import Penalties
+from pipeline.training.recipe import AugmentationSettings, OptimizerSettings, Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
 
@@ -98,18 +100,20 @@ class StackedDigits:
         return {"modes": int((counts > 0).sum()), self.criterion: float((shares * (shares * 1000).log()).sum())}
 
 
-def recipe(loss: str, **changes: Any) -> Recipe:
+def recipe(loss: str, learning_rate: float, **amounts: Any) -> Recipe:
     """The default's manner with each loss: both penalties, falling over the run, and a falling learning rate."""
-    settings: dict[str, Any] = {
-        "loss": loss, "r1": 0.1, "r2": 0.1, "gp": 0.0, "penalty_every": 4, "penalty_final_share": 0.01,
-        "accumulation": 1, "final_learning_rate": 1e-5, "schedule": "cosine", "warmup_images": 0,
-        "discriminator_rate": 1.0, "betas": (0.0, 0.99), "ema_half_life_images": 500_000, "augmentation": "none",
-        "ada_target": 0.6, "x_flip": False, "compile_generator": False,
-        "policies": dict.fromkeys(DIAGNOSTICS, "warn"), "seed": 0,
-    }  # fmt: skip
-    if loss == "wgan_gp":
-        settings |= {"r1": 0.0, "r2": 0.0, "gp": 10.0, "penalty_final_share": 1.0}
-    return Recipe(**settings | changes)
+    return Recipe(
+        loss=loss,
+        penalty=Penalties(gp=10.0, every=4) if loss == "wgan_gp" else Penalties(0.1, 0.1, every=4, final_share=0.01),
+        optimizer=OptimizerSettings(learning_rate, 1e-5, "cosine", 0, discriminator_rate=1.0, betas=(0.0, 0.99)),
+        augmentation=AugmentationSettings("none", ada_target=0.6, x_flip=False),
+        accumulation=1,
+        ema_half_life_images=500_000,
+        compile_generator=False,
+        policies=dict.fromkeys(DIAGNOSTICS, "warn"),
+        seed=0,
+        **amounts,
+    )
 
 
 def points_recipe(loss: str) -> Recipe:
@@ -146,8 +150,8 @@ def learn(test: str, loss: str) -> Metrics:
     data = make()
     trainer = Trainer(spec, recipe_of(loss), data, Place(), data)
     trainer.run(lambda *_: None)
-    assert trainer.best.metrics is not None
-    return trainer.best.metrics
+    assert trainer.best.evaluation is not None
+    return trainer.best.evaluation.validation
 
 
 def table(results: dict[tuple[str, str], Metrics]) -> str:

@@ -19,9 +19,10 @@ from pipeline.config.load import presets
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.batches import ResidentImages, prepared
 from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import Trainer
-from pipeline.training_on_ray.configured import recipe_of, spec_of
+from pipeline.training_on_ray.configured import spec_of
 from tests.benchmarks.plain import plain_layers
 from tests.benchmarks.timing import paired
 
@@ -36,7 +37,7 @@ class Steps:
 
     def __init__(self, preset: str, place: Place) -> None:
         config = load_preset(preset)
-        spec, recipe = spec_of(config, 10), recipe_of(config, "cpu")
+        spec, recipe = spec_of(config, 10), Recipe.of(config.train, "cpu")
         size = (IMAGES, spec.channels, spec.image_size, spec.image_size)
         pixels = torch.randint(0, 256, size, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         labels = torch.arange(IMAGES) % max(spec.classes, 1)

@@ -234,7 +234,7 @@ def test_archive_at_an_address(
         assert f"has SHA-256 {digest}, data.source.sha256 expects ffff" in capsys.readouterr().err
         (tmp_path / "conf").mkdir()
         monkeypatch.chdir(tmp_path)
-        init("found", f"{address}/photos.zip", size=8, unlabelled=False, agreed=lambda: True, tell=print)
+        init("found", f"{address}/photos.zip", size=8, unlabelled=False, agreed=lambda: True, say=print)
         assert f"sha256: {digest}}}" in (tmp_path / "conf" / "found.yaml").read_text()
     assert not (tmp_path / "other").exists()
     # What was fetched is kept.

@@ -1,31 +1,52 @@
 """What a log collector reads, and a person."""
 
 import json
+import logging
 import math
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.base.log import about_run, require_known_format, tell, tell_error
+from pipeline.base.log import configure_logging, log_error, log_info, require_known_format, run_context
+from tests.project import ROOT
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    logger = logging.getLogger("imagemint")
+    before = logger.handlers[:], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before
+
+
+@pytest.fixture
+def as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGEMINT_LOG", raising=False)
+    configure_logging()
 
 
 @pytest.fixture
 def as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEMINT_LOG", "json")
+    configure_logging()
 
 
+@pytest.mark.usefixtures("as_text")
 def test_a_person_reads_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with about_run("0123456789abcdef0123"):
-        tell("sample", "shard 3 committed", shards=4)
-    tell_error("sample", "no such preset")
+    with run_context("0123456789abcdef0123"):
+        log_info("sample", "shard 3 committed", shards=4)
+    log_error("sample", "no such preset")
     assert capsys.readouterr() == ("sample: shard 3 committed\n", "sample: no such preset\n")
 
 
 @pytest.mark.usefixtures("as_json")
 def test_a_machine_reads_an_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with about_run("0123456789abcdef0123"):
-        tell("train", "zwei\nZeilen, größer", loss=0.5, broken=math.nan, name="x")
+    with run_context("0123456789abcdef0123"):
+        log_info("train", "zwei\nZeilen, größer", loss=0.5, broken=math.nan, name="x")
     line = capsys.readouterr().out
     assert line.count("\n") == 1
     assert line.isascii()  # JSON on any terminal
@@ -44,7 +65,7 @@ def test_a_machine_reads_an_object_a_line(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.usefixtures("as_json")
 def test_an_error_is_one_too_and_goes_where_errors_go(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_error("train", "no such preset")
+    log_error("train", "no such preset")
     said = capsys.readouterr()
     assert said.out == ""
     told = json.loads(said.err)
@@ -54,10 +75,10 @@ def test_an_error_is_one_too_and_goes_where_errors_go(capsys: pytest.CaptureFixt
 
 @pytest.mark.usefixtures("as_json")
 def test_an_inner_run_ends_with_its_block(capsys: pytest.CaptureFixture[str]) -> None:
-    with about_run("a" * 64):
-        with about_run("b" * 64):
-            tell("audit", "inner")
-        tell("audit", "outer")
+    with run_context("a" * 64):
+        with run_context("b" * 64):
+            log_info("audit", "inner")
+        log_info("audit", "outer")
     assert [json.loads(line)["run"][0] for line in capsys.readouterr().out.splitlines()] == ["b", "a"]
 
 
@@ -65,3 +86,52 @@ def test_an_unknown_format_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEMINT_LOG", "xml")
     with pytest.raises(UserError, match="IMAGEMINT_LOG=xml: use text or json"):
         require_known_format()
+
+
+def test_what_is_configured_twice_is_written_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    configure_logging()
+    log_info("train", "begins")
+    assert capsys.readouterr().out == "train: begins\n"
+
+
+@pytest.mark.usefixtures("as_text")
+def test_a_percent_sign_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    log_info("train", "50 of 100 images (50%) %s")
+    assert capsys.readouterr().out == "train: 50 of 100 images (50%) %s\n"
+
+
+@pytest.mark.usefixtures("as_text")
+def test_what_cannot_be_written_ends_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed:
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with pytest.raises(BrokenPipeError):
+        log_info("train", "to nobody")
+
+
+def test_who_uses_the_packages_as_a_library_handles_the_records(caplog: pytest.LogCaptureFixture) -> None:
+    """In a fresh logger, which passes records on to the root logger's handlers."""
+    logger = logging.getLogger("imagemint")
+    logger.handlers, logger.propagate = [], True
+    with caplog.at_level(logging.INFO):
+        log_info("train", "begins", images_seen=0)
+    (record,) = caplog.records
+    assert (record.name, record.levelname, record.getMessage()) == ("imagemint.train", "INFO", "begins")
+    assert record.__dict__["figures"] == {"images_seen": 0}
+
+
+def test_to_import_the_packages_sets_no_handler_up() -> None:
+    code = """
+import logging
+import pipeline.audit.audit, pipeline.cli.console, pipeline.sampling_on_ray.sample, pipeline.training_on_ray.train
+import stages.command, stages.job, stages.train
+for name in (None, "imagemint", "imagemint.train"):
+    logger = logging.getLogger(name)
+    assert logger.handlers == [], (name, logger.handlers)
+    assert logger.level in (logging.NOTSET, logging.WARNING), name
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -36,7 +36,7 @@ def said(
     source: str, name: str = "mine", *, size: int | None = 8, unlabelled: bool = False, agreed: bool = True
 ) -> list[str]:
     lines: list[str] = []
-    init(name, source, size=size, unlabelled=unlabelled, agreed=lambda: agreed, tell=lines.append)
+    init(name, source, size=size, unlabelled=unlabelled, agreed=lambda: agreed, say=lines.append)
     return lines
 
 

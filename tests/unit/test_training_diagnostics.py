@@ -1,6 +1,7 @@
 """What the figures of a run's evaluations say, and what they do not."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise, product
 
 import pytest
@@ -18,29 +19,28 @@ from pipeline.training.diagnostics import (
     SURE_ACCURACY,
     Evaluations,
     Finding,
-    Metrics,
     diagnose,
     hardest,
 )
+from pipeline.training.history import COUNTS, EvaluationRow, Metrics
+from tests.unit.training_cases import evaluation_row
 
-HEALTHY = {
-    "images_seen": 5000.0,
-    "discriminator_accuracy": 0.7,
-    "discriminator_loss": 0.6,
-    "generator_loss": 0.8,
-    "skipped": 0.0,
-    "rollbacks": 0.0,
+VALIDATION = {
     "distance": 50.0,
     "validation_diversity_min": 0.6,
     "validation_diversity_mean": 0.8,
     "validation_nearest_ratio": 0.9,
 }
+HEALTHY = evaluation_row(5000, validation=VALIDATION)
 WARN = dict.fromkeys(DIAGNOSTICS, "warn")
 
 
 def found(*changes: Metrics) -> dict[str, str]:
     """What is wrong after evaluations that differ from a healthy one: messages by diagnostic."""
-    history = [{**HEALTHY, "images_seen": 1000.0 * (n + 1), **change} for n, change in enumerate(changes)]
+    history = [
+        EvaluationRow.of_record({**HEALTHY.record(), "images_seen": 1000 * (n + 1), **change})
+        for n, change in enumerate(changes)
+    ]
     return {finding.diagnostic: finding.message for finding in diagnose(Evaluations(history, "distance"), WARN)}
 
 
@@ -51,16 +51,17 @@ def test_a_healthy_run_has_no_finding() -> None:
 
 
 def test_a_finding_says_when_what_and_what_is_done() -> None:
-    history = [HEALTHY, {**HEALTHY, "images_seen": 6000.0, "validation_diversity_mean": 0.05}]
+    collapsed = replace(HEALTHY, images_seen=6000, validation=VALIDATION | {"validation_diversity_mean": 0.05})
+    history = [HEALTHY, collapsed]
     policies = WARN | {"collapse": "rollback"}
     (finding,) = diagnose(Evaluations(history, "distance"), policies)
     assert (finding.images_seen, finding.diagnostic, finding.action) == (6000, "collapse", "rollback")
     assert "0.050 times" in finding.message
 
 
-@pytest.mark.parametrize("missing", [name for name in HEALTHY if name != "images_seen"])
-def test_a_figure_that_an_evaluation_lacks_is_not_judged(missing: str) -> None:
-    entry = {name: value for name, value in HEALTHY.items() if name != missing}
+@pytest.mark.parametrize("missing", VALIDATION)
+def test_a_figure_of_validation_that_an_evaluation_lacks_is_not_judged(missing: str) -> None:
+    entry = replace(HEALTHY, validation={name: value for name, value in VALIDATION.items() if name != missing})
     assert diagnose(Evaluations([entry, entry], "distance"), WARN) == []
 
 
@@ -133,7 +134,7 @@ def test_memorisation_is_being_much_nearer_to_training_images_than_held_out_ones
 
 @pytest.mark.parametrize("bad", [{"discriminator_accuracy": 1.0}, {"distance": 500.0}])
 def test_evaluations_before_a_rollback_do_not_count_as_in_a_row_with_those_after_it(bad: Metrics) -> None:
-    again = {"rollbacks": 1.0}
+    again: Metrics = {"rollbacks": 1}
     assert found({}, bad, bad | again) == {}
     assert found({}, bad, bad, bad | again) == {}
     assert len(found({}, bad, bad, bad | again, bad | again)) == 1
@@ -159,9 +160,7 @@ def test_the_hardest_of_several_actions_is_taken() -> None:
     ]
 
 
-FIGURES = st.fixed_dictionaries(
-    {name: st.floats(allow_nan=True) for name in HEALTHY if name not in ("images_seen", "rollbacks")}
-)
+FIGURES = st.fixed_dictionaries({name: st.floats(allow_nan=True) for name in HEALTHY.record() if name not in COUNTS})
 
 
 @given(entries=st.lists(FIGURES, min_size=1, max_size=4))

@@ -5,18 +5,17 @@ import pytest
 from pipeline.training.diagnostics import POLICIES, Finding
 from pipeline.training.trainer import Evaluation
 from pipeline.training_on_ray.progress import finding_line, progress_line
+from tests.unit.training_cases import evaluation_row
 
 
 def line(seen: int, total: int, seconds_left: float | None) -> str:
-    metrics = {
-        "images_seen": seen,
-        "discriminator_loss": 0.6934,
-        "generator_loss": 1.25,
+    validation = {
         "validation_fd_domain": 123.46,
         "validation_label_accuracy": 0.987,
         "validation_diversity_min": 0.812,
     }
-    return progress_line(Evaluation(metrics, [], None, 1200.4), total, seconds_left)
+    row = evaluation_row(seen, discriminator_loss=0.6934, generator_loss=1.25, validation=validation)
+    return progress_line(Evaluation(row, [], None, 1200.4), total, seconds_left)
 
 
 def test_it_says_how_far_how_fast_how_long_and_how_good() -> None:

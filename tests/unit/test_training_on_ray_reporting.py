@@ -5,6 +5,7 @@ from queue import SimpleQueue
 
 from pipeline.training.trainer import Evaluation
 from pipeline.training_on_ray.reporting import ProgressReporter
+from tests.unit.training_cases import evaluation_row
 
 TOTAL = 100_000
 
@@ -15,13 +16,14 @@ class Run:
     def __init__(self) -> None:
         self.minutes = 0.0
         self.lines: SimpleQueue = SimpleQueue()
-        self.teller = ProgressReporter(self.lines, "tiny", "f" * 64, TOTAL, clock=lambda: self.minutes * 60)
+        self.reporter = ProgressReporter(self.lines, "tiny", "f" * 64, TOTAL, clock=lambda: self.minutes * 60)
 
     def left(self, seen: int, minutes: float, goes_on_at: int | None = None) -> str:
         """What a checkpoint after `seen` images says of the time left."""
         self.minutes = minutes
-        metrics = {"images_seen": seen, "discriminator_loss": 0.7, "generator_loss": 1.2}
-        self.teller.evaluated(Evaluation(metrics, [], None, 1000.0), seen if goes_on_at is None else goes_on_at, 0)
+        self.reporter.evaluated(
+            Evaluation(evaluation_row(seen), [], None, 1000.0), seen if goes_on_at is None else goes_on_at, 0
+        )
         line, _ = self.lines.get(timeout=1)
         said = re.search(r"about ([^|]*) left", line)
         return said[1] if said else ""
@@ -30,7 +32,7 @@ class Run:
 def test_what_came_before_the_first_step_is_not_counted() -> None:
     run = Run()
     run.minutes = 30
-    run.teller.begins(0)
+    run.reporter.begins(0)
     assert run.left(10_000, 31) == "9 min"
 
 
@@ -43,7 +45,7 @@ def test_a_slow_stretch_changes_the_time_left_by_little() -> None:
 
 def test_a_run_that_goes_on_counts_what_it_makes_itself() -> None:
     run = Run()
-    run.teller.begins(50_000)
+    run.reporter.begins(50_000)
     assert run.left(60_000, 2) == "8 min"
 
 

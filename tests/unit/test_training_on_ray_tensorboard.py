@@ -7,23 +7,24 @@ import numpy as np
 import pytest
 
 from pipeline.images.grid import write_grid
-from pipeline.training.diagnostics import Metrics
+from pipeline.training.history import EvaluationRow
 from pipeline.training_on_ray.tensorboard import BoardWriter
+from tests.unit.training_cases import evaluation_row
 
 accumulation = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 
 
-def metrics(number: int, **other: float) -> Metrics:
-    return {"images_seen": 1000 * number, "validation_fd_domain": 100.0 / number, **other}
+def row(number: int, rollbacks: int = 0) -> EvaluationRow:
+    return evaluation_row(1000 * number, rollbacks=rollbacks, validation={"validation_fd_domain": 100.0 / number})
 
 
 def write(folder: Path, *, known: int, new: int) -> None:
     """A process that knows of some evaluations, from a checkpoint, and adds more."""
-    board = BoardWriter(folder / "logs", [metrics(n + 1) for n in range(known)])
+    board = BoardWriter(folder / "logs", [row(n + 1) for n in range(known)])
     for number in range(known + 1, known + new + 1):
         for name in (f"images-{1000 * number:09d}.png", "interpolation.png"):
             write_grid(folder / name, np.full((4, 8, 8, 1), 20 * number, np.uint8), 2)
-        board.add(metrics(number), folder)
+        board.add(row(number), folder)
 
 
 def read(folder: Path) -> Any:
@@ -69,12 +70,12 @@ def test_a_run_that_went_back_shows_both_attempts(tmp_path: Path) -> None:
     for attempt, number in enumerate([1, 2, 2]):
         for name in (f"images-{1000 * number:09d}.png", "interpolation.png"):
             write_grid(tmp_path / name, np.zeros((4, 8, 8, 1), np.uint8), 2)
-        board.add(metrics(number, rollbacks=float(attempt > 1)), tmp_path)
+        board.add(row(number, rollbacks=int(attempt > 1)), tmp_path)
     assert points(tmp_path, "images_seen") == [(1, 1000), (2, 2000), (3, 2000)]
     assert points(tmp_path, "rollbacks") == [(1, 0), (2, 0), (3, 1)]
 
 
 def test_an_evaluation_without_pictures_still_has_its_figures(tmp_path: Path) -> None:
-    BoardWriter(tmp_path / "logs", []).add(metrics(1), tmp_path)
+    BoardWriter(tmp_path / "logs", []).add(row(1), tmp_path)
     assert points(tmp_path, "images_seen") == [(1, 1000)]
     assert read(tmp_path).Tags()["images"] == []

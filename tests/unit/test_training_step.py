@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.training.augment import DiffAugment
 from pipeline.training.losses import LOSSES
-from pipeline.training.step import Penalties
+from pipeline.training.penalties import Penalties
 from tests.unit.tiny import SPEC
 from tests.unit.training_cases import BATCH_NORM, Duel, copies, equal, gradients, moments
 

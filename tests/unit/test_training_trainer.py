@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.training.batches import ResidentImages
 from pipeline.training.block_shuffle import BlockShuffle
-from pipeline.training.diagnostics import Metrics
+from pipeline.training.history import Metrics
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import ADAPT_EVERY, Trainer
 from tests.unit.tiny import SPEC
@@ -20,7 +20,7 @@ from tests.unit.training_cases import (
     RECIPE,
     Eye,
     assert_equal_bits,
-    assert_equal_states,
+    changed,
     finished,
     images_for,
     networks,
@@ -72,11 +72,11 @@ def test_checkpoints_fall_at_every_crossing_of_the_interval_and_at_the_end(
 def test_the_best_checkpoint_by_the_judge_is_kept() -> None:
     judge = Witness(5.0, 3.0, 4.0, 3.0)
     done = finished(judge=judge, checkpoint_every_images=16)
-    assert done.best.metrics is not None
-    assert (done.best.images_seen, done.best.metrics["brightness"]) == (32, 3.0)
+    assert done.best.evaluation is not None
+    assert (done.best.images_seen, done.best.evaluation.validation["brightness"]) == (32, 3.0)
     assert_equal_bits(done.best.parts["average"], judge.seen[1])
     assert not torch.equal(judge.seen[1]["last.weight"], judge.seen[3]["last.weight"])
-    assert [entry["brightness"] for entry in done.history] == [5.0, 3.0, 4.0, 3.0]
+    assert [entry.validation["brightness"] for entry in done.history] == [5.0, 3.0, 4.0, 3.0]
 
 
 def test_a_distance_that_is_not_finite_is_never_the_best() -> None:
@@ -107,10 +107,10 @@ def test_figures_are_means_since_the_last_evaluation() -> None:
     assert len(steps) == 8
     for name in ("discriminator_loss", "generator_loss", "logit_gap", "discriminator_accuracy", "generator_gradient"):
         halves = torch.stack([getattr(step, name) for step in steps]).view(2, 4).mean(dim=1)
-        assert [entry[name] for entry in run.history] == pytest.approx(halves.tolist(), rel=1e-5)
-    assert [entry["images_seen"] for entry in run.history] == [32, 64]
-    assert run.history[-1]["average_distance"] == pytest.approx(run.players.average_distance())
-    assert 0 < run.history[-1]["average_distance"] < 1
+        assert [getattr(entry, name) for entry in run.history] == pytest.approx(halves.tolist(), rel=1e-5)
+    assert [entry.images_seen for entry in run.history] == [32, 64]
+    assert run.history[-1].average_distance == pytest.approx(run.players.average_distance())
+    assert 0 < run.history[-1].average_distance < 1
 
 
 # Schedules -----------------------------------------------------------------------------------------------------------
@@ -132,25 +132,25 @@ def rates(**changes: Any) -> tuple[list[float], list[float]]:
 def test_few_images_fill_whole_batches_and_every_step_is_taken(count: int) -> None:
     """BMSG-GAN#38: with fewer images than a batch a loader that drops what is no whole batch ends at once, with nothing learnt."""
     changes = {"batch_size": 64, "total_images": 640, "checkpoint_every_images": 320, "warmup_images": 64}
-    images = images_for(replace(RECIPE, **changes), count=count)
+    images = images_for(changed(RECIPE, **changes), count=count)
     shown = images.order.indices(0, 640).bincount(minlength=count)
     assert shown.max() - shown.min() <= 1
     before = networks(trainer(images=images, **changes))
     done = finished(images=images, **changes)
-    assert done.history[-1]["images_seen"] == 640
+    assert done.history[-1].images_seen == 640
     after = networks(done)
     assert all(value.isfinite().all() for value in after.values())
     assert not any(torch.equal(after[name], before[name]) for name in before if name.endswith("last.weight"))
-    assert all(math.isfinite(value) for metrics in done.history for value in metrics.values())
+    assert all(math.isfinite(value) for entry in done.history for value in entry.record().values())
 
 
 def test_the_learning_rate_falls_from_the_first_to_the_final_one() -> None:
     generator, discriminator = rates(warmup_images=0)
     assert len(generator) == 50
     assert generator == sorted(generator, reverse=True)
-    assert generator[0] == pytest.approx(RECIPE.learning_rate)
-    assert generator[25] == pytest.approx((RECIPE.learning_rate + RECIPE.final_learning_rate) / 2)
-    assert generator[-1] == pytest.approx(RECIPE.final_learning_rate, rel=0.1)
+    assert generator[0] == pytest.approx(RECIPE.optimizer.learning_rate)
+    assert generator[25] == pytest.approx((RECIPE.optimizer.learning_rate + RECIPE.optimizer.final_learning_rate) / 2)
+    assert generator[-1] == pytest.approx(RECIPE.optimizer.final_learning_rate, rel=0.1)
     assert discriminator == generator
 
 
@@ -158,7 +158,7 @@ def test_the_discriminator_s_rate_is_its_multiple_and_both_warm_up() -> None:
     generator, discriminator = rates(warmup_images=80, schedule="constant", discriminator_rate=4.0)
     assert discriminator == pytest.approx([4 * rate for rate in generator])
     assert generator[:11] == pytest.approx(
-        [RECIPE.learning_rate * (8 * n + 1) / 80 for n in range(10)] + [RECIPE.learning_rate]
+        [RECIPE.optimizer.learning_rate * (8 * n + 1) / 80 for n in range(10)] + [RECIPE.optimizer.learning_rate]
     )
 
 
@@ -172,7 +172,7 @@ def ramp(size: int, resolution: int, **changes: Any) -> Trainer:
     order = BlockShuffle(20, 0)
     data = ResidentImages(images, torch.zeros(20, dtype=torch.long), order, resolution, torch.device("cpu"))
     spec = replace(SPEC, image_size=size, resolution=resolution)
-    return Trainer(spec, replace(RECIPE, **changes), data, Place(), Eye())
+    return Trainer(spec, changed(RECIPE, **changes), data, Place(), Eye())
 
 
 @pytest.mark.parametrize("size", [5, 6, 7, 8])
@@ -224,7 +224,7 @@ def test_an_adaptive_augmentation_moves_towards_its_target(target: float, direct
     run.players.augment.p.fill_(0.5)  # type: ignore[attr-defined]
     run.run(nothing)
     moved = 3 * ADAPT_EVERY * 8 / 500_000
-    assert run.history[-1]["augmentation"] == pytest.approx(0.5 + direction * moved, abs=1e-6)
+    assert run.history[-1].augmentation == pytest.approx(0.5 + direction * moved, abs=1e-6)
 
 
 # Learning ------------------------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def test_what_a_checkpoint_tells_is_what_the_run_keeps() -> None:
     told = []
     done = trainer()
     done.run(lambda _, evaluation: told.append(evaluation))
-    assert_equal_states([evaluation.metrics for evaluation in told], done.history)
+    assert [evaluation.row for evaluation in told] == done.history
     assert all(evaluation.images_per_s > 0 for evaluation in told)
 
 

@@ -4,7 +4,6 @@ The judge measures raw pixels; none of its figures is made up.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from pipeline.models.pair import to_pixels
 from pipeline.models.spec import PairSpec
 from pipeline.training.batches import RealImages, ResidentImages
 from pipeline.training.block_shuffle import BlockShuffle
-from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
+from pipeline.training.diagnostics import DIAGNOSTICS
+from pipeline.training.history import Metrics
 from pipeline.training.replicas import Place
 from pipeline.training.trainer import ROLLBACK_FACTOR, ROLLBACK_LIMIT, Evaluation, Trainer, TrainingStoppedError
 from tests.unit.conftest import Labelled
@@ -27,6 +27,7 @@ from tests.unit.training_cases import (
     RECIPE,
     assert_equal_bits,
     assert_equal_states,
+    changed,
     go_on,
     interrupt,
     networks,
@@ -42,7 +43,7 @@ MLP = PairSpec(
     width=4, generator_norm="none",
 )  # fmt: skip
 INTERVAL = 30 * 32
-DIGITS_RECIPE = replace(
+DIGITS_RECIPE = changed(
     RECIPE,
     batch_size=32,
     total_images=3 * INTERVAL,
@@ -85,7 +86,7 @@ def resident(data: Labelled) -> ResidentImages:
 
 def run_on(digits: Digits, policy: str = "warn", images: RealImages | None = None, **changes: Any) -> Trainer:
     train, held_out = digits
-    recipe = replace(DIGITS_RECIPE, policies=dict.fromkeys(DIAGNOSTICS, policy), **changes)
+    recipe = changed(DIGITS_RECIPE, policies=dict.fromkeys(DIAGNOSTICS, policy), **changes)
     return Trainer(MLP, recipe, images or resident(train), Place(), PixelJudge(train, held_out))
 
 
@@ -160,7 +161,7 @@ def test_a_healthy_run_gives_no_finding_and_gets_better(digits: Digits) -> None:
     run = run_on(digits, total_images=6 * INTERVAL)
     run.run(nothing)
     assert run.findings == []
-    assert run.history[-1]["distance"] < 0.6 * run.history[0]["distance"]
+    assert run.history[-1].validation["distance"] < 0.6 * run.history[0].validation["distance"]
 
 
 # What is done about it -----------------------------------------------------------------------------------------------
@@ -186,12 +187,12 @@ def test_rollback_returns_to_the_best_moment_with_a_lower_rate_and_other_draws(d
         elif evaluation.action == "rollback":
             assert trainer.players.images_seen == 2 * INTERVAL
             assert_equal_states(trainer.state()["now"], best[0])
-            assert trainer.history[-1]["images_seen"] == 3 * INTERVAL
+            assert trainer.history[-1].images_seen == 3 * INTERVAL
 
     with pytest.raises(TrainingStoppedError) as error:
         run.run(on_checkpoint)
     # It never gets through: the data stays what it is.
-    assert [entry["rollbacks"] for entry in run.history] == [0, 0, *range(ROLLBACK_LIMIT + 1)]
+    assert [entry.rollbacks for entry in run.history] == [0, 0, *range(ROLLBACK_LIMIT + 1)]
     assert rates[60::30] == pytest.approx([0.003 * ROLLBACK_FACTOR**n for n in range(ROLLBACK_LIMIT + 1)])
     assert len(torch.stack(latents[2:-1]).unique(dim=0)) == ROLLBACK_LIMIT
     assert f"({ROLLBACK_LIMIT} rollbacks did not help)" in str(error.value)
@@ -219,9 +220,13 @@ def test_rollback_saves_a_run_that_ends_badly_without_it(digits: Digits) -> None
     for run in (saved, lost):
         run.run(nothing)
     assert saved.rollbacks >= 2
-    assert saved.history[-1]["distance"] < 0.2 * lost.history[-1]["distance"]
-    assert saved.history[-1]["validation_diversity_min"] > 0.2 > lost.history[-1]["validation_diversity_min"]
-    assert saved.history[-1]["images_seen"] == lost.history[-1]["images_seen"] == 6 * INTERVAL
+    assert saved.history[-1].validation["distance"] < 0.2 * lost.history[-1].validation["distance"]
+    assert (
+        saved.history[-1].validation["validation_diversity_min"]
+        > 0.2
+        > lost.history[-1].validation["validation_diversity_min"]
+    )
+    assert saved.history[-1].images_seen == lost.history[-1].images_seen == 6 * INTERVAL
 
 
 def test_a_restart_among_rollbacks_changes_no_bit(digits: Digits, tmp_path: Path) -> None:
@@ -242,4 +247,4 @@ def test_a_single_fault_costs_one_rollback(digits: Digits) -> None:
     run = run_on(digits, "rollback", images=images)
     run.run(nothing)
     assert (run.rollbacks, len(run.findings)) == (1, 1)
-    assert run.best.metrics == run.history[-1]
+    assert run.best.evaluation == run.history[-1]

@@ -54,7 +54,7 @@ def test_a_restart_half_way_changes_no_bit(tmp_path: Path, name: str, augmentati
         tmp_path, spec, augmentation=augmentation, ada_target=-2.0, **SHORT, **penalty
     )
     if augmentation == "ada":
-        assert ended.history[0]["augmentation"] > 0
+        assert (ended.history[0].augmentation or 0) > 0
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_restart_half_way_changes_no_bit(tmp_path: Path, name: str, augmentati
 )
 def test_nor_does_it_under_other_recipes(tmp_path: Path, changes: dict[str, Any]) -> None:
     whole = finished(**SHORT | changes)
-    assert (whole.history[0]["skipped"] > 0) == (changes.get("learning_rate") == 1e20)
+    assert (whole.history[0].skipped > 0) == (changes.get("learning_rate") == 1e20)
     interrupt(trainer(**SHORT | changes), 1, tmp_path)
     assert_equal_states(whole.state(), go_on(trainer(**SHORT | changes), tmp_path).state())
 

@@ -81,7 +81,7 @@ EACH_CASE = pytest.mark.parametrize("name", CASES)
 
 
 def end_of(run: Trainer) -> dict[str, Any]:
-    return {"networks": networks(run), "history": run.history}
+    return {"networks": networks(run), "history": [row.record() for row in run.history]}
 
 
 def gradients_of(run: Trainer) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """What the tests of training share: pairs of every architecture, one duel for a step, and tiny runs."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from pipeline.training.augment import DiffAugment
 from pipeline.training.batches import RealImages, ResidentImages, StepInputs
 from pipeline.training.block_shuffle import BlockShuffle
 from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
-from pipeline.training.diagnostics import DIAGNOSTICS, Metrics
+from pipeline.training.diagnostics import DIAGNOSTICS
+from pipeline.training.history import EvaluationRow, Metrics
 from pipeline.training.losses import LOSSES
-from pipeline.training.recipe import Recipe
+from pipeline.training.penalties import Penalties
+from pipeline.training.recipe import RECORD_NAMES, AugmentationSettings, OptimizerSettings, Recipe
 from pipeline.training.replicas import Place
-from pipeline.training.step import AdversarialStep, Penalties, StepResult
+from pipeline.training.step import AdversarialStep, Player, StepResult, StepSettings
 from pipeline.training.trainer import Evaluation, Judge, Trainer
 from tests.unit.tiny import SPEC
 
@@ -35,25 +37,21 @@ ARCHITECTURES = {
 
 RECIPE = Recipe(
     loss="relativistic",
-    r1=0.1,
-    r2=0.1,
-    gp=0.0,
-    penalty_every=2,
-    penalty_final_share=0.5,
+    penalty=Penalties(r1=0.1, r2=0.1, every=2, final_share=0.5),
+    optimizer=OptimizerSettings(
+        learning_rate=0.002,
+        final_learning_rate=0.0001,
+        schedule="cosine",
+        warmup_images=16,
+        discriminator_rate=1.0,
+        betas=(0.0, 0.99),
+    ),
+    augmentation=AugmentationSettings("none", ada_target=0.6, x_flip=False),
     total_images=64,
     batch_size=8,
     accumulation=1,
-    learning_rate=0.002,
-    final_learning_rate=0.0001,
-    schedule="cosine",
-    warmup_images=16,
-    discriminator_rate=1.0,
-    betas=(0.0, 0.99),
     ema_half_life_images=1000,
     checkpoint_every_images=32,
-    augmentation="none",
-    ada_target=0.6,
-    x_flip=False,
     precision="fp32",
     compile_generator=False,
     policies=dict.fromkeys(DIAGNOSTICS, "warn"),
@@ -88,9 +86,11 @@ class Duel:
         )
         augment = DiffAugment() if augmentation == "diffaugment" else None
         self.step = AdversarialStep(
-            self.G, self.D, self.G_optimizer, self.D_optimizer, loss=self.loss, penalties=penalties or Penalties(),
-            augment=augment, **{"precision": "fp32", **options},
-        )  # fmt: skip
+            Player(self.G, self.G_optimizer),
+            Player(self.D, self.D_optimizer),
+            StepSettings(self.loss, penalties or Penalties(), **{"precision": "fp32", **options}),
+            augment,
+        )
         self.inputs = StepInputs(
             real=torch.rand(8, spec.channels, spec.resolution, spec.resolution, generator=random) * 2 - 1,
             labels=torch.arange(8) % 3,
@@ -133,6 +133,17 @@ def equal(first: list[Tensor], second: list[Tensor]) -> bool:
 # A run ---------------------------------------------------------------------------------------------------------------
 
 
+def changed(recipe: Recipe, **changes: Any) -> Recipe:
+    """The recipe with other choices, each by its name in the recipe's record, whatever group it is in."""
+    groups = {}
+    for group in ("penalty", "optimizer", "augmentation"):
+        before = getattr(recipe, group)
+        names = {field.name: RECORD_NAMES.get(field.name, field.name) for field in fields(before)}
+        own = {name: changes.pop(key) for name, key in names.items() if key in changes}
+        groups[group] = replace(before, **own)
+    return replace(recipe, **groups, **changes)
+
+
 class Eye:
     """A judge of two figures of the averaged generator, for runs whose end no test looks at."""
 
@@ -143,6 +154,21 @@ class Eye:
         labels = torch.arange(SPEC.classes)
         images = generator(torch.ones(SPEC.classes, SPEC.latent_size), labels)
         return {"brightness": float(images.mean()), "verdict": float(discriminator(images, labels).mean())}
+
+
+def evaluation_row(images_seen: int, **numbers: Any) -> EvaluationRow:
+    """The row of an unremarkable evaluation, but for `numbers`."""
+    usual = {
+        "discriminator_loss": 0.7,
+        "generator_loss": 1.2,
+        "logit_gap": 1.0,
+        "discriminator_accuracy": 0.7,
+        "generator_gradient": 0.1,
+        "skipped": 0.0,
+        "average_distance": 0.1,
+        "rollbacks": 0,
+    }
+    return EvaluationRow(images_seen, **usual | numbers)
 
 
 def images_for(recipe: Recipe, spec: PairSpec = SPEC, count: int = 20) -> ResidentImages:
@@ -162,7 +188,7 @@ def trainer(
     **changes: Any,
 ) -> Trainer:
     """A run of `RECIPE`, but for `changes`; an `Eye` judges it, on the first worker."""
-    recipe, place = replace(RECIPE, **changes), place or Place()
+    recipe, place = changed(RECIPE, **changes), place or Place()
     judge = judge or Eye() if place.rank == 0 else None
     return Trainer(spec, recipe, images or images_for(recipe, spec), place, judge)
 

@@ -1,0 +1,53 @@
+"""One error channel from workers: the first message for the user is kept, and all who share it can ask for it."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+import ray
+
+from pipeline.base.errors import UserError
+from pipeline.cluster.connection import beside_driver
+
+MESSAGE = "message"  # the column of Ray Data's rows that brings an error to the driver; empty where there is none
+
+Channel = TypeVar("Channel", bound="FirstError")
+
+
+class FirstError:
+    """An actor that keeps the first message, from whichever process: who finds one here does nothing more.
+
+    Workers report to it what they would raise elsewhere. Ray Data would print what they raise with a page of its own
+    stack, and Ray Train would start them anew.
+    """
+
+    def __init__(self) -> None:
+        self._message = ""
+
+    def report(self, message: str) -> None:
+        """Keep it, unless there is one."""
+        self._message = self._message or message
+
+    def message(self) -> str:
+        """Return the message; empty so far."""
+        return self._message
+
+
+def start_beside_driver(kind: type[Channel]) -> Any:
+    """Return the handle of a new actor of that kind, in a process that no work of a worker can end."""
+    return ray.remote(**beside_driver())(kind).remote()
+
+
+def without_errors(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows that bring no error.
+
+    Raises:
+        UserError: a row brought one. It is raised after the last row, since ending Ray under a running executor can end
+            this process before it speaks.
+    """
+    first = ""
+    for row in rows:
+        if not row[MESSAGE]:
+            yield row
+        first = first or str(row[MESSAGE])
+    if first:
+        raise UserError(first)
