@@ -10,7 +10,14 @@ import numpy as np
 
 from pipeline.config.schema import Data
 from pipeline.config.sources import Source
-from pipeline.data.description import DatasetDescription
+from pipeline.data.description import (
+    SPLITS,
+    DatasetDescription,
+    ImageShape,
+    SourceDescription,
+    SplitDescription,
+    SplitFile,
+)
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import Listing, RawImage, array_parts
 from pipeline.data.writing import write_canonical
@@ -58,3 +65,17 @@ def write_arrays(
 def huggingface(features: dict[str, Any]) -> dict[str, str]:
     """Metadata of a Parquet file as Hugging Face `datasets` writes them."""
     return {"huggingface": json.dumps({"info": {"features": features}})}
+
+
+def described(classes: int, *rows: int, **other: Any) -> DatasetDescription:
+    """The description of a dataset with so many images in train, validation and holdout."""
+    file = SplitFile(file="a.parquet", rows=1, sha256="")
+    return DatasetDescription(
+        name="a",
+        digest="",
+        source=SourceDescription(name="a", licence="", kind="folder"),
+        image=ImageShape(height=8, width=8, channels=1),
+        classes=[str(number) for number in range(classes)],
+        splits={split: SplitDescription(rows=count, files=[file]) for split, count in zip(SPLITS, rows, strict=True)},
+        **other,
+    )

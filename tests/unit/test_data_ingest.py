@@ -12,19 +12,12 @@ from PIL import Image
 import pipeline.data.ingest
 from pipeline.base.errors import UserError
 from pipeline.config import load_preset
-from pipeline.data.description import (
-    SPLITS,
-    DatasetDescription,
-    ImageShape,
-    LeftOut,
-    SourceDescription,
-    SplitDescription,
-    SplitFile,
-)
+from pipeline.data.description import LeftOut
 from pipeline.data.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_said
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import RawImage, array_parts
 from pipeline.runs.command import Command
+from tests.unit.canonical_data import described
 
 
 def command_of(folder: Path, *sets: str) -> Command:
@@ -175,25 +168,12 @@ def test_progress_has_the_rate_and_the_time_left(
     ]
 
 
+COUNTS = (60_000, 5_000, 5_000)
 ROWS = "60,000 train, 5,000 validation, 5,000 holdout"
 
 
-def described(left_out: dict[str, LeftOut]) -> DatasetDescription:
-    file = SplitFile(file="a.parquet", rows=1, sha256="")
-    rows = zip(SPLITS, (60_000, 5_000, 5_000), strict=True)
-    return DatasetDescription(
-        name="a",
-        digest="",
-        source=SourceDescription(name="a", licence="", kind="folder"),
-        image=ImageShape(height=8, width=8, channels=1),
-        classes=["a"],
-        splits={split: SplitDescription(rows=count, files=[file]) for split, count in rows},
-        left_out=left_out,
-    )
-
-
 def test_where_nothing_is_left_out_nothing_is_said_of_it() -> None:
-    assert rows_said(described({})) == ROWS
+    assert rows_said(described(1, *COUNTS)) == ROWS
 
 
 def test_what_is_left_out_is_counted_by_reason() -> None:
@@ -201,7 +181,7 @@ def test_what_is_left_out_is_counted_by_reason() -> None:
         "duplicate": LeftOut(count=1200, first=["a"]),
         "no image, by its name": LeftOut(count=1, first=["b.txt"]),
     }
-    said = rows_said(described(left_out))
+    said = rows_said(described(1, *COUNTS, left_out=left_out))
     assert said == f"{ROWS}; 1,201 left out (duplicate: 1,200; no image, by its name: 1)"
 
 

@@ -1,10 +1,10 @@
 """What the stage says of its data, and what it leaves beside its model."""
 
 from pathlib import Path
-from typing import Any
 
 from pipeline.config import load_preset
 from pipeline.training_on_ray.train import pictures_in, remarks, warnings_of_little
+from tests.unit.canonical_data import described
 
 
 def test_what_a_mac_leaves_beside_pictures_is_neither_copied_nor_removed(tmp_path: Path) -> None:
@@ -22,18 +22,12 @@ def test_fewer_images_than_a_batch_are_trained_on_with_a_warning() -> None:
     ]
 
 
-def described(classes: int, train: int, validation: int) -> dict[str, Any]:
-    """What a canonical dataset says of itself, as far as it is remarked on."""
-    splits = {"train": {"rows": train}, "validation": {"rows": validation}}
-    return {"classes": [str(number) for number in range(classes)], "splits": splits}
-
-
 def test_enough_images_of_several_classes_are_not_remarked_on() -> None:
-    assert list(remarks(load_preset("digits"), described(10, 5_000, 1_000))) == []
+    assert list(remarks(load_preset("digits"), described(10, 5_000, 1_000, 1_000))) == []
 
 
 def test_one_class_and_few_images_are_said_before_anything_is_trained() -> None:
-    one_class, few_to_train, few_to_judge = remarks(load_preset("digits"), described(1, 3, 3))
+    one_class, few_to_train, few_to_judge = remarks(load_preset("digits"), described(1, 3, 3, 3))
     assert one_class.startswith("one class only: the networks are not conditioned on it")
     assert few_to_train.startswith("warning: 3 training images, fewer than train.batch_size")
     assert few_to_judge.startswith("warning: measured on 3 validation images")
