@@ -76,6 +76,12 @@ def import_closure(*modules: str) -> dict[str, Path]:
     return found
 
 
+def _registry(call: ast.Call, name: str) -> str:
+    """Return the package whose entries a call in the module `name` loads: another one by its name, else the module itself."""
+    (package,) = call.args
+    return package.value if isinstance(package, ast.Constant) and isinstance(package.value, str) else name
+
+
 def _file_of(name: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(name)
@@ -90,7 +96,9 @@ def _imports(name: str, path: Path, packages: Collection[str]) -> Iterator[str]:
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == LOADS_ENTRIES:
-            yield from (f"{name}.{entry}" for entry in entry_names(name))
+            registry = _registry(node, name)
+            if registry.partition(".")[0] in packages:
+                yield from (f"{registry}.{entry}" for entry in entry_names(registry))
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in packages)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in packages:

@@ -4,14 +4,12 @@ import ast
 import re
 from functools import cache
 from itertools import pairwise
-from typing import get_args
 
 import pytest
 import yaml
 
 from pipeline.config.config import Config
-from pipeline.config.rules import REAL_FIGURE
-from pipeline.config.schema import GATED_METRICS
+from pipeline.config.metrics import METRICS
 from pipeline.config.sources import SOURCE_KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.jobs.work import STAGES
@@ -143,7 +141,7 @@ def test_keys_of_presets_exist(page: Page) -> None:
     dotted = [found[0] for span in page.spans if (found := DOTTED.match(span)) and not found[0].endswith(files)]
     assert [key for key in dotted if not is_key(key)] == []
     single = [found[1] for span in page.spans if (found := re.match(r"(\w+): ", span))]
-    assert [key for key in single if key not in key_names() | set(get_args(GATED_METRICS))] == []
+    assert [key for key in single if key not in key_names() | METRICS.keys()] == []
     for block in page.blocks("yaml"):
         content = yaml.safe_load(block)
         if not Config.model_fields.keys() & content.keys():
@@ -193,8 +191,8 @@ def test_the_figures_that_can_be_gates_are_listed() -> None:
         set(re.findall(r"`(\w+)`", item.split(": ", 1)[1]))
         for item in re.findall(r"(?ms)^- (by .*?)[;.]$", Page(ROOT / "docs" / "figures.md").section("Gates"))
     ]
-    assert of_real == set(REAL_FIGURE)
-    assert alone | of_real == set(get_args(GATED_METRICS))
+    assert of_real == {name for name, metric in METRICS.items() if metric.ratio is not None}
+    assert alone | of_real == {name for name, metric in METRICS.items() if metric.gate}
 
 
 def test_choices_in_tables_are_those_of_the_config() -> None:

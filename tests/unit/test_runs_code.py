@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
 from pipeline.data import ingest
 from pipeline.embedding import embed
 from pipeline.runs.code import code_digest, code_of, import_closure
@@ -68,6 +69,26 @@ def test_neither_the_order_nor_the_place_nor_what_lies_beside_changes_the_digest
     assert code_digest("ruler.maker", "ruler.stranger") == before
 
 
+@pytest.mark.parametrize(
+    ("text", "entered"),
+    [
+        ("load_entries('ruler.shelf')", {"ruler", "ruler.maker", "ruler.shelf", "ruler.shelf.entry", "ruler.words"}),
+        ("declarations('ruler.shelf', 'VALUE')", {"ruler", "ruler.maker"}),
+    ],
+)
+def test_entries_of_a_registry_are_in_it_where_they_work_and_not_where_they_are_but_asked_what_they_declare(
+    package: Path, monkeypatch: pytest.MonkeyPatch, text: str, entered: set[str]
+) -> None:
+    monkeypatch.setattr(pipeline, "__file__", str(package.parent / "pipeline" / "__init__.py"))
+    (package / "shelf").mkdir()
+    (package / "shelf" / "__init__.py").touch()
+    (package / "shelf" / "entry.py").write_text("from ruler import words\n")
+    (package / "maker.py").write_text(
+        f"from pipeline.base.registry import declarations, load_entries\n\nLOADED = {text}\n"
+    )
+    assert import_closure("ruler.maker").keys() == entered
+
+
 def test_a_misspelt_module_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match="pipelin_typo"):
         code_digest("pipelin_typo")
@@ -112,6 +133,7 @@ def test_what_makes_the_bytes_counts_and_what_talks_does_not(modules: tuple[str,
         ("base/log.py", "# other words\n", False),
         ("training_on_ray/reporting.py", "# other words\n", False),
         ("cli/console.py", "# other words\n", False),
+        ("evaluation/metrics/frechet.py", "# another metric\n", False),
     ],
 )
 def test_a_changed_loss_trains_again_and_a_reworded_line_does_not(

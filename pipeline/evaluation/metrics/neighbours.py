@@ -1,0 +1,51 @@
+"""How drawn and real images lie among each other: by nearest neighbours in the embedder's features."""
+
+from pipeline.base.metric import TWO, Metric, ReportRow
+from pipeline.evaluation.measurement import Measurement
+
+MEASUREMENT = Measurement(
+    rank=40,
+    metrics=(
+        Metric(
+            name="precision",
+            definition="share of synthetic images that lie in the neighbourhood (to the fifth neighbour) of some real one "
+            "(Kynkäänniemi et al. 2019)",
+            best="`precision_real`",
+            better="higher",
+            form=TWO,
+            real="precision_real",
+            row=ReportRow(group="Fidelity and variety", label="Precision: synthetic images that lie among real ones"),
+        ),
+        Metric(
+            name="recall",
+            definition="the same the other way round: share of real images among synthetic ones. Scattered images have large "
+            "neighbourhoods, so noise hardly lowers it.",
+            best="`recall_real`",
+            better="higher",
+            form=TWO,
+            real="recall_real",
+            row=ReportRow(group="Fidelity and variety", label="Recall: real images that lie among synthetic ones"),
+        ),
+        Metric(
+            name="density",
+            definition="in how many real neighbourhoods a synthetic image lies, over five; a single real outlier counts little "
+            "(Naeem et al. 2020)",
+            best="1",
+            better="higher",
+            form=TWO,
+            real="density_real",
+        ),
+        Metric(
+            name="coverage",
+            definition="share of real images with a synthetic one in their neighbourhood (Naeem et al. 2020)",
+            best="0.97",
+            better="higher",
+            form=TWO,
+            real="coverage_real",
+            row=ReportRow(
+                group="Fidelity and variety",
+                label="Coverage: real images with a synthetic one nearer than their fifth real neighbour",
+            ),
+        ),
+    ),
+)
