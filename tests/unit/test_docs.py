@@ -13,6 +13,7 @@ from pipeline.config.metrics import METRICS
 from pipeline.config.sources import SOURCE_KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.jobs.work import STAGES
+from tests.metric_docs import PAGE, parts, with_parts
 from tests.project import ROOT
 from tests.unit.docs_commands import CONSOLE, config_schema, is_key, key_names, options, options_in
 from tests.unit.docs_pages import SHELL, Page, all_pages
@@ -186,13 +187,10 @@ def test_metrics_in_tables_are_measured(page: Page) -> None:
         assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell) if not is_metric(name)] == []
 
 
-def test_the_figures_that_can_be_gates_are_listed() -> None:
-    alone, of_real = [
-        set(re.findall(r"`(\w+)`", item.split(": ", 1)[1]))
-        for item in re.findall(r"(?ms)^- (by .*?)[;.]$", Page(ROOT / "docs" / "figures.md").section("Gates"))
-    ]
-    assert of_real == {name for name, metric in METRICS.items() if metric.ratio is not None}
-    assert alone | of_real == {name for name, metric in METRICS.items() if metric.gate}
+def test_metrics_are_told_of_as_they_are_declared() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"<!-- metrics: ([\w ]+) -->", text)) == set(parts())
+    assert text == with_parts(text), "run `make metric-docs`"
 
 
 def test_choices_in_tables_are_those_of_the_config() -> None:

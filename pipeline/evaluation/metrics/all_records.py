@@ -17,7 +17,7 @@ MEASUREMENT = Measurement(
         Metric(
             name="fd_domain_all_records",
             definition="`fd_domain` of all records in place of `evaluate.images`",
-            best="below `fd_domain_real`",
+            best="",
             better="lower",
             form=ONE,
             needs=(Need.RECORDS,),

@@ -43,7 +43,7 @@ MEASUREMENT = Measurement(
         Metric(
             name="augmented_accuracy",
             definition="what a classifier trained on real training images and records together gets right: whether records add to the real ones",
-            best="above `trtr_accuracy`",
+            best="`trtr_accuracy`",
             better="higher",
             form=PERCENT,
             needs=NEEDS,
