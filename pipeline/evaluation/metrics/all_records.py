@@ -1,14 +1,25 @@
 """What all records of a dataset are, gathered shard by shard while they are read back."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.base.metric import COUNT, ONE, THREE, Form, Metric, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
+if TYPE_CHECKING:
+    from pipeline.evaluation.evidence import Evidence
+
 
 def _duplicates(metrics: Mapping[str, Any]) -> str:
     return f"{metrics['duplicates']:,} exact duplicates"
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.dataset_stats import dataset_metrics
+    from pipeline.evaluation.moments import Moments
+
+    assert evidence.records is not None
+    return dataset_metrics(evidence.records.stats, Moments.of(evidence.holdout_features.double().numpy()))
 
 
 MEASUREMENT = Measurement(
@@ -76,4 +87,5 @@ MEASUREMENT = Measurement(
             row=ReportRow(group="Privacy", label="Exact copies of real images that were held out"),
         ),
     ),
+    measure=_measure,
 )

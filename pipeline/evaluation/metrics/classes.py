@@ -1,7 +1,47 @@
 """What becomes of each class: whether drawn images are of it, and how varied they are."""
 
+from typing import TYPE_CHECKING, Any
+
 from pipeline.base.metric import PERCENT, TWO, Metric, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.class_quality import class_figures, predicted_shares
+    from pipeline.runs.fingerprint import six_digits
+
+    embedder, features, classes = evidence.embedder, evidence.fake_features, len(evidence.names)
+    found = class_figures(embedder, features, evidence.asked, evidence.holdout_features, evidence.holdout[1], classes)
+    by_class = {"diversity": found.pop("diversity")} if classes > 1 else {}
+    if Need.NO_LABELS in evidence.available and classes > 1:
+        by_class["class_share"] = predicted_shares(embedder, features, classes)
+    return {
+        **{name: six_digits(value) for name, value in found.items()},
+        **{name: _by_class(values, evidence.names) for name, values in by_class.items()},
+    }
+
+
+def _by_class(values: "Sequence[float | None]", names: "Sequence[str]") -> dict[str, float | None]:
+    return {name: None if value is None else round(float(value), 4) for name, value in zip(names, values, strict=True)}
+
+
+def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+    """Say of the holdout what the classifier says of classes: it has seen the training images with their labels."""
+    from pipeline.evaluation.class_quality import predicted_shares
+    from pipeline.runs.fingerprint import six_digits
+
+    embedder, features, classes = evidence.embedder, evidence.holdout_features, len(evidence.names)
+    if classes < 2:
+        return {}
+    if Need.LABELS in evidence.available:
+        return {"label_accuracy": six_digits(float((embedder.labels(features) == evidence.holdout[1]).float().mean()))}
+    return {"class_share_min": six_digits(float(predicted_shares(embedder, features, classes).min()))}
+
 
 MEASUREMENT = Measurement(
     rank=60,
@@ -61,4 +101,6 @@ MEASUREMENT = Measurement(
             ),
         ),
     ),
+    measure=_measure,
+    measure_real=_measure_real,
 )

@@ -1,7 +1,33 @@
 """Distances in the feature space that `evaluate.features` names, besides the embedder's."""
 
+from typing import TYPE_CHECKING, Any
+
 from pipeline.base.metric import FOUR, ONE, Metric, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.evidence import Evidence
+
+
+NAMES = {"inception": {"fd": "fid", "kid": "kid"}, "onnx": {"fd": "fd_onnx", "kid": "kid_onnx"}}
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    """Measure the synthetic images, and training images in their place; say which module the features are of."""
+    from pipeline.evaluation.fidelity import distances
+    from pipeline.runs.fingerprint import six_digits
+
+    assert evidence.other is not None
+    kind, space = evidence.other.kind, evidence.other.space
+    evidence.say(f"measuring in the features of {evidence.other.path}")
+    real = space.features(evidence.holdout[0])
+    figures: dict[str, Any] = {f"{kind}_digest": space.digest}
+    for ending, images in (("", evidence.fake), ("_real", evidence.stand_ins)):
+        for key, value in distances(space.features(images), real, scaled=kind != "inception").items():
+            which, _, rest = key.partition("_")
+            figures[f"{NAMES[kind][which]}{'_' if rest else ''}{rest}{ending}"] = six_digits(value)
+    return figures
+
 
 MEASUREMENT = Measurement(
     rank=30,
@@ -50,4 +76,5 @@ MEASUREMENT = Measurement(
             signed=True,
         ),
     ),
+    measure=_measure,
 )

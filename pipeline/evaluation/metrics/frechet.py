@@ -1,14 +1,41 @@
 """Fréchet and kernel distances of drawn images to real ones, in the embedder's features."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.base.metric import FOUR, ONE, TWO, Metric, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.evaluation.evidence import Evidence
+
 
 def _beside(metrics: Mapping[str, Any]) -> str:
     return f"real images: {ONE.text(metrics['fd_domain_real'])} ± {ONE.error(metrics['fd_domain_error_real'])}; not FID"
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    return _distances(evidence.fake_features, evidence)
+
+
+def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+    return _distances(evidence.stand_in_features, evidence)
+
+
+def _distances(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.fidelity import domain_distances
+    from pipeline.runs.fingerprint import six_digits
+
+    found = domain_distances(features, evidence.holdout_features)
+    return {name: six_digits(value) for name, value in found.items()}
+
+
+def _ratio(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    from pipeline.runs.fingerprint import six_digits
+
+    return {"fd_domain_ratio": six_digits(metrics["fd_domain"] / metrics["fd_domain_real"])}
 
 
 MEASUREMENT = Measurement(
@@ -60,4 +87,7 @@ MEASUREMENT = Measurement(
             signed=True,
         ),
     ),
+    measure=_measure,
+    measure_real=_measure_real,
+    derive=_ratio,
 )

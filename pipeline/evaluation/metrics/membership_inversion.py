@@ -1,7 +1,20 @@
 """What an attacker finds out who has the generator itself; minutes, so a full audit's alone."""
 
+from typing import TYPE_CHECKING, Any
+
 from pipeline.base.metric import THREE, Metric, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.privacy import inversion_attack
+
+    evidence.say("attacking the generator: can it make training images better than held-out ones?")
+    return inversion_attack(evidence.pair, evidence.train, evidence.holdout)
+
 
 MEASUREMENT = Measurement(
     rank=90,
@@ -21,4 +34,5 @@ MEASUREMENT = Measurement(
             ),
         ),
     ),
+    measure=_measure,
 )

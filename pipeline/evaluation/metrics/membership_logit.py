@@ -1,7 +1,19 @@
 """What an attacker finds out who has the discriminator, which is not part of a dataset."""
 
+from typing import TYPE_CHECKING, Any
+
 from pipeline.base.metric import THREE, Metric, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.privacy import logit_attack
+
+    return logit_attack(evidence.pair, evidence.train, evidence.holdout)
+
 
 MEASUREMENT = Measurement(
     rank=100,
@@ -16,4 +28,5 @@ MEASUREMENT = Measurement(
             row=ReportRow(group="Privacy", label="The same with the discriminator, which is not part of the dataset"),
         ),
     ),
+    measure=_measure,
 )

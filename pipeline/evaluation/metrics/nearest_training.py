@@ -1,7 +1,22 @@
 """Whether records lie nearer to training images than held-out real images do, and what an attacker makes of it."""
 
+from typing import TYPE_CHECKING, Any
+
 from pipeline.base.metric import PERCENT, THREE, TWO, Metric, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.privacy import privacy_metrics
+
+    evidence.say("looking for training images among the records")
+    return privacy_metrics(
+        evidence.compared_features, evidence.train_features, evidence.holdout_features, evidence.nearest_train
+    )
+
 
 MEASUREMENT = Measurement(
     rank=80,
@@ -61,4 +76,5 @@ MEASUREMENT = Measurement(
             ),
         ),
     ),
+    measure=_measure,
 )

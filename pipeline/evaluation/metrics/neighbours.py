@@ -1,7 +1,35 @@
 """How drawn and real images lie among each other: by nearest neighbours in the embedder's features."""
 
+from typing import TYPE_CHECKING, Any
+
 from pipeline.base.metric import TWO, Metric, ReportRow
 from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    return _neighbours(evidence.fake_features, evidence)
+
+
+def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+    return _neighbours(evidence.stand_in_features, evidence)
+
+
+def _neighbours(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.neighbours import neighbour_metrics
+    from pipeline.evaluation.resampling import Part, with_errors
+    from pipeline.runs.fingerprint import six_digits
+
+    def of_sets(fakes: Part, reals: Part) -> dict[str, float]:
+        return neighbour_metrics(fakes[0], reals[0])
+
+    found = with_errors(of_sets, (features,), (evidence.holdout_features,))
+    return {name: six_digits(value) for name, value in found.items()}
+
 
 MEASUREMENT = Measurement(
     rank=40,
@@ -48,4 +76,6 @@ MEASUREMENT = Measurement(
             ),
         ),
     ),
+    measure=_measure,
+    measure_real=_measure_real,
 )
