@@ -4,7 +4,6 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
 
 import pipeline
 
@@ -19,12 +18,3 @@ def entry_names(package: str) -> tuple[str, ...]:
 def load_entries(package: str) -> dict[str, ModuleType]:
     """Import the entries of a package and return them by name."""
     return {name: import_module(f"{package}.{name}") for name in entry_names(package)}
-
-
-def declarations(package: str, name: str) -> dict[str, Any]:
-    """Return what the entries of a package declare as `name`, by entry, for rooms that run nothing of an entry.
-
-    Such a room may stand below the package's. An entry's work cannot change what comes of its declaration, so `pipeline/runs/code.py`
-    follows `load_entries` and not this.
-    """
-    return {entry: getattr(module, name) for entry, module in load_entries(package).items()}

@@ -1,7 +1,7 @@
 """What is declared of metrics, by name, in the order of the report: gates, their rules, rows and tables are made of it."""
 
+from pipeline.base.declarations import declarations
 from pipeline.base.metric import Metric
-from pipeline.base.registry import declarations
 
 METRICS: dict[str, Metric] = {
     metric.name: metric

@@ -15,7 +15,6 @@ from torch import Tensor
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.distances import within_class_diversity
 from pipeline.evaluation.moments import Features
-from pipeline.evaluation.resampling import Part, standard_errors
 
 DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves by less than 1 %
 
@@ -23,23 +22,6 @@ DIVERSITY_MEMBERS = 500  # of each class; the mean of their 124,750 pairs moves 
 def predicted_shares(embedder: Embedder, features: Tensor, classes: int) -> NDArray[np.float64]:
     """How often the classifier sees each class, by images' features: `float [classes]`, 1 an equal share."""
     return _shares(embedder.labels(features), classes)
-
-
-def class_figures(
-    embedder: Embedder, fake: Tensor, asked: Tensor | None, real: Tensor, real_labels: Tensor, classes: int
-) -> dict[str, Any]:
-    """Return what `class_quality` does, each with its standard error, `_error`, but for `diversity`, which is by class."""
-
-    def single(fakes: Part, reals: Part) -> dict[str, float]:
-        (features, *labels), (real_features, of_reals) = fakes, reals
-        figures = class_quality(embedder, features, labels[0] if labels else None, real_features, of_reals, classes)
-        return {name: value for name, value in figures.items() if name != "diversity"}
-
-    fakes = (fake,) if asked is None else (fake, asked)
-    return {
-        **class_quality(embedder, fake, asked, real, real_labels, classes),
-        **standard_errors(single, fakes, (real, real_labels)),
-    }
 
 
 def class_quality(

@@ -10,9 +10,11 @@ from pipeline.base.registry import entry_names, load_entries
 
 # What carries results and names them, and cannot change what is in them: a reworded message there makes nothing again.
 CARRIERS = (
+    "pipeline.base.declarations",
     "pipeline.base.errors",
     "pipeline.base.junk",
     "pipeline.base.log",
+    "pipeline.base.metric",
     "pipeline.base.pace",
     "pipeline.base.process",
     "pipeline.cluster",

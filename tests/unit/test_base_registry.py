@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.base.registry import declarations, entry_names, load_entries
+from pipeline.base.registry import entry_names, load_entries
 
 
 @pytest.fixture
@@ -32,11 +32,6 @@ def test_every_module_of_the_package_is_an_entry_by_its_name() -> None:
         "first": "first",
         "second": "second",
     }
-
-
-@pytest.mark.usefixtures("shelf")
-def test_what_entries_declare_is_told_by_their_names() -> None:
-    assert declarations("shelf", "VALUE") == {"first": "first", "second": "second"}
 
 
 def test_names_are_known_without_importing_an_entry(shelf: Path) -> None:

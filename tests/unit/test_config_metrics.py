@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from pipeline.base.registry import declarations
+from pipeline.base.declarations import declarations
 from pipeline.config.metrics import METRICS
 from tests.project import ROOT
 

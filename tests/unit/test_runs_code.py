@@ -84,7 +84,7 @@ def test_entries_of_a_registry_are_in_it_where_they_work_and_not_where_they_are_
     (package / "shelf" / "__init__.py").touch()
     (package / "shelf" / "entry.py").write_text("from ruler import words\n")
     (package / "maker.py").write_text(
-        f"from pipeline.base.registry import declarations, load_entries\n\nLOADED = {text}\n"
+        f"from pipeline.base.declarations import declarations\nfrom pipeline.base.registry import load_entries\n\nLOADED = {text}\n"
     )
     assert import_closure("ruler.maker").keys() == entered
 
@@ -134,6 +134,7 @@ def test_what_makes_the_bytes_counts_and_what_talks_does_not(modules: tuple[str,
         ("training_on_ray/reporting.py", "# other words\n", False),
         ("cli/console.py", "# other words\n", False),
         ("evaluation/metrics/frechet.py", "# another metric\n", False),
+        ("base/metric.py", "# more to say of a metric\n", False),
     ],
 )
 def test_a_changed_loss_trains_again_and_a_reworded_line_does_not(

@@ -12,11 +12,24 @@ if TYPE_CHECKING:
 
 
 def _measure(evidence: "Evidence") -> dict[str, Any]:
-    from pipeline.evaluation.class_quality import class_figures, predicted_shares
+    from pipeline.evaluation.class_quality import class_quality, predicted_shares
+    from pipeline.evaluation.resampling import Part, standard_errors
     from pipeline.runs.fingerprint import six_digits
 
     embedder, features, classes = evidence.embedder, evidence.fake_features, len(evidence.names)
-    found = class_figures(embedder, features, evidence.asked, evidence.holdout_features, evidence.holdout[1], classes)
+
+    def of_sets(fakes: Part, reals: Part) -> dict[str, Any]:
+        (fake, *asked), (real, labels) = fakes, reals
+        return class_quality(embedder, fake, asked[0] if asked else None, real, labels, classes)
+
+    def single(fakes: Part, reals: Part) -> dict[str, float]:
+        return {name: value for name, value in of_sets(fakes, reals).items() if name != "diversity"}
+
+    sets = (
+        (features,) if evidence.asked is None else (features, evidence.asked),
+        (evidence.holdout_features, evidence.holdout[1]),
+    )
+    found = {**of_sets(*sets), **standard_errors(single, *sets)}
     by_class = {"diversity": found.pop("diversity")} if classes > 1 else {}
     if Need.NO_LABELS in evidence.available and classes > 1:
         by_class["class_share"] = predicted_shares(embedder, features, classes)

@@ -1,6 +1,7 @@
 """What classifiers learn from records, from real images, and from both."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.metric import PERCENT, THREE, Metric, Need, ReportRow
@@ -42,8 +43,6 @@ def _measure(evidence: "Evidence") -> dict[str, Any]:
 
 def _taught(evidence: "Evidence", teacher: str, identity: str, images: "Labelled") -> "TstrResult":
     """Return what is got right of the holdout after learning from `images`; kept from audit to audit, as minutes go into it."""
-    from dataclasses import asdict
-
     import torch
 
     from pipeline.data.canonical import pixel_digests
