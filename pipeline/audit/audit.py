@@ -116,7 +116,7 @@ def _evidence(
             dataset_id=manifest.dataset_id,
             data_digest=describe(command.data)["digest"],
             stats=content,
-            compared=some(images, len(images) if config.audit.full else COMPARED),
+            comparisons=len(images) if config.audit.full else COMPARED,
             settings=config.audit,
         ),
         say=command.say,

@@ -14,7 +14,7 @@ from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.external import FeatureSpace
 from pipeline.embedding.nearest import nearest_rows
 from pipeline.evaluation.dataset_stats import DatasetStats
-from pipeline.evaluation.privacy import Labelled, NearestRows
+from pipeline.evaluation.privacy import Labelled, NearestRows, some
 from pipeline.models.weights import TrainedPair
 
 
@@ -34,8 +34,13 @@ class AuditedRecords:
     dataset_id: str
     data_digest: str  # of the canonical dataset, whose training images are those of `Evidence`
     stats: DatasetStats
-    compared: Tensor  # records whose distances to training images are measured, uint8 [N, C, S, S]
+    comparisons: int  # records whose distances to training images are measured, at most
     settings: Audit
+
+    @cached_property
+    def compared(self) -> Tensor:
+        """These records, `uint8 [N, C, S, S]`; in a full audit hundreds of MB, so not before they are asked for."""
+        return some(self.stats.images, self.comparisons)
 
 
 def _at_once(_name: str, _identity: dict[str, Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def evidence_of(
 def audited(evidence: Evidence, *, shard: int = 50, full: bool = False) -> Evidence:
     """The same with its images as the records of a dataset in shards of that many; classifiers learn for a moment."""
     records = AuditedRecords(
-        "dataset", "data", _stats(evidence, shard), evidence.fake, Audit(total_images=128, full=full)
+        "dataset", "data", _stats(evidence, shard), len(evidence.fake), Audit(total_images=128, full=full)
     )
     return replace(evidence, records=records)
 
