@@ -175,7 +175,11 @@ def test_a_planted_fault_is_caught_without_labels(
 
 
 def test_one_image_over_and_over_is_no_variety(
-    digits_without_labels: FeatureNetwork, splits: list[Labelled], planted: Sound, sound_without_labels: Any
+    digits_without_labels: FeatureNetwork,
+    pair: TrainedPair,
+    splits: list[Labelled],
+    planted: Sound,
+    sound_without_labels: Any,
 ) -> None:
     images, labels = planted.records
     few = np.broadcast_to(images[:1], images.shape).copy()
