@@ -12,7 +12,7 @@ endif
 # Two processes, file by file, since what starts Ray waits most of the time; the long files come first. No thread spins while it waits.
 PYTEST_TWO := OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: repro test test-ci test-all lint bench modes faults soak soak-docs schema clean
+.PHONY: repro test test-ci test-all lint bench modes faults soak soak-docs schema metric-docs clean
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
@@ -55,6 +55,10 @@ soak-docs: .venv/.ready
 
 schema: .venv/.ready
 	imagemint schema > conf/schema.json
+
+# What metrics declare, into docs/figures.md.
+metric-docs: .venv/.ready
+	python -m tests.metric_docs
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \

@@ -5,24 +5,21 @@ from typing import Any
 import torch
 
 from pipeline.audit.outputs import Nearest, Shown, write_all
-from pipeline.audit.real_baseline import holdout_of, real_baseline
+from pipeline.audit.real_baseline import holdout_of, kept_by, metrics_beside_real
 from pipeline.audit.scan import scan_shards
-from pipeline.audit.shard_stats import DatasetStats, dataset_metrics
-from pipeline.audit.usefulness import usefulness_metrics
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import load_split, require_shape
 from pipeline.data.description import describe
 from pipeline.embedding.embedder import Embedder, load_embedder
+from pipeline.evaluation.dataset_stats import DatasetStats
+from pipeline.evaluation.evidence import AuditedRecords, Evidence
 from pipeline.evaluation.few import warnings_of_few
-from pipeline.evaluation.moments import Moments
-from pipeline.evaluation.privacy import Labelled, inversion_attack, privacy_of_images, some
-from pipeline.evaluation.quality import LabelledFeatures, quality_metrics
+from pipeline.evaluation.privacy import Labelled, nearest_pairs, some
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.report.source import source_findings
 from pipeline.runs.command import Command
-from pipeline.runs.fingerprint import six_digits
 from pipeline.sampling.manifest import Manifest, open_dataset
 from pipeline.sampling.verify import verify_files, verify_records
 from pipeline.store.files import read_json, write_json
@@ -37,30 +34,30 @@ def audit(command: Command) -> None:
     dataset, manifest = open_dataset(command.out)
     evaluation = _evaluation_of(command, manifest)
     (command.metrics / "audit.json").unlink(missing_ok=True)
-    # A dataset without labels can have been made from any classes.
-    known_classes = manifest.classes or describe(command.data).classes
-    shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": len(known_classes)}
+    classes = len(_known_classes(command, manifest))
+    shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": classes}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
     source = source_findings(command.data)
     embedder, pair = load_embedder(command.model), load_pair(command.model)
-    holdout = holdout_of(command, embedder)
+    holdout = holdout_of(command)
     content = _read_back(command, dataset, manifest, embedder, pair)
     keep_freed_memory()  # from here on this process computes, and alone
     command.say("measuring how real and how varied the records are")
-    metrics = _quality_metrics(command, embedder, content, holdout, known_classes)
-    train, test = load_split(command.data, "train"), load_split(command.data, "holdout")
-    privacy, nearest = _privacy_metrics(command, embedder, pair, content, (train, test))
-    metrics |= privacy
-    if content.labels is not None:
-        synthetic = (content.images, content.labels)
-        metrics |= usefulness_metrics(command, manifest.dataset_id, synthetic, train, test)
+    evidence = _evidence(command, manifest, embedder, pair, content, holdout)
+    metrics = metrics_beside_real(command, evidence)
     metrics["dataset_id"] = manifest.dataset_id
     everything = {**evaluation, **metrics}
-    write_all(command, manifest, everything, Shown(content.images, content.labels, test, nearest, source))
+    write_all(command, manifest, everything, Shown(content.images, content.labels, holdout, _nearest(evidence), source))
     write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it
     command.say(f"{_in_words(metrics)} -> {command.out / 'report' / 'index.html'}")
     for warning in warnings_of_few(everything):
         command.say(f"warning: {warning}")
+
+
+def _known_classes(command: Command, manifest: Manifest) -> list[str]:
+    """Return the classes that the records are of, as far as is known: without labels they can have been made from any."""
+    classes: list[str] = manifest.classes or describe(command.data).classes
+    return classes
 
 
 def _evaluation_of(command: Command, manifest: Manifest) -> dict[str, Any]:
@@ -96,18 +93,43 @@ def _read_back(
     return content
 
 
-def _privacy_metrics(
-    command: Command, embedder: Embedder, pair: TrainedPair, content: DatasetStats, real: tuple[Labelled, Labelled]
-) -> tuple[dict[str, Any], Nearest]:
-    """Measure how near the records are to training images; return that, and the nearest pairs as images."""
-    command.say("looking for training images among the records")
-    train, holdout = real
-    compared = some(content.images, len(content.images) if command.config.audit.full else COMPARED)
-    metrics, pairs = privacy_of_images(embedder, pair, compared, train, holdout)
-    if command.config.audit.full:
-        command.say("attacking the generator: can it make training images better than held-out ones?")
-        metrics |= inversion_attack(pair, train, holdout)
-    return metrics, (compared[pairs[:, 0]], train[0][pairs[:, 1]])
+def _evidence(
+    command: Command,
+    manifest: Manifest,
+    embedder: Embedder,
+    pair: TrainedPair,
+    content: DatasetStats,
+    holdout: Labelled,
+) -> Evidence:
+    """Return what can be measured from: all records by what was gathered of them, `evaluate.images` of them, and the real images."""
+    config, images = command.config, content.images
+    chosen = some(torch.arange(len(images)), min(config.evaluate.images, len(images)))
+    return Evidence(
+        embedder=embedder,
+        pair=pair,
+        names=_known_classes(command, manifest),
+        fake=images[chosen],
+        asked=None if content.labels is None else content.labels[chosen],
+        holdout=holdout,
+        load_train=lambda: load_split(command.data, "train"),
+        seed=config.evaluate.seed,
+        records=AuditedRecords(
+            dataset_id=manifest.dataset_id,
+            data_digest=describe(command.data).digest,
+            stats=content,
+            comparisons=len(images) if config.audit.full else COMPARED,
+            settings=config.audit,
+        ),
+        say=command.say,
+        kept=kept_by(command, command.stage),
+    )
+
+
+def _nearest(evidence: Evidence) -> Nearest:
+    """Return the records that lie nearest to training images, and those images."""
+    assert evidence.records is not None
+    pairs = nearest_pairs(evidence.nearest_train)
+    return evidence.records.compared[pairs[:, 0]], evidence.train[0][pairs[:, 1]]
 
 
 def _in_words(metrics: dict[str, Any]) -> str:
@@ -121,22 +143,3 @@ def _in_words(metrics: dict[str, Any]) -> str:
         f"{taught}; {metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images, "
         f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are"
     )
-
-
-def _quality_metrics(
-    command: Command, embedder: Embedder, content: DatasetStats, holdout: LabelledFeatures, known_classes: list[str]
-) -> dict[str, Any]:
-    """Measure how real and how varied: of all records what can be gathered shard by shard, of `evaluate.images` the rest."""
-    count = min(command.config.evaluate.images, len(content.images))
-    chosen = some(torch.arange(len(content.images)), count)
-    asked = None if content.labels is None else content.labels[chosen]
-    figures = quality_metrics(embedder, embedder.features(content.images[chosen]), asked, holdout, known_classes)
-    beside = real_baseline(command, embedder, holdout, count, conditional=asked is not None)
-    return {
-        **dataset_metrics(content, Moments.of(holdout[0].double().numpy())),
-        **figures,
-        **beside,
-        "fd_domain_ratio": six_digits(figures["fd_domain"] / beside["fd_domain_real"]),
-        "images": count,
-        "real_images": len(holdout[1]),
-    }

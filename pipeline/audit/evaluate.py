@@ -5,21 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from pipeline.audit.real_baseline import holdout_of, real_baseline, some_training_images
+from pipeline.audit.real_baseline import holdout_of, kept_by, metrics_beside_real
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import load_split, require_shape
 from pipeline.data.description import describe
 from pipeline.embedding.embedder import load_embedder
-from pipeline.embedding.external import FeatureSpace, inception, onnx
+from pipeline.embedding.external import inception, onnx
+from pipeline.evaluation.evidence import Evidence, OtherSpace
 from pipeline.evaluation.few import warnings_of_few
-from pipeline.evaluation.fidelity import distances
-from pipeline.evaluation.quality import quality_metrics
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
 from pipeline.runs.command import Command
-from pipeline.runs.fingerprint import six_digits
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.settings import GenerationSettings
@@ -36,9 +33,9 @@ def evaluate(command: Command) -> None:
     shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes or len(names)}
     require_shape(command.data, **shape, wanted_by=f"the model in {command.model}")
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
-    space = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
+    other = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
     count, seed = config.evaluate.images, config.evaluate.seed
-    holdout = holdout_of(command, embedder)
+    holdout = holdout_of(command)
     # As `sample` will generate them: the figures stand on the dataset's card.
     how = GenerationSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
     generator = RecordGenerator(pair, replace(how, seed=seed))
@@ -46,23 +43,21 @@ def evaluate(command: Command) -> None:
     command.say(f"generating {count:,} images")
     records = replace(generator, filters=filters).shard(ShardPlan(0, 0, count)).records
     fake = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2))
-    asked = None if records.labels is None else torch.from_numpy(records.labels)
-    figures = quality_metrics(embedder, embedder.features(fake), asked, holdout, names)
-    beside = real_baseline(command, embedder, holdout, count, conditional=spec.conditional)
-    elsewhere: dict[str, Any] = {}
-    if space is not None and config.evaluate.features is not None:
-        command.say(f"measuring in the features of {config.evaluate.features.path}")
-        real, _ = load_split(command.data, "holdout")
-        elsewhere = _figures_elsewhere(
-            config.evaluate.features.kind, space, fake, some_training_images(command, count), real
-        )
+    evidence = Evidence(
+        embedder=embedder,
+        pair=pair,
+        names=names,
+        fake=fake,
+        asked=None if records.labels is None else torch.from_numpy(records.labels),
+        holdout=holdout,
+        load_train=lambda: load_split(command.data, "train"),
+        seed=seed,
+        other=other,
+        say=command.say,
+        kept=kept_by(command, command.stage),
+    )
     metrics = {
-        **figures,
-        **beside,
-        "fd_domain_ratio": six_digits(figures["fd_domain"] / beside["fd_domain_real"]),
-        **elsewhere,
-        "images": count,
-        "real_images": len(holdout[1]),
+        **metrics_beside_real(command, evidence),
         "validation_images": dataset.splits["validation"].rows,  # that the checkpoint was chosen by
         "split": "holdout",
         "seed": seed,
@@ -92,21 +87,10 @@ def _variety_said(metrics: dict[str, Any]) -> str:
     return f"{classes_said}, least within-class diversity {metrics['diversity_min']:.2f} of real"
 
 
-def feature_space(settings: OtherFeatures | None, shape: tuple[int, int, int]) -> FeatureSpace | None:
+def feature_space(settings: OtherFeatures | None, shape: tuple[int, int, int]) -> OtherSpace | None:
     """What the config asks for besides the domain classifier, for images of `shape` (C, S, S)."""
     if settings is None:
         return None
     path = Path(settings.path).expanduser()
-    return inception(path) if settings.kind == "inception" else onnx(path, shape)
-
-
-def _figures_elsewhere(kind: str, space: FeatureSpace, fake: Tensor, train: Tensor, real: Tensor) -> dict[str, Any]:
-    """`fid` and `kid` in Inception's features, else `fd_onnx` and `kid_onnx`; of synthetic images, and of training images in their place."""
-    name = {"inception": {"fd": "fid", "kid": "kid"}, "onnx": {"fd": "fd_onnx", "kid": "kid_onnx"}}[kind]
-    real_features = space.features(real)
-    figures: dict[str, Any] = {f"{kind}_digest": space.digest}
-    for ending, images in (("", fake), ("_real", train)):
-        for key, value in distances(space.features(images), real_features, scaled=kind != "inception").items():
-            which, _, rest = key.partition("_")
-            figures[f"{name[which]}{'_' if rest else ''}{rest}{ending}"] = six_digits(value)
-    return figures
+    space = inception(path) if settings.kind == "inception" else onnx(path, shape)
+    return OtherSpace(settings.kind, settings.path, space)

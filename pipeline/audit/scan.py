@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audit.shard_stats import (
-    DatasetStats,
     Pixels,
     References,
     ShardStats,
@@ -23,6 +22,7 @@ from pipeline.cluster.parallel_map import fan_out
 from pipeline.data.canonical import load_split
 from pipeline.data.description import UNSEEN, Split
 from pipeline.embedding.embedder import Embedder
+from pipeline.evaluation.dataset_stats import DatasetStats
 from pipeline.images.encodings import encoding_named
 from pipeline.runs.command import Command
 from pipeline.sampling.manifest import Manifest

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipeline.data.canonical import pixel_digests
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.moments import Moments, frechet
+from pipeline.evaluation.dataset_stats import DatasetStats
+from pipeline.evaluation.moments import Moments
 
 Pixels = NDArray[np.uint8]  # [N, H, W, C]
 
@@ -74,21 +73,6 @@ def sampled_rows(first_index: int, rows: int, count: int, keep: int) -> NDArray[
     return np.sort(np.random.default_rng(first_index).permutation(rows)[:share])
 
 
-@dataclass(frozen=True)
-class DatasetStats:
-    """What all shards hold together. `images uint8 [kept, C, S, S]` and `labels int64 [kept]` are the records that were kept."""
-
-    records: int
-    unique: int
-    train_copies: int
-    held_out_copies: int
-    label_counts: NDArray[np.int64] | None
-    moments: Moments
-    shifts: list[float]  # of each shard, see `shard_shift`
-    images: Tensor
-    labels: Tensor | None
-
-
 def dataset_stats(shards: Iterable[ShardStats], kept: int) -> DatasetStats | None:
     """Gathers all shards, in order: the last bits of the moments depend on it. None of no shard.
 
@@ -143,25 +127,3 @@ def shard_shift(count: int, mean: NDArray[np.float64], whole: Moments) -> float:
     expected = float(np.trace(whole.covariance)) / count * (others / whole.count)
     off = float(((mean - whole.mean) ** 2).sum())
     return off / expected if expected else 0.0
-
-
-def dataset_metrics(content: DatasetStats, real: Moments) -> dict[str, Any]:
-    """Figures of all records; `real`: of the holdout's features.
-
-    `unique_share`, `duplicates`, `train_copies`, `held_out_copies` (of validation and holdout), `fd_domain_all_records`,
-    `shard_shift_max` and the number of that shard, `shard_shift_at`; where there are labels `class_balance` (rarest class over
-    commonest).
-    """
-    counts = content.label_counts
-    furthest = int(np.argmax(content.shifts))
-    return {
-        "records": content.records,
-        "unique_share": round(content.unique / content.records, 6),
-        "duplicates": content.records - content.unique,
-        "train_copies": content.train_copies,
-        "held_out_copies": content.held_out_copies,
-        "fd_domain_all_records": round(frechet(content.moments, real), 4),
-        "shard_shift_max": round(content.shifts[furthest], 3),
-        "shard_shift_at": furthest,
-        **({} if counts is None else {"class_balance": round(float(counts.min() / counts.max()), 6)}),
-    }

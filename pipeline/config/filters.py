@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Union
 
 from pydantic import Field
 
-from pipeline.base.registry import load_entries
+from pipeline.base.declarations import declarations
 
-_ENTRIES = load_entries("pipeline.sampling.filters.kinds")
-FILTER_KINDS = tuple(_ENTRIES)
+_FILTERS = declarations("pipeline.sampling.filters.kinds", "FILTER")
+FILTER_KINDS = tuple(_FILTERS)
 
 if TYPE_CHECKING:
     FilterKindName = str
@@ -20,6 +20,6 @@ if TYPE_CHECKING:
 else:
     FilterKindName = Literal[FILTER_KINDS]
     FilterKeys = Annotated[
-        Union[tuple(entry.FILTER.keys for entry in _ENTRIES.values())],  # noqa: UP007  # of a tuple
+        Union[tuple(each.keys for each in _FILTERS.values())],  # noqa: UP007  # of a tuple
         Field(discriminator="kind"),
     ]

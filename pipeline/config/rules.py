@@ -2,31 +2,12 @@
 
 import re
 
+from pipeline.base.metric import Need
 from pipeline.config.constants import DEFAULT_JPEG_QUALITY, OBJECT_STORE, ONLY_CLASS
+from pipeline.config.metrics import METRICS
 from pipeline.config.schema import Sections
 
 MOST_SHARDS = 1_000_000
-
-# Some figures exist only where labels were asked for, one only where none were.
-GATED_ONLY_WITH = {
-    "class": ("label_accuracy", "tstr_accuracy", "tstr_ratio", "tstr_class_min", "augmented_accuracy", "class_balance"),
-    "none": ("class_share_min",),
-}
-
-# Of one class alone there is nothing to tell apart: no figure of classes, and diversity is that of all images.
-GATED_ONLY_WITH_CLASSES = (*GATED_ONLY_WITH["class"], *GATED_ONLY_WITH["none"], "classifier_score", "diversity_min")
-GATED_ONLY_WITH_ONE_CLASS = ("diversity_all",)
-
-# Figures of which real images have one, too, that is never 0 or below.
-REAL_FIGURE = {
-    **{name: f"{name}_real" for name in ("fd_domain", "fid", "fd_onnx", "precision", "recall", "density", "coverage", "classifier_score",
-                                         "label_accuracy", "class_share_min", "authenticity")},
-    "tstr_accuracy": "trtr_accuracy",
-    "augmented_accuracy": "trtr_accuracy",
-}  # fmt: skip
-
-
-MEASURED_WITH = {"fid": "inception", "kid": "inception", "fd_onnx": "onnx", "kid_onnx": "onnx"}
 
 
 def broken_rules(c: Sections) -> list[str]:
@@ -128,8 +109,7 @@ def broken_class_rules(c: Sections, classes: list[str]) -> list[str]:
     if len(classes) == 1:
         broken += [
             f"gates.{metric}: measured only of two classes or more, but the data has one ({classes[0]}); leave the gate out"
-            for metric in GATED_ONLY_WITH_CLASSES
-            if metric in c.gates
+            for metric in _gated(c, Need.CLASSES)
         ]
         if c.sample.labels != "balanced" and c.model.conditioning == "class":
             broken.append(
@@ -138,8 +118,7 @@ def broken_class_rules(c: Sections, classes: list[str]) -> list[str]:
         return broken
     broken += [
         f"gates.{metric}: measured only of one class, but the data has {len(classes)}; use diversity_min"
-        for metric in GATED_ONLY_WITH_ONE_CLASS
-        if metric in c.gates
+        for metric in _gated(c, Need.ONE_CLASS)
     ]
     if c.sample.labels == "balanced" or c.model.conditioning == "none":
         return broken
@@ -151,34 +130,41 @@ def broken_class_rules(c: Sections, classes: list[str]) -> list[str]:
     left_out = [name for name in classes if name not in c.sample.labels]
     broken += [
         f"gates.{metric}: cannot be met where sample.labels leaves out {left_out[0]}; leave the gate out"
-        for metric in ("tstr_accuracy", "tstr_ratio", "tstr_class_min", "class_balance")
-        if left_out and metric in c.gates and c.gates[metric].min is not None
+        for metric in c.gates
+        if left_out and METRICS[metric].of_all_classes and c.gates[metric].min is not None
     ]
     return broken
+
+
+def _gated(c: Sections, need: Need) -> list[str]:
+    """Return the bounded metrics that are measured only where there is what they need."""
+    return [metric for metric in c.gates if need in METRICS[metric].needs]
 
 
 def _gates_without_figure(c: Sections) -> list[str]:
     given, classes = c.model.conditioning, _known_classes(c)
     # Of one class alone the networks are not conditioned, and `broken_class_rules` says what is not measured.
-    conditioned = GATED_ONLY_WITH if classes is None or len(classes) > 1 else {}
+    conditioned = {"class": Need.LABELS, "none": Need.NO_LABELS} if classes is None or len(classes) > 1 else {}
     kind = None if c.evaluate.features is None else c.evaluate.features.kind
+    with_ratio = sorted(name for name, metric in METRICS.items() if metric.ratio is not None)
     return (
         [
-            f"gates.{metric}: measured only with evaluate.features of the kind {needed!r}, which is {kind!r}; leave the gate out"
-            for metric, needed in MEASURED_WITH.items()
-            if metric in c.gates and kind != needed
+            f"gates.{metric}: measured only with evaluate.features of the kind {space.value!r}, which is {kind!r}; leave the gate out"
+            for space in (Need.INCEPTION, Need.ONNX)
+            for metric in _gated(c, space)
+            if kind != space
         ]
         + [
             f"gates.{metric}: min_of_real or max_of_real, but no such figure of real images is measured; allowed for: "
-            f"{', '.join(sorted(REAL_FIGURE))}"
+            f"{', '.join(with_ratio)}"
             for metric, gate in c.gates.items()
-            if gate.of_real and metric not in REAL_FIGURE
+            if gate.of_real and METRICS[metric].ratio is None
         ]
         + [
             f"gates.{metric}: measured only with model.conditioning {needed!r}, which is {given!r}; leave the gate out"
-            for needed, metrics in conditioned.items()
-            for metric in metrics
-            if metric in c.gates and needed != given
+            for needed, need in conditioned.items()
+            for metric in _gated(c, need)
+            if needed != given
         ]
     )
 

@@ -11,6 +11,7 @@ from pipeline.base.registry import entry_names
 from pipeline.base.section import Section
 from pipeline.config.constants import DEFAULT_JPEG_QUALITY
 from pipeline.config.filters import FilterKeys
+from pipeline.config.metrics import METRICS
 from pipeline.config.sources import Source
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -350,12 +351,10 @@ class Gate(Section):
         return self.min_of_real is not None or self.max_of_real is not None
 
 
-GATED_METRICS = Literal[
-    "fd_domain", "fd_domain_ratio", "fd_domain_extrapolated", "fd_domain_all_records", "kid_domain", "precision", "recall", "density", "coverage",
-    "fid", "kid", "fd_onnx", "kid_onnx", "classifier_score", "label_accuracy", "diversity_min", "diversity_all", "class_balance", "class_share_min",
-    "tstr_accuracy", "tstr_ratio", "tstr_class_min", "augmented_accuracy", "unique_share", "train_copies",
-    "held_out_copies", "shard_shift_max", "nearest_train_ratio", "near_train_share", "authenticity", "membership_auc", "membership_logit_auc",
-]  # fmt: skip
+if TYPE_CHECKING:
+    GatedMetric = str
+else:
+    GatedMetric = Literal[tuple(metric.name for metric in METRICS.values() if metric.gate)]
 
 
 class Cluster(Section):
@@ -377,5 +376,5 @@ class Sections(Section):
     evaluate: Evaluate
     sample: Sample
     audit: Audit
-    gates: dict[GATED_METRICS, Gate]
+    gates: dict[GatedMetric, Gate]
     cluster: Cluster

@@ -6,40 +6,24 @@ from torch import Tensor
 
 from pipeline.evaluation.distances import frechet_at_infinity, frechet_distance
 from pipeline.evaluation.kernel import kernel_distance
-from pipeline.evaluation.neighbours import equal_size, neighbour_metrics
-from pipeline.evaluation.resampling import Part, standard_errors
+from pipeline.evaluation.neighbours import equal_size
+from pipeline.evaluation.resampling import Part, with_errors
 
 
-def fidelity(fake: Tensor, real: Tensor, probabilities: Tensor | None) -> dict[str, float]:
-    """Figures of fakes' features, `float [N, features]`, against reals', `float [M, features]`.
+def domain_distances(fake: Tensor, real: Tensor) -> dict[str, float]:
+    """Distances of fakes' features, `float [N, features]`, to reals', `float [M, features]`, learnt from the domain.
 
-    `probabilities`: of each class for each fake, `float [N, classes]`, as the embedder's classifier sees it; None where the
-    embedder knows no classes.
-
-    Returns `fd_domain` and its extrapolation to endlessly many images, `kid_domain` (of features scaled to a mean square of 1
-    over the reals; both names say that the features were learnt from the domain: with Inception's they would be FID and KID),
-    `precision`, `recall`, `density`, `coverage`, and, of probabilities, `classifier_score`; each with its standard error,
-    `_error`: that of `kid_domain` over its subsets, the others' over random halves.
+    Returns `fd_domain` and its extrapolation to endlessly many images, and `kid_domain`, of features scaled to a mean square of 1
+    over the reals (with Inception's features they would be FID and KID); each with its standard error, `_error`: that of
+    `kid_domain` over its subsets, the others' over random halves.
     """
     kernel, kernel_error = _kernel(fake, real, scaled=True)
-    fakes = (fake,) if probabilities is None else (fake, probabilities)
-    return {
-        **_of_sets(fakes, (real,)),
-        "kid_domain": kernel,
-        "kid_domain_error": kernel_error,
-        **standard_errors(_of_sets, fakes, (real,)),
-    }
+    return {**with_errors(_domain_frechet, (fake,), (real,)), "kid_domain": kernel, "kid_domain_error": kernel_error}
 
 
-def _of_sets(fakes: Part, reals: Part) -> dict[str, float]:
-    (fake, *probabilities), (real,) = fakes, reals
-    score = {"classifier_score": classifier_score(probabilities[0].double().numpy())} if probabilities else {}
-    return {
-        "fd_domain": frechet_distance(fake.double().numpy(), real.double().numpy()),
-        "fd_domain_extrapolated": frechet_at_infinity(fake.double().numpy(), real.double().numpy()),
-        **neighbour_metrics(fake, real),
-        **score,
-    }
+def _domain_frechet(fakes: Part, reals: Part) -> dict[str, float]:
+    fake, real = fakes[0].double().numpy(), reals[0].double().numpy()
+    return {"fd_domain": frechet_distance(fake, real), "fd_domain_extrapolated": frechet_at_infinity(fake, real)}
 
 
 def distances(fake: Tensor, real: Tensor, *, scaled: bool) -> dict[str, float]:
@@ -50,8 +34,7 @@ def distances(fake: Tensor, real: Tensor, *, scaled: bool) -> dict[str, float]:
     fakes, reals = fake.double(), real.double()
     kernel, kernel_error = _kernel(fake, real, scaled=scaled)
     return {
-        **_frechet((fakes,), (reals,)),
-        **standard_errors(_frechet, (fakes,), (reals,)),
+        **with_errors(_frechet, (fakes,), (reals,)),
         "fd_extrapolated": frechet_at_infinity(fakes.numpy(), reals.numpy()),
         "kid": kernel,
         "kid_error": kernel_error,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.base.errors import UserError
-from pipeline.config.rules import REAL_FIGURE
+from pipeline.config.metrics import METRICS
 from pipeline.config.schema import Gate
 
 
@@ -35,7 +35,8 @@ def apply_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[V
         if gate.min is not None or gate.max is not None:
             verdicts.append(_verdict(name, value, gate.min, gate.max))
         if gate.of_real:
-            beside = REAL_FIGURE[name]
+            beside = METRICS[name].ratio
+            assert beside is not None  # the config refuses such a gate
             real = _measured(name, beside, metrics)
             if real <= 0:
                 raise UserError(f"gates.{name}: {beside} is {real:g}: nothing can be a share of that; use min or max.")

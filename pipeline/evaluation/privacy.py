@@ -7,10 +7,9 @@ was learnt from them. What comes nearer to the training images than they do has 
 import torch
 from torch import Tensor
 
-from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.nearest import nearest_distances, nearest_rows
 from pipeline.evaluation.inversion import reconstruction_errors
-from pipeline.evaluation.resampling import Part, standard_errors
+from pipeline.evaluation.resampling import Part, with_errors
 from pipeline.models.generate import discriminate
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair
@@ -21,18 +20,15 @@ ATTACKED = 500
 BATCH = 500
 
 Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, S, S], int64 [N]
+NearestRows = tuple[Tensor, Tensor]  # distances, float [N], and rows, int64 [N]
 
 
-def privacy_of_images(
-    embedder: Embedder, pair: TrainedPair, fake: Tensor, train: Labelled, holdout: Labelled
-) -> tuple[dict[str, float], Tensor]:
-    """`privacy_metrics` of images, to four digits, and the rows of the nearest pairs.
+def logit_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[str, float]:
+    """How surely the discriminator's logit tells training images from held-out ones, of as many of the former as of the latter.
 
-    Besides `membership_logit_auc`: how surely the discriminator's logit tells training images from held-out ones, of as many
-    of the former as there are of the latter.
+    `membership_logit_auc` and its error, to four digits.
     """
-    by_distance, pairs = privacy_metrics(*(embedder.features(images) for images in (fake, train[0], holdout[0])))
-    member_logits, other_logits = (
+    members, others = (
         discriminate(
             pair.discriminator,
             pair.spec,
@@ -47,9 +43,7 @@ def privacy_of_images(
     def by_logit(members: Part, others: Part) -> dict[str, float]:
         return {"membership_logit_auc": membership_auc(*members, *others)}
 
-    scores = (member_logits,), (other_logits,)
-    figures = {**by_distance, **by_logit(*scores), **standard_errors(by_logit, *scores)}
-    return {name: round(value, 4) for name, value in figures.items()}, pairs
+    return _four_digits(with_errors(by_logit, (members,), (others,)))
 
 
 def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[str, float]:
@@ -65,12 +59,13 @@ def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> d
     def by_error(members: Part, others: Part) -> dict[str, float]:
         return {"membership_inversion_auc": membership_auc(-members[0], -others[0])}
 
-    sets = (members,), (others,)
-    return {name: round(value, 4) for name, value in {**by_error(*sets), **standard_errors(by_error, *sets)}.items()}
+    return _four_digits(with_errors(by_error, (members,), (others,)))
 
 
-def privacy_metrics(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[str, float], Tensor]:
+def privacy_metrics(fake: Tensor, train: Tensor, holdout: Tensor, nearest: NearestRows) -> dict[str, float]:
     """Of features, `float [N, features]`, `float [M, features]` (all training images), `float [K, features]`.
+
+    `nearest`: what `nearest_rows` says of the fakes and the training images.
 
     Returns:
         `nearest_train_ratio`: the median distance to the nearest training image, over that of held-out images; 1 where the
@@ -80,21 +75,29 @@ def privacy_metrics(fake: Tensor, train: Tensor, holdout: Tensor) -> tuple[dict[
         its own nearest neighbour among the others (Alaa et al. 2022, arXiv:2102.08921, section 3.3), and `authenticity_real`, the
         same of held-out images. `membership_auc`: how surely an attacker who has the synthetic images and some others
         tells which of those were trained on, by their distance to the nearest synthetic one (area under the ROC curve: 0.5 not
-        at all, 1 always). Each with its standard error, `_error`, over random halves of the images that distances start from.
-        Beside the figures, for people to look at: the nearest pairs, nearest first, as rows of `fake` and of `train`,
-        `int64 [up to PAIRS, 2]`.
+        at all, 1 always). Each with its standard error, `_error`, over random halves of the images that distances start from;
+        to four digits.
     """
-    to_train, nearest = nearest_rows(fake, train)
+    to_train, rows = nearest
     held_out, nearest_to_held_out = nearest_rows(holdout, train)
     sets = (
-        (to_train, _authentic(to_train, train[nearest], train)),
+        (to_train, _authentic(to_train, train[rows], train)),
         (held_out, _authentic(held_out, train[nearest_to_held_out], train)),
         (nearest_distances(some(train, len(holdout)), fake),),
         (nearest_distances(holdout, fake),),
     )
-    figures = {**_of_distances(*sets), **standard_errors(_of_distances, *sets)}
+    return _four_digits(with_errors(_of_distances, *sets))
+
+
+def nearest_pairs(nearest: NearestRows) -> Tensor:
+    """Return the pairs for people to look at, nearest first, as rows of fakes and of training images: `int64 [up to PAIRS, 2]`."""
+    to_train, rows = nearest
     closest = to_train.argsort(stable=True)[:PAIRS]
-    return figures, torch.stack([closest, nearest[closest]], dim=1)
+    return torch.stack([closest, rows[closest]], dim=1)
+
+
+def _four_digits(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in figures.items()}
 
 
 def _of_distances(fakes: Part, held_out: Part, members: Part, others: Part) -> dict[str, float]:

@@ -28,6 +28,11 @@ def standard_errors(measure: Callable[..., Mapping[str, float]], *sets: Part, ro
     return {name: error for name, error in errors.items() if math.isfinite(error)}
 
 
+def with_errors(measure: Callable[..., Mapping[str, float]], *sets: Part) -> dict[str, float]:
+    """Return the figures that `measure` makes of sets of images, and their standard errors."""
+    return {**measure(*sets), **standard_errors(measure, *sets)}
+
+
 def _half(part: Part, random: torch.Generator) -> Part:
     rows = torch.randperm(len(part[0]), generator=random)[: len(part[0]) // 2]
     return tuple(each[rows] for each in part)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from pipeline.base.metric import PERCENT
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import Verdict
-from pipeline.report.figures import percent
 
 GAIN = 0.002  # of accuracy: less is within what changes from seed to seed
 NEAR = 0.02  # twice the share that held-out images have by definition
@@ -20,12 +20,10 @@ def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tup
     if "tstr_accuracy" in metrics:
         use.append(
             f"Teaching a classifier where the real images cannot be handed on: what learnt from these alone gets "
-            f"{percent(metrics['tstr_accuracy'])} of real images right, what learnt from real ones {percent(metrics['trtr_accuracy'])}."
+            f"{PERCENT.text(metrics['tstr_accuracy'])} of real images right, what learnt from real ones {PERCENT.text(metrics['trtr_accuracy'])}."
         )
         gain = metrics["augmented_accuracy"] - metrics["trtr_accuracy"]
-        added = (
-            f"together {percent(metrics['augmented_accuracy'])}, real images alone {percent(metrics['trtr_accuracy'])}"
-        )
+        added = f"together {PERCENT.text(metrics['augmented_accuracy'])}, real images alone {PERCENT.text(metrics['trtr_accuracy'])}"
         if gain > GAIN:
             use.append(f"Adding to real images: {added}.")
         else:
@@ -45,7 +43,7 @@ def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tup
     if metrics["train_copies"] or metrics["near_train_share"] > NEAR or _attack(metrics) > SURE:
         avoid.append(
             f"Keeping the real images secret: {metrics['train_copies']} records are copies of training images, "
-            f"{percent(metrics['near_train_share'])} lie as near to one as 1 % of held-out images do."
+            f"{PERCENT.text(metrics['near_train_share'])} lie as near to one as 1 % of held-out images do."
         )
     else:
         avoid.append(

@@ -10,9 +10,11 @@ from pipeline.base.registry import entry_names, load_entries
 
 # What carries results and names them, and cannot change what is in them: a reworded message there makes nothing again.
 CARRIERS = (
+    "pipeline.base.declarations",
     "pipeline.base.errors",
     "pipeline.base.junk",
     "pipeline.base.log",
+    "pipeline.base.metric",
     "pipeline.base.pace",
     "pipeline.base.process",
     "pipeline.base.section",
@@ -110,12 +112,9 @@ def _imports(name: str, path: Path, packages: Collection[str]) -> Iterator[str]:
 def _entries(call: ast.Call, name: str) -> Iterator[str]:
     """Return what a call of `load_entries` in the module `name` imports: the entries of its own package, or of one that it names.
 
-    Of another package a carrier takes what its entries are called and their keys alone: who uses an entry imports it besides.
-
     Raises:
         ValueError: the package is neither `__name__` nor a text, so nothing tells which entries count.
     """
     (argument,) = call.args
     package = name if ast.unparse(argument) == "__name__" else ast.literal_eval(argument)
-    if package == name or not _is_carrier(name):
-        yield from (f"{package}.{entry}" for entry in entry_names(package))
+    yield from (f"{package}.{entry}" for entry in entry_names(package))

@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.audit.shard_stats import (
-    DatasetStats,
     References,
     ShardStats,
-    dataset_metrics,
     dataset_stats,
     sampled_rows,
     shard_shift,
@@ -20,6 +18,7 @@ from pipeline.audit.shard_stats import (
 )
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import Embedder
+from pipeline.evaluation.dataset_stats import DatasetStats, dataset_metrics
 from pipeline.evaluation.moments import Moments
 
 Numbers = NDArray[np.int64]

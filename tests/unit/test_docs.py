@@ -4,18 +4,17 @@ import ast
 import re
 from functools import cache
 from itertools import pairwise
-from typing import get_args
 
 import pytest
 import yaml
 
 from pipeline.config.config import Config
 from pipeline.config.filters import FILTER_KINDS
-from pipeline.config.rules import REAL_FIGURE
-from pipeline.config.schema import GATED_METRICS
+from pipeline.config.metrics import METRICS
 from pipeline.config.sources import SOURCE_KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.jobs.work import STAGES
+from tests.metric_docs import PAGE, parts, with_parts
 from tests.project import ROOT
 from tests.unit.docs_commands import CONSOLE, config_schema, is_key, key_names, options, options_in
 from tests.unit.docs_pages import SHELL, Page, all_pages
@@ -144,7 +143,7 @@ def test_keys_of_presets_exist(page: Page) -> None:
     dotted = [found[0] for span in page.spans if (found := DOTTED.match(span)) and not found[0].endswith(files)]
     assert [key for key in dotted if not is_key(key)] == []
     single = [found[1] for span in page.spans if (found := re.match(r"(\w+): ", span))]
-    assert [key for key in single if key not in key_names() | set(get_args(GATED_METRICS))] == []
+    assert [key for key in single if key not in key_names() | METRICS.keys()] == []
     for block in page.blocks("yaml"):
         content = yaml.safe_load(block)
         if not Config.model_fields.keys() & content.keys():
@@ -189,13 +188,10 @@ def test_metrics_in_tables_are_measured(page: Page) -> None:
         assert [name for cell in cells for name in re.findall(r"`(\w+)`", cell) if not is_metric(name)] == []
 
 
-def test_the_figures_that_can_be_gates_are_listed() -> None:
-    alone, of_real = [
-        set(re.findall(r"`(\w+)`", item.split(": ", 1)[1]))
-        for item in re.findall(r"(?ms)^- (by .*?)[;.]$", Page(ROOT / "docs" / "figures.md").section("Gates"))
-    ]
-    assert of_real == set(REAL_FIGURE)
-    assert alone | of_real == set(get_args(GATED_METRICS))
+def test_metrics_are_told_of_as_they_are_declared() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"<!-- metrics: ([\w ]+) -->", text)) == set(parts())
+    assert text == with_parts(text), "run `make metric-docs`"
 
 
 def test_choices_in_tables_are_those_of_the_config() -> None:

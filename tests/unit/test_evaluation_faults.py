@@ -10,19 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.audit.shard_stats import (
-    References,
-    dataset_metrics,
-    dataset_stats,
-    sampled_rows,
-    shard_stats_of,
-    short_digests,
-)
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.moments import Moments
-from pipeline.evaluation.privacy import privacy_metrics
-from pipeline.evaluation.quality import quality_metrics
+from pipeline.evaluation.measure import metrics_of
+from pipeline.models.weights import TrainedPair
 from tests.faults import (
     Labelled,
     Sound,
@@ -38,9 +29,9 @@ from tests.faults import (
     training_images_perturbed,
 )
 from tests.unit import conftest
+from tests.unit.measuring import NAMES, audited, evidence_of, pair_of_digits
 
 SHARD = 55
-NAMES = [str(digit) for digit in range(10)]
 
 
 @pytest.fixture(scope="module")
@@ -60,40 +51,33 @@ def planted(splits: list[Labelled]) -> Sound:
     return Sound(records, spare, train[0], held_out[0], SHARD)
 
 
-def judge(network: FeatureNetwork, splits: list[Labelled], records: Labelled) -> Any:
-    """All figures but usefulness and the discriminator's; a network that knows no classes sees no labels either."""
-    embedder = Embedder(network, "digest", {})
+@pytest.fixture(scope="module")
+def pair() -> TrainedPair:
+    """A pair with random weights, which takes no part in what is looked at here."""
+    return pair_of_digits(classes=0)
+
+
+def judge(network: FeatureNetwork, pair: TrainedPair, splits: list[Labelled], records: Labelled) -> Any:
+    """All figures of an audit; a network that knows no classes sees no labels either."""
     classifies = isinstance(network, DomainClassifier)
-    (train, _), (held_out, of_held_out), *_ = splits
-    known = References(embedder, short_digests(train), short_digests(held_out), 10 if classifies else 0)
-    images, labels = records
-    count = len(images)
-    shards = [slice(first, first + SHARD) for first in range(0, count, SHARD)]
-    content = dataset_stats(
+    train, held_out, *_ = splits
+    fake, *reals = (
         (
-            shard_stats_of(
-                images[rows], labels[rows] if classifies else None, known, sampled_rows(rows.start, SHARD, count, count)
-            )
-            for rows in shards
-        ),
-        count,
+            torch.from_numpy(images.transpose(0, 3, 1, 2)),
+            torch.from_numpy(labels if classifies else np.zeros_like(labels)),
+        )
+        for images, labels in (records, train, held_out)
     )
-    assert content is not None
-    of_train, of_holdout = (
-        embedder.features(torch.from_numpy(each.transpose(0, 3, 1, 2))) for each in (train, held_out)
-    )
-    features = embedder.features(content.images)
-    reals = (of_holdout, torch.from_numpy(of_held_out if classifies else np.zeros_like(of_held_out)))
-    return {
-        **quality_metrics(embedder, features, content.labels, reals, NAMES if classifies else ["image"]),
-        **privacy_metrics(features, of_train, of_holdout)[0],
-        **dataset_metrics(content, Moments.of(of_holdout.double().numpy())),
-    }
+    names = NAMES if classifies else ["image"]
+    embedder = Embedder(network, "digest", {})
+    evidence = evidence_of(embedder, pair, fake, *reals, labelled=classifies, names=names)
+    # Real images in the place of the records take as long again, and no fault is told by them.
+    return metrics_of(audited(evidence, shard=SHARD), {"fd_domain_real": 1.0})
 
 
 @pytest.fixture(scope="module")
-def sound(digits_classifier: DomainClassifier, splits: list[Labelled], planted: Sound) -> Any:
-    return judge(digits_classifier, splits, nothing(planted))
+def sound(digits_classifier: DomainClassifier, pair: TrainedPair, splits: list[Labelled], planted: Sound) -> Any:
+    return judge(digits_classifier, pair, splits, nothing(planted))
 
 
 def less(name: str, by: float) -> Callable[[Any, Any], bool]:
@@ -128,11 +112,12 @@ def test_a_planted_fault_is_caught(
     fault: Callable[[Sound], Labelled],
     caught: list[Callable[[Any, Any], bool]],
     digits_classifier: DomainClassifier,
+    pair: TrainedPair,
     splits: list[Labelled],
     planted: Sound,
     sound: Any,
 ) -> None:
-    found = judge(digits_classifier, splits, fault(planted))
+    found = judge(digits_classifier, pair, splits, fault(planted))
     told = {name: (sound[name], value) for name, value in found.items() if isinstance(value, float | int)}
     assert [check(found, sound) for check in caught] == [True] * len(caught), told
 
@@ -155,8 +140,10 @@ def require_soundness(sound: Any, diversity: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def sound_without_labels(digits_without_labels: FeatureNetwork, splits: list[Labelled], planted: Sound) -> Any:
-    return judge(digits_without_labels, splits, nothing(planted))
+def sound_without_labels(
+    digits_without_labels: FeatureNetwork, pair: TrainedPair, splits: list[Labelled], planted: Sound
+) -> Any:
+    return judge(digits_without_labels, pair, splits, nothing(planted))
 
 
 @pytest.mark.parametrize(
@@ -177,21 +164,26 @@ def test_a_planted_fault_is_caught_without_labels(
     fault: Callable[[Sound], Labelled],
     caught: list[Callable[[Any, Any], bool]],
     digits_without_labels: FeatureNetwork,
+    pair: TrainedPair,
     splits: list[Labelled],
     planted: Sound,
     sound_without_labels: Any,
 ) -> None:
-    found = judge(digits_without_labels, splits, fault(planted))
+    found = judge(digits_without_labels, pair, splits, fault(planted))
     told = {name: (sound_without_labels[name], value) for name, value in found.items()}
     assert [check(found, sound_without_labels) for check in caught] == [True] * len(caught), told
 
 
 def test_one_image_over_and_over_is_no_variety(
-    digits_without_labels: FeatureNetwork, splits: list[Labelled], planted: Sound, sound_without_labels: Any
+    digits_without_labels: FeatureNetwork,
+    pair: TrainedPair,
+    splits: list[Labelled],
+    planted: Sound,
+    sound_without_labels: Any,
 ) -> None:
     images, labels = planted.records
     few = np.broadcast_to(images[:1], images.shape).copy()
-    found = judge(digits_without_labels, splits, (few, labels))
+    found = judge(digits_without_labels, pair, splits, (few, labels))
     assert found["diversity_all"] == pytest.approx(0, abs=1e-3)
     assert found["coverage"] < 0.1 < sound_without_labels["coverage"]
 

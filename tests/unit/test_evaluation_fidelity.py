@@ -11,7 +11,8 @@ from torchmetrics.image.inception import InceptionScore
 
 from pipeline.embedding.classifier import DomainClassifier
 from pipeline.embedding.embedder import Embedder
-from pipeline.evaluation.fidelity import classifier_score, fidelity
+from pipeline.evaluation.fidelity import classifier_score, domain_distances
+from pipeline.evaluation.neighbours import neighbour_metrics
 from tests.unit.conftest import Labelled
 
 
@@ -22,9 +23,11 @@ def embedder(request: pytest.FixtureRequest) -> Embedder:
 
 
 def figures(embedder: Embedder, fake: Tensor, real: Tensor) -> dict[str, float]:
-    features = embedder.features(fake)
-    classifies = isinstance(embedder.network, DomainClassifier)
-    return fidelity(features, embedder.features(real), embedder.probabilities(features) if classifies else None)
+    features, of_real = embedder.features(fake), embedder.features(real)
+    found = {**domain_distances(features, of_real), **neighbour_metrics(features, of_real)}
+    if isinstance(embedder.network, DomainClassifier):
+        found["classifier_score"] = classifier_score(embedder.probabilities(features).double().numpy())
+    return found
 
 
 def noisy(images: Tensor, amount: float) -> Tensor:

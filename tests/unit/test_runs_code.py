@@ -11,7 +11,6 @@ import pipeline
 from pipeline.config.filters import FILTER_KINDS
 from pipeline.data import ingest
 from pipeline.embedding import embed
-from pipeline.runs import code
 from pipeline.runs.code import code_digest, code_of, import_closure
 from pipeline.sampling_on_ray import plan
 from pipeline.training_on_ray import train
@@ -91,14 +90,32 @@ def test_entries_of_a_registry_count_wherever_they_are_loaded(
     monkeypatch.setattr(pipeline, "__file__", str(package.parent / "pipeline" / "__init__.py"))
     module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     assert entries <= import_closure(module).keys()
-    monkeypatch.setattr(code, "CARRIERS", (module,))
-    assert (entries <= import_closure(module).keys()) == (argument == "__name__")
 
 
 def test_a_registry_whose_package_nothing_tells_is_an_error(package: Path) -> None:
     (package / "maker.py").write_text("ENTRIES = load_entries(somewhere)\n")
     with pytest.raises(ValueError, match="malformed node"):
         import_closure("ruler.maker")
+
+
+@pytest.mark.parametrize(
+    ("text", "entered"),
+    [
+        ("load_entries('ruler.shelf')", {"ruler", "ruler.maker", "ruler.shelf", "ruler.shelf.entry", "ruler.words"}),
+        ("declarations('ruler.shelf', 'VALUE')", {"ruler", "ruler.maker"}),
+    ],
+)
+def test_entries_of_a_registry_are_in_it_where_they_work_and_not_where_they_are_but_asked_what_they_declare(
+    package: Path, monkeypatch: pytest.MonkeyPatch, text: str, entered: set[str]
+) -> None:
+    monkeypatch.setattr(pipeline, "__file__", str(package.parent / "pipeline" / "__init__.py"))
+    (package / "shelf").mkdir()
+    (package / "shelf" / "__init__.py").touch()
+    (package / "shelf" / "entry.py").write_text("from ruler import words\n")
+    (package / "maker.py").write_text(
+        f"from pipeline.base.declarations import declarations\nfrom pipeline.base.registry import load_entries\n\nLOADED = {text}\n"
+    )
+    assert import_closure("ruler.maker").keys() == entered
 
 
 def test_a_misspelt_module_is_an_error() -> None:
@@ -155,6 +172,8 @@ def test_filters_count_for_records_and_for_nothing_else() -> None:
         ("base/log.py", "# other words\n", False),
         ("training_on_ray/reporting.py", "# other words\n", False),
         ("cli/console.py", "# other words\n", False),
+        ("evaluation/metrics/frechet.py", "# another metric\n", False),
+        ("base/metric.py", "# more to say of a metric\n", False),
     ],
 )
 def test_a_changed_loss_trains_again_and_a_reworded_line_does_not(

@@ -1,0 +1,15 @@
+"""What the entries of a registry declare, for rooms that go by it and run nothing of an entry."""
+
+from importlib import import_module
+from typing import Any
+
+from pipeline.base.registry import entry_names
+
+
+def declarations(package: str, name: str) -> dict[str, Any]:
+    """Return what the entries of a package declare as `name`, by entry.
+
+    Who asks may stand below the package's room. An entry's work cannot change what comes of its declaration, so
+    `pipeline/runs/code.py` follows `load_entries` and not this.
+    """
+    return {entry: getattr(import_module(f"{package}.{entry}"), name) for entry in entry_names(package)}

@@ -1,0 +1,125 @@
+"""What metrics are measured from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from torch import Tensor
+
+from pipeline.base.metric import Need
+from pipeline.config.schema import Audit
+from pipeline.embedding.embedder import Embedder
+from pipeline.embedding.external import FeatureSpace
+from pipeline.embedding.nearest import nearest_rows
+from pipeline.evaluation.dataset_stats import DatasetStats
+from pipeline.evaluation.privacy import Labelled, NearestRows, some
+from pipeline.models.weights import TrainedPair
+
+
+@dataclass(frozen=True)
+class OtherSpace:
+    """The feature space that the config asks for besides the embedder's."""
+
+    kind: Literal["inception", "onnx"]
+    path: str
+    space: FeatureSpace
+
+
+@dataclass(frozen=True)
+class AuditedRecords:
+    """A dataset on disk that was read back whole."""
+
+    dataset_id: str
+    data_digest: str  # of the canonical dataset, whose training images are those of `Evidence`
+    stats: DatasetStats
+    comparisons: int  # records whose distances to training images are measured, at most
+    settings: Audit
+
+    @cached_property
+    def compared(self) -> Tensor:
+        """These records, `uint8 [N, C, S, S]`; in a full audit hundreds of MB, so not before they are asked for."""
+        return some(self.stats.images, self.comparisons)
+
+
+def _at_once(_name: str, _identity: dict[str, Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    return compute()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a stage has to measure from: synthetic images, real ones, and networks.
+
+    What takes long to make is made when it is first asked for.
+    """
+
+    embedder: Embedder
+    pair: TrainedPair
+    names: Sequence[str]  # of the classes of the data
+    fake: Tensor  # synthetic images, uint8 [N, C, S, S]
+    asked: Tensor | None  # labels that they were asked for, int64 [N]; None without labels
+    holdout: Labelled  # real images, which nothing was trained on
+    load_train: Callable[[], Labelled]
+    seed: int  # of the choice of training images that stand in for synthetic ones
+    other: OtherSpace | None = None
+    records: AuditedRecords | None = None  # None in `evaluate`, which measures drawn images alone
+    say: Callable[[str], None] = lambda _: None  # tells the user what takes long
+    # Returns what was once computed, kept from run to run: NAME of the file, all that the result depends on, the work.
+    kept: Callable[[str, dict[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]] = _at_once
+
+    @property
+    def available(self) -> frozenset[Need]:
+        """What there is of what metrics can need."""
+        there = {
+            Need.NO_LABELS if self.asked is None else Need.LABELS,
+            Need.CLASSES if len(self.names) > 1 else Need.ONE_CLASS,
+        }
+        if self.other is not None:
+            there.add(Need(self.other.kind))
+        if self.records is not None:
+            there.add(Need.RECORDS)
+            there |= {Need.FULL} if self.records.settings.full else set()
+        return frozenset(there)
+
+    @cached_property
+    def train(self) -> Labelled:
+        """Training images and their labels."""
+        return self.load_train()
+
+    @cached_property
+    def stand_ins(self) -> Tensor:
+        """As many training images as there are synthetic ones, or all: a random choice, the same each time."""
+        images, _ = self.train
+        return images[np.random.default_rng(self.seed).permutation(len(images))[: len(self.fake)]]
+
+    @cached_property
+    def fake_features(self) -> Tensor:
+        """`float [N, features]`, as are all features."""
+        return self.embedder.features(self.fake)
+
+    @cached_property
+    def holdout_features(self) -> Tensor:
+        """Features of the holdout's images."""
+        return self.embedder.features(self.holdout[0])
+
+    @cached_property
+    def train_features(self) -> Tensor:
+        """Features of all training images."""
+        return self.embedder.features(self.train[0])
+
+    @cached_property
+    def stand_in_features(self) -> Tensor:
+        """Features of `stand_ins`."""
+        return self.embedder.features(self.stand_ins)
+
+    @cached_property
+    def compared_features(self) -> Tensor:
+        """Features of the records that are compared with training images; of an audit alone."""
+        assert self.records is not None
+        return self.embedder.features(self.records.compared)
+
+    @cached_property
+    def nearest_train(self) -> NearestRows:
+        """Of each compared record the distance to the nearest training image, and that one's row."""
+        return nearest_rows(self.compared_features, self.train_features)

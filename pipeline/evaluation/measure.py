@@ -1,0 +1,52 @@
+"""Measuring all metrics that there are, by their registry."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.base.registry import load_entries
+from pipeline.evaluation.evidence import Evidence
+from pipeline.evaluation.measurement import Measurement
+
+# By the names of their modules.
+ENTRIES: dict[str, Measurement] = {
+    module.__name__: module.MEASUREMENT for module in load_entries("pipeline.evaluation.metrics").values()
+}
+# Modules that what `metrics_of_real` returns depends on.
+CODE_OF_REAL = (
+    "pipeline.evaluation.evidence",
+    *(name for name, entry in ENTRIES.items() if entry.measure_real is not None),
+)
+
+
+def metrics_of(evidence: Evidence, of_real: dict[str, Any]) -> dict[str, Any]:
+    """Measure everything that the evidence allows.
+
+    Args:
+        evidence: what there is.
+        of_real: what `metrics_of_real` returned, now or in an earlier run.
+
+    Returns:
+        All values by name, those of real images among them.
+    """
+    possible = list(_possible(evidence))
+    found = {name: value for each in possible for name, value in each.measure(evidence).items()} | of_real
+    for each in possible:
+        found |= each.derive(found) if each.derive is not None else {}
+    return found
+
+
+def metrics_of_real(evidence: Evidence) -> dict[str, Any]:
+    """Measure training images in the place of the synthetic ones, each name with `_real`: what is better than that is chance."""
+    return {
+        f"{name}_real": value
+        for each in _possible(evidence)
+        if each.measure_real is not None
+        for name, value in each.measure_real(evidence).items()
+    }
+
+
+def _possible(evidence: Evidence) -> Iterator[Measurement]:
+    """The measurements that have what one of their metrics needs at least, by rank."""
+    for each in sorted(ENTRIES.values(), key=lambda entry: entry.rank):
+        if any(evidence.available.issuperset(metric.needs) for metric in each.metrics):
+            yield each

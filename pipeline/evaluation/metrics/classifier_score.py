@@ -1,0 +1,52 @@
+"""How sure the domain classifier is of drawn images, and how evenly it sees its classes in them."""
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.base.metric import TWO, Metric, Need
+from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    return _score(evidence.fake_features, evidence)
+
+
+def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+    return _score(evidence.stand_in_features, evidence)
+
+
+def _score(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.fidelity import classifier_score
+    from pipeline.evaluation.resampling import Part, with_errors
+    from pipeline.runs.fingerprint import six_digits
+
+    # The reals do not count, but with them the halves that the error is of are those of the other figures.
+    def of_sets(fakes: Part, _reals: Part) -> dict[str, float]:
+        return {"classifier_score": classifier_score(fakes[0].double().numpy())}
+
+    probabilities = evidence.embedder.probabilities(features)
+    found = with_errors(of_sets, (probabilities,), (evidence.holdout_features,))
+    return {name: six_digits(value) for name, value in found.items()}
+
+
+MEASUREMENT = Measurement(
+    rank=50,
+    metrics=(
+        Metric(
+            name="classifier_score",
+            definition="high where the classifier is sure of each image and sees all classes as often (Salimans et al. 2016, with the "
+            "domain's classes)",
+            best="number of classes",
+            better="higher",
+            form=TWO,
+            needs=(Need.CLASSES,),
+            real="classifier_score_real",
+        ),
+    ),
+    measure=_measure,
+    measure_real=_measure_real,
+)

@@ -1,0 +1,93 @@
+"""Fréchet and kernel distances of drawn images to real ones, in the embedder's features."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipeline.base.metric import FOUR, ONE, TWO, Metric, ReportRow
+from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _beside(metrics: Mapping[str, Any]) -> str:
+    return f"real images: {ONE.text(metrics['fd_domain_real'])} ± {ONE.error(metrics['fd_domain_error_real'])}; not FID"
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    return _distances(evidence.fake_features, evidence)
+
+
+def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+    return _distances(evidence.stand_in_features, evidence)
+
+
+def _distances(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.fidelity import domain_distances
+    from pipeline.runs.fingerprint import six_digits
+
+    found = domain_distances(features, evidence.holdout_features)
+    return {name: six_digits(value) for name, value in found.items()}
+
+
+def _ratio(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    from pipeline.runs.fingerprint import six_digits
+
+    return {"fd_domain_ratio": six_digits(metrics["fd_domain"] / metrics["fd_domain_real"])}
+
+
+MEASUREMENT = Measurement(
+    rank=20,
+    metrics=(
+        Metric(
+            name="fd_domain",
+            definition="Fréchet distance: how far mean and covariance are apart (Heusel et al. 2017). Too large by a term in 1 / images. "
+            "Not FID, which is made with Inception's features.",
+            best="`fd_domain_real`",
+            better="lower",
+            form=ONE,
+            real="fd_domain_real",
+            row=ReportRow(
+                group="Fidelity and variety",
+                label="Distance to real holdout images (Fréchet, in features learnt from real ones)",
+                beside=_beside,
+            ),
+        ),
+        Metric(
+            name="fd_domain_extrapolated",
+            definition="what it would be of endlessly many images (Chong & Forsyth 2020); can fall below 0 by its error",
+            best="0",
+            better=0,
+            form=ONE,
+            real="fd_domain_extrapolated_real",
+            signed=True,
+            row=ReportRow(
+                group="Fidelity and variety",
+                label="The same, extrapolated to endlessly many images",
+                note="0 is equal",
+            ),
+        ),
+        Metric(
+            name="fd_domain_ratio",
+            definition="`fd_domain` over `fd_domain_real`",
+            best="1",
+            better="lower",
+            form=TWO,
+        ),
+        Metric(
+            name="kid_domain",
+            definition="squared maximum mean discrepancy with a cubic kernel (Bińkowski et al. 2018) of features scaled to a mean square of "
+            "1 over the reals; its error is that over subsets that do not overlap; without bias, can fall below 0 by its error",
+            best="0",
+            better=0,
+            form=FOUR,
+            real="kid_domain_real",
+            signed=True,
+        ),
+    ),
+    measure=_measure,
+    measure_real=_measure_real,
+    derive=_ratio,
+)

@@ -1,0 +1,38 @@
+"""What an attacker finds out who has the generator itself; minutes, so a full audit's alone."""
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.base.metric import THREE, Metric, Need, ReportRow
+from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.privacy import inversion_attack
+
+    evidence.say("attacking the generator: can it make training images better than held-out ones?")
+    return inversion_attack(evidence.pair, evidence.train, evidence.holdout)
+
+
+MEASUREMENT = Measurement(
+    rank=90,
+    metrics=(
+        Metric(
+            name="membership_inversion_auc",
+            definition="only with `audit --full`: how surely an attacker tells training images from held-out ones who has the generator "
+            "and searches its latents for each of 500 training and 500 held-out images (Chen et al. 2020)",
+            best="0.5",
+            better="lower",
+            form=THREE,
+            needs=(Need.RECORDS, Need.FULL),
+            gate=False,
+            row=ReportRow(
+                group="Privacy",
+                label="The same by an attacker who has the generator and searches for each image",
+            ),
+        ),
+    ),
+    measure=_measure,
+)

@@ -1,0 +1,81 @@
+"""How drawn and real images lie among each other: by nearest neighbours in the embedder's features."""
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.base.metric import TWO, Metric, ReportRow
+from pipeline.evaluation.measurement import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.evaluation.evidence import Evidence
+
+
+def _measure(evidence: "Evidence") -> dict[str, Any]:
+    return _neighbours(evidence.fake_features, evidence)
+
+
+def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+    return _neighbours(evidence.stand_in_features, evidence)
+
+
+def _neighbours(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+    from pipeline.evaluation.neighbours import neighbour_metrics
+    from pipeline.evaluation.resampling import Part, with_errors
+    from pipeline.runs.fingerprint import six_digits
+
+    def of_sets(fakes: Part, reals: Part) -> dict[str, float]:
+        return neighbour_metrics(fakes[0], reals[0])
+
+    found = with_errors(of_sets, (features,), (evidence.holdout_features,))
+    return {name: six_digits(value) for name, value in found.items()}
+
+
+MEASUREMENT = Measurement(
+    rank=40,
+    metrics=(
+        Metric(
+            name="precision",
+            definition="share of synthetic images that lie in the neighbourhood (to the fifth neighbour) of some real one "
+            "(Kynkäänniemi et al. 2019)",
+            best="`precision_real`",
+            better="higher",
+            form=TWO,
+            real="precision_real",
+            row=ReportRow(group="Fidelity and variety", label="Precision: synthetic images that lie among real ones"),
+        ),
+        Metric(
+            name="recall",
+            definition="the same the other way round: share of real images among synthetic ones. Scattered images have large "
+            "neighbourhoods, so noise hardly lowers it.",
+            best="`recall_real`",
+            better="higher",
+            form=TWO,
+            real="recall_real",
+            row=ReportRow(group="Fidelity and variety", label="Recall: real images that lie among synthetic ones"),
+        ),
+        Metric(
+            name="density",
+            definition="in how many real neighbourhoods a synthetic image lies, over five; a single real outlier counts little "
+            "(Naeem et al. 2020)",
+            best="1",
+            better="higher",
+            form=TWO,
+            real="density_real",
+        ),
+        Metric(
+            name="coverage",
+            definition="share of real images with a synthetic one in their neighbourhood (Naeem et al. 2020)",
+            best="0.97",
+            better="higher",
+            form=TWO,
+            real="coverage_real",
+            row=ReportRow(
+                group="Fidelity and variety",
+                label="Coverage: real images with a synthetic one nearer than their fifth real neighbour",
+            ),
+        ),
+    ),
+    measure=_measure,
+    measure_real=_measure_real,
+)
