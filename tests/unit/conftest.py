@@ -12,6 +12,7 @@ from hypothesis import settings
 from sklearn.datasets import load_digits
 from torch import Tensor
 
+from pipeline.base.log import configure_logging
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, Fit, train_classifier
 from pipeline.embedding.self_supervised import train_self_supervised
 from pipeline.models.weights import TrainedPair, load_pair
@@ -22,6 +23,12 @@ from tests.unit.tiny import UNCONDITIONAL, GeneratedDataset, generate_dataset, s
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("unit", deadline=None)
 settings.load_profile("unit")
+
+
+@pytest.fixture(autouse=True)
+def logged_lines() -> None:
+    """What is logged is written as a command writes it; a test before may have had it in another format."""
+    configure_logging()
 
 
 @pytest.fixture
