@@ -1,7 +1,5 @@
 """The work of the stage `audit`."""
 
-from typing import Any
-
 import torch
 
 from pipeline.audit.outputs import Nearest, Shown, write_all
@@ -9,6 +7,7 @@ from pipeline.audit.real_baseline import holdout_of, kept_by, metrics_beside_rea
 from pipeline.audit.scan import scan_shards
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
+from pipeline.base.metric import MetricValues
 from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import load_split, require_shape
 from pipeline.data.description import describe
@@ -60,10 +59,10 @@ def _known_classes(command: Command, manifest: Manifest) -> list[str]:
     return classes
 
 
-def _evaluation_of(command: Command, manifest: Manifest) -> dict[str, Any]:
+def _evaluation_of(command: Command, manifest: Manifest) -> MetricValues:
     """Return the metrics of the model that made the dataset; refuse a dataset that cannot be measured."""
     file = command.metrics / "evaluate.json"
-    evaluation: dict[str, Any] = read_json(file, "evaluation (made by the stage evaluate)")
+    evaluation: MetricValues = read_json(file, "evaluation (made by the stage evaluate)")
     if evaluation.get("model") != manifest.model.digest:
         raise UserError(f"{file} is about another model than {command.out} was made with: run evaluate again.")
     if manifest.count < FEWEST:
@@ -132,7 +131,7 @@ def _nearest(evidence: Evidence) -> Nearest:
     return evidence.records.compared[pairs[:, 0]], evidence.train[0][pairs[:, 1]]
 
 
-def _in_words(metrics: dict[str, Any]) -> str:
+def _in_words(metrics: MetricValues) -> str:
     taught = "no labels to learn from"
     if "tstr_accuracy" in metrics:
         taught = (

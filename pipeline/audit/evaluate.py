@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from pipeline.audit.real_baseline import holdout_of, kept_by, metrics_beside_real
+from pipeline.base.metric import MetricValues
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import load_split, require_shape
 from pipeline.data.description import describe
@@ -74,7 +74,7 @@ def evaluate(command: Command) -> None:
         command.say(f"warning: {warning}")
 
 
-def _variety_said(metrics: dict[str, Any]) -> str:
+def _variety_said(metrics: MetricValues) -> str:
     """Say how varied the images are, within classes where there are some, and whether those are right."""
     if "diversity_all" in metrics:
         return f"diversity {metrics['diversity_all']:.2f} of real"

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.base.metric import MetricValues
 from pipeline.evaluation.gates import apply_gates
 from pipeline.evaluation.privacy import Labelled
 from pipeline.report.card import write_card
@@ -38,7 +38,7 @@ class Shown:
     source: SourceFindings
 
 
-def write_all(command: Command, manifest: Manifest, metrics: dict[str, Any], shown: Shown) -> None:
+def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown: Shown) -> None:
     """Write beside the shards what people read, and the few metrics that DVC shows."""
     config, classes = command.config, manifest.classes
     training, walk = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"

@@ -1,11 +1,11 @@
 """What the stages that measure know of real images: how far they are from one another, kept from run to run."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
 from pipeline.base.errors import UserError
+from pipeline.base.metric import MetricValues
 from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import load_split
 from pipeline.data.description import describe
@@ -32,7 +32,7 @@ def holdout_of(command: Command) -> Labelled:
     return images, labels
 
 
-def metrics_beside_real(command: Command, evidence: Evidence) -> dict[str, Any]:
+def metrics_beside_real(command: Command, evidence: Evidence) -> MetricValues:
     """Measure all that the evidence allows, beside the same of real images, and say of how many images it is."""
     return {
         **metrics_of(evidence, _real_baseline(command, evidence)),
@@ -43,10 +43,10 @@ def metrics_beside_real(command: Command, evidence: Evidence) -> dict[str, Any]:
 
 def kept_by(
     command: Command, stage: str
-) -> Callable[[str, dict[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]]:
+) -> Callable[[str, dict[str, object], Callable[[], MetricValues]], MetricValues]:
     """Return what keeps a result in a run of a stage that is named by all that the result depends on."""
 
-    def kept(name: str, depends_on: dict[str, Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def kept(name: str, depends_on: dict[str, object], compute: Callable[[], MetricValues]) -> MetricValues:
         identity = run_identity(stage, depends_on)
         with Run.open(command.config.root, stage, identity, fresh=command.fresh) as run:
             return run.cached_json(name, compute)
@@ -54,7 +54,7 @@ def kept_by(
     return kept
 
 
-def _real_baseline(command: Command, evidence: Evidence) -> dict[str, Any]:
+def _real_baseline(command: Command, evidence: Evidence) -> MetricValues:
     """What as many training images (or all) have in the place of the synthetic ones, each name with `_real`."""
     depends_on = {
         "data": describe(command.data).digest,

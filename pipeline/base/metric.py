@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+# What was measured, by name: numbers, numbers by class, and the digests of what they were measured with.
+MetricValues = dict[str, Any]
+
 
 class Need(StrEnum):
     """What has to be there for a metric to be measured."""

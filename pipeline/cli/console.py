@@ -5,10 +5,11 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pipeline import __version__
 from pipeline.base.errors import UserError
+from pipeline.base.metric import MetricValues
 from pipeline.base.process import INTERRUPTED, raise_interrupts, run_process
 from pipeline.runs.output_places import require_output_file, require_writable_checkout
 from pipeline.store.files import read_json, write_atomically
@@ -241,7 +242,7 @@ def _summary() -> None:
     name = config.name
     dataset, metrics = Path("datasets") / name, Path("metrics") / name
     manifest = read_manifest(dataset)
-    figures: dict[str, Any] = {}
+    figures: MetricValues = {}
     for stage in ("evaluate", "audit", "accept"):
         figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
     if figures["dataset_id"] != manifest.dataset_id:

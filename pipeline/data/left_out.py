@@ -159,7 +159,7 @@ def _stored(prepared: Sequence[Path], rows: Collection[int], columns: list[str])
     return found
 
 
-def _write(rows: list[dict[str, Any]], schema: pa.Schema, path: Path) -> Listed:
+def _write(rows: list[dict[str, object]], schema: pa.Schema, path: Path) -> Listed:
     if not rows:
         path.unlink(missing_ok=True)
         return Listed()

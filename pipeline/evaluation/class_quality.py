@@ -5,13 +5,13 @@ classifier's opinion takes that place, for the reals beside the fakes too: it er
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.base.metric import MetricValues
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.distances import within_class_diversity
 from pipeline.evaluation.moments import Features
@@ -31,7 +31,7 @@ def class_quality(
     real_embedded: Tensor,
     real_labels: Tensor,
     classes: int,
-) -> dict[str, Any]:
+) -> MetricValues:
     """Fakes against reals: the embedder's features of both, with `int64 [N]` labels, those of the fakes as they were asked for.
 
     Returns, within each class, the fakes' diversity as a share of the reals': `diversity`, its least value `diversity_min` and its

@@ -1,12 +1,12 @@
 """What all shards of a dataset hold together, and the figures of it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.base.metric import MetricValues
 from pipeline.evaluation.moments import Moments, frechet
 
 
@@ -25,7 +25,7 @@ class DatasetStats:
     labels: Tensor | None
 
 
-def dataset_metrics(content: DatasetStats, real: Moments) -> dict[str, Any]:
+def dataset_metrics(content: DatasetStats, real: Moments) -> MetricValues:
     """Figures of all records; `real`: of the holdout's features.
 
     `unique_share`, `duplicates`, `train_copies`, `held_out_copies` (of validation and holdout), `fd_domain_all_records`,

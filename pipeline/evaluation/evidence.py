@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
-from pipeline.base.metric import Need
+from pipeline.base.metric import MetricValues, Need
 from pipeline.config.schema import Audit
 from pipeline.embedding.embedder import Embedder
 from pipeline.embedding.external import FeatureSpace
@@ -43,7 +43,7 @@ class AuditedRecords:
         return some(self.stats.images, self.comparisons)
 
 
-def _at_once(_name: str, _identity: dict[str, Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _at_once(_name: str, _identity: dict[str, object], compute: Callable[[], MetricValues]) -> MetricValues:
     return compute()
 
 
@@ -66,7 +66,7 @@ class Evidence:
     records: AuditedRecords | None = None  # None in `evaluate`, which measures drawn images alone
     say: Callable[[str], None] = lambda _: None  # tells the user what takes long
     # Returns what was once computed, kept from run to run: NAME of the file, all that the result depends on, the work.
-    kept: Callable[[str, dict[str, Any], Callable[[], dict[str, Any]]], dict[str, Any]] = _at_once
+    kept: Callable[[str, dict[str, object], Callable[[], MetricValues]], MetricValues] = _at_once
 
     @property
     def available(self) -> frozenset[Need]:

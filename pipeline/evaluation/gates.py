@@ -57,6 +57,6 @@ def _verdict(metric: str, value: float, least: float | None, most: float | None)
     return Verdict(metric, value, least, most, met)
 
 
-def as_records(verdicts: list[Verdict]) -> list[dict[str, Any]]:
+def as_records(verdicts: list[Verdict]) -> list[dict[str, object]]:
     """The verdicts for JSON."""
     return [asdict(verdict) for verdict in verdicts]

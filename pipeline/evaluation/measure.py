@@ -1,8 +1,8 @@
 """Measuring all metrics that there are, by their registry."""
 
 from collections.abc import Iterator
-from typing import Any
 
+from pipeline.base.metric import MetricValues
 from pipeline.base.registry import load_entries
 from pipeline.evaluation.evidence import Evidence
 from pipeline.evaluation.measurement import Measurement
@@ -18,7 +18,7 @@ CODE_OF_REAL = (
 )
 
 
-def metrics_of(evidence: Evidence, of_real: dict[str, Any]) -> dict[str, Any]:
+def metrics_of(evidence: Evidence, of_real: MetricValues) -> MetricValues:
     """Measure everything that the evidence allows.
 
     Args:
@@ -35,7 +35,7 @@ def metrics_of(evidence: Evidence, of_real: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def metrics_of_real(evidence: Evidence) -> dict[str, Any]:
+def metrics_of_real(evidence: Evidence) -> MetricValues:
     """Measure training images in the place of the synthetic ones, each name with `_real`: what is better than that is chance."""
     return {
         f"{name}_real": value

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.metric import Metric
+from pipeline.base.metric import Metric, MetricValues
 
 if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
@@ -20,9 +20,9 @@ class Measurement:
     """
 
     metrics: tuple[Metric, ...]
-    measure: "Callable[[Evidence], dict[str, Any]]"
+    measure: "Callable[[Evidence], MetricValues]"
     # Measures the same where training images stand in for the synthetic ones. The names get `_real`; kept from run to run.
-    measure_real: "Callable[[Evidence], dict[str, Any]] | None" = None
+    measure_real: "Callable[[Evidence], MetricValues] | None" = None
     # Makes more of all that was measured, counterparts included.
-    derive: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
+    derive: Callable[[Mapping[str, Any]], MetricValues] | None = None
     rank: int = 1_000  # place in the report and the docs: the lowest first

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from pipeline.base.metric import MetricValues
 from pipeline.embedding.classifier import Fit, UsefulnessClassifier, in_batches, train_classifier
 
 BATCH = 128
@@ -72,7 +72,7 @@ def usefulness(
     return TstrResult(accuracies, by_class, len(test_labels))
 
 
-def usefulness_metrics_of(synthetic: TstrResult, real: TstrResult, both: TstrResult) -> dict[str, Any]:
+def usefulness_metrics_of(synthetic: TstrResult, real: TstrResult, both: TstrResult) -> MetricValues:
     """Figures of what was learnt from synthetic images, from real ones, and from both together.
 
     `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy`, each with its standard error and, where there are several seeds,

@@ -28,7 +28,7 @@ def image_schema(classes: Sequence[str], extra: dict[str, str] | None = None) ->
     extra = extra or {}
     label_feature = {"label": {"names": list(classes), "_type": "ClassLabel"}} if classes else {}
     label_field = [pa.field("label", pa.int64())] if classes else []
-    features: dict[str, Any] = {
+    features: dict[str, object] = {
         "image": {"_type": "Image"},
         **label_feature,
         "index": {"dtype": "int64", "_type": "Value"},
@@ -60,7 +60,7 @@ def images_as_parquet(
     images = [
         {"bytes": content, "path": f"{index:09d}{ending}"} for content, index in zip(encoded, indices, strict=True)
     ]
-    columns: dict[str, Any] = {"image": images, "label": labels, "index": indices, **extra}
+    columns: dict[str, object] = {"image": images, "label": labels, "index": indices, **extra}
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
     sink = pa.BufferOutputStream()
     pq.write_table(

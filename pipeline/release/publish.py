@@ -16,10 +16,11 @@ from semver import Version
 
 from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
+from pipeline.base.metric import MetricValues
 from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
-from pipeline.report.figures import FIGURES, Metrics
+from pipeline.report.figures import FIGURES
 from pipeline.sampling.manifest import MANIFEST, Manifest, manifest_in, open_dataset
 from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
@@ -113,17 +114,17 @@ def publish(name: str, place: str) -> Published:
 class _Earlier:
     version: Version
     manifest: Manifest
-    figures: Metrics
+    figures: MetricValues
     release: Release
 
 
-def _accepted(metrics: Path, identity: str) -> Metrics:
+def _accepted(metrics: Path, identity: str) -> MetricValues:
     """All figures of a dataset, which the stage accept has accepted as it is."""
     if not (metrics / "accept.json").is_file():
         raise UserError(
             f"{metrics / 'accept.json'} is not there: the dataset is not accepted. Run `make repro` and see why."
         )
-    figures: Metrics = {}
+    figures: MetricValues = {}
     for stage in ("evaluate", "audit", "accept"):
         figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
     if figures.get("accepted") is not True or figures["dataset_id"] != identity:
@@ -158,7 +159,7 @@ def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
     return ReleasedModel(version=str(version), commit=commit)
 
 
-def _figures_said(before: Metrics | None, now: Metrics) -> str:
+def _figures_said(before: MetricValues | None, now: MetricValues) -> str:
     """For example "; TSTR 0.886, was 0.884"."""
     said = ""
     for key, name in SAID.items():
@@ -168,7 +169,9 @@ def _figures_said(before: Metrics | None, now: Metrics) -> str:
     return said
 
 
-def _put(dataset: Folder, folder: Path, figures: Metrics, release: Release, manifest: Manifest, there: Folder) -> None:
+def _put(
+    dataset: Folder, folder: Path, figures: MetricValues, release: Release, manifest: Manifest, there: Folder
+) -> None:
     """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
     _remove_cut_short(there)
     files = [file.file for shard in manifest.shards for file in shard.files]

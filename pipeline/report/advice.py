@@ -1,8 +1,6 @@
 """What a dataset is good for and what not, said from its figures alone."""
 
-from typing import Any
-
-from pipeline.base.metric import PERCENT
+from pipeline.base.metric import PERCENT, MetricValues
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.gates import Verdict
 
@@ -11,7 +9,7 @@ NEAR = 0.02  # twice the share that held-out images have by definition
 SURE = 0.55  # area under the ROC curve
 
 
-def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tuple[list[str], list[str]]:
+def advice(metrics: MetricValues, verdicts: list[Verdict], source: str) -> tuple[list[str], list[str]]:
     """Sentences: for what it can be used, for what not."""
     use, avoid = [], []
     if any(not verdict.met for verdict in verdicts):
@@ -52,6 +50,6 @@ def advice(metrics: dict[str, Any], verdicts: list[Verdict], source: str) -> tup
     return use, avoid
 
 
-def _attack(metrics: dict[str, Any]) -> float:
+def _attack(metrics: MetricValues) -> float:
     """How well the best attack that needs no more than the dataset, or than the generator, tells training images."""
     return max(float(metrics[name]) for name in ("membership_auc", "membership_inversion_auc") if name in metrics)

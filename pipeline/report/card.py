@@ -2,10 +2,10 @@
 
 from bisect import bisect_right
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from pipeline.base.metric import MetricValues
 from pipeline.evaluation.few import measured_on, warnings_of_few
 from pipeline.images.encodings import encoding_named
 from pipeline.report.records import about_records
@@ -19,7 +19,7 @@ SIZE_NAMES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<
               "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T", "n>1T"]  # fmt: skip
 
 
-def write_card(path: Path, manifest: Manifest, metrics: dict[str, Any]) -> None:
+def write_card(path: Path, manifest: Manifest, metrics: MetricValues) -> None:
     """Writes the card of the dataset that `manifest` describes, with its measured quality."""
     matter = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
     body = render(
@@ -35,10 +35,10 @@ def write_card(path: Path, manifest: Manifest, metrics: dict[str, Any]) -> None:
     write_atomically(path, f"---\n{matter}---\n{body}".encode())
 
 
-def front_matter(manifest: Manifest) -> dict[str, Any]:
+def front_matter(manifest: Manifest) -> dict[str, object]:
     """Licence, size, and which files the loader takes; with Parquet also every column and its type."""
     files = "data/train-*.parquet" if has_parquet(manifest) else "data/train-*.tar"
-    matter: dict[str, Any] = {
+    matter: dict[str, object] = {
         "license": manifest.source.licence.lower(),
         "pretty_name": f"{manifest.name} (synthetic)",
         "tags": ["synthetic", "image", "gan"],

@@ -4,9 +4,9 @@ import base64
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.base.errors import UserError
+from pipeline.base.metric import MetricValues
 from pipeline.report.contact_sheet import contact_sheet
 from pipeline.report.figures import FIGURES, figure_groups
 from pipeline.report.records import occurring_classes
@@ -23,7 +23,7 @@ class _Version:
     place: str
     folder: Folder
     manifest: Manifest
-    figures: dict[str, Any]
+    figures: MetricValues
 
     @classmethod
     def at(cls, place: str) -> "_Version":

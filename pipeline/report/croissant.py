@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.report.card import has_parquet
 from pipeline.report.records import occurring_classes
@@ -65,14 +64,14 @@ def write_croissant(path: Path, manifest: Manifest, version: str, published: str
     write_json(path, croissant(manifest, version, published))
 
 
-def croissant(manifest: Manifest, version: str, published: str) -> dict[str, Any]:
+def croissant(manifest: Manifest, version: str, published: str) -> dict[str, object]:
     """Return the description.
 
     It has a file object a shard, with its digest; where there is Parquet, a file set and the record set `default`; where
     there are labels, the record set `classes`, an enumeration that gives each label its name.
     """
     files = [file for shard in manifest.shards for file in shard.files]
-    distribution: list[dict[str, Any]] = [
+    distribution: list[dict[str, object]] = [
         {
             "@type": "cr:FileObject",
             "@id": Path(file.file).name,
@@ -86,7 +85,7 @@ def croissant(manifest: Manifest, version: str, published: str) -> dict[str, Any
     ]
     classes = occurring_classes(manifest)
     labelled = f" in {len(classes)} classes ({', '.join(classes)})" if classes else ", no labels"
-    record_sets = []
+    record_sets: list[dict[str, object]] = []
     if has_parquet(manifest):
         distribution.append(
             {
@@ -134,14 +133,14 @@ def croissant(manifest: Manifest, version: str, published: str) -> dict[str, Any
     }
 
 
-def _field(name: str, data_type: str, transform: dict[str, str] | None = None) -> dict[str, Any]:
-    source: dict[str, Any] = {"fileSet": {"@id": "parquet-files"}, "extract": {"column": name}}
+def _field(name: str, data_type: str, transform: dict[str, str] | None = None) -> dict[str, object]:
+    source: dict[str, object] = {"fileSet": {"@id": "parquet-files"}, "extract": {"column": name}}
     if transform is not None:
         source["transform"] = transform
     return {"@type": "cr:Field", "@id": f"default/{name}", "name": name, "dataType": data_type, "source": source}
 
 
-def _class_names(names: Sequence[str]) -> dict[str, Any]:
+def _class_names(names: Sequence[str]) -> dict[str, object]:
     types = {"label": "sc:Integer", "name": "sc:Text"}
     return {
         "@type": "cr:RecordSet",

@@ -1,12 +1,10 @@
 """Figures for people: each with a name in plain words, its value, and what to hold it against. docs/figures.md defines them."""
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
-from pipeline.base.metric import Group, Metric, ReportRow
+from pipeline.base.metric import Group, Metric, MetricValues, ReportRow
 from pipeline.config.metrics import METRICS
-
-Metrics = dict[str, Any]
 
 FIGURES = "figures.json"  # of a published version
 
@@ -27,7 +25,7 @@ class Row:
         return f"{self.value} ± {self.error}" if self.error else self.value
 
 
-def figure_groups(metrics: Metrics) -> dict[str, list[Row]]:
+def figure_groups(metrics: MetricValues) -> dict[str, list[Row]]:
     """The rows of a table, by heading; a figure that was not measured, as those of labels where there are none, has no row."""
     groups: dict[str, list[Row]] = {title: [] for title in get_args(Group)}
     for key, metric in METRICS.items():
@@ -39,7 +37,7 @@ def figure_groups(metrics: Metrics) -> dict[str, list[Row]]:
     return groups
 
 
-def _beside(metric: Metric, row: ReportRow, metrics: Metrics) -> str:
+def _beside(metric: Metric, row: ReportRow, metrics: MetricValues) -> str:
     """What is said beside a value: that of real images where they have one, and the metric's note."""
     if row.beside is not None:
         return row.beside(metrics)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from pipeline.base.metric import MetricValues
 from pipeline.config.schema import Prices
 from pipeline.evaluation.few import measured_on, warnings_of_few
 from pipeline.evaluation.gates import Verdict
@@ -61,7 +61,7 @@ def write_report(
     path: Path,
     *,
     manifest: Manifest,
-    metrics: dict[str, Any],
+    metrics: MetricValues,
     verdicts: list[Verdict],
     pictures: Pictures,
     spent: dict[str, ResourceUsage],

@@ -1,7 +1,5 @@
 """What is said of a dataset's records: which classes they are of, and what was asked for besides the usual."""
 
-from typing import Any
-
 from pipeline.sampling.filters.kinds import FILTERS
 from pipeline.sampling.manifest import Manifest
 
@@ -33,7 +31,7 @@ def _filter(manifest: Manifest, kind: str) -> str:
     return f"candidates filtered by {kind}, which refused {refused:,} of {candidates:,}: {FILTERS[kind].effect}"
 
 
-def about_records(manifest: Manifest) -> dict[str, Any]:
+def about_records(manifest: Manifest) -> dict[str, object]:
     """What card and report say of the records: `classes` that occur, `asked`, the unusual settings, and whether near copies are refused."""
     return {
         "classes": occurring_classes(manifest),

@@ -1,7 +1,6 @@
 """What a preset has made, for a terminal: how much, how good, which files to open."""
 
-from typing import Any
-
+from pipeline.base.metric import MetricValues
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.report.records import occurring_classes
 from pipeline.sampling.manifest import Manifest
@@ -9,7 +8,7 @@ from pipeline.sampling.manifest import Manifest
 HEADLINE = ("fd_domain", "coverage", "diversity_min", "diversity_all", "tstr_accuracy")
 
 
-def summary(manifest: Manifest, figures: dict[str, Any], files: dict[str, str]) -> str:
+def summary(manifest: Manifest, figures: MetricValues, files: dict[str, str]) -> str:
     """Some lines of text.
 
     Args:
@@ -31,12 +30,12 @@ def summary(manifest: Manifest, figures: dict[str, Any], files: dict[str, str]) 
     )
 
 
-def headline(figures: dict[str, Any]) -> dict[str, Any]:
+def headline(figures: MetricValues) -> MetricValues:
     """Return the few figures that `dvc metrics show` and `dvc exp show` have room for, of those of evaluate and audit."""
     return {name: figures[name] for name in HEADLINE if name in figures}
 
 
-def _made(manifest: Manifest, figures: dict[str, Any]) -> str:
+def _made(manifest: Manifest, figures: MetricValues) -> str:
     classes = len(occurring_classes(manifest))
     files = sum(len(shard.files) for shard in manifest.shards)
     return (
@@ -45,7 +44,7 @@ def _made(manifest: Manifest, figures: dict[str, Any]) -> str:
     )
 
 
-def _labelled_quality(figures: dict[str, Any]) -> list[str]:
+def _labelled_quality(figures: MetricValues) -> list[str]:
     return [
         f"a classifier trained on them gets {figures['tstr_accuracy']:.1%} of real images right "
         f"(trained on real ones: {figures['trtr_accuracy']:.1%})",
@@ -53,7 +52,7 @@ def _labelled_quality(figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _unlabelled_quality(figures: dict[str, Any]) -> list[str]:
+def _unlabelled_quality(figures: MetricValues) -> list[str]:
     if "diversity_all" in figures:
         return [f"{_distance(figures)}, diversity {figures['diversity_all']:.2f} of real"]
     return [
@@ -63,5 +62,5 @@ def _unlabelled_quality(figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _distance(figures: dict[str, Any]) -> str:
+def _distance(figures: MetricValues) -> str:
     return f"fd_domain {figures['fd_domain']:.1f} (real against real {figures['fd_domain_real']:.1f})"

@@ -19,7 +19,7 @@ COSTLY = ("model.", "data.size", "device", "train.loss", "train.penalty", "train
 Parameters = Mapping[str, Any]  # dotted config keys, and in words what else a run depends on
 
 
-def config_parameters(config: Config) -> dict[str, Any]:
+def config_parameters(config: Config) -> dict[str, object]:
     """Return the config keys that a training run depends on, with their values as in JSON."""
     dumped = config.model_dump(mode="json", include={"data": {"size"}, "model": True, "train": True})
     return {key: value for key, value in _flat(dumped) if key not in UNCHANGED_BY}

@@ -25,6 +25,6 @@ def six_digits(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def run_identity(stage: str, parameters: dict[str, Any]) -> str:
+def run_identity(stage: str, parameters: dict[str, object]) -> str:
     """Identity of a stage's run with `parameters`, which must hold all that its result depends on."""
     return canonical_digest({"stage": stage, **parameters})

@@ -20,7 +20,7 @@ def record_changes(there: Manifest, fingerprint: str, now: ManifestHeader) -> li
     return changed if changed or repackaged else ["the code of imagemint that makes records"]
 
 
-def _of_records(header: ManifestHeader) -> dict[str, Any]:
+def _of_records(header: ManifestHeader) -> dict[str, object]:
     return {
         "sample": header.config.sample.model_dump(mode="json", exclude={"count", "formats"}),
         "classes": header.classes,

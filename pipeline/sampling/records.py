@@ -37,14 +37,14 @@ class GeneratedShard:
         """How many were generated until every record had one that passed the filters."""
         return len(self.records.indices) + sum(self.refused.values())
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, NDArray[Any]]:
         """As one row of a table: arrays travel between processes without being copied. What is None stays away."""
         arrays = {name: array[None] for name, array in vars(self.records).items() if array is not None}
         counts = {f"{REFUSED}{kind}": np.array([count]) for kind, count in self.refused.items()}
         return {**arrays, **counts, "seconds": np.array([self.seconds])}
 
     @classmethod
-    def of_columns(cls, row: dict[str, Any]) -> "GeneratedShard":
+    def of_columns(cls, row: dict[str, NDArray[Any]]) -> "GeneratedShard":
         """The counterpart of `columns`."""
         labels, attempts = (row[name][0] if name in row else None for name in ("labels", "attempts"))
         records = Records(row["images"][0], labels, row["indices"][0], row["logits"][0], attempts)

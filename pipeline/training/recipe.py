@@ -76,9 +76,9 @@ class Recipe:
     def total_steps(self) -> int:
         return self.total_images // self.batch_size
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return all choices in one level, as model.json keeps them."""
-        record: dict[str, Any] = {}
+        record: dict[str, object] = {}
         for name, value in asdict(self).items():
             group = {name: value} if name == "policies" or not isinstance(value, dict) else value
             record |= {RECORD_NAMES.get(key, key): choice for key, choice in group.items()}

@@ -68,6 +68,17 @@ class DrawingEvaluator(Judge, Protocol):
 
 
 @dataclass(frozen=True)
+class Provenance:
+    """What `model.json` says of where a model comes from, in the order of its keys."""
+
+    name: str  # of the preset
+    classes: list[str]
+    fingerprint: str  # of the run
+    data: dict[str, object]  # digest and source of the canonical dataset
+    embedder: str  # digest
+
+
+@dataclass(frozen=True)
 class TrainingJob:
     """All that a worker needs, wherever it runs."""
 
@@ -83,7 +94,7 @@ class TrainingJob:
     make_judge: Callable[[], DrawingEvaluator]
     run: Folder
     tensorboard: bool
-    provenance: dict[str, Any]
+    provenance: Provenance
 
 
 def train_on_ray(job: TrainingJob) -> None:
@@ -182,7 +193,7 @@ def _train(job: TrainingJob, lines: Queue) -> None:
     judge = job.make_judge() if place.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, place, judge)
 
-    reporter = ProgressReporter(lines, job.provenance["name"], job.provenance["fingerprint"], job.recipe.total_images)
+    reporter = ProgressReporter(lines, job.provenance.name, job.provenance.fingerprint, job.recipe.total_images)
 
     def warn(message: str) -> None:
         if place.rank == 0:
@@ -280,7 +291,7 @@ def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluat
     calibration, told_apart = judge.calibrate(generator.eval(), discriminator.eval())
     write_history(run / HISTORY, trainer.history)
     description = {
-        **job.provenance,
+        **vars(job.provenance),
         "recipe": job.recipe.record(),
         "workers": trainer.place.workers,  # at the end
         "images_seen": best.images_seen,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 
@@ -35,7 +35,7 @@ from pipeline.training.history import EvaluationRow
 from pipeline.training.recipe import Recipe
 from pipeline.training_on_ray.configured import spec_of
 from pipeline.training_on_ray.history import evaluation_in, history_csv, read_history
-from pipeline.training_on_ray.job import CHECKPOINTS, HISTORY, TrainingJob, train_on_ray
+from pipeline.training_on_ray.job import CHECKPOINTS, HISTORY, Provenance, TrainingJob, train_on_ray
 
 CODE = ("pipeline.training_on_ray.job", "pipeline.evaluation.validation_evaluator")  # what weights depend on
 VALIDATION_IMAGES = "validation_images"  # how many, in metrics
@@ -111,7 +111,7 @@ class TrainingPlan:
         return "cuda" if self.resources.gpus else "cpu"
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """Return all that the weights depend on, but for the workers and their threads.
 
         These show in the last bits of sums alone: a run may go on with others.
@@ -127,7 +127,7 @@ class TrainingPlan:
             "device": self.device,
         }
 
-    def named_parameters(self, config: Config) -> dict[str, Any]:
+    def named_parameters(self, config: Config) -> dict[str, object]:
         """Return what a user may have changed since an earlier run of the preset, in words that name it."""
         return {
             **config_parameters(config),
@@ -170,13 +170,13 @@ def _job(config: Config, plan: TrainingPlan, run: Run, data: InputFiles, embedde
         make_judge=partial(_judge, embedder, data, plan.spec, plan.recipe.precision),
         run=run.folder,
         tensorboard=config.train.tensorboard,
-        provenance={
-            "name": config.name,
-            "classes": dataset.classes,
-            "fingerprint": run.identity,
-            "data": {"digest": dataset.digest, "source": dataset.source.model_dump()},
-            "embedder": plan.embedder,
-        },
+        provenance=Provenance(
+            name=config.name,
+            classes=dataset.classes,
+            fingerprint=run.identity,
+            data={"digest": dataset.digest, "source": dataset.source.model_dump()},
+            embedder=plan.embedder,
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.metric import COUNT, ONE, THREE, Form, Metric, Need, ReportRow
+from pipeline.base.metric import COUNT, ONE, THREE, Form, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ def _duplicates(metrics: Mapping[str, Any]) -> str:
     return f"{metrics['duplicates']:,} exact duplicates"
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.dataset_stats import dataset_metrics
     from pipeline.evaluation.moments import Moments
 

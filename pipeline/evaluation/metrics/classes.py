@@ -1,8 +1,8 @@
 """What becomes of each class: whether drawn images are of it, and how varied they are."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.base.metric import PERCENT, TWO, Metric, Need, ReportRow
+from pipeline.base.metric import PERCENT, TWO, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.class_quality import class_quality, predicted_shares
     from pipeline.evaluation.resampling import Part, standard_errors
     from pipeline.runs.fingerprint import six_digits
 
     embedder, features, classes = evidence.embedder, evidence.fake_features, len(evidence.names)
 
-    def of_sets(fakes: Part, reals: Part) -> dict[str, Any]:
+    def of_sets(fakes: Part, reals: Part) -> MetricValues:
         (fake, *asked), (real, labels) = fakes, reals
         return class_quality(embedder, fake, asked[0] if asked else None, real, labels, classes)
 
@@ -43,7 +43,7 @@ def _by_class(values: "Sequence[float | None]", names: "Sequence[str]") -> dict[
     return {name: None if value is None else round(float(value), 4) for name, value in zip(names, values, strict=True)}
 
 
-def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+def _measure_real(evidence: "Evidence") -> MetricValues:
     """Say of the holdout what the classifier says of classes: it has seen the training images with their labels."""
     from pipeline.evaluation.class_quality import predicted_shares
     from pipeline.runs.fingerprint import six_digits

@@ -1,8 +1,8 @@
 """How sure the domain classifier is of drawn images, and how evenly it sees its classes in them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.base.metric import TWO, Metric, Need
+from pipeline.base.metric import TWO, Metric, MetricValues, Need
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     return _score(evidence.fake_features, evidence)
 
 
-def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+def _measure_real(evidence: "Evidence") -> MetricValues:
     return _score(evidence.stand_in_features, evidence)
 
 
-def _score(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+def _score(features: "Tensor", evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.fidelity import classifier_score
     from pipeline.evaluation.resampling import Part, with_errors
     from pipeline.runs.fingerprint import six_digits

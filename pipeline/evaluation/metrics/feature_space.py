@@ -1,8 +1,8 @@
 """Distances in the feature space that `evaluate.features` names, besides the embedder's."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.base.metric import FOUR, ONE, Metric, Need, ReportRow
+from pipeline.base.metric import FOUR, ONE, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NAMES = {"inception": {"fd": "fid", "kid": "kid"}, "onnx": {"fd": "fd_onnx", "kid": "kid_onnx"}}
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     """Measure the synthetic images, and training images in their place; say which module the features are of."""
     from pipeline.evaluation.fidelity import distances
     from pipeline.runs.fingerprint import six_digits
@@ -21,7 +21,7 @@ def _measure(evidence: "Evidence") -> dict[str, Any]:
     kind, space = evidence.other.kind, evidence.other.space
     evidence.say(f"measuring in the features of {evidence.other.path}")
     real = space.features(evidence.holdout[0])
-    figures: dict[str, Any] = {f"{kind}_digest": space.digest}
+    figures: MetricValues = {f"{kind}_digest": space.digest}
     for ending, images in (("", evidence.fake), ("_real", evidence.stand_ins)):
         for key, value in distances(space.features(images), real, scaled=kind != "inception").items():
             which, _, rest = key.partition("_")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.metric import FOUR, ONE, TWO, Metric, ReportRow
+from pipeline.base.metric import FOUR, ONE, TWO, Metric, MetricValues, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -16,15 +16,15 @@ def _beside(metrics: Mapping[str, Any]) -> str:
     return f"real images: {ONE.text(metrics['fd_domain_real'])} ± {ONE.error(metrics['fd_domain_error_real'])}; not FID"
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     return _distances(evidence.fake_features, evidence)
 
 
-def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+def _measure_real(evidence: "Evidence") -> MetricValues:
     return _distances(evidence.stand_in_features, evidence)
 
 
-def _distances(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+def _distances(features: "Tensor", evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.fidelity import domain_distances
     from pipeline.runs.fingerprint import six_digits
 
@@ -32,7 +32,7 @@ def _distances(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
     return {name: six_digits(value) for name, value in found.items()}
 
 
-def _ratio(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _ratio(metrics: Mapping[str, Any]) -> MetricValues:
     from pipeline.runs.fingerprint import six_digits
 
     return {"fd_domain_ratio": six_digits(metrics["fd_domain"] / metrics["fd_domain_real"])}

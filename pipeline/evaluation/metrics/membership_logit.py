@@ -1,15 +1,15 @@
 """What an attacker finds out who has the discriminator, which is not part of a dataset."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.base.metric import THREE, Metric, Need, ReportRow
+from pipeline.base.metric import THREE, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.privacy import logit_attack
 
     return logit_attack(evidence.pair, evidence.train, evidence.holdout)

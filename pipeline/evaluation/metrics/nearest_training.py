@@ -1,15 +1,15 @@
 """Whether records lie nearer to training images than held-out real images do, and what an attacker makes of it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.base.metric import PERCENT, THREE, TWO, Metric, Need, ReportRow
+from pipeline.base.metric import PERCENT, THREE, TWO, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.privacy import privacy_metrics
 
     evidence.say("looking for training images among the records")

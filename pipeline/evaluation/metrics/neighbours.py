@@ -1,8 +1,8 @@
 """How drawn and real images lie among each other: by nearest neighbours in the embedder's features."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.base.metric import TWO, Metric, ReportRow
+from pipeline.base.metric import TWO, Metric, MetricValues, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     return _neighbours(evidence.fake_features, evidence)
 
 
-def _measure_real(evidence: "Evidence") -> dict[str, Any]:
+def _measure_real(evidence: "Evidence") -> MetricValues:
     return _neighbours(evidence.stand_in_features, evidence)
 
 
-def _neighbours(features: "Tensor", evidence: "Evidence") -> dict[str, Any]:
+def _neighbours(features: "Tensor", evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.neighbours import neighbour_metrics
     from pipeline.evaluation.resampling import Part, with_errors
     from pipeline.runs.fingerprint import six_digits

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.metric import PERCENT, THREE, Metric, Need, ReportRow
+from pipeline.base.metric import PERCENT, THREE, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def _beside(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _measure(evidence: "Evidence") -> dict[str, Any]:
+def _measure(evidence: "Evidence") -> MetricValues:
     import torch
 
     from pipeline.evaluation.usefulness import usefulness_metrics_of
@@ -53,24 +53,21 @@ def _taught(evidence: "Evidence", teacher: str, identity: str, images: "Labelled
 
     assert evidence.records is not None
     settings, test = evidence.records.settings, evidence.holdout
-    budget: dict[str, Any] = {
-        "classes": list(evidence.names),
-        "total_images": settings.total_images,
-        "seeds": max(settings.seeds, FULL_SEEDS) if settings.full else settings.seeds,
-    }
+    classes, total_images = list(evidence.names), settings.total_images
+    seeds = max(settings.seeds, FULL_SEEDS) if settings.full else settings.seeds
     depends_on = {
         "teacher": identity,
         "images": len(images[0]),
         "test": canonical_digest(pixel_digests(test[0].permute(0, 2, 3, 1).numpy())),
-        "budget": budget,
+        "budget": {"classes": classes, "total_images": total_images, "seeds": seeds},
         "code": code_digest("pipeline.evaluation.usefulness"),
         "software": {"torch": torch.__version__},
         "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
     }
 
-    def learn() -> dict[str, Any]:
+    def learn() -> MetricValues:
         evidence.say(f"training a classifier on {teacher} images")
-        return asdict(usefulness(*images, *test, **budget))
+        return asdict(usefulness(*images, *test, classes=classes, total_images=total_images, seeds=seeds))
 
     return TstrResult(**evidence.kept("usefulness.json", depends_on, learn))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from pipeline.base.section import Section
 
@@ -42,7 +42,7 @@ class Filter(Protocol):
         ...
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """What it was fitted to, as the manifest says it: two filters that say the same do the same."""
         ...
 
@@ -55,7 +55,7 @@ class NearestImage(Protocol):
     """Distances to the nearest training image, by the embedder's features; it can be sent to the workers."""
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """What is measured with and on: digests."""
         ...
 

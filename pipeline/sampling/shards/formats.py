@@ -50,7 +50,7 @@ def as_webdataset(records: Records, encoded: Sequence[bytes], classes: Sequence[
 
 def about_record(
     index: int, label: int | None, classes: Sequence[str], logit: float, attempt: int | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a record's JSON says; of the logit six decimals."""
     named = {} if label is None else {"label": label, "class": classes[label]}
     chosen = {} if attempt is None else {"attempt": attempt}

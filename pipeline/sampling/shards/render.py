@@ -18,7 +18,7 @@ from pipeline.sampling.shards.formats import FORMATS
 from pipeline.sampling.shards.ranges import ShardPlan
 from pipeline.store.folder import write_document
 
-Row = dict[str, Any]  # name -> array of one element
+Row = dict[str, NDArray[Any]]  # name -> array of one element
 
 
 def render_shard(

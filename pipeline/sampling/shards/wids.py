@@ -1,14 +1,13 @@
 """The index by which `wids` reads the records of tars in any order (format wids-shard-index-v1)."""
 
 from pathlib import PurePosixPath
-from typing import Any
 
 from pipeline.sampling.manifest import Manifest
 
 WIDS = "data/wids.json"
 
 
-def wids_index(manifest: Manifest) -> dict[str, Any] | None:
+def wids_index(manifest: Manifest) -> dict[str, object] | None:
     """The index of a dataset's tars, which follows from its manifest; None where there are none."""
     tars = [
         {"url": PurePosixPath(file.file).name, "nsamples": shard.rows, "filesize": file.bytes}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -36,7 +36,7 @@ class NearCopy:
     kind = "near_copy"
 
     @property
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """The distances, and what they were measured with and on."""
         return {"kind": self.kind, "nearest_allowed": self.nearest_allowed, **self.nearest.about}
 
