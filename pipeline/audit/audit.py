@@ -1,28 +1,31 @@
 """The work of the stage `audit`."""
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 import torch
 
 from pipeline.audit.outputs import Nearest, Shown, write_all
-from pipeline.audit.real_baseline import holdout_of, kept_by, metrics_beside_real
-from pipeline.audit.scan import scan_shards
+from pipeline.audit.real_baseline import ResultCache, holdout_of, metrics_beside_real
+from pipeline.audit.scan import ShardInspector, references_of, scan_shards
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.base.metric import MetricValues
 from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import load_split, require_shape
 from pipeline.data.description import describe
-from pipeline.embedding.embedder import Embedder, load_embedder
+from pipeline.embedding.embedder import load_embedder
 from pipeline.evaluation.dataset_stats import DatasetStats
 from pipeline.evaluation.evidence import AuditedRecords, Evidence
 from pipeline.evaluation.few import warnings_of_few
-from pipeline.evaluation.privacy import Labelled, nearest_pairs, some
+from pipeline.evaluation.privacy import nearest_pairs, some
 from pipeline.models.weights import TrainedPair, load_pair
 from pipeline.report.source import source_findings
 from pipeline.runs.command import Command
 from pipeline.sampling.manifest import Manifest, open_dataset
-from pipeline.sampling.verify import verify_files, verify_records
+from pipeline.sampling.verify import Findings, verify_files, verify_records
 from pipeline.store.files import read_json, write_json
-from pipeline.store.folder import Folder
 
 REGENERATED = 20
 COMPARED = 10_000  # records whose distances to training images are measured; a full audit measures all
@@ -30,21 +33,43 @@ COMPARED = 10_000  # records whose distances to training images are measured; a 
 
 def audit(command: Command) -> None:
     """Reads every byte back, measures, writes the report; a damaged dataset is refused."""
+    config, described = command.config, describe(command.data)
     dataset, manifest = open_dataset(command.out)
-    evaluation = _evaluation_of(command, manifest)
+    evaluation = _evaluation_of(manifest, command.metrics / "evaluate.json", command.out)
     (command.metrics / "audit.json").unlink(missing_ok=True)
-    classes = len(_known_classes(command, manifest))
-    shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": classes}
+    classes = manifest.classes or described.classes  # without labels the records can have been made from any
+    shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": len(classes)}
     require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
     source = source_findings(command.data)
     embedder, pair = load_embedder(command.model), load_pair(command.model)
-    holdout = holdout_of(command)
-    content = _read_back(command, dataset, manifest, embedder, pair)
+    holdout = holdout_of(command.data)
+    keep = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
+    inspector = ShardInspector(dataset, manifest, references_of(command.data, embedder, manifest), keep)
+    content = _read_back(inspector, pair, command.out, config.root, command.say)
     keep_freed_memory()  # from here on this process computes, and alone
     command.say("measuring how real and how varied the records are")
-    evidence = _evidence(command, manifest, embedder, pair, content, holdout)
-    metrics = metrics_beside_real(command, evidence)
-    metrics["dataset_id"] = manifest.dataset_id
+    cache = ResultCache(config.root, command.fresh)
+    chosen = some(torch.arange(len(content.images)), min(config.evaluate.images, len(content.images)))
+    evidence = Evidence(
+        embedder=embedder,
+        pair=pair,
+        names=classes,
+        fake=content.images[chosen],
+        asked=None if content.labels is None else content.labels[chosen],
+        holdout=holdout,
+        load_train=partial(load_split, command.data, "train"),
+        data_digest=described.digest,
+        seed=config.evaluate.seed,
+        records=AuditedRecords(
+            dataset_id=manifest.dataset_id,
+            stats=content,
+            comparisons=len(content.images) if config.audit.full else COMPARED,
+            settings=config.audit,
+        ),
+        say=command.say,
+        kept=partial(cache.get, command.stage),
+    )
+    metrics = {**metrics_beside_real(evidence, cache), "dataset_id": manifest.dataset_id}
     everything = {**evaluation, **metrics}
     write_all(command, manifest, everything, Shown(content.images, content.labels, holdout, _nearest(evidence), source))
     write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it
@@ -53,75 +78,40 @@ def audit(command: Command) -> None:
         command.say(f"warning: {warning}")
 
 
-def _known_classes(command: Command, manifest: Manifest) -> list[str]:
-    """Return the classes that the records are of, as far as is known: without labels they can have been made from any."""
-    classes: list[str] = manifest.classes or describe(command.data).classes
-    return classes
-
-
-def _evaluation_of(command: Command, manifest: Manifest) -> MetricValues:
+def _evaluation_of(manifest: Manifest, file: Path, dataset: Path) -> MetricValues:
     """Return the metrics of the model that made the dataset; refuse a dataset that cannot be measured."""
-    file = command.metrics / "evaluate.json"
     evaluation: MetricValues = read_json(file, "evaluation (made by the stage evaluate)")
     if evaluation.get("model") != manifest.model.digest:
-        raise UserError(f"{file} is about another model than {command.out} was made with: run evaluate again.")
+        raise UserError(f"{file} is about another model than {dataset} was made with: run evaluate again.")
     if manifest.count < FEWEST:
         raise UserError(
-            f"{command.out} has {manifest.count} records, an audit needs at least {FEWEST}: raise sample.count."
+            f"{dataset} has {manifest.count} records, an audit needs at least {FEWEST}: raise sample.count."
         )
     return evaluation
 
 
 def _read_back(
-    command: Command, dataset: Folder, manifest: Manifest, embedder: Embedder, pair: TrainedPair
+    inspector: ShardInspector, pair: TrainedPair, out: Path, root: str, say: Callable[..., None]
 ) -> DatasetStats:
     """Read every shard back and return what all of them hold; a byte that is wrong refuses the dataset."""
-    config = command.config
+    dataset, manifest = inspector.dataset, inspector.manifest
     findings = verify_files(dataset, manifest)
-    keep = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
-    content = scan_shards(command, embedder, dataset, manifest, findings, keep)
+    _require_undamaged(findings, out)
+    content = scan_shards(inspector, root, findings, say)
     verify_records(dataset, manifest, pair, findings, REGENERATED)
-    if findings.problems:
-        raise UserError(
-            f"{command.out} is not what its manifest says:\n"
-            + "\n".join(f"  {problem}" for problem in findings.problems)
-            + "\nRun sample again: it replaces what is damaged."
-        )
+    _require_undamaged(findings, out)
     assert content is not None  # nothing was found wrong
-    command.say(f"{manifest.count:,} records read back from {findings.files} files; {findings.regenerated}")
+    say(f"{manifest.count:,} records read back from {findings.files} files; {findings.regenerated}")
     return content
 
 
-def _evidence(
-    command: Command,
-    manifest: Manifest,
-    embedder: Embedder,
-    pair: TrainedPair,
-    content: DatasetStats,
-    holdout: Labelled,
-) -> Evidence:
-    """Return what can be measured from: all records by what was gathered of them, `evaluate.images` of them, and the real images."""
-    config, images = command.config, content.images
-    chosen = some(torch.arange(len(images)), min(config.evaluate.images, len(images)))
-    return Evidence(
-        embedder=embedder,
-        pair=pair,
-        names=_known_classes(command, manifest),
-        fake=images[chosen],
-        asked=None if content.labels is None else content.labels[chosen],
-        holdout=holdout,
-        load_train=lambda: load_split(command.data, "train"),
-        seed=config.evaluate.seed,
-        records=AuditedRecords(
-            dataset_id=manifest.dataset_id,
-            data_digest=describe(command.data).digest,
-            stats=content,
-            comparisons=len(images) if config.audit.full else COMPARED,
-            settings=config.audit,
-        ),
-        say=command.say,
-        kept=kept_by(command, command.stage),
-    )
+def _require_undamaged(findings: Findings, dataset: Path) -> None:
+    if findings.problems:
+        raise UserError(
+            f"{dataset} is not what its manifest says:\n"
+            + "\n".join(f"  {problem}" for problem in findings.problems)
+            + "\nRun sample again: it replaces what is damaged."
+        )
 
 
 def _nearest(evidence: Evidence) -> Nearest:

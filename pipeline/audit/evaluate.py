@@ -1,11 +1,12 @@
 """The work of the stage `evaluate`."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from pipeline.audit.real_baseline import holdout_of, kept_by, metrics_beside_real
+from pipeline.audit.real_baseline import ResultCache, holdout_of, metrics_beside_real
 from pipeline.base.metric import MetricValues
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import load_split, require_shape
@@ -35,7 +36,7 @@ def evaluate(command: Command) -> None:
     require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
     other = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
     count, seed = config.evaluate.images, config.evaluate.seed
-    holdout = holdout_of(command)
+    holdout = holdout_of(command.data)
     # As `sample` will generate them: the figures stand on the dataset's card.
     how = GenerationSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
     generator = RecordGenerator(pair, replace(how, seed=seed))
@@ -43,6 +44,7 @@ def evaluate(command: Command) -> None:
     command.say(f"generating {count:,} images")
     records = replace(generator, filters=filters).shard(ShardPlan(0, 0, count)).records
     fake = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2))
+    cache = ResultCache(config.root, command.fresh)
     evidence = Evidence(
         embedder=embedder,
         pair=pair,
@@ -50,14 +52,15 @@ def evaluate(command: Command) -> None:
         fake=fake,
         asked=None if records.labels is None else torch.from_numpy(records.labels),
         holdout=holdout,
-        load_train=lambda: load_split(command.data, "train"),
+        load_train=partial(load_split, command.data, "train"),
+        data_digest=dataset.digest,
         seed=seed,
         other=other,
         say=command.say,
-        kept=kept_by(command, command.stage),
+        kept=partial(cache.get, command.stage),
     )
     metrics = {
-        **metrics_beside_real(command, evidence),
+        **metrics_beside_real(evidence, cache),
         "validation_images": dataset.splits["validation"].rows,  # that the checkpoint was chosen by
         "split": "holdout",
         "seed": seed,

@@ -24,7 +24,6 @@ from pipeline.data.description import UNSEEN, Split
 from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.dataset_stats import DatasetStats
 from pipeline.images.encodings import encoding_named
-from pipeline.runs.command import Command
 from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.readers import ShardReader
 from pipeline.sampling.verify import Findings, read_shard
@@ -52,38 +51,37 @@ class ShardInspector:
         return shard_stats_of(shard.images, shard.labels, self.known, rows), findings
 
 
-def scan_shards(
-    command: Command, embedder: Embedder, dataset: Folder, manifest: Manifest, findings: Findings, keep: int
-) -> DatasetStats | None:
-    """All shards, looked at on the cluster; None where one is damaged: that is among the findings then.
-
-    `keep` of the records are kept, or all.
-    """
-    if findings.problems:
-        return None
+def references_of(data: Path, embedder: Embedder, manifest: Manifest) -> References:
+    """Return what the records of a dataset are compared with: the real images in `data`, as the dataset would store them."""
     encoding = encoding_named(manifest.image.encoding, manifest.config.sample.jpeg_quality)
     stored = None if encoding.lossless else encoding.stored
-    known = References(
+    return References(
         embedder,
-        train=_digests(command.data, "train", stored),
-        held_out=np.concatenate([_digests(command.data, split, stored) for split in UNSEEN]),
+        train=_digests(data, "train", stored),
+        held_out=np.concatenate([_digests(data, split, stored) for split in UNSEEN]),
         classes=len(manifest.classes),
     )
+
+
+def scan_shards(
+    inspector: ShardInspector, root: str, findings: Findings, say: Callable[..., None]
+) -> DatasetStats | None:
+    """Inspect all shards on the cluster and return what is in them; None where one is damaged: `findings` say it then."""
     give_back_memory()
+    manifest = inspector.manifest
     shards = len(manifest.shards)
-    with connect(command.config.root) as resources:
-        inspector = ShardInspector(dataset, manifest, known, keep)
-        looked_at = _with_progress(command, fan_out(inspector, range(shards), resources.cpus), shards)
-        content = dataset_stats(_whole(looked_at, findings), min(keep, manifest.count))
+    with connect(root) as resources:
+        looked_at = _with_progress(fan_out(inspector, range(shards), resources.cpus), shards, say)
+        content = dataset_stats(_whole(looked_at, findings), min(inspector.keep, manifest.count))
     return None if findings.problems else content
 
 
-def _with_progress(command: Command, looked_at: Iterator[Looked], shards: int) -> Iterator[Looked]:
+def _with_progress(looked_at: Iterator[Looked], shards: int, say: Callable[..., None]) -> Iterator[Looked]:
     """Log how far it is, ten times on the way."""
     for number, one in enumerate(looked_at, start=1):
         yield one
         if number * 10 // shards > (number - 1) * 10 // shards:
-            command.say(f"{number:,} of {shards:,} shards looked at", shards=number, shards_wanted=shards)
+            say(f"{number:,} of {shards:,} shards looked at", shards=number, shards_wanted=shards)
 
 
 def _whole(looked_at: Iterator[Looked], findings: Findings) -> Iterator[ShardStats]:

@@ -32,7 +32,6 @@ class AuditedRecords:
     """A dataset on disk that was read back whole."""
 
     dataset_id: str
-    data_digest: str  # of the canonical dataset, whose training images are those of `Evidence`
     stats: DatasetStats
     comparisons: int  # records whose distances to training images are measured, at most
     settings: Audit
@@ -61,6 +60,7 @@ class Evidence:
     asked: Tensor | None  # labels that they were asked for, int64 [N]; None without labels
     holdout: Labelled  # real images, which nothing was trained on
     load_train: Callable[[], Labelled]
+    data_digest: str  # of the canonical dataset that these two are of
     seed: int  # of the choice of training images that stand in for synthetic ones
     other: OtherSpace | None = None
     records: AuditedRecords | None = None  # None in `evaluate`, which measures drawn images alone

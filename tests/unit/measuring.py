@@ -43,14 +43,14 @@ def evidence_of(
 ) -> Evidence:
     """What there is to measure `fake` from, beside `train` and `holdout`."""
     images, labels = fake
-    return Evidence(embedder, pair, names, images, labels if labelled else None, holdout, lambda: train, seed=0, **more)
+    return Evidence(
+        embedder, pair, names, images, labels if labelled else None, holdout, lambda: train, "data", seed=0, **more
+    )
 
 
 def audited(evidence: Evidence, *, shard: int = 50, full: bool = False) -> Evidence:
     """The same with its images as the records of a dataset in shards of that many; classifiers learn for a moment."""
-    records = AuditedRecords(
-        "dataset", "data", _stats(evidence, shard), len(evidence.fake), Audit(total_images=128, full=full)
-    )
+    records = AuditedRecords("dataset", _stats(evidence, shard), len(evidence.fake), Audit(total_images=128, full=full))
     return replace(evidence, records=records)
 
 

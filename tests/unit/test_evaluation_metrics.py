@@ -63,7 +63,7 @@ from tests.metric_docs import parts
 fake, real, train = (torch.randint(low, low + 50, (40, 1, 8, 8), dtype=torch.uint8) for low in (0, 100, 100))
 labels = torch.zeros(40, dtype=torch.int64)
 evidence = Evidence(
-    Embedder(FeatureNetwork(8, 1, 16).eval(), "digest", {}), None, ["image"], fake, None, (real, labels), lambda: (train, labels), 0
+    Embedder(FeatureNetwork(8, 1, 16).eval(), "digest", {}), None, ["image"], fake, None, (real, labels), lambda: (train, labels), "data", 0
 )
 metrics = metrics_of(evidence, metrics_of_real(evidence))
 gates = load_config(Path("conf/digits.yaml"), ["gates={brightness: {min_of_real: 0.5}}"]).gates

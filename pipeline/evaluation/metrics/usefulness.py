@@ -36,8 +36,8 @@ def _measure(evidence: "Evidence") -> MetricValues:
     both = (torch.cat([synthetic[0], real[0]]), torch.cat([synthetic[1], real[1]]))
     return usefulness_metrics_of(
         _taught(evidence, "synthetic", records.dataset_id, synthetic),
-        _taught(evidence, "real", records.data_digest, real),
-        _taught(evidence, "real and synthetic", f"{records.data_digest}+{records.dataset_id}", both),
+        _taught(evidence, "real", evidence.data_digest, real),
+        _taught(evidence, "real and synthetic", f"{evidence.data_digest}+{records.dataset_id}", both),
     )
 
 
