@@ -38,8 +38,7 @@ def audit(command: Command) -> None:
     (command.metrics / "audit.json").unlink(missing_ok=True)
     # A dataset without labels can have been made from any classes.
     known_classes = manifest.classes or describe(command.data)["classes"]
-    shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": len(known_classes)}
-    require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
+    require_shape(command.data, manifest.image.shape, len(known_classes), wanted_by=f"the dataset in {command.out}")
     source = source_findings(command.data)
     embedder, pair = load_embedder(command.model), load_pair(command.model)
     holdout = holdout_of(command, embedder)

@@ -15,6 +15,7 @@ from pipeline.embedding.external import FeatureSpace, inception, onnx
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.fidelity import distances
 from pipeline.evaluation.quality import quality_metrics
+from pipeline.images.shape import ImageShape
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
 from pipeline.runs.command import Command
@@ -32,10 +33,9 @@ def evaluate(command: Command) -> None:
     pair, embedder = load_pair(command.model), load_embedder(command.model)
     spec, names = pair.spec, dataset["classes"]
     # An unconditional pair fits any classes.
-    shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes or len(names)}
-    require_shape(command.data, **shape, wanted_by=f"the model in {command.model}")
-    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
-    space = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
+    require_shape(command.data, spec.shape, spec.classes or len(names), wanted_by=f"the model in {command.model}")
+    require_shape(command.data, embedder.shape, embedder.classes, wanted_by=f"the embedder in {command.model}")
+    space = feature_space(config.evaluate.features, spec.shape)
     count, seed = config.evaluate.images, config.evaluate.seed
     holdout = holdout_of(command, embedder)
     # As `sample` will generate them: the figures stand on the dataset's card.
@@ -91,8 +91,8 @@ def _variety_said(metrics: dict[str, Any]) -> str:
     return f"{classes_said}, least within-class diversity {metrics['diversity_min']:.2f} of real"
 
 
-def feature_space(settings: OtherFeatures | None, shape: tuple[int, int, int]) -> FeatureSpace | None:
-    """What the config asks for besides the domain classifier, for images of `shape` (C, S, S)."""
+def feature_space(settings: OtherFeatures | None, shape: ImageShape) -> FeatureSpace | None:
+    """What the config asks for besides the domain classifier, for images of `shape`."""
     if settings is None:
         return None
     path = Path(settings.path).expanduser()

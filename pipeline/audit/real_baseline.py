@@ -30,7 +30,7 @@ def holdout_of(command: Command, embedder: Embedder) -> LabelledFeatures:
 
 
 def some_training_images(command: Command, count: int) -> Tensor:
-    """Up to `count` training images, `uint8 [N, C, S, S]`: a random choice, the same each time."""
+    """Up to `count` training images, `uint8 [N, C, H, W]`: a random choice, the same each time."""
     images, _ = load_split(command.data, "train")
     return images[np.random.default_rng(command.config.evaluate.seed).permutation(len(images))[:count]]
 

@@ -53,7 +53,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     classes = pair.label_names
     shards = len(plan_shards(sample.count, sample.shard_size))
     yield (
-        f"records    {sample.count:,} images of {pair.spec.image_size} px in {shards} shard(s) of up to "
+        f"records    {sample.count:,} images of {pair.spec.shape.size_text} in {shards} shard(s) of up to "
         f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
     )
     with connect(config.root, on_gpus=True) as there:

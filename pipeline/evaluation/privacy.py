@@ -20,7 +20,7 @@ PAIRS = 12
 ATTACKED = 500
 BATCH = 500
 
-Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, S, S], int64 [N]
+Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, H, W], int64 [N]
 
 
 def privacy_of_images(

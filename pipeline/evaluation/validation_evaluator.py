@@ -43,7 +43,7 @@ class ValidationEvaluator:
         self.embedder = load_embedder(embedder)
         self._real, self._real_labels = load_split(data, "validation")
         self._real_features = self.embedder.features(self._real)
-        self.classes = self.embedder.shape["classes"]
+        self.classes = self.embedder.classes
         self.spec = spec
         self.precision = precision
         # Files may be sorted by class: a random choice, and as many training images of each class.

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pipeline.images.shape import ImageShape
+
 
 @dataclass(frozen=True)
 class PairSpec:
@@ -21,6 +23,11 @@ class PairSpec:
     generator_norm: str = "pixel"  # pixel, batch or none; r3 has none
     discriminator_norm: str = "none"  # none, batch or spectral; r3 has none
     discriminator_width: int | None = None  # where it is not `width`
+
+    @property
+    def shape(self) -> ImageShape:
+        """Return the shape of the stored image."""
+        return ImageShape.square(self.channels, self.image_size)
 
     @property
     def conditional(self) -> bool:

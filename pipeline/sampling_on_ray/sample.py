@@ -1,6 +1,7 @@
 """The work of the stage `sample`."""
 
 import importlib.metadata
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -175,12 +176,7 @@ def _header(
     header = {
         "name": command.config.name,
         "classes": pair.label_names,
-        "image": {
-            "height": spec.image_size,
-            "width": spec.image_size,
-            "channels": spec.channels,
-            "encoding": command.config.sample.encoding,
-        },
+        "image": {**spec.shape._asdict(), "encoding": command.config.sample.encoding},
         "model": {"digest": pair.digest, "uri": f"models/{pair.description['name']}"},
         "source": {
             "digest": source["digest"],
@@ -197,7 +193,7 @@ def _header(
 
 def _bytes_per_image(pair: TrainedPair) -> int:
     """An upper bound: noise as JPEG of quality 100, with what a record and a tar header add, in the run and in the output."""
-    return int(1.7 * pair.spec.channels * pair.spec.image_size**2) + 3_500
+    return int(1.7 * math.prod(pair.spec.shape)) + 3_500
 
 
 class _Progress:

@@ -21,6 +21,7 @@ from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
 from pipeline.embedding.embedder import WEIGHTS, Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.validation_evaluator import ValidationEvaluator
+from pipeline.images.shape import ImageShape
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.runs.code import code_digest
@@ -119,9 +120,9 @@ class TrainingPlan:
 
 def _require_fitting(command: Command, dataset: dict[str, Any], embedder: Embedder) -> None:
     config, classes = command.config, len(dataset["classes"])
-    shape = {"size": config.data.size, "channels": config.model.channels, "classes": classes}
-    require_shape(command.data, **shape, wanted_by="the config")
-    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    shape = ImageShape.square(config.model.channels, config.data.size)
+    require_shape(command.data, shape, classes, wanted_by="the config")
+    require_shape(command.data, embedder.shape, embedder.classes, wanted_by=f"the embedder in {command.model}")
     if config.model.conditioning == "class" and classes == 1:
         command.say("one class only: the networks are not conditioned on it, and what is sampled has no labels")
 

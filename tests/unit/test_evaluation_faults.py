@@ -62,7 +62,7 @@ def planted(splits: list[Labelled]) -> Sound:
 
 def judge(network: FeatureNetwork, splits: list[Labelled], records: Labelled) -> Any:
     """All figures but usefulness and the discriminator's; a network that knows no classes sees no labels either."""
-    embedder = Embedder(network, "digest", {})
+    embedder = Embedder(network, "digest")
     classifies = isinstance(network, DomainClassifier)
     (train, _), (held_out, of_held_out), *_ = splits
     known = References(embedder, short_digests(train), short_digests(held_out), 10 if classifies else 0)

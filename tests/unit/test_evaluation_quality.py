@@ -16,7 +16,7 @@ NAMES = [str(digit) for digit in range(10)]
 
 @pytest.fixture(scope="module")
 def embedder(digits_classifier: DomainClassifier) -> Embedder:
-    return Embedder(digits_classifier, "digest", {})
+    return Embedder(digits_classifier, "digest")
 
 
 def figures(embedder: Embedder, fake: Tensor, asked: Tensor | None, real: Labelled) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_a_real_set_too_small_to_be_halved_by_class_has_no_error_of_diversity(
 def test_of_one_class_alone_no_figure_goes_by_class(
     digits_without_labels: FeatureNetwork, digits: tuple[Labelled, Labelled]
 ) -> None:
-    embedder = Embedder(digits_without_labels, "digest", {})
+    embedder = Embedder(digits_without_labels, "digest")
     (images, _), (held_out, _) = digits
     real = embedder.features(held_out), torch.zeros(len(held_out), dtype=torch.int64)
     found = quality_metrics(embedder, embedder.features(images), None, real, ["image"])

@@ -87,12 +87,7 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[
     header = {
         "name": "tiny",
         "classes": list(label_names(pair)),
-        "image": {
-            "height": spec.image_size,
-            "width": spec.image_size,
-            "channels": spec.channels,
-            "encoding": sample["encoding"],
-        },
+        "image": {**spec.shape._asdict(), "encoding": sample["encoding"]},
         "model": {"digest": pair.digest, "uri": "models/tiny"},
         "source": {"digest": "0" * 64, "name": "noise", "licence": "CC0-1.0"},
         "config": {"sample": sample},

@@ -106,7 +106,7 @@ class ModelFitting:
                 f"sample.filters: {self.kind} compares with the images that the model was trained on, and {self.data} holds others; "
                 "give the right ones with --data."
             )
-        require_shape(self.data, **embedder.shape, wanted_by="the embedder")
+        require_shape(self.data, embedder.shape, embedder.classes, wanted_by="the embedder")
         references, _ = _features(embedder, self.data, "train")
         return TrainingImages(embedder, references, digest)
 
