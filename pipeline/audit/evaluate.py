@@ -39,7 +39,9 @@ def evaluate(command: Command) -> None:
     count, seed = config.evaluate.images, config.evaluate.seed
     holdout = holdout_of(command, embedder)
     # As `sample` will generate them: the figures stand on the dataset's card.
-    how = GenerationSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
+    how = GenerationSettings.of(
+        config.sample, spec.condition, pair.label_names, resolve_precision(config.train.precision, "cpu")
+    )
     generator = RecordGenerator(pair, replace(how, seed=seed))
     filters = fit_filters(config.sample.filters, generator, command.model, command.data)
     command.say(f"generating {count:,} images")
@@ -47,7 +49,7 @@ def evaluate(command: Command) -> None:
     fake = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2))
     asked = None if records.labels is None else torch.from_numpy(records.labels)
     figures = quality_metrics(embedder, embedder.features(fake), asked, holdout, names)
-    beside = real_baseline(command, embedder, holdout, count, conditional=spec.conditional)
+    beside = real_baseline(command, embedder, holdout, count, conditional=asked is not None)
     elsewhere: dict[str, Any] = {}
     if space is not None and config.evaluate.features is not None:
         command.say(f"measuring in the features of {config.evaluate.features.path}")

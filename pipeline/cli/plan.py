@@ -60,7 +60,9 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         resources = there if nodes is None else scaled(there, nodes)
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
-        settings = GenerationSettings.of(sample, classes, resolve_precision(config.train.precision, device))
+        settings = GenerationSettings.of(
+            sample, pair.spec.condition, classes, resolve_precision(config.train.precision, device)
+        )
         generator = RecordGenerator(pair, settings)
         filters = fit_filters(sample.filters, generator, model, data)
         rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)

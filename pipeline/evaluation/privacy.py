@@ -37,7 +37,7 @@ def privacy_of_images(
             pair.discriminator,
             pair.spec,
             images,
-            labels if pair.spec.conditional else torch.zeros_like(labels),
+            labels,
             batch_size=BATCH,
             precision=resolve_precision("auto", "cpu"),
         )

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from pipeline.images.shape import ImageShape
+from pipeline.models.condition import Condition
+from pipeline.models.conditions import CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -30,5 +32,6 @@ class PairSpec:
         return ImageShape.square(self.channels, self.image_size)
 
     @property
-    def conditional(self) -> bool:
-        return self.classes > 0
+    def condition(self) -> Condition:
+        """Return what records are asked for; of a stored model `classes` alone says it."""
+        return CONDITIONS["class" if self.classes else "none"](self.classes)

@@ -80,7 +80,7 @@ class SamplingPlan:
         config, wanted = command.config, command.config.sample
         use_gpu = resources.gpus > 0
         precision = resolve_precision(config.train.precision, "cuda" if use_gpu else "cpu")
-        settings = GenerationSettings.of(wanted, pair.label_names, precision)
+        settings = GenerationSettings.of(wanted, pair.spec.condition, pair.label_names, precision)
         filters = fit_filters(wanted.filters, RecordGenerator(pair, settings), command.model, command.data)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         identity = run_identity(

@@ -30,7 +30,7 @@ def generate_records(pair: TrainedPair, how: GenerationSettings, plan: ShardPlan
 
 def settings_with(**changes: Any) -> GenerationSettings:
     """The usual settings with changes to the config's section `sample`."""
-    return GenerationSettings.of(Sample(**(SAMPLE | changes)), CLASSES, "fp32")
+    return GenerationSettings.of(Sample(**(SAMPLE | changes)), SPEC.condition, CLASSES, "fp32")
 
 
 def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> None:

@@ -17,10 +17,10 @@ from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import describe, require_shape
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
+from pipeline.models.labels import labels_of
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.kinds import FILTERS
 from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
-from pipeline.sampling.labels import labels_of
 
 FIT_SEED = 2**32  # above all seeds of datasets
 
