@@ -38,8 +38,7 @@ def audit(command: Command) -> None:
     evaluation = _evaluation_of(manifest, command.metrics / "evaluate.json", command.out)
     (command.metrics / "audit.json").unlink(missing_ok=True)
     classes = manifest.classes or described.classes  # without labels the records can have been made from any
-    shape = {"size": manifest.image.height, "channels": manifest.image.channels, "classes": len(classes)}
-    require_shape(command.data, **shape, wanted_by=f"the dataset in {command.out}")
+    require_shape(command.data, manifest.image.shape, len(classes), wanted_by=f"the dataset in {command.out}")
     source = source_findings(command.data)
     embedder, pair = load_embedder(command.model), load_pair(command.model)
     holdout = holdout_of(command.data)

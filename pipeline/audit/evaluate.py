@@ -15,6 +15,7 @@ from pipeline.embedding.embedder import load_embedder
 from pipeline.embedding.external import inception, onnx
 from pipeline.evaluation.evidence import Evidence, OtherSpace
 from pipeline.evaluation.few import warnings_of_few
+from pipeline.images.shape import ImageShape
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import load_pair
 from pipeline.runs.command import Command
@@ -31,14 +32,15 @@ def evaluate(command: Command) -> None:
     pair, embedder = load_pair(command.model), load_embedder(command.model)
     spec, names = pair.spec, dataset.classes
     # An unconditional pair fits any classes.
-    shape = {"size": spec.image_size, "channels": spec.channels, "classes": spec.classes or len(names)}
-    require_shape(command.data, **shape, wanted_by=f"the model in {command.model}")
-    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
-    other = feature_space(config.evaluate.features, (spec.channels, spec.image_size, spec.image_size))
+    require_shape(command.data, spec.shape, spec.classes or len(names), wanted_by=f"the model in {command.model}")
+    require_shape(command.data, embedder.shape, embedder.classes, wanted_by=f"the embedder in {command.model}")
+    other = feature_space(config.evaluate.features, spec.shape)
     count, seed = config.evaluate.images, config.evaluate.seed
     holdout = holdout_of(command.data)
     # As `sample` will generate them: the figures stand on the dataset's card.
-    how = GenerationSettings.of(config.sample, pair.label_names, resolve_precision(config.train.precision, "cpu"))
+    how = GenerationSettings.of(
+        config.sample, spec.condition, pair.label_names, resolve_precision(config.train.precision, "cpu")
+    )
     generator = RecordGenerator(pair, replace(how, seed=seed))
     filters = fit_filters(config.sample.filters, generator, command.model, command.data)
     command.say(f"generating {count:,} images")
@@ -90,8 +92,8 @@ def _variety_said(metrics: MetricValues) -> str:
     return f"{classes_said}, least within-class diversity {metrics['diversity_min']:.2f} of real"
 
 
-def feature_space(settings: OtherFeatures | None, shape: tuple[int, int, int]) -> OtherSpace | None:
-    """What the config asks for besides the domain classifier, for images of `shape` (C, S, S)."""
+def feature_space(settings: OtherFeatures | None, shape: ImageShape) -> OtherSpace | None:
+    """What the config asks for besides the domain classifier, for images of `shape`."""
     if settings is None:
         return None
     path = Path(settings.path).expanduser()

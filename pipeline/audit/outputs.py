@@ -24,14 +24,14 @@ from pipeline.store.local import LocalFolder
 VERSION = "1.0.0"
 UNLABELLED_SHOWN = 5 * COLUMNS
 
-Nearest = tuple[torch.Tensor, torch.Tensor]  # records and the training images nearest to them, each uint8 [N, C, S, S]
+Nearest = tuple[torch.Tensor, torch.Tensor]  # records and the training images nearest to them, each uint8 [N, C, H, W]
 
 
 @dataclass(frozen=True)
 class Shown:
     """Images that the report shows, and what it says of their source."""
 
-    images: torch.Tensor  # of records, uint8 [N, C, S, S]
+    images: torch.Tensor  # of records, uint8 [N, C, H, W]
     labels: torch.Tensor | None  # int64 [N]
     holdout: Labelled  # real images
     nearest: Nearest

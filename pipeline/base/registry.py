@@ -18,3 +18,8 @@ def entry_names(package: str) -> tuple[str, ...]:
 def load_entries(package: str) -> dict[str, ModuleType]:
     """Import the entries of a package and return them by name."""
     return {name: import_module(f"{package}.{name}") for name in entry_names(package)}
+
+
+def name_in_config(entry: str) -> str:
+    """Return what the config calls an entry: a word of Python's, such as `class`, has an underscore behind it as a file's name."""
+    return entry.rstrip("_")

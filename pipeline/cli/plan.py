@@ -53,14 +53,16 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     classes = pair.label_names
     shards = len(plan_shards(sample.count, sample.shard_size))
     yield (
-        f"records    {sample.count:,} images of {pair.spec.image_size} px in {shards} shard(s) of up to "
+        f"records    {sample.count:,} images of {pair.spec.shape.size_text} in {shards} shard(s) of up to "
         f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
     )
     with connect(config.root, on_gpus=True) as there:
         resources = there if nodes is None else scaled(there, nodes)
         workers = min(sample_workers(config.cluster.sample_workers, resources), shards)
         device = "cuda" if resources.gpus else "cpu"
-        settings = GenerationSettings.of(sample, classes, resolve_precision(config.train.precision, device))
+        settings = GenerationSettings.of(
+            sample, pair.spec.condition, classes, resolve_precision(config.train.precision, device)
+        )
         generator = RecordGenerator(pair, settings)
         filters = fit_filters(sample.filters, generator, model, data)
         rows = min(sample.count, MEASURED_BATCHES * sample.batch_size)

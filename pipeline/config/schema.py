@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from pipeline.base.registry import entry_names
+from pipeline.base.registry import entry_names, name_in_config
 from pipeline.base.section import Section
 from pipeline.config.constants import DEFAULT_JPEG_QUALITY
 from pipeline.config.filters import FilterKeys
@@ -115,6 +115,11 @@ class Latent(Section):
 
 
 Width = Annotated[int, Field(ge=4, le=1024)]
+if TYPE_CHECKING:
+    Conditioning = str
+else:
+    _NAMES = map(name_in_config, entry_names("pipeline.models.conditions"))
+    Conditioning = Literal[tuple(sorted(_NAMES, key=lambda name: name != "none"))]  # first what is no condition
 
 
 class Model(Section):
@@ -124,7 +129,7 @@ class Model(Section):
     )
     resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the image inside the networks, px.")
     channels: Literal[1, 3] = Field(description="Those of the data.")
-    conditioning: Literal["none", "class"] = Field(
+    conditioning: Conditioning = Field(
         "class",
         description="none: both networks ignore the labels, and what is sampled has none. So it is with data of one class.",
     )

@@ -14,6 +14,7 @@ from pipeline.base.cpu import machine_memory
 from pipeline.base.errors import UserError
 from pipeline.data.description import DESCRIPTION, DatasetDescription, Split, describe
 from pipeline.images.image_parquet import image_blocks
+from pipeline.images.shape import ImageShape
 from pipeline.store.files import file_sha256, size_text
 
 if TYPE_CHECKING:
@@ -27,15 +28,19 @@ def pixel_digests(images: NDArray[np.uint8]) -> list[str]:
     return [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
 
 
-def require_shape(folder: Path, *, size: int, channels: int, classes: int, wanted_by: str) -> None:
+def require_shape(folder: Path, shape: ImageShape, classes: int, *, wanted_by: str) -> None:
     """Refuses a dataset whose images or classes are not those that `wanted_by` is made for."""
     description = describe(folder)
-    found = (description.image.height, description.image.channels, len(description.classes))
-    if found != (size, channels, classes):
+    found = (description.image.shape, len(description.classes))
+    if found != (shape, classes):
         raise UserError(
-            f"{folder}: {found[0]} px, {found[1]} channel(s), {found[2]} classes, but {wanted_by} is for {size} px, "
-            f"{channels} channel(s), {classes} classes. Point --data and --model at what belongs together, or make it again."
+            f"{folder}: {_in_words(*found)}, but {wanted_by} is for {_in_words(shape, classes)}. "
+            "Point --data and --model at what belongs together, or make it again."
         )
+
+
+def _in_words(shape: ImageShape, classes: int) -> str:
+    return f"{shape.size_text}, {shape.channels} channel(s), {classes} classes"
 
 
 def split_files(folder: Path, name: Split) -> tuple[list[Path], DatasetDescription]:
@@ -58,12 +63,12 @@ def load_split(folder: Path, name: Split) -> "tuple[Tensor, Tensor]":
     import torch  # seconds, which ingest need not spend
 
     paths, description = split_files(folder, name)
-    image, rows = description.image, description.splits[name].rows
-    images = _array((rows, image.channels, image.height, image.width), folder)
+    shape, rows = description.image.shape, description.splits[name].rows
+    images = _array((rows, *shape), folder)
     labels = np.empty(rows, np.int64)
     start = 0
     for path in paths:
-        for block, of_block in image_blocks(path, image.channels):
+        for block, of_block in image_blocks(path, shape.channels):
             end = start + len(block)
             if end > rows or block.shape[1:3] != images.shape[2:]:
                 raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")

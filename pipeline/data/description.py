@@ -6,6 +6,7 @@ from typing import Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.base.errors import UserError
+from pipeline.images.shape import ImageShape
 from pipeline.store.files import is_there, read_json, write_json
 
 DESCRIPTION = "dataset.json"
@@ -34,12 +35,17 @@ class SplitDescription(_Described):
     files: list[SplitFile] = Field(min_length=1)
 
 
-class ImageShape(_Described):
+class DescribedImage(_Described):
     """The shape of all images, px and channels."""
 
     height: int
     width: int
     channels: int
+
+    @property
+    def shape(self) -> ImageShape:
+        """Return it in the order in which tensors have it."""
+        return ImageShape(self.channels, self.height, self.width)
 
 
 class SourceDescription(_Described):
@@ -75,7 +81,7 @@ class DatasetDescription(_Described):
     name: str
     digest: str
     source: SourceDescription
-    image: ImageShape
+    image: DescribedImage
     classes: list[str]
     splits: dict[Split, SplitDescription]
     mean: list[float] = []

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.config.schema import Data
-from pipeline.data.description import SPLITS, DatasetDescription, ImageShape, SourceDescription, Split
+from pipeline.data.description import SPLITS, DatasetDescription, DescribedImage, SourceDescription, Split
 from pipeline.data.enough import require_enough, require_most_usable
 from pipeline.data.labelling import Labelled, number_labels
 from pipeline.data.left_out import LEFT_OUT, quarantined, warnings_of, write_leaks, write_left_out, write_quarantine
@@ -89,7 +89,7 @@ def write_canonical(
         name=name,
         digest=_content_digest(known, rows, labelled.labels),
         source=SourceDescription(name=listing.name, licence=listing.licence, kind=kind),
-        image=ImageShape(height=data.size, width=data.size, channels=channels),
+        image=DescribedImage(height=data.size, width=data.size, channels=channels),
         classes=labelled.classes,
         splits=described,
         mean=mean,

@@ -5,13 +5,14 @@ usefulness of a dataset. They differ in kind on purpose, so that the second is n
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.images.shape import ImageShape
 from pipeline.models.layout import channels_last
 from pipeline.models.precision import resolve_precision
 
@@ -21,21 +22,24 @@ SMALLEST_MAP = 4  # px
 class FeatureNetwork(nn.Module):
     """Strided convolutions with batch norm; their features are the space of `fd_domain`.
 
-    `features(images float [N, C, S, S] in [-1, 1]) -> float [N, features]`, none below 0.
+    `features(images float [N, C, H, W] in [-1, 1]) -> float [N, features]`, none below 0.
     """
 
-    def __init__(self, size: int, channels: int, features: int) -> None:
+    classes = 1  # of the data that it is for
+
+    def __init__(self, shape: ImageShape, features: int) -> None:
         super().__init__()
-        layers = [*_block(channels, 32, stride=2), *_block(32, 64, stride=1)]
-        side, width = math.ceil(size / 2), 64
-        while side > SMALLEST_MAP:
-            after = min(2 * width, 256)
-            layers += _block(width, after, stride=2)
-            side, width = math.ceil(side / 2), after
-            if side <= 2 * SMALLEST_MAP:
+        self.shape = shape
+        layers = [*_block(shape.channels, 32, stride=2), *_block(32, 64, stride=1)]
+        sides, maps = _halved(shape[1:]), 64
+        while max(sides) > SMALLEST_MAP:
+            after = min(2 * maps, 256)
+            layers += _block(maps, after, stride=2)
+            sides, maps = _halved(sides), after
+            if max(sides) <= 2 * SMALLEST_MAP:
                 break
         self.maps = nn.Sequential(*layers, nn.Flatten())
-        self.project = nn.Linear(width * side * side, features)
+        self.project = nn.Linear(maps * math.prod(sides), features)
 
     def features(self, images: Tensor) -> Tensor:
         return F.relu(self.project(self.maps(images)))
@@ -44,8 +48,9 @@ class FeatureNetwork(nn.Module):
 class DomainClassifier(FeatureNetwork):
     """Tells the classes of the domain apart, by features in between: `forward -> logits float [N, classes]`."""
 
-    def __init__(self, size: int, channels: int, classes: int, features: int) -> None:
-        super().__init__(size, channels, features)
+    def __init__(self, shape: ImageShape, classes: int, features: int) -> None:
+        super().__init__(shape, features)
+        self.classes = classes
         self.logits = nn.Linear(features, classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -53,22 +58,28 @@ class DomainClassifier(FeatureNetwork):
         return logits
 
 
+def _halved(sides: Sequence[int]) -> list[int]:
+    """Height and width of maps behind a stride of 2."""
+    return [math.ceil(side / 2) for side in sides]
+
+
 def _block(before: int, after: int, stride: int) -> list[nn.Module]:
     return [nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
 
 
 class UsefulnessClassifier(nn.Module):
-    """Plain convolutions with max pooling, the textbook network: `images float [N, C, S, S] -> logits [N, classes]`."""
+    """Plain convolutions with max pooling, the textbook network: `images float [N, C, H, W] -> logits [N, classes]`."""
 
-    def __init__(self, size: int, channels: int, classes: int) -> None:
+    def __init__(self, shape: ImageShape, classes: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        width, side = channels, size
+        maps = shape.channels
         for after in (32, 64):
-            layers += [nn.Conv2d(width, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-            width, side = after, side // 2
-        self.maps = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(min(side, 7)), nn.Flatten())
-        self.hidden = nn.Linear(width * min(side, 7) ** 2, 128)
+            layers += [nn.Conv2d(maps, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+            maps = after
+        height, width = (min(side // 4, 7) for side in shape[1:])
+        self.maps = nn.Sequential(*layers, nn.AdaptiveAvgPool2d((height, width)), nn.Flatten())
+        self.hidden = nn.Linear(maps * height * width, 128)
         self.logits = nn.Linear(128, classes)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -97,7 +108,7 @@ def train_classifier(
 
     Args:
         build: makes the network; its initial weights come from `fit.seed`.
-        images: `uint8 [N, C, S, S]`.
+        images: `uint8 [N, C, H, W]`.
         labels: `int64 [N]`.
         fit: budget and rates.
         progress: told the images seen and the current loss, about ten times.
@@ -127,13 +138,13 @@ def train_classifier(
 
 
 def to_classifier(images: Tensor) -> Tensor:
-    """`uint8 [N, C, S, S]` -> `float [N, C, S, S]` in [-1, 1]."""
+    """`uint8 [N, C, H, W]` -> `float [N, C, H, W]` in [-1, 1]."""
     return (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
-    """`function` of `uint8 [N, C, S, S]` images, applied batch by batch as to a classifier: `float [N, …]`."""
+    """`function` of `uint8 [N, C, H, W]` images, applied batch by batch as to a classifier: `float [N, …]`."""
     with autocast():
         return torch.cat([function(to_classifier(batch)).float() for batch in images.split(batch_size)])
 

@@ -17,6 +17,7 @@ from pipeline.embedding.embedder import (
     save_embedder,
 )
 from pipeline.embedding.self_supervised import recognised_share, train_self_supervised
+from pipeline.images.shape import ImageShape
 from pipeline.models.precision import resolve_precision
 from pipeline.runs.code import code_digest
 from pipeline.runs.command import Command
@@ -65,32 +66,32 @@ def embed(command: Command) -> None:
 
 def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, Any]]:
     """The classifier, with its shape and its accuracy on what it has not seen."""
-    shape = {**_shape(command, dataset), "classes": len(dataset.classes)}
+    shape, classes, features = dataset.image.shape, len(dataset.classes), command.config.embed.features
     images, labels = load_split(command.data, "train")
-    build = partial(DomainClassifier, **shape)
+    build = partial(DomainClassifier, shape, classes, features)
     network = train_classifier(build, images, labels, _fit(command), partial(_progress, command))
     assert isinstance(network, DomainClassifier)
     measured = {f"{split}_accuracy": accuracy(network, *load_split(command.data, split)) for split in UNSEEN}
-    return network, {"network": shape, **measured}
+    return network, {"network": {**_stored(shape, features), "classes": classes}, **measured}
 
 
 def _train_without_labels(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, Any]]:
     """What takes the classifier's place, with its shape and how many unseen images it recognises."""
-    shape = _shape(command, dataset)
+    shape, features = dataset.image.shape, command.config.embed.features
     images, _ = load_split(command.data, "train")
     command.say("one class only: learns without labels, to recognise each image by parts of it")
     network = train_self_supervised(
-        partial(FeatureNetwork, **shape), images, _fit(command), partial(_progress, command)
+        partial(FeatureNetwork, shape, features), images, _fit(command), partial(_progress, command)
     )
     measured = {
         f"{split}_recognised": recognised_share(network, load_split(command.data, split)[0]) for split in UNSEEN
     }
-    return network, {"network": shape, **measured}
+    return network, {"network": _stored(shape, features), **measured}
 
 
-def _shape(command: Command, dataset: DatasetDescription) -> dict[str, int]:
-    image = dataset.image
-    return {"size": image.height, "channels": image.channels, "features": command.config.embed.features}
+def _stored(shape: ImageShape, features: int) -> dict[str, int]:
+    """What the embedder's description says of its network."""
+    return {"size": shape.side, "channels": shape.channels, "features": features}
 
 
 def _fit(command: Command) -> Fit:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, in_batches
+from pipeline.images.shape import ImageShape
 from pipeline.models.layout import channels_last
 from pipeline.store.files import file_sha256, is_there, read_json, readable, write_atomically, write_json
 
@@ -28,10 +29,19 @@ class Embedder:
 
     network: FeatureNetwork
     digest: str
-    shape: dict[str, int]  # size (px), channels, classes
+
+    @property
+    def shape(self) -> ImageShape:
+        """Return the shape of the images that it is for."""
+        return self.network.shape
+
+    @property
+    def classes(self) -> int:
+        """Return how many classes the data has that it is for."""
+        return self.network.classes
 
     def features(self, images: Tensor) -> Tensor:
-        """`uint8 [N, C, S, S]` -> `float [N, features]`."""
+        """`uint8 [N, C, H, W]` -> `float [N, features]`."""
         return in_batches(self.network.features, images)
 
     def probabilities(self, features: Tensor) -> Tensor:
@@ -60,9 +70,7 @@ def load_embedder(folder: Path) -> Embedder:
         raise UserError(f"No embedder in {folder}: run `python -m stages.embed` first.")
     description = read_json(folder / DESCRIPTION, "embedder description")
     try:
-        expected, network_shape = description["sha256"], description["network"]
-        network, classes = _build(description["kind"], network_shape)
-        shape = {"size": network_shape["size"], "channels": network_shape["channels"], "classes": classes}
+        expected, network = description["sha256"], _build(description["kind"], description["network"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{folder / DESCRIPTION} is no embedder description ({error}): run embed again.") from None
     with readable(folder):
@@ -73,13 +81,14 @@ def load_embedder(folder: Path) -> Embedder:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:
         raise UserError(f"{folder}: the weights do not fit {DESCRIPTION}: {error}") from None
-    return Embedder(channels_last(network).eval(), expected, shape)
+    return Embedder(channels_last(network).eval(), expected)
 
 
-def _build(kind: str, shape: dict[str, int]) -> tuple[FeatureNetwork, int]:
-    """The network, and how many classes the data has that it is for."""
+def _build(kind: str, stored: dict[str, int]) -> FeatureNetwork:
+    """The network that a description's `kind` and `network` are about."""
+    shape, features = ImageShape.square(stored["channels"], stored["size"]), stored["features"]
     if kind == CLASSIFIER:
-        return DomainClassifier(**shape), shape["classes"]
+        return DomainClassifier(shape, stored["classes"], features)
     if kind == SELF_SUPERVISED:
-        return FeatureNetwork(**shape), 1
+        return FeatureNetwork(shape, features)
     raise ValueError(f"kind {kind!r}")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.base.errors import UserError
+from pipeline.images.shape import ImageShape
 from pipeline.store.files import file_sha256
 
 BATCH = 100
@@ -18,13 +19,13 @@ BATCH = 100
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """`of_batch` takes `uint8 [N, C, S, S]` to `float [N, features]`; the digest is that of the module's file."""
+    """`of_batch` takes `uint8 [N, C, H, W]` to `float [N, features]`; the digest is that of the module's file."""
 
     of_batch: Callable[[Tensor], Tensor]
     digest: str
 
     def features(self, images: Tensor) -> Tensor:
-        """`uint8 [N, C, S, S]` -> `float [N, features]`."""
+        """`uint8 [N, C, H, W]` -> `float [N, features]`."""
         with torch.no_grad():
             return torch.cat([self.of_batch(batch).float() for batch in images.split(BATCH)])
 
@@ -66,12 +67,12 @@ def inception(weights: Path) -> FeatureSpace:
     return FeatureSpace(of_batch, file_sha256(weights))
 
 
-def onnx(module: Path, shape: tuple[int, int, int]) -> FeatureSpace:
-    """What an ONNX module with one input makes of `float32 [N, C, S, S]` in [-1, 1]: its first output, flattened.
+def onnx(module: Path, shape: ImageShape) -> FeatureSpace:
+    """What an ONNX module with one input makes of `float32 [N, C, H, W]` in [-1, 1]: its first output, flattened.
 
     Args:
         module: the file.
-        shape: (C, S, S) of the images.
+        shape: of the images.
 
     Raises:
         UserError: onnxruntime is not there, or the file is no module that takes such images.

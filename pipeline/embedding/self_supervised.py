@@ -35,7 +35,7 @@ def train_self_supervised(
 
     Args:
         build: makes the network; its initial weights come from `fit.seed`.
-        images: `uint8 [N, C, S, S]`.
+        images: `uint8 [N, C, H, W]`.
         fit: budget and rates; each image of a batch is shown in two views, and each view counts as an image.
         progress: told the images seen and the current loss, about ten times.
     """
@@ -73,7 +73,7 @@ def train_self_supervised(
 
 
 def random_view(images: Tensor) -> Tensor:
-    """A part of each image, pulled to the whole size, with a little other light and colour, and noise: `float [N, C, S, S]`."""
+    """A part of each image, pulled to the whole size, with a little other light and colour, and noise: `float [N, C, H, W]`."""
     count, channels, _, _ = images.shape
     side = torch.empty(count).uniform_(SMALLEST_VIEW, 1).sqrt()
     longer = torch.empty(count).uniform_(-0.5, 0.5).mul(math.log(ASPECT)).exp()
@@ -105,7 +105,7 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tenso
 def recognised_share(network: FeatureNetwork, images: Tensor) -> float:
     """Return how often one view of an image is nearest to another view of that image among those of up to 500 images.
 
-    `images`: `uint8 [N, C, S, S]`. A network that has learnt nothing is right once in N; the views are the same each time.
+    `images`: `uint8 [N, C, H, W]`. A network that has learnt nothing is right once in N; the views are the same each time.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -22,7 +22,7 @@ def reconstruction_errors(pair: TrainedPair, images: Tensor, labels: Tensor) -> 
 
     Args:
         pair: as trained.
-        images: `uint8 [N, C, S, S]`.
+        images: `uint8 [N, C, H, W]`.
         labels: `int64 [N]`; what an unconditional generator ignores.
 
     Returns:
@@ -38,7 +38,7 @@ def _of_batch(pair: TrainedPair, images: Tensor, labels: Tensor) -> Tensor:
     starts = latents(SEED, 0, STARTS, spec.latent_size, spec.latent_prior)
 
     def errors(z: Tensor) -> Tensor:
-        made = without_margins(pair.generator(z, labels), spec.image_size)
+        made = without_margins(pair.generator(z, labels), spec.shape)
         return (made - target).square().flatten(1).mean(dim=1)
 
     with torch.no_grad():

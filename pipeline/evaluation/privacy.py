@@ -19,7 +19,7 @@ PAIRS = 12
 ATTACKED = 500
 BATCH = 500
 
-Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, S, S], int64 [N]
+Labelled = tuple[Tensor, Tensor]  # uint8 [N, C, H, W], int64 [N]
 NearestRows = tuple[Tensor, Tensor]  # distances, float [N], and rows, int64 [N]
 
 
@@ -33,7 +33,7 @@ def logit_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[
             pair.discriminator,
             pair.spec,
             images,
-            labels if pair.spec.conditional else torch.zeros_like(labels),
+            labels,
             batch_size=BATCH,
             precision=resolve_precision("auto", "cpu"),
         )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.base.metric import MetricValues
 from pipeline.embedding.classifier import Fit, UsefulnessClassifier, in_batches, train_classifier
+from pipeline.images.shape import ImageShape
 
 BATCH = 128
 LEARNING_RATE = 0.002
@@ -56,10 +57,10 @@ def usefulness(
 ) -> TstrResult:
     """What is got right of the test images after training on `images`, once for each of `seeds` seeds.
 
-    Images `uint8 [N, C, S, S]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
+    Images `uint8 [N, C, H, W]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
     and real TRTR (Esteban et al. 2017, arXiv:1706.02633). `total_images` counts repeats.
     """
-    build = partial(UsefulnessClassifier, images.shape[-1], images.shape[1], len(classes))
+    build = partial(UsefulnessClassifier, ImageShape(*images.shape[1:]), len(classes))
     by_class: dict[str, list[float]] = {name: [] for label, name in enumerate(classes) if (test_labels == label).any()}
     accuracies = []
     for seed in range(seeds):

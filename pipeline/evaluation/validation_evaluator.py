@@ -43,7 +43,7 @@ class ValidationEvaluator:
         self.embedder = load_embedder(embedder)
         self._real, self._real_labels = load_split(data, "validation")
         self._real_features = self.embedder.features(self._real)
-        self.classes = self.embedder.shape["classes"]
+        self.classes = self.embedder.classes
         self.spec = spec
         self.precision = precision
         # Files may be sorted by class: a random choice, and as many training images of each class.
@@ -83,7 +83,7 @@ class ValidationEvaluator:
         z = self._latents(JUDGED_IMAGES)
         labels = balanced_labels(0, JUDGED_IMAGES, self.classes)
         features = self.embedder.features(self._generate(generator, z, labels))
-        asked = labels if self.spec.conditional else None
+        asked = self.spec.condition.labels(labels)
         quality = class_quality(self.embedder, features, asked, self._real_features, self._real_labels, self.classes)
         quality.pop("diversity", None)
         figures = {
@@ -113,19 +113,20 @@ class ValidationEvaluator:
 
     def calibrate(self, generator: nn.Module, discriminator: nn.Module) -> tuple[Calibration, float]:
         """The calibration of a finished pair, and how surely its discriminator tells held-out reals from fakes (0.5 to 1)."""
-        of_fakes = balanced_labels(0, CALIBRATED_IMAGES, self.spec.classes)
+        condition = self.spec.condition
+        of_fakes = balanced_labels(0, CALIBRATED_IMAGES, condition.groups)
         fakes = self._generate(generator, self._latents(CALIBRATED_IMAGES), of_fakes)
-        of_reals = self._real_labels[self._shuffled] if self.spec.conditional else torch.zeros_like(self._shuffled)
+        of_reals = self._real_labels[self._shuffled]
         real_logits, fake_logits = (
             discriminate(discriminator, self.spec, images, labels, batch_size=BATCH, precision=self.precision)
             for images, labels in ((self._real[self._shuffled], of_reals), (fakes, of_fakes))
         )
         return calibrate(
             real_logits.double().numpy(),
-            of_reals.numpy(),
+            condition.group(of_reals).numpy(),
             fake_logits.double().numpy(),
-            of_fakes.numpy(),
-            self.spec.classes,
+            condition.group(of_fakes).numpy(),
+            condition.groups,
         )
 
     def grid(self, generator: nn.Module, path: Path) -> None:

@@ -17,8 +17,7 @@ from torch.nn import functional as F
 from pipeline.models.grey_conv import MapsToPixels, PixelsToMaps
 from pipeline.models.layers import (
     BASE,
-    ClassCode,
-    ProjectionHead,
+    LogitHead,
     VectorToMap,
     discriminator_normalisation,
     generator_normalisation,
@@ -40,7 +39,7 @@ class Generator(nn.Module):
         stages, norm = stage_count(spec.resolution), spec.generator_norm
         widths = [spec.width * 2 ** (stages - 1 - stage) for stage in range(stages)]
         bias = norm == "none"
-        self.code = ClassCode(spec.classes, spec.latent_size)
+        self.code = spec.condition.code(spec.latent_size)
         self.first = VectorToMap(self.code.size, widths[0], BASE, bias=bias)
         upsample = [
             nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias) for before, after in pairwise(widths)
@@ -79,7 +78,7 @@ class Discriminator(nn.Module):
         )
         _, *norms = [discriminator_normalisation(norm, width) for width in widths]  # none where the pixels come in
         self.norms = nn.ModuleList(norms)
-        self.head = ProjectionHead(spec.classes, widths[-1] * BASE**2)
+        self.head = spec.condition.head(widths[-1] * BASE**2)
         if norm == "batch":
             _initialise_as_in_the_paper(self)
         elif norm == "spectral":
@@ -102,10 +101,12 @@ def _initialise_as_in_the_paper(network: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)  # torch's own would drown what such small weights let through
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, mean=1.0, std=0.02)
-        elif isinstance(layer, ProjectionHead) and layer.embedding is not None:
+        elif isinstance(layer, LogitHead):
             # At its own, larger scale the class outweighed the image: on 8 px digits (learning rate 2e-4, 3,000 steps
             # of 64 images) no digit was recognisable; at this one 9 in 10 were after 1,500.
-            nn.init.normal_(layer.embedding.weight, std=0.02)
+            for embedding in layer.modules():
+                if isinstance(embedding, nn.Embedding):
+                    nn.init.normal_(embedding.weight, std=0.02)
 
 
 def _keep_scale(convolution: nn.ConvTranspose2d, taps: int) -> None:

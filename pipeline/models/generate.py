@@ -12,10 +12,10 @@ from pipeline.models.spec import PairSpec
 def generate_pixels(
     generator: nn.Module, spec: PairSpec, latents: Tensor, labels: Tensor, *, batch_size: int, precision: str
 ) -> Tensor:
-    """`(float [N, latent_size], int64 [N]) -> uint8 [N, C, image_size, image_size]`, on the CPU."""
+    """`(float [N, latent_size], int64 [N]) -> uint8 [N, *spec.shape]`, on the CPU."""
 
     def generate(z: Tensor, y: Tensor) -> Tensor:
-        return to_pixels(generator(z, y), spec.image_size)
+        return to_pixels(generator(z, y), spec.shape)
 
     return _in_batches(generate, generator, latents, labels, batch_size, precision)
 
@@ -23,7 +23,7 @@ def generate_pixels(
 def discriminate(
     discriminator: nn.Module, spec: PairSpec, images: Tensor, labels: Tensor, *, batch_size: int, precision: str
 ) -> Tensor:
-    """`(uint8 [N, C, image_size, image_size], int64 [N]) -> logits float [N]`, on the CPU."""
+    """`(uint8 [N, *spec.shape], int64 [N]) -> logits float [N]`, on the CPU."""
 
     def judge(pixels: Tensor, y: Tensor) -> Tensor:
         logits: Tensor = discriminator(to_network(pixels, spec.resolution), y)

@@ -1,6 +1,4 @@
-"""What the architectures share: feature-map sizes, normalisation, conditioning on the class."""
-
-import math
+"""What the architectures share: feature-map sizes, normalisation, the two ends that conditions extend."""
 
 import torch
 from torch import Tensor, nn
@@ -8,10 +6,6 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 BASE = 4  # px: side of the first feature maps of a generator and of the last ones of a discriminator
-
-# A class embedding as large as the noise invites the generator to ignore the noise, which shows as
-# collapse within each class while the label accuracy stays perfect.
-CLASS_EMBEDDING_DEVIATION = 0.3
 
 
 def stage_count(resolution: int) -> int:
@@ -96,36 +90,30 @@ class VectorToMap(nn.ConvTranspose2d):
         return maps if self.bias is None else maps + self.bias[:, None, None]
 
 
-class ClassCode(nn.Module):
-    """A generator's input: the latent, followed by the embedding of the class unless `classes` is 0.
+class LatentCode(nn.Module):
+    """A generator's input: the latent; conditions add what they ask for. `size` is how many numbers it has.
 
     `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, size]`.
     """
 
-    def __init__(self, classes: int, latent_size: int) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self.size = 2 * latent_size if classes else latent_size
-        self.embedding = nn.Embedding(classes, latent_size) if classes else None
-        if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight, std=CLASS_EMBEDDING_DEVIATION)
+        self.size = size
 
-    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        return latents if self.embedding is None else torch.cat([latents, self.embedding(labels)], dim=1)
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002  # of conditions
+        return latents
 
 
-class ProjectionHead(nn.Module):
-    """A discriminator's output: linear in the features, plus their projection on the class unless `classes` is 0.
+class LogitHead(nn.Module):
+    """A discriminator's output: linear in the features; conditions add how these agree with what was asked for.
 
-    Miyato & Koyama 2018, arXiv:1802.05637. `forward(features: float [N, features], labels: int64 [N]) -> float [N]`.
+    `forward(features: float [N, features], labels: int64 [N]) -> float [N]`.
     """
 
-    def __init__(self, classes: int, features: int) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
         self.logit = nn.Linear(features, 1)
-        self.embedding = nn.Embedding(classes, features) if classes else None
-        if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight, std=1 / math.sqrt(features))
 
-    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002  # of conditions
         logits: Tensor = self.logit(features).squeeze(1)
-        return logits if self.embedding is None else logits + (self.embedding(labels) * features).sum(dim=1)
+        return logits

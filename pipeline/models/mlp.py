@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.layers import (
-    ClassCode,
-    ProjectionHead,
     discriminator_normalisation,
     generator_normalisation,
     normalise_spectra,
@@ -33,7 +31,7 @@ class Generator(nn.Module):
         super().__init__()
         units, norm = UNITS * spec.width, spec.generator_norm
         self.image_shape = (spec.channels, spec.resolution, spec.resolution)
-        self.code = ClassCode(spec.classes, spec.latent_size)
+        self.code = spec.condition.code(spec.latent_size)
         self.hidden = nn.Sequential()
         for before, after in pairwise([self.code.size, units, units, units]):
             linear = nn.Linear(before, after, bias=norm != "batch")
@@ -59,7 +57,7 @@ class Discriminator(nn.Module):
         self.first = nn.Sequential(nn.Linear(spec.channels * spec.resolution**2, units), nn.LeakyReLU(0.2))
         self.second = _hidden_layer(units, units, norm)
         self.third = _hidden_layer(units, units, norm)
-        self.head = ProjectionHead(spec.classes, units)
+        self.head = spec.condition.head(units)
         if norm == "spectral":
             normalise_spectra(self)
 

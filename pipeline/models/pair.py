@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.images.shape import ImageShape
 from pipeline.models import dcgan, mlp, r3, resnet
 from pipeline.models.layout import channels_last
 from pipeline.models.spec import PairSpec
@@ -42,23 +43,25 @@ def _architecture(spec: PairSpec) -> Any:
 
 def to_network(images: Tensor, resolution: int) -> Tensor:
     """`uint8 [N, C, H, W]` -> `float [N, C, resolution, resolution]` in [-1, 1], padded with black all around."""
-    before, after = _margins(images.shape[-1], resolution)
+    height, width = images.shape[-2:]
     scaled = images.float() / 127.5 - 1
-    padded = F.pad(scaled, (before, after, before, after), value=-1.0)
+    padded = F.pad(scaled, (*_margins(width, resolution), *_margins(height, resolution)), value=-1.0)
     return padded.contiguous(memory_format=torch.channels_last)
 
 
-def to_pixels(images: Tensor, image_size: int) -> Tensor:
-    """`float [N, C, R, R]` in [-1, 1] -> `uint8 [N, C, image_size, image_size]`, the margins cropped away."""
-    return ((without_margins(images, image_size).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+def to_pixels(images: Tensor, shape: ImageShape) -> Tensor:
+    """`float [N, C, R, R]` in [-1, 1] -> `uint8 [N, *shape]`, the margins cropped away."""
+    return ((without_margins(images, shape).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def without_margins(images: Tensor, image_size: int) -> Tensor:
-    """`[N, C, R, R]` -> `[N, C, image_size, image_size]`, a view: what `to_network` padded, if it did, is cropped away."""
-    before, _ = _margins(image_size, images.shape[-1])
-    return images[..., before : before + image_size, before : before + image_size]
+def without_margins(images: Tensor, shape: ImageShape) -> Tensor:
+    """`[N, C, R, R]` -> `[N, *shape]`, a view: what `to_network` padded, if it did, is cropped away."""
+    resolution = images.shape[-1]
+    (top, _), (left, _) = _margins(shape.height, resolution), _margins(shape.width, resolution)
+    return images[..., top : top + shape.height, left : left + shape.width]
 
 
-def _margins(image_size: int, resolution: int) -> tuple[int, int]:
-    before = (resolution - image_size) // 2
-    return before, resolution - image_size - before
+def _margins(side: int, resolution: int) -> tuple[int, int]:
+    """Return what is padded before and after a side of an image."""
+    before = (resolution - side) // 2
+    return before, resolution - side - before

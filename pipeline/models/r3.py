@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.layers import BASE, ClassCode, ProjectionHead, stage_widths
+from pipeline.models.layers import BASE, stage_widths
 from pipeline.models.spec import PairSpec
 
 BLOCKS = 2  # per resolution
@@ -97,7 +97,7 @@ class Generator(nn.Module):
         _refuse_norms(spec)
         widths = stage_widths(spec.resolution, spec.width)
         blocks = BLOCKS * len(widths)
-        self.code = ClassCode(spec.classes, spec.latent_size)
+        self.code = spec.condition.code(spec.latent_size)
         self.modulation = nn.Linear(self.code.size, widths[0], bias=False)
         nn.init.normal_(self.modulation.weight, std=1 / math.sqrt(self.code.size))
         self.basis = nn.Parameter(torch.randn(1, widths[0], BASE, BASE))
@@ -134,7 +134,7 @@ class Discriminator(nn.Module):
         self.stages.extend(Block(widths[-1], blocks) for _ in range(BLOCKS))
         self.basis = nn.Conv2d(widths[-1], widths[-1], BASE, groups=widths[-1], bias=False)
         nn.init.normal_(self.basis.weight, std=1 / BASE)
-        self.head = ProjectionHead(spec.classes, widths[-1])
+        self.head = spec.condition.head(widths[-1])
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         logits: Tensor = self.head(self.basis(self.stages(images)).flatten(1), labels)

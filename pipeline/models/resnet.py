@@ -16,8 +16,6 @@ from torch.nn import functional as F
 
 from pipeline.models.layers import (
     BASE,
-    ClassCode,
-    ProjectionHead,
     discriminator_normalisation,
     generator_normalisation,
     normalise_spectra,
@@ -106,7 +104,7 @@ class Generator(nn.Module):
     def __init__(self, spec: PairSpec) -> None:
         super().__init__()
         widths = stage_widths(spec.resolution, spec.width)
-        self.code = ClassCode(spec.classes, spec.latent_size)
+        self.code = spec.condition.code(spec.latent_size)
         self.first = nn.Linear(self.code.size, widths[0] * BASE**2)
         self.blocks = nn.Sequential(
             *(GeneratorBlock(before, after, spec.generator_norm) for before, after in pairwise(widths))
@@ -156,7 +154,7 @@ class Discriminator(nn.Module):
         self.norm = norm(features)
         # The sum is SNGAN's, whose weights keep it small; WGAN-GP has the mean.
         self.pool = torch.sum if kind == "spectral" else torch.mean
-        self.head = ProjectionHead(spec.classes, features)
+        self.head = spec.condition.head(features)
         if kind == "spectral":
             normalise_spectra(self)
 

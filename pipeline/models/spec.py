@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from pipeline.images.shape import ImageShape
+from pipeline.models.condition import Condition
+from pipeline.models.conditions import CONDITIONS
+
 
 @dataclass(frozen=True)
 class PairSpec:
@@ -23,5 +27,11 @@ class PairSpec:
     discriminator_width: int | None = None  # where it is not `width`
 
     @property
-    def conditional(self) -> bool:
-        return self.classes > 0
+    def shape(self) -> ImageShape:
+        """Return the shape of the stored image."""
+        return ImageShape.square(self.channels, self.image_size)
+
+    @property
+    def condition(self) -> Condition:
+        """Return what records are asked for; of a stored model `classes` alone says it."""
+        return CONDITIONS["class" if self.classes else "none"](self.classes)

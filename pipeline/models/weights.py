@@ -34,8 +34,7 @@ class TrainedPair:
     @property
     def label_names(self) -> list[str]:
         """Names of the labels that its images bear: none where it is unconditional."""
-        names: list[str] = self.description["classes"]
-        return names if self.spec.conditional else []
+        return self.spec.condition.label_names(self.description["classes"])
 
 
 def save_pair(
@@ -66,7 +65,7 @@ def load_pair(folder: Path) -> TrainedPair:
         expected = {name: description["sha256"][name] for name in (GENERATOR, DISCRIMINATOR)}
         spec, calibration = _spec(description["pair"]), Calibration(**description["calibration"])
         generator, discriminator = build_generator(spec), build_discriminator(spec)
-        if not calibration.fits(spec.classes):
+        if not calibration.fits(spec.condition.groups):
             raise ValueError("its calibration is not one for its classes")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(

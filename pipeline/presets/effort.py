@@ -39,8 +39,7 @@ def _training_rate(config: Config, classes: int) -> float:
     """Images a second of the training algorithm on noise, on all cores, without evaluations."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     spec, recipe = spec_of(config, classes), Recipe.of(config.train, device)
-    shape = (IMAGES, spec.channels, spec.image_size, spec.image_size)
-    noise = torch.randint(0, 256, shape, dtype=torch.uint8)
+    noise = torch.randint(0, 256, (IMAGES, *spec.shape), dtype=torch.uint8)
     labels = torch.arange(IMAGES) % max(classes, 1)
     order = BlockShuffle(IMAGES, recipe.seed, block=IMAGES, window=1)
     place = Place(device=torch.device(device))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.models.generate import discriminate, generate_pixels
+from pipeline.models.labels import labels_of
 from pipeline.models.latents import chances, latents
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.filters.filter import Candidates, Filter
-from pipeline.sampling.labels import labels_of
 from pipeline.sampling.records import GeneratedShard, Records
 from pipeline.sampling.selection import choose_attempts
 from pipeline.sampling.settings import GenerationSettings
@@ -73,7 +73,7 @@ class RecordGenerator:
             batches.append(self.batch(first, attempts))
         records = Records(
             images=_joined([batch.images for batch in batches], plan.rows),
-            labels=_joined([batch.labels for batch in batches], plan.rows) if self.pair.spec.conditional else None,
+            labels=self.pair.spec.condition.labels(self._values(plan.first_index, plan.rows)),
             indices=_joined([batch.indices for batch in batches], plan.rows),
             logits=_joined([batch.logits for batch in batches], plan.rows),
             attempts=_joined([batch.attempts for batch in batches], plan.rows) if self.filters else None,
@@ -90,11 +90,11 @@ class RecordGenerator:
         for attempt in np.unique(of_rows).tolist():
             rows = torch.from_numpy(of_rows == attempt)
             z[rows] = self._latents(first, attempt)[rows]
-        labels = self._labels(first)
-        images = self._images(z, labels)
+        values = self._values(first, size)
+        images = self._images(z, torch.from_numpy(values))
         return Records(
             images=np.ascontiguousarray(images.made.numpy().transpose(0, 2, 3, 1)),
-            labels=labels.numpy() if spec.conditional else None,
+            labels=spec.condition.labels(values),
             indices=np.arange(first, first + size, dtype=np.int64),
             logits=images.logits.numpy(),
             attempts=attempts,
@@ -107,27 +107,28 @@ class RecordGenerator:
     def candidates(self, first: int, rows: NDArray[np.int64], attempt: int) -> Candidates:
         """Return one attempt at some `rows`, `int64 [N]`, of the batch of records from `first` on."""
         chosen = torch.from_numpy(rows)
-        labels = self._labels(first)[chosen]
-        images = self._images(self._latents(first, attempt)[chosen], labels)
+        values = torch.from_numpy(self._values(first, self.settings.batch_size)[rows])
+        images = self._images(self._latents(first, attempt)[chosen], values)
         of_batch = chances(self.settings.seed, first, self.settings.batch_size, attempt)
-        return Candidates(images.seen, labels, images.logits.numpy(), of_batch[rows])
+        return Candidates(images.seen, values, images.logits.numpy(), of_batch[rows])
 
     def _latents(self, first: int, attempt: int) -> Tensor:
         spec, settings = self.pair.spec, self.settings
         size, truncation = settings.batch_size, settings.truncation
         return latents(settings.seed, first, size, spec.latent_size, spec.latent_prior, truncation, attempt)
 
-    def _labels(self, first: int) -> Tensor:
-        return torch.from_numpy(labels_of(self.settings.label_cycle, first, self.settings.batch_size))
+    def _values(self, first: int, count: int) -> NDArray[np.int64]:
+        """What the records `first .. first + count - 1` are asked for, `int64 [count]`."""
+        return labels_of(self.settings.label_cycle, first, count)
 
-    def _images(self, z: Tensor, labels: Tensor) -> _Images:
+    def _images(self, z: Tensor, values: Tensor) -> _Images:
         pair, size, precision = self.pair, self.settings.batch_size, self.settings.precision
-        made = generate_pixels(pair.generator, pair.spec, z, labels, batch_size=size, precision=precision)
+        made = generate_pixels(pair.generator, pair.spec, z, values, batch_size=size, precision=precision)
         # The logit judges the image as a reader will see it, rounded, cropped and decoded, since that is what he holds.
         stored = self.settings.encoding.stored(made.numpy().transpose(0, 2, 3, 1))
         seen = torch.from_numpy(stored.transpose(0, 3, 1, 2))
-        logits = discriminate(pair.discriminator, pair.spec, seen, labels, batch_size=size, precision=precision)
-        return _Images(made, seen, pair.calibration.log_ratios(logits, labels))
+        logits = discriminate(pair.discriminator, pair.spec, seen, values, batch_size=size, precision=precision)
+        return _Images(made, seen, pair.calibration.log_ratios(logits, pair.spec.condition.group(values)))
 
 
 def _joined(parts: Sequence[NDArray[Any] | None], rows: int) -> NDArray[Any]:

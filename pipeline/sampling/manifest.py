@@ -19,6 +19,7 @@ from pydantic import (
 from pipeline.base.errors import UserError
 from pipeline.config.filters import FilterKindName
 from pipeline.config.schema import Encoding, Sample
+from pipeline.images.shape import ImageShape
 from pipeline.runs.fingerprint import canonical_digest
 from pipeline.sampling.shards.commits import Commit, ShardRecord, ShardTarget
 from pipeline.store.folder import Folder
@@ -60,6 +61,11 @@ class ImageFormat(_Strict):
     width: Size
     channels: Literal[1, 3]
     encoding: Encoding
+
+    @property
+    def shape(self) -> ImageShape:
+        """Return the shape of each image."""
+        return ImageShape(self.channels, self.height, self.width)
 
 
 class UsedModel(_Strict):

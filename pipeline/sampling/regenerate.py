@@ -85,7 +85,8 @@ class Regenerator:
         sample = manifest.config.sample
         self._shard_size = sample.shard_size
         # Without its filters: which attempt passed them is stored.
-        self._generator = RecordGenerator(pair, GenerationSettings.of(sample, manifest.classes, manifest.precision))
+        settings = GenerationSettings.of(sample, pair.spec.condition, manifest.classes, manifest.precision)
+        self._generator = RecordGenerator(pair, settings)
 
     def record(self, index: int, attempts: Attempts) -> Record:
         """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""

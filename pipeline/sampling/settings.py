@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.schema import Sample
 from pipeline.images.encodings import Encoding, encoding_named
-from pipeline.sampling.labels import label_cycle
+from pipeline.models.condition import Condition
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,13 @@ class GenerationSettings:
     seed: int
     batch_size: int
     precision: str  # fp32 or bf16
-    label_cycle: NDArray[np.int64]  # [K], see `pipeline.sampling.labels`
+    label_cycle: NDArray[np.int64]  # [K], see `pipeline.models.labels`
     truncation: float | None
     encoding: Encoding
 
     @classmethod
-    def of(cls, sample: Sample, classes: Sequence[str], precision: str) -> "GenerationSettings":
-        """What a config says, for labels of the names `classes`.
+    def of(cls, sample: Sample, condition: Condition, names: Sequence[str], precision: str) -> "GenerationSettings":
+        """What a config says, for a model's condition and the names of its labels.
 
         Raises:
             UserError: a weight is of none of them.
@@ -33,7 +33,7 @@ class GenerationSettings:
             seed=sample.seed,
             batch_size=sample.batch_size,
             precision=precision,
-            label_cycle=label_cycle(None if sample.labels == "balanced" else sample.labels, classes),
+            label_cycle=condition.cycle(None if sample.labels == "balanced" else sample.labels, names),
             truncation=sample.truncation,
             encoding=encoding_named(sample.encoding, sample.jpeg_quality),
         )

@@ -43,7 +43,7 @@ class SamplingPlan:
         """Plan for a model; fits the filters. `model` and `data`: the folders of the model and of the canonical dataset."""
         wanted, pool = config.sample, WorkerPool.of(config.cluster.sample_workers, resources)
         precision = resolve_precision(config.train.precision, pool.device)
-        settings = GenerationSettings.of(wanted, pair.label_names, precision)
+        settings = GenerationSettings.of(wanted, pair.spec.condition, pair.label_names, precision)
         filters = fit_filters(wanted.filters, RecordGenerator(pair, settings), model, data)
         software = {name: importlib.metadata.version(name) for name in SOFTWARE}
         identity = run_identity(
@@ -70,12 +70,7 @@ def _header(
     header = {
         "name": config.name,
         "classes": pair.label_names,
-        "image": {
-            "height": spec.image_size,
-            "width": spec.image_size,
-            "channels": spec.channels,
-            "encoding": config.sample.encoding,
-        },
+        "image": {**spec.shape._asdict(), "encoding": config.sample.encoding},
         "model": {"digest": pair.digest, "uri": f"models/{pair.description['name']}"},
         "source": {
             "digest": source["digest"],

@@ -1,5 +1,6 @@
 """The work of the stage `sample`."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -72,7 +73,7 @@ def sample(command: Command) -> None:
 
 def _bytes_per_image(spec: PairSpec) -> int:
     """An upper bound: noise as JPEG of quality 100, with what a record and a tar header add, in the run and in the output."""
-    return int(1.7 * spec.channels * spec.image_size**2) + 3_500
+    return int(1.7 * math.prod(spec.shape)) + 3_500
 
 
 @contextmanager

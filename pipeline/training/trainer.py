@@ -139,7 +139,7 @@ class Trainer:
         if recipe.augmentation.x_flip:
             flipped = torch.rand(count, generator=self._random("flips", start))[share] < 0.5
             # Where the margins differ by a pixel, the mirrored image stays in its place.
-            mirrored = real.flip(3).roll(-((self.spec.resolution - self.spec.image_size) % 2), 3)
+            mirrored = real.flip(3).roll(-((self.spec.resolution - self.spec.shape.width) % 2), 3)
             real = torch.where(on_device(flipped, device)[:, None, None, None], mirrored, real)
         latents = training_latents(self._random("latents", start), count, self.spec.latent_size, self.spec.latent_prior)
         mix = torch.rand(count, generator=self._random("mix", start))

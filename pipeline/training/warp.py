@@ -9,8 +9,8 @@ from pipeline.training.augment import BACKGROUND
 def warp(images: Tensor, sources: Tensor) -> Tensor:
     """Affine warp with bilinear sampling; black comes in from beyond the edges.
 
-    `images: float [N, C, S, S]`; `sources: float [N, 2, 3]` takes x, y of the result to x, y of the image, both on [-1, 1]
-    from edge to edge -> `float [N, C, S, S]`.
+    `images: float [N, C, H, W]`; `sources: float [N, 2, 3]` takes x, y of the result to x, y of the image, both on [-1, 1]
+    from edge to edge -> `float [N, C, H, W]`.
     """
     grid = F.affine_grid(sources, list(images.shape), align_corners=False)
     # The sampler lets in zeros.

@@ -1,20 +1,21 @@
 """From a config to the networks that training and its forecasts go by."""
 
 from pipeline.config import Config
+from pipeline.models.conditions import CONDITIONS
 from pipeline.models.spec import PairSpec
 
 GENERATOR_NORMS = {"mlp": "none", "dcgan": "pixel", "resnet": "pixel", "r3": "none"}
 
 
 def spec_of(config: Config, classes: int) -> PairSpec:
-    """The networks that `config` asks for, for data of so many classes; one class alone is nothing to be conditioned on."""
+    """The networks that `config` asks for, for data of so many classes."""
     model = config.model
     return PairSpec(
         architecture=model.architecture,
         resolution=model.resolution,
         image_size=config.data.size,
         channels=model.channels,
-        classes=classes if model.conditioning == "class" and classes > 1 else 0,
+        classes=CONDITIONS[model.conditioning].conditioned_on(classes),
         latent_size=model.latent.size,
         latent_prior=model.latent.prior,
         width=model.width,

@@ -1,5 +1,6 @@
 """The one file that binds training to Ray Train: workers, restarts, progress, and what a run leaves behind."""
 
+import math
 import os
 import shutil
 import threading
@@ -263,7 +264,7 @@ def _real_images(job: TrainingJob, data: Path, place: Place, workers_here: int) 
     blocks = ParquetBlocks(data, "train")
     order = BlockShuffle(blocks.size, job.recipe.seed, blocks.block)
     memory = _memory(place.device) / (1 if job.use_gpu else workers_here)
-    fits = blocks.size * job.spec.channels * job.spec.image_size**2 < RESIDENT_SHARE * memory
+    fits = blocks.size * math.prod(job.spec.shape) < RESIDENT_SHARE * memory
     if job.placement == "resident" or (job.placement == "auto" and fits):
         return ResidentImages(*load_split(data, "train"), order, job.spec.resolution, place.device)
     return StreamedImages(blocks, order, job.spec.resolution, place.device)

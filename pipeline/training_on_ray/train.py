@@ -21,6 +21,7 @@ from pipeline.embedding.embedder import DESCRIPTION as EMBEDDER
 from pipeline.embedding.embedder import WEIGHTS, Embedder, load_embedder
 from pipeline.evaluation.few import warnings_of_few
 from pipeline.evaluation.validation_evaluator import ValidationEvaluator
+from pipeline.images.shape import ImageShape
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.runs.code import code_digest
@@ -45,9 +46,9 @@ def train(command: Command) -> None:
     """Trains, or goes on with an interrupted run, and puts the finished model into the output."""
     config, dataset = command.config, describe(command.data)
     embedder = load_embedder(command.model)
-    shape = {"size": config.data.size, "channels": config.model.channels, "classes": len(dataset.classes)}
-    require_shape(command.data, **shape, wanted_by="the config")
-    require_shape(command.data, **embedder.shape, wanted_by=f"the embedder in {command.model}")
+    shape = ImageShape.square(config.model.channels, config.data.size)
+    require_shape(command.data, shape, len(dataset.classes), wanted_by="the config")
+    require_shape(command.data, embedder.shape, embedder.classes, wanted_by=f"the embedder in {command.model}")
     validation_images = dataset.splits["validation"].rows
     for line in remarks(config, dataset):
         command.say(line)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from pipeline.base.cpu import use_cpu
 from pipeline.embedding.classifier import DomainClassifier, Fit, in_batches, train_classifier
+from pipeline.images.shape import ImageShape
 from pipeline.models.generate import generate_pixels
 from pipeline.models.pair import to_network
 from pipeline.models.spec import PairSpec
@@ -82,7 +83,7 @@ class StackedDigits:
         self.digits = torch.from_numpy(pixels * 255 / 16).round().to(torch.uint8).view(-1, 1, 8, 8)
         fit = Fit(total_images=200_000, batch_size=128, learning_rate=0.002, seed=0)
         self.classifier = train_classifier(
-            lambda: DomainClassifier(8, 1, 10, 64), self.digits, torch.from_numpy(labels).long(), fit
+            lambda: DomainClassifier(ImageShape(1, 8, 8), 10, 64), self.digits, torch.from_numpy(labels).long(), fit
         )
 
     def at(self, position: int, count: int, share: slice) -> tuple[Tensor, Tensor]:

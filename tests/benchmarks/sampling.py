@@ -59,7 +59,9 @@ def sample_figures() -> dict[str, float]:
             Calibration.none(SPEC.classes),
             {"name": "bench", "classes": list(CLASSES)},
         )
-        settings = GenerationSettings.of(load_preset("fashion-mnist").sample, CLASSES, resolve_precision("auto", "cpu"))
+        settings = GenerationSettings.of(
+            load_preset("fashion-mnist").sample, SPEC.condition, CLASSES, resolve_precision("auto", "cpu")
+        )
         plain = rate(lambda: plain_script(folder, logits=False), PLAIN_RECORDS)
         plain_with_logits = rate(lambda: plain_script(folder, logits=True), PLAIN_RECORDS)
         seconds = seconds_alone(folder, settings)

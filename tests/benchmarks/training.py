@@ -38,7 +38,7 @@ class Steps:
     def __init__(self, preset: str, place: Place) -> None:
         config = load_preset(preset)
         spec, recipe = spec_of(config, 10), Recipe.of(config.train, "cpu")
-        size = (IMAGES, spec.channels, spec.image_size, spec.image_size)
+        size = (IMAGES, *spec.shape)
         pixels = torch.randint(0, 256, size, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         labels = torch.arange(IMAGES) % max(spec.classes, 1)
         images = ResidentImages(pixels, labels, BlockShuffle(IMAGES, 0), spec.resolution, place.device)

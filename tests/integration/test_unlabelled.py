@@ -94,7 +94,7 @@ def test_filters_are_fitted_to_all_images_together(unlabelled: Places) -> None:
     sample = Sample(
         count=1, shard_size=500, filters=[DensityRatioFilter(kind="density_ratio"), NearCopyFilter(kind="near_copy")]
     )
-    how = GenerationSettings.of(sample, pair.label_names, "fp32")
+    how = GenerationSettings.of(sample, pair.spec.condition, pair.label_names, "fp32")
     ratio, near = fit_filters(sample.filters, RecordGenerator(pair, how), unlabelled.model, unlabelled.data)
     assert len(ratio.about["log_bounds"]) == len(near.about["nearest_allowed"]) == 1
 

@@ -13,7 +13,7 @@ from pipeline.config.sources import Source
 from pipeline.data.description import (
     SPLITS,
     DatasetDescription,
-    ImageShape,
+    DescribedImage,
     SourceDescription,
     SplitDescription,
     SplitFile,
@@ -74,7 +74,7 @@ def described(classes: int, *rows: int, **other: Any) -> DatasetDescription:
         name="a",
         digest="",
         source=SourceDescription(name="a", licence="", kind="folder"),
-        image=ImageShape(height=8, width=8, channels=1),
+        image=DescribedImage(height=8, width=8, channels=1),
         classes=[str(number) for number in range(classes)],
         splits={split: SplitDescription(rows=count, files=[file]) for split, count in zip(SPLITS, rows, strict=True)},
         **other,

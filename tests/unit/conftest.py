@@ -15,6 +15,7 @@ from torch import Tensor
 from pipeline.base.log import configure_logging
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, Fit, train_classifier
 from pipeline.embedding.self_supervised import train_self_supervised
+from pipeline.images.shape import ImageShape
 from pipeline.models.weights import TrainedPair, load_pair
 from tests.unit.config_cases import SMALLEST
 from tests.unit.idx_files import four_idx_files
@@ -93,7 +94,9 @@ def digits() -> tuple[Labelled, Labelled]:
 def digits_classifier(digits: tuple[Labelled, Labelled]) -> DomainClassifier:
     """A domain classifier that has learnt the digits."""
     (images, labels), _ = digits
-    network = train_classifier(partial(DomainClassifier, 8, 1, 10, 16), images, labels, Fit(12_000, 100, 0.003, seed=0))
+    network = train_classifier(
+        partial(DomainClassifier, ImageShape(1, 8, 8), 10, 16), images, labels, Fit(12_000, 100, 0.003, seed=0)
+    )
     assert isinstance(network, DomainClassifier)
     return network
 
@@ -102,7 +105,9 @@ def digits_classifier(digits: tuple[Labelled, Labelled]) -> DomainClassifier:
 def digits_without_labels(digits: tuple[Labelled, Labelled]) -> FeatureNetwork:
     """What takes the domain classifier's place where there are no labels, for the digits."""
     (images, _), _ = digits
-    return train_self_supervised(partial(FeatureNetwork, 8, 1, 16), images, Fit(24_000, 100, 0.003, seed=0))
+    return train_self_supervised(
+        partial(FeatureNetwork, ImageShape(1, 8, 8), 16), images, Fit(24_000, 100, 0.003, seed=0)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def generated(name: str) -> dict[str, Any]:
     case = CASES[name]
     pair = load_pair(FOLDER / case.model)
     sample = Sample(**SAMPLE | case.asked)
-    settings = GenerationSettings.of(sample, pair.label_names, case.precision)
+    settings = GenerationSettings.of(sample, pair.spec.condition, pair.label_names, case.precision)
     filters = fit_filters(sample.filters, RecordGenerator(pair, settings), FOLDER, FOLDER)
     with reproducible_numerics():
         shard = RecordGenerator(pair, settings, filters).shard(ShardPlan(1, sample.shard_size, sample.shard_size - 2))
@@ -142,7 +142,7 @@ def write_model(name: str, spec: PairSpec) -> None:
         for parameter in (*generator.parameters(), *discriminator.parameters()):
             parameter.add_(0.1 * torch.randn_like(parameter))
         generator.last.weight.mul_(4)
-    calibration = Calibration([2.0, 0.5, 1.0], [0.0, 0.25, -1.0]) if spec.conditional else Calibration([2.0], [0.5])
+    calibration = Calibration([2.0, 0.5, 1.0], [0.0, 0.25, -1.0]) if spec.classes else Calibration([2.0], [0.5])
     states = generator.state_dict(), discriminator.state_dict()
     save_pair(FOLDER / name, spec, *states, calibration, {"name": name, "classes": CLASSES})
 

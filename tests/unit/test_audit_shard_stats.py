@@ -32,7 +32,7 @@ def images(numbers: Numbers) -> NDArray[np.uint8]:
 
 def known(classifier: DomainClassifier, train: list[int], held_out: list[int]) -> References:
     return References(
-        Embedder(classifier, "digest", {}),
+        Embedder(classifier, "digest"),
         short_digests(images(np.array(train))),
         short_digests(images(np.array(held_out))),
         CLASSES,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.base.registry import entry_names, load_entries
+from pipeline.base.registry import entry_names, load_entries, name_in_config
 
 
 @pytest.fixture
@@ -37,3 +37,10 @@ def test_every_module_of_the_package_is_an_entry_by_its_name() -> None:
 def test_names_are_known_without_importing_an_entry(shelf: Path) -> None:
     (shelf / "broken.py").write_text("raise RuntimeError\n")
     assert "broken" in entry_names("shelf")
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"), [("hinge", "hinge"), ("least_squares", "least_squares"), ("class_", "class")]
+)
+def test_a_word_of_pythons_loses_its_underscore_in_the_config(entry: str, name: str) -> None:
+    assert name_in_config(entry) == name

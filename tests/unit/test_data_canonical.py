@@ -8,8 +8,9 @@ import torch
 
 from pipeline.base.errors import UserError
 from pipeline.data import canonical, split_writer
-from pipeline.data.canonical import load_split, pixel_digests
+from pipeline.data.canonical import load_split, pixel_digests, require_shape
 from pipeline.data.description import describe
+from pipeline.images.shape import ImageShape
 from pipeline.store.files import write_json
 from tests.unit.canonical_data import data_of, write_arrays
 
@@ -54,6 +55,21 @@ def test_missing_split_is_refused_by_file(folder):
     (folder / "holdout-000000.parquet").unlink()
     with pytest.raises(UserError, match=r"holdout-000000\.parquet is not there"):
         load_split(folder, "holdout")
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "said"),
+    [
+        (ImageShape(1, 6, 6), 2, r"6 px, 1 channel\(s\), 2 classes"),
+        (ImageShape(3, 8, 8), 2, r"8 px, 3 channel\(s\), 2 classes"),
+        (ImageShape(1, 8, 8), 3, r"8 px, 1 channel\(s\), 3 classes"),
+        (ImageShape(1, 8, 6), 2, r"8x6 px, 1 channel\(s\), 2 classes"),
+    ],
+)
+def test_a_dataset_for_another_shape_or_other_classes_is_refused(folder, shape, classes, said):
+    require_shape(folder, ImageShape(1, 8, 8), 2, wanted_by="the model")
+    with pytest.raises(UserError, match=rf"8 px, 1 channel\(s\), 2 classes, but the model is for {said}\. Point"):
+        require_shape(folder, shape, classes, wanted_by="the model")
 
 
 @pytest.mark.parametrize("content", [{}, [], {"splits": {}, "image": {"channels": 1}}])

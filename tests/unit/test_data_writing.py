@@ -11,7 +11,7 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.data import split_writer
 from pipeline.data.canonical import load_split, pixel_digests
-from pipeline.data.description import SPLITS, ImageShape, LeftOut, describe
+from pipeline.data.description import SPLITS, DescribedImage, LeftOut, describe
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.images.png import encode_png
 from tests.unit.canonical_data import Images, RawImages, data_of, write_arrays, write_listing
@@ -71,7 +71,7 @@ def test_description_counts_what_is_in_the_files(tmp_path, raw):
     scaled = images.numpy() / 255
     assert description.mean == pytest.approx(scaled.mean(axis=(0, 2, 3)), abs=1e-6)
     assert description.std == pytest.approx(scaled.std(axis=(0, 2, 3)), abs=1e-6)
-    assert description.image == ImageShape(height=8, width=8, channels=3)
+    assert description.image == DescribedImage(height=8, width=8, channels=3)
 
 
 def test_what_is_left_out_is_counted_named_and_listed(tmp_path, raw):

@@ -15,12 +15,14 @@ from pipeline.embedding.classifier import (
     to_classifier,
     train_classifier,
 )
+from pipeline.images.shape import ImageShape
 from tests.unit.conftest import Labelled
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+SHAPE = ImageShape(1, 8, 8)
 BOTH = pytest.mark.parametrize(
-    "build", [partial(DomainClassifier, 8, 1, 10, 16), partial(UsefulnessClassifier, 8, 1, 10)]
+    "build", [partial(DomainClassifier, SHAPE, 10, 16), partial(UsefulnessClassifier, SHAPE, 10)]
 )
 
 
@@ -46,11 +48,13 @@ def test_the_seed_alone_decides_and_the_global_random_state_is_left_alone(
     assert not torch.equal(first["logits.weight"], other["logits.weight"])
 
 
-@pytest.mark.parametrize("size", [8, 16, 28, 32, 64, 128])
+@pytest.mark.parametrize("height", [8, 16, 28, 32, 64, 128])
+@pytest.mark.parametrize("width", [None, 9, 28, 100], ids=["square", "9", "28", "100"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_both_fit_every_size_of_image(size: int, channels: int) -> None:
-    images = torch.rand(2, channels, size, size)
-    domain, useful = DomainClassifier(size, channels, 5, 12).eval(), UsefulnessClassifier(size, channels, 5).eval()
+def test_both_fit_every_size_of_image(height: int, width: int | None, channels: int) -> None:
+    shape = ImageShape(channels, height, width or height)
+    images = torch.rand(2, *shape)
+    domain, useful = DomainClassifier(shape, 5, 12).eval(), UsefulnessClassifier(shape, 5).eval()
     assert domain(images).shape == useful(images).shape == (2, 5)
     assert domain.features(images).shape == (2, 12)
 
@@ -87,7 +91,7 @@ def test_accuracy_is_the_share_that_is_right() -> None:
 
 def test_progress_is_told_about_ten_times_up_to_the_end(digits: tuple[Labelled, Labelled]) -> None:
     told: list[tuple[int, float]] = []
-    build = partial(UsefulnessClassifier, 8, 1, 10)
+    build = partial(UsefulnessClassifier, SHAPE, 10)
     train_classifier(build, *digits[0], Fit(2_000, 50, 0.003, 0), lambda *now: told.append(now))
     assert [seen for seen, _ in told] == list(range(200, 2_001, 200))
     assert told[-1][1] < told[0][1]
@@ -112,5 +116,5 @@ class Counting(UsefulnessClassifier):
 )
 def test_the_budget_is_spent_in_full_batches(images: int, digits: tuple[Labelled, Labelled]) -> None:
     Counting.shown = []
-    train_classifier(lambda: Counting(8, 1, 10), digits[0][0][:images], digits[0][1][:images], Fit(96, 16, 0.003, 0))
+    train_classifier(lambda: Counting(SHAPE, 10), digits[0][0][:images], digits[0][1][:images], Fit(96, 16, 0.003, 0))
     assert Counting.shown == [16] * 6

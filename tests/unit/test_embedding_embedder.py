@@ -8,6 +8,7 @@ import torch
 from pipeline.base.errors import UserError
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork
 from pipeline.embedding.embedder import DESCRIPTION, WEIGHTS, Embedder, load_embedder, save_embedder
+from pipeline.images.shape import ImageShape
 from pipeline.store.files import read_json, write_json
 from tests.unit.conftest import Labelled
 from tests.unit.tiny import flip_bit
@@ -26,8 +27,9 @@ def test_a_loaded_embedder_measures_as_the_saved_one(
 ) -> None:
     images = digits[1][0][:40]
     loaded = load_embedder(folder)
-    assert torch.equal(loaded.features(images), Embedder(digits_classifier, "", {}).features(images))
+    assert torch.equal(loaded.features(images), Embedder(digits_classifier, "").features(images))
     assert loaded.features(images).shape == (40, 16)
+    assert (loaded.shape, loaded.classes) == (ImageShape(1, 8, 8), 10)
 
 
 def test_the_class_of_a_feature_vector_is_mostly_the_digit_s(folder: Path, digits: tuple[Labelled, Labelled]) -> None:
@@ -37,7 +39,7 @@ def test_the_class_of_a_feature_vector_is_mostly_the_digit_s(folder: Path, digit
 
 def test_the_digest_follows_the_weights(folder: Path, tmp_path: Path, digits_classifier: DomainClassifier) -> None:
     save_embedder(tmp_path / "again", digits_classifier, {"network": NETWORK})
-    save_embedder(tmp_path / "other", DomainClassifier(**NETWORK), {"network": NETWORK})
+    save_embedder(tmp_path / "other", DomainClassifier(ImageShape(1, 8, 8), 10, 16), {"network": NETWORK})
     digest = load_embedder(folder).digest
     assert load_embedder(tmp_path / "again").digest == digest
     assert load_embedder(tmp_path / "other").digest != digest
@@ -81,8 +83,8 @@ def test_one_that_learnt_without_labels_measures_as_the_saved_one_and_is_for_one
     images = digits[1][0][:40]
     assert read_json(without_labels / DESCRIPTION, "description")["kind"] == "self_supervised"
     loaded = load_embedder(without_labels)
-    assert torch.equal(loaded.features(images), Embedder(digits_without_labels, "", {}).features(images))
-    assert loaded.shape == {"size": 8, "channels": 1, "classes": 1}
+    assert torch.equal(loaded.features(images), Embedder(digits_without_labels, "").features(images))
+    assert (loaded.shape, loaded.classes) == (ImageShape(1, 8, 8), 1)
 
 
 def test_a_kind_that_is_not_known_is_refused(without_labels: Path) -> None:

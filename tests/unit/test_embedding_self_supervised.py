@@ -8,11 +8,12 @@ from torch.nn import functional as F
 
 from pipeline.embedding.classifier import FeatureNetwork, Fit, in_batches
 from pipeline.embedding.self_supervised import contrastive_loss, random_view, recognised_share, train_self_supervised
+from pipeline.images.shape import ImageShape
 from tests.unit.conftest import Labelled
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-BUILD = partial(FeatureNetwork, 8, 1, 16)
+BUILD = partial(FeatureNetwork, ImageShape(1, 8, 8), 16)
 
 
 def test_the_loss_is_that_of_the_paper_written_out() -> None:
@@ -110,7 +111,10 @@ def test_every_view_counts_and_no_batch_holds_an_image_twice(
     Noting.shown = []
     told: list[int] = []
     train_self_supervised(
-        lambda: Noting(8, 1, 16), digits[0][0][:images], Fit(192, 16, 0.003, 0), lambda seen, _: told.append(seen)
+        lambda: Noting(ImageShape(1, 8, 8), 16),
+        digits[0][0][:images],
+        Fit(192, 16, 0.003, 0),
+        lambda seen, _: told.append(seen),
     )
     assert Noting.shown == steps
     assert told[-1] == sum(steps)

@@ -15,7 +15,7 @@ AUC = 0.760
 
 def drawn(seed: int, count: int, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
-    real_labels, fake_labels = np.arange(count) % max(classes, 1), np.arange(3 * count) % max(classes, 1)
+    real_labels, fake_labels = np.arange(count) % classes, np.arange(3 * count) % classes
     return random.normal(APART, 1, count), real_labels, random.normal(0, 1, 3 * count), fake_labels
 
 
@@ -38,7 +38,7 @@ def test_scale_and_zero_of_each_class_are_found(scale: float, zeros: list[float]
 
 
 def test_without_classes_there_is_one_line() -> None:
-    calibration, _ = calibrate(*drawn(0, 2_000, 0), 0)
+    calibration, _ = calibrate(*drawn(0, 2_000, 1), 1)
     assert calibration.slopes == pytest.approx([1], abs=0.1)
     assert calibration.offsets == pytest.approx([-0.5], abs=0.1)
 

@@ -14,7 +14,7 @@ from tests.unit.conftest import Labelled
 
 @pytest.fixture
 def embedder(digits_classifier: DomainClassifier) -> Embedder:
-    return Embedder(digits_classifier, "digest", {})
+    return Embedder(digits_classifier, "digest")
 
 
 def quality(embedder: Embedder, fake: Tensor, labels: Tensor | None, real: Labelled) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def test_predicted_shares_are_relative_to_an_equal_one(embedder: Embedder, digit
 def test_of_one_class_alone_the_diversity_of_all_images_is_all_there_is(
     digits_without_labels: FeatureNetwork, digits: tuple[Labelled, Labelled]
 ) -> None:
-    embedder = Embedder(digits_without_labels, "digest", {})
+    embedder = Embedder(digits_without_labels, "digest")
     (images, _), (real, _) = digits
     half_of_them = (torch.arange(len(images)) % 2 == 0)[:, None, None, None]
     of_real = embedder.features(real)

@@ -69,7 +69,7 @@ def judge(network: FeatureNetwork, pair: TrainedPair, splits: list[Labelled], re
         for images, labels in (records, train, held_out)
     )
     names = NAMES if classifies else ["image"]
-    embedder = Embedder(network, "digest", {})
+    embedder = Embedder(network, "digest")
     evidence = evidence_of(embedder, pair, fake, *reals, labelled=classifies, names=names)
     # Real images in the place of the records take as long again, and no fault is told by them.
     return metrics_of(audited(evidence, shard=SHARD), {"fd_domain_real": 1.0})

@@ -19,7 +19,7 @@ from tests.unit.conftest import Labelled
 @pytest.fixture(params=["digits_classifier", "digits_without_labels"])
 def embedder(request: pytest.FixtureRequest) -> Embedder:
     """Each kind of embedder: the ruler has to hold for both."""
-    return Embedder(request.getfixturevalue(request.param), "digest", {})
+    return Embedder(request.getfixturevalue(request.param), "digest")
 
 
 def figures(embedder: Embedder, fake: Tensor, real: Tensor) -> dict[str, float]:

@@ -19,7 +19,7 @@ PIXELS = FeatureSpace(lambda images: images.float().flatten(1)[:, 20:30], "diges
 
 @pytest.fixture(scope="module")
 def embedder(digits_classifier: DomainClassifier) -> Embedder:
-    return Embedder(digits_classifier, "digest", {})
+    return Embedder(digits_classifier, "digest")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def evidence(
     if request.param == "no labels":
         other = OtherSpace("inception", "weights.pth", PIXELS)
         return evidence_of(embedder, unconditional, fake, train, holdout, labelled=False, other=other)
-    one, names = Embedder(digits_without_labels, "digest", {}), ["image"]
+    one, names = Embedder(digits_without_labels, "digest"), ["image"]
     splits = (fake, of_one_class(train), of_one_class(holdout))
     return audited(evidence_of(one, unconditional, *splits, labelled=False, names=names))
 

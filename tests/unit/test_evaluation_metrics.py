@@ -57,13 +57,14 @@ from pipeline.embedding.embedder import Embedder
 from pipeline.evaluation.evidence import Evidence
 from pipeline.evaluation.gates import apply_gates
 from pipeline.evaluation.measure import CODE_OF_REAL, metrics_of, metrics_of_real
+from pipeline.images.shape import ImageShape
 from pipeline.report.figures import figure_groups
 from tests.metric_docs import parts
 
 fake, real, train = (torch.randint(low, low + 50, (40, 1, 8, 8), dtype=torch.uint8) for low in (0, 100, 100))
 labels = torch.zeros(40, dtype=torch.int64)
 evidence = Evidence(
-    Embedder(FeatureNetwork(8, 1, 16).eval(), "digest", {}), None, ["image"], fake, None, (real, labels), lambda: (train, labels), "data", 0
+    Embedder(FeatureNetwork(ImageShape(1, 8, 8), 16).eval(), "digest"), None, ["image"], fake, None, (real, labels), lambda: (train, labels), "data", 0
 )
 metrics = metrics_of(evidence, metrics_of_real(evidence))
 gates = load_config(Path("conf/digits.yaml"), ["gates={brightness: {min_of_real: 0.5}}"]).gates

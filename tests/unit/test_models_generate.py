@@ -17,7 +17,7 @@ def pixels(pair: TrainedPair, count: int, batch_size: int, precision: str = "fp3
 
 def test_every_latent_becomes_an_image_also_in_a_last_small_batch(tiny_pair: TrainedPair) -> None:
     images = pixels(tiny_pair, 10, batch_size=4)
-    assert images.shape == (10, 1, SPEC.image_size, SPEC.image_size)
+    assert images.shape == (10, *SPEC.shape)
     assert images.dtype == torch.uint8
     assert len(images.flatten(1).unique(dim=0)) == 10
 

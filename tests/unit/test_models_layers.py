@@ -1,4 +1,4 @@
-"""What the architectures share: norms, conditioning, and a matrix product in place of a convolution."""
+"""What the architectures share: norms, both ends, and a matrix product in place of a convolution."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from pipeline.models.layers import (
-    CLASS_EMBEDDING_DEVIATION,
-    ClassCode,
-    ProjectionHead,
+    LatentCode,
+    LogitHead,
     VectorToMap,
     discriminator_normalisation,
     generator_normalisation,
@@ -63,17 +62,8 @@ def test_spectral_norm_bounds_every_layer_and_keeps_bounding_what_training_enlar
         assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.01)
 
 
-def test_the_class_is_quieter_than_the_noise_in_a_generators_input() -> None:
-    code = ClassCode(classes=20, latent_size=50)
-    latents, labels = torch.randn(20, 50), torch.arange(20)
-    inputs = code(latents, labels)
-    assert inputs.shape == (20, code.size)
-    assert torch.equal(inputs[:, :50], latents)
-    assert inputs[:, 50:].std().item() == pytest.approx(CLASS_EMBEDDING_DEVIATION, rel=0.1)
-
-
-def test_without_classes_labels_change_nothing_and_cost_no_parameter() -> None:
-    code, head = ClassCode(classes=0, latent_size=5), ProjectionHead(classes=0, features=6)
+def test_both_ends_take_no_notice_of_labels_by_themselves() -> None:
+    code, head = LatentCode(5), LogitHead(6)
     latents, features = torch.randn(2, 5), torch.randn(2, 6)
     assert torch.equal(code(latents, torch.tensor([0, 7])), latents)
     assert torch.equal(head(features, torch.tensor([0, 7])), head.logit(features)[:, 0])

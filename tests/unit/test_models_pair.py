@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from pipeline.images.shape import ImageShape
 from pipeline.models.pair import build_discriminator, build_generator, to_network, to_pixels
 from pipeline.models.spec import PairSpec
 
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @st.composite
 def images_and_resolution(draw: st.DrawFn) -> tuple[Tensor, int]:
     resolution = draw(st.sampled_from([8, 16, 32]))
-    size = draw(st.integers(1, resolution))
-    shape = (draw(st.integers(1, 3)), draw(st.sampled_from([1, 3])), size, size)
+    height, width = draw(st.integers(1, resolution)), draw(st.integers(1, resolution))
+    shape = (draw(st.integers(1, 3)), draw(st.sampled_from([1, 3])), height, width)
     return torch.from_numpy(draw(arrays(np.uint8, shape))), resolution
 
 
@@ -33,25 +34,30 @@ def test_pixels_survive_the_way_to_the_network_and_back(given: tuple[Tensor, int
     images, resolution = given
     inside = to_network(images, resolution)
     assert inside.shape == (*images.shape[:2], resolution, resolution)
-    assert torch.equal(to_pixels(inside, images.shape[-1]), images)
+    assert torch.equal(to_pixels(inside, ImageShape(*images.shape[1:])), images)
 
 
 def test_black_and_white_are_the_ends_of_the_range_and_every_grey_level_survives() -> None:
     levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     inside = to_network(levels, 16)
     assert (inside.min().item(), inside.max().item()) == (-1, 1)
-    assert torch.equal(to_pixels(inside, 16), levels)
+    assert torch.equal(to_pixels(inside, ImageShape(1, 16, 16)), levels)
 
 
 def test_the_margin_is_black_and_the_image_in_the_middle() -> None:
-    inside = to_network(torch.full((1, 1, 5, 5), 255, dtype=torch.uint8), 8)
+    inside = to_network(torch.full((1, 1, 5, 2), 255, dtype=torch.uint8), 8)
     expected = -torch.ones(8, 8)
-    expected[1:6, 1:6] = 1
+    expected[1:6, 3:5] = 1
     assert torch.equal(inside[0, 0], expected)
 
 
 def test_values_outside_the_range_are_clamped() -> None:
-    assert to_pixels(torch.tensor([[[[-3.0, 3.0], [-1.0, 1.0]]]]), 2).flatten().tolist() == [0, 255, 0, 255]
+    assert to_pixels(torch.tensor([[[[-3.0, 3.0], [-1.0, 1.0]]]]), ImageShape(1, 2, 2)).flatten().tolist() == [
+        0,
+        255,
+        0,
+        255,
+    ]
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan", "resnet"])

@@ -11,7 +11,7 @@ from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.filters.kinds.density_ratio import DensityRatioFilter
 from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.settings import GenerationSettings
-from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS
+from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS, SPEC
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,7 +25,7 @@ def test_a_fit_says_the_same_every_time_and_other_classes_are_left_out(tiny_pair
 
     both = [fit(SETTINGS) for _ in range(2)]
     assert both[0] == both[1]
-    one_class = GenerationSettings.of(Sample(**SAMPLE | {"labels": {"dog": 1}}), CLASSES, "fp32")
+    one_class = GenerationSettings.of(Sample(**SAMPLE | {"labels": {"dog": 1}}), SPEC.condition, CLASSES, "fp32")
     bounds = fit(one_class)["log_bounds"]
     assert bounds[0] == 0.0
     assert bounds[1] == pytest.approx(both[0]["log_bounds"][1], abs=0.3)

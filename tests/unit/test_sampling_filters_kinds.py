@@ -61,7 +61,7 @@ from pipeline.sampling.shards.ranges import ShardPlan
 
 pair = load_pair(Path("tiny"))
 sample = Sample(count=20, batch_size=10, shard_size=20, filters=[{"kind": "bright", "least": 125.0}])
-how = GenerationSettings.of(sample, ["cat", "dog", "owl"], "fp32")
+how = GenerationSettings.of(sample, pair.spec.condition, ["cat", "dog", "owl"], "fp32")
 filters = fit_filters(sample.filters, RecordGenerator(pair, how), Path("tiny"), Path("tiny"))
 generated = RecordGenerator(pair, how, filters).shard(ShardPlan(0, 0, 20))
 try:

@@ -54,7 +54,10 @@ def test_of_each_class_the_share_asked_for_passes(tiny_pair: TrainedPair, accept
     (ratio,) = fit_filters([wanted], RecordGenerator(tiny_pair, SETTINGS), tmp_path, tmp_path)
     for name in CLASSES:
         how = GenerationSettings.of(
-            Sample(**SAMPLE | {"labels": {name: 1}, "batch_size": 60, "shard_size": 600}), CLASSES, "fp32"
+            Sample(**SAMPLE | {"labels": {name: 1}, "batch_size": 60, "shard_size": 600}),
+            tiny_pair.spec.condition,
+            CLASSES,
+            "fp32",
         )
         kept = RecordGenerator(tiny_pair, how, [ratio]).shard(ShardPlan(0, 0, 600))
         assert 600 / (600 + kept.refused["density_ratio"]) == pytest.approx(acceptance, abs=0.06)

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 DIGITS = [str(number) for number in range(10)]
 SPEC = PairSpec("dcgan", 16, 8, 1, 10, 6, "normal", 4)
 NETWORK = {"size": 8, "channels": 1, "classes": 10, "features": 16}
-HOW = GenerationSettings.of(Sample(**SAMPLE | {"batch_size": 50, "shard_size": 200}), DIGITS, "fp32")
+HOW = GenerationSettings.of(Sample(**SAMPLE | {"batch_size": 50, "shard_size": 200}), SPEC.condition, DIGITS, "fp32")
 NEAR_COPY = NearCopyFilter(kind="near_copy", share=0.01)
 
 

@@ -30,7 +30,7 @@ def generate_records(pair: TrainedPair, how: GenerationSettings, plan: ShardPlan
 
 def settings_with(**changes: Any) -> GenerationSettings:
     """The usual settings with changes to the config's section `sample`."""
-    return GenerationSettings.of(Sample(**(SAMPLE | changes)), CLASSES, "fp32")
+    return GenerationSettings.of(Sample(**(SAMPLE | changes)), SPEC.condition, CLASSES, "fp32")
 
 
 def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> None:
@@ -41,7 +41,7 @@ def assert_equal(first: Records, second: Records, rows: slice = slice(None)) -> 
 
 def test_a_shard_holds_its_records_in_order(tiny_pair: TrainedPair) -> None:
     records = generate_records(tiny_pair, SETTINGS, SECOND)
-    assert records.images.shape == (SHARD_SIZE, SPEC.image_size, SPEC.image_size, 1)
+    assert records.images.shape == (SHARD_SIZE, SPEC.shape.height, SPEC.shape.width, 1)
     assert records.images.dtype == np.uint8
     assert records.indices.tolist() == list(range(12, 24))
     assert records.labels.tolist() == [index % len(CLASSES) for index in range(12, 24)]

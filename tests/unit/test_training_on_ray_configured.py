@@ -4,16 +4,17 @@ import pytest
 
 from pipeline.config import load_preset
 from pipeline.config.load import presets
+from pipeline.models.conditions import CONDITIONS
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training_on_ray.configured import spec_of
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan", "resnet", "r3"])
-@pytest.mark.parametrize("conditioning", ["none", "class"])
+@pytest.mark.parametrize("conditioning", [*CONDITIONS])
 def test_every_architecture_is_one_line_of_config(architecture: str, conditioning: str) -> None:
     sets = [f"model.architecture={architecture}", f"model.conditioning={conditioning}", "gates={}", "model.width=8"]
     spec = spec_of(load_preset("digits", sets), 10)
-    assert spec.conditional == (conditioning == "class")
+    assert spec.condition == CONDITIONS[conditioning](spec.classes)
     build_generator(spec)
     build_discriminator(spec)
 

@@ -69,7 +69,7 @@ class PixelJudge:
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> Metrics:  # noqa: ARG002
         labels = torch.arange(300) % 10
         latents = torch.randn(300, MLP.latent_size, generator=torch.Generator().manual_seed(0))
-        pixels = to_pixels(generator(latents, labels), 8).flatten(1).float()
+        pixels = to_pixels(generator(latents, labels), MLP.shape).flatten(1).float()
         fake, held_out = pixels.double().numpy(), self.held_out.double().numpy()
         diversity = within_class_diversity(fake, labels.numpy(), 10, 50) / self.diversity
         return {

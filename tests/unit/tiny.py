@@ -50,7 +50,7 @@ SAMPLE: dict[str, Any] = {
     "encoding": "png",
     "jpeg_quality": 95,
 }
-SETTINGS = GenerationSettings.of(Sample(**SAMPLE), CLASSES, "fp32")
+SETTINGS = GenerationSettings.of(Sample(**SAMPLE), SPEC.condition, CLASSES, "fp32")
 
 
 def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
@@ -78,7 +78,7 @@ def target_in(
 
 def label_names(pair: TrainedPair) -> tuple[str, ...]:
     """Names of the labels that the pair's records bear."""
-    return CLASSES if pair.spec.conditional else ()
+    return tuple(pair.spec.condition.label_names(CLASSES))
 
 
 def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[Filter] = ()) -> ManifestHeader:
@@ -87,12 +87,7 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[
     header = {
         "name": "tiny",
         "classes": list(label_names(pair)),
-        "image": {
-            "height": spec.image_size,
-            "width": spec.image_size,
-            "channels": spec.channels,
-            "encoding": sample["encoding"],
-        },
+        "image": {**spec.shape._asdict(), "encoding": sample["encoding"]},
         "model": {"digest": pair.digest, "uri": "models/tiny"},
         "source": {"digest": "0" * 64, "name": "noise", "licence": "CC0-1.0"},
         "config": {"sample": sample},
@@ -122,7 +117,7 @@ def generate_dataset(
 ) -> GeneratedDataset:
     """Makes `count` records in shards of `SHARD_SIZE` and publishes them to `folder/out`; `changes` are of `SAMPLE`."""
     sample = SAMPLE | {"count": count, "formats": list(formats)} | changes
-    settings = GenerationSettings.of(Sample(**sample), label_names(pair), "fp32")
+    settings = GenerationSettings.of(Sample(**sample), pair.spec.condition, label_names(pair), "fp32")
     generator = RecordGenerator(pair, settings)
     filters = fit_filters(Sample(**sample).filters, generator, folder, folder)
     target, plans = (

@@ -174,7 +174,7 @@ def evaluation_row(images_seen: int, **numbers: Any) -> EvaluationRow:
 def images_for(recipe: Recipe, spec: PairSpec = SPEC, count: int = 20) -> ResidentImages:
     """Noise in every class, in an order of several windows."""
     random = torch.Generator().manual_seed(0)
-    shape = (count, spec.channels, spec.image_size, spec.image_size)
+    shape = (count, *spec.shape)
     images = torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
     order = BlockShuffle(count, recipe.seed, block=3, window=4)
     return ResidentImages(images, torch.arange(count) % 3, order, spec.resolution, torch.device("cpu"))

@@ -17,10 +17,10 @@ from pipeline.data.canonical import require_shape
 from pipeline.data.description import Split, describe
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
+from pipeline.models.labels import labels_of
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.kinds import FILTERS
 from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
-from pipeline.sampling.labels import labels_of
 
 FIT_SEED = 2**32  # above all seeds of datasets
 
@@ -106,7 +106,7 @@ class ModelFitting:
                 f"sample.filters: {self.kind} compares with the images that the model was trained on, and {self.data} holds others; "
                 "give the right ones with --data."
             )
-        require_shape(self.data, **embedder.shape, wanted_by="the embedder")
+        require_shape(self.data, embedder.shape, embedder.classes, wanted_by="the embedder")
         references, _ = _features(embedder, self.data, "train")
         return TrainingImages(embedder, references, digest)
 

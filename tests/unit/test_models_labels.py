@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sampling.labels import label_cycle, labels_of
+from pipeline.models.labels import label_cycle, labels_of
 
 NAMES = [f"class {number}" for number in range(8)]
 WEIGHTS = st.dictionaries(st.sampled_from(NAMES), st.integers(1, 60), min_size=1)
@@ -40,10 +40,6 @@ def test_equal_weights_and_none_go_round_alike() -> None:
 
 def test_one_class_alone() -> None:
     assert labels_of(label_cycle({"class 3": 5}, NAMES), 10, 4).tolist() == [3, 3, 3, 3]
-
-
-def test_a_pair_without_classes_gets_one_label_which_it_ignores() -> None:
-    assert labels_of(label_cycle(None, ()), 10, 3).tolist() == [0, 0, 0]
 
 
 def test_a_class_whose_name_is_a_number_is_asked_for_by_its_name() -> None:

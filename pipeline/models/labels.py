@@ -14,19 +14,16 @@ def label_cycle(weights: Mapping[str, int] | None, classes: Sequence[str]) -> ND
 
     Every K records hold the classes exactly in proportion to their weights; among the first n, for every n, each
     class has its share rounded up or down (the quota method: Balinski & Young 1975, "The quota method of
-    apportionment"). None: all classes alike. Without classes the cycle is one label, which an unconditional pair
-    ignores.
+    apportionment"). None: all classes alike.
 
     Raises:
         UserError: a weight is of no class.
     """
     if weights is None:
-        return np.arange(max(len(classes), 1))
+        return np.arange(len(classes))
     unknown = sorted(weights.keys() - set(classes))
     if unknown:
-        raise UserError(
-            f"sample.labels.{unknown[0]}: the model has no such class; its classes: {', '.join(classes) or 'none'}."
-        )
+        raise UserError(f"sample.labels.{unknown[0]}: the model has no such class; its classes: {', '.join(classes)}.")
     divisor = gcd(*weights.values())
     shares = np.array([weights.get(name, 0) // divisor for name in classes])
     length = int(shares.sum())
