@@ -1,7 +1,6 @@
 """The work of the stage `embed`."""
 
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -64,7 +63,7 @@ def embed(command: Command) -> None:
     command.say(f"{words} {quality:.1%} -> {command.out / WEIGHTS}")
 
 
-def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, Any]]:
+def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, object]]:
     """The classifier, with its shape and its accuracy on what it has not seen."""
     shape, classes, features = dataset.image.shape, len(dataset.classes), command.config.embed.features
     images, labels = load_split(command.data, "train")
@@ -75,7 +74,7 @@ def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[Fe
     return network, {"network": {**_stored(shape, features), "classes": classes}, **measured}
 
 
-def _train_without_labels(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, Any]]:
+def _train_without_labels(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, object]]:
     """What takes the classifier's place, with its shape and how many unseen images it recognises."""
     shape, features = dataset.image.shape, command.config.embed.features
     images, _ = load_split(command.data, "train")

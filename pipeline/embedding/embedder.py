@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -56,7 +55,7 @@ class Embedder:
         return self.probabilities(features).argmax(dim=1)
 
 
-def save_embedder(folder: Path, network: FeatureNetwork, description: dict[str, Any]) -> None:
+def save_embedder(folder: Path, network: FeatureNetwork, description: dict[str, object]) -> None:
     """Writes the weights, then `description` with the network's kind and shape and the weights' digest."""
     kind = CLASSIFIER if isinstance(network, DomainClassifier) else SELF_SUPERVISED
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -105,7 +104,7 @@ def init(
     say(f"{path} is written. Next: make repro PRESET={name}")
 
 
-def _section(given: str, say: Callable[[str], None]) -> dict[str, Any]:
+def _section(given: str, say: Callable[[str], None]) -> dict[str, object]:
     """The section `data.source`, as short as it can be."""
     if given == "digits":
         return {"kind": "digits"}
@@ -118,7 +117,7 @@ def _section(given: str, say: Callable[[str], None]) -> dict[str, Any]:
     return {"path": named_source(given)}
 
 
-def _data(source: dict[str, Any], size: int) -> Data:
+def _data(source: dict[str, object], size: int) -> Data:
     try:
         return Data.model_validate({"source": source, "size": size})
     except ValidationError as error:

@@ -3,7 +3,6 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -29,7 +28,7 @@ def proposed_size(found: Survey, *, gpu: bool) -> int:
     return max([size for size in SIZES if size <= most], default=SIZES[0])
 
 
-def propose(name: str, source: dict[str, Any], found: Survey, size: int, *, unlabelled: bool) -> tuple[str, Config]:
+def propose(name: str, source: dict[str, object], found: Survey, size: int, *, unlabelled: bool) -> tuple[str, Config]:
     """Return the text of `conf/NAME.yaml`, of at most 12 lines, and the whole config that it stands for.
 
     Args:
@@ -39,12 +38,12 @@ def propose(name: str, source: dict[str, Any], found: Survey, size: int, *, unla
         size: px.
         unlabelled: whether labels are to be ignored.
     """
-    data: dict[str, Any] = {"source": source, "size": size}
+    data: dict[str, object] = {"source": source, "size": size}
     if unlabelled and found.classes:
         data["classes"] = "none"
     classes = 1 if unlabelled or not found.classes else len(found.classes)
     channels = 3 if found.colour else 1
-    raw: dict[str, Any] = {"name": name, "data": data}
+    raw: dict[str, object] = {"name": name, "data": data}
     filled = fill_in(raw, Found(max(1, round(0.75 * found.images)), classes, channels))
     shown = {key: filled["train"][key] for key in ("total_images", "augmentation")}
     text = (
@@ -71,7 +70,7 @@ def _classes_text(classes: int) -> str:
     return "no classes" if classes == 1 else f"{classes} classes"
 
 
-def _flow(source: dict[str, Any]) -> str:
+def _flow(source: dict[str, object]) -> str:
     """One line of YAML; a path may hold any character."""
     plain = yaml.safe_dump(source, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False).strip()
     return plain if "\n" not in plain else json.dumps(source)

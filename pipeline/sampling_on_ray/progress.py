@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from pipeline.base.pace import Pace, in_words
 from pipeline.cluster.gauges import RunGauges
@@ -43,7 +42,7 @@ class SamplingProgress:
         self.candidates += candidates
         left = sum(plan.rows for plan in self.missing.values())
         seconds_left = self.pace.seconds_left(left, now)
-        figures: dict[str, Any] = {
+        figures: dict[str, float] = {
             "shards": self.shards - len(self.missing),
             "shards_wanted": self.shards,
             "images": self.images - left,

@@ -14,6 +14,10 @@ from pipeline.store.files import write_atomically
 
 KEEP = 2  # the newest and the one before it, should the newest be damaged
 
+StateDict = dict[
+    str, Any
+]  # as torch's modules and optimizers give it: tensors, numbers, texts, and containers of these
+
 
 class CheckpointWriter:
     """Writes checkpoints in the background, one at a time and in order; leaving the context waits for the last one.
@@ -36,12 +40,12 @@ class CheckpointWriter:
         finally:
             self._thread.shutdown()
 
-    def save(self, number: int, state: dict[str, Any]) -> None:
+    def save(self, number: int, state: StateDict) -> None:
         """Starts to write `state`, which nobody may change any more; an error of the one before is raised here."""
         self._finish()
         self._writing = self._thread.submit(self._save, number, state)
 
-    def _save(self, number: int, state: dict[str, Any]) -> None:
+    def _save(self, number: int, state: StateDict) -> None:
         save_checkpoint(self.folder, number, state)
         self.written()
 
@@ -51,7 +55,7 @@ class CheckpointWriter:
             writing.result()
 
 
-def save_checkpoint(folder: Path, number: int, state: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, number: int, state: StateDict) -> None:
     """Writes `state` (tensors, numbers, strings, containers of them) and drops all others but `KEEP - 1` before it.
 
     `number` grows from one checkpoint of a run to the next. Greater numbers are of a past that was damaged.
@@ -66,7 +70,7 @@ def save_checkpoint(folder: Path, number: int, state: dict[str, Any]) -> None:
         other.unlink(missing_ok=True)  # a worker of a killed run may be going, and prune the same
 
 
-def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[str, Any] | None:
+def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> StateDict | None:
     """The newest checkpoint that is whole, or None; `warn` hears of each one passed over.
 
     Nothing in it can execute code (`weights_only`).
@@ -79,7 +83,7 @@ def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> dict[st
             continue
         digest, body = content[:32], content[32:]
         if hashlib.sha256(body).digest() == digest:
-            state: dict[str, Any] = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+            state: StateDict = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
             return state
         damaged = True
         warn(f"checkpoint {path} is damaged: going back to the one before it")

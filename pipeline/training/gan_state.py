@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from pipeline.models.spec import PairSpec
 from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.augment import Augmentation, DiffAugment
 from pipeline.training.block_shuffle import generator_for
-from pipeline.training.checkpoint import copied_to_cpu
+from pipeline.training.checkpoint import StateDict, copied_to_cpu
 from pipeline.training.ema import ema_decay, update_ema
 from pipeline.training.history import EvaluationRow
 from pipeline.training.recipe import AugmentationSettings, Recipe
@@ -24,16 +24,16 @@ class Snapshot:
     """A moment of a run to which it can go back; everything in it is a copy, on the CPU."""
 
     images_seen: int
-    parts: dict[str, Any]  # state of every network, optimizer and of the augmentation
+    parts: StateDict  # state of every network, optimizer and of the augmentation
     evaluation: EvaluationRow | None  # at this moment; None: there was none
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> StateDict:
         """What a checkpoint needs to keep."""
         evaluation = None if self.evaluation is None else self.evaluation.record()
         return {"images_seen": self.images_seen, "parts": self.parts, "evaluation": evaluation}
 
     @classmethod
-    def of_state(cls, state: dict[str, Any]) -> Self:
+    def of_state(cls, state: StateDict) -> Self:
         """The moment of which `state_dict` is."""
         evaluation = None if state["evaluation"] is None else EvaluationRow.of_record(state["evaluation"])
         return cls(state["images_seen"], state["parts"], evaluation)
@@ -101,7 +101,7 @@ class GanState:
             # An optimizer would take the tensors themselves, and training on would change the snapshot.
             part.load_state_dict(copied_to_cpu(moment.parts[name]))
 
-    def _parts(self) -> dict[str, Any]:
+    def _parts(self) -> StateDict:
         parts = {
             "generator": self.generator,
             "discriminator": self.discriminator,

@@ -15,6 +15,7 @@ from pipeline.training import schedules
 from pipeline.training.ada import AdaptiveAugment
 from pipeline.training.batches import RealImages, StepInputs, on_device, prepared
 from pipeline.training.block_shuffle import generator_for, training_latents
+from pipeline.training.checkpoint import StateDict
 from pipeline.training.diagnostics import POLICIES, Evaluations, Finding, diagnose, hardest
 from pipeline.training.gan_state import GanState, Snapshot
 from pipeline.training.history import EvaluationRow, Metrics
@@ -184,7 +185,7 @@ class Trainer:
         self.players.reconcile()
         mean_over_workers(self._sums, self.place)
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> StateDict:
         """Everything a restart needs, as a copy. Randomness is addressed by position, so there is none to keep."""
         return {
             "now": self.players.snapshot(None).state_dict(),
@@ -196,7 +197,7 @@ class Trainer:
             "findings": [asdict(finding) for finding in self.findings],
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: StateDict) -> None:
         """Continues from what `state` returned."""
         self.players.return_to(Snapshot.of_state(state["now"]))
         self._sums.copy_(torch.tensor(state["sums"]))

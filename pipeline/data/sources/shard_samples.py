@@ -70,7 +70,7 @@ class _Field:
     member: Member
     stem: str  # between the key and the ending
     ending: str
-    values: dict[str, Any]
+    values: dict[str, object]
     reason: str | None
 
 
@@ -114,13 +114,14 @@ def _field(file: BinaryIO, member: Member, rest: str, fields: Fields) -> _Field:
         return _Field(member, stem, ending, {}, TOO_LARGE)
     content = read_member(file, member.offset, member.size)
     try:
-        values = _json_values(content, fields) if ending == "json" else {ending: content.decode("utf-8-sig").strip()}
+        if ending == "json":
+            return _Field(member, stem, ending, _json_values(content, fields), None)
+        return _Field(member, stem, ending, {ending: content.decode("utf-8-sig").strip()}, None)
     except (ValueError, RecursionError):
         return _Field(member, stem, ending, {}, NOT_JSON if ending == "json" else NOT_TEXT)
-    return _Field(member, stem, ending, values, None)
 
 
-def _json_values(content: bytes, fields: Fields) -> dict[str, Any]:
+def _json_values(content: bytes, fields: Fields) -> dict[str, object]:
     """Those of a JSON's fields that may be asked for; the rest would fill the memory."""
     found = json.loads(content)
     wanted = {"label", "class", "text", "caption", *(fields.label or ()), fields.text}
@@ -159,7 +160,7 @@ def _samples(group: list[_Field], fields: Fields) -> Iterator[Sample]:
 
 def _sample(image: _Field, sidecars: list[_Field], fields: Fields) -> Sample:
     sidecars = sorted(sidecars, key=lambda field: (SIDECARS.index(field.ending), not field.stem))
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for sidecar in sidecars:
         values = sidecar.values | values
     name, offset = image.member.name, image.member.offset
@@ -173,7 +174,7 @@ class _UnfitError(Exception):
     pass
 
 
-def _label(values: dict[str, Any], fields: Fields) -> str | None:
+def _label(values: dict[str, object], fields: Fields) -> str | None:
     if fields.label is not None:
         if lacking := [name for name in fields.label if name not in values]:
             raise _UnfitError(f"it has no {lacking[0]}, which data.source.label names")
@@ -198,7 +199,7 @@ def _as_label(value: Any) -> str | None:
     return text or None
 
 
-def _text(values: dict[str, Any], fields: Fields) -> str | None:
+def _text(values: dict[str, object], fields: Fields) -> str | None:
     if fields.text == "none":
         return None
     if fields.text is not None:

@@ -5,7 +5,6 @@ import json
 import re
 import tarfile
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -124,7 +123,7 @@ class ShardReader:
             attempts=np.array([each["attempt"] for each in about], dtype=np.int64) if self._filters else None,
         )
 
-    def _about(self, index: int, sample: dict[str, bytes]) -> dict[str, Any]:
+    def _about(self, index: int, sample: dict[str, bytes]) -> dict[str, object]:
         """What the JSON of a sample of a tar says, which must agree with what else does."""
         about = json.loads(sample[".json"])
         label = int(sample[".cls"]) if self._classes else None
