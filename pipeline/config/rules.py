@@ -1,6 +1,7 @@
 """The rules that span several keys: each of them refuses in a second what would otherwise fail an hour later."""
 
 import re
+from collections.abc import Iterator
 
 from pipeline.base.metric import Need
 from pipeline.config.constants import DEFAULT_JPEG_QUALITY, OBJECT_STORE, ONLY_CLASS
@@ -12,86 +13,132 @@ MOST_SHARDS = 1_000_000
 
 def broken_rules(c: Sections) -> list[str]:
     """Each line: key path, value found, what is allowed, what to do."""
-    broken = []
+    classes = _known_classes(c)
+    return [
+        *_root_rules(c),
+        *_data_rules(c),
+        *_training_rules(c),
+        *_network_rules(c),
+        *_worker_rules(c),
+        *_sampling_rules(c),
+        *([] if classes is None else broken_class_rules(c, classes)),
+        *_gates_without_figure(c),
+    ]
+
+
+def _root_rules(c: Sections) -> Iterator[str]:
     if re.match(r"(s3|gs):|.*://", c.root) and not OBJECT_STORE.fullmatch(c.root):
-        broken.append(
+        yield (
             f"root: {c.root!r}; use a folder of this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, of letters, digits and ._=- "
             "(credentials stand in the environment)"
         )
-    if c.sample.count > MOST_SHARDS * c.sample.shard_size:
-        broken.append(
-            f"sample.count: {c.sample.count} in shards of sample.shard_size {c.sample.shard_size} are more than {MOST_SHARDS:,} shards; "
-            "use larger shards or fewer records"
-        )
+
+
+def _data_rules(c: Sections) -> Iterator[str]:
     if c.model.resolution < c.data.size:
-        broken.append(
+        yield (
             f"model.resolution: {c.model.resolution} is below data.size {c.data.size}: images are padded up to it, never cut; "
             f"use at least {c.data.size}"
         )
     if c.data.channels not in ("auto", c.model.channels):
-        broken.append(
+        yield (
             f"model.channels: {c.model.channels} does not fit data.channels {c.data.channels}; leave it out, or use {c.data.channels}"
         )
     shares = [share for share in (c.data.validation_share, c.data.holdout_share) if isinstance(share, float)]
     if sum(shares) >= 1:
-        broken.append(
+        yield (
             f"data.validation_share: {c.data.validation_share} and data.holdout_share {c.data.holdout_share} leave nothing to train on"
         )
+
+
+def _training_rules(c: Sections) -> Iterator[str]:
     if c.train.batch_size > c.train.total_images:
-        broken.append(
+        yield (
             f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}: not one step"
         )
     if c.train.checkpoint_every_images < c.train.batch_size:
-        broken.append(
+        yield (
             f"train.checkpoint_every_images: {c.train.checkpoint_every_images} is below train.batch_size {c.train.batch_size}"
         )
     if c.train.final_learning_rate > c.train.learning_rate:
-        broken.append(
+        yield (
             f"train.final_learning_rate: {c.train.final_learning_rate} is above train.learning_rate {c.train.learning_rate}; "
             "the rate only falls"
         )
     if c.train.warmup_images >= c.train.total_images:
-        broken.append(
+        yield (
             f"train.warmup_images: {c.train.warmup_images} is not below train.total_images {c.train.total_images}: "
             "the learning rate would never be reached"
         )
-    broken += _broken_training_rules(c)
+    if c.embed.batch_size > c.embed.total_images:
+        yield (
+            f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step"
+        )
+
+
+def _network_rules(c: Sections) -> Iterator[str]:
+    model, train = c.model, c.train
+    penalties = [name for name in ("r1", "r2", "gp") if getattr(train.penalty, name)]
+    if train.loss == "wgan_gp" and train.penalty.gp is None:
+        penalties.append("gp")
+    if model.discriminator_norm == "batch" and penalties:
+        yield (
+            f"model.discriminator_norm: 'batch' with train.penalty.{' and '.join(penalties)} of train.loss {train.loss!r}: a penalty is "
+            "an image's own, and batch norm mixes images; set the penalties to 0 or use none or spectral"
+        )
+    if train.loss == "wgan_gp" and not penalties and model.discriminator_norm != "spectral":
+        yield (
+            "train.penalty.gp: 0 with train.loss 'wgan_gp': nothing bounds the critic; leave it out, set a penalty, or use "
+            "model.discriminator_norm spectral"
+        )
+    if model.architecture == "r3" and (
+        model.generator_norm not in ("auto", "none") or model.discriminator_norm != "none"
+    ):
+        yield (
+            f"model.architecture: 'r3' has no norm layers, but model.generator_norm is {model.generator_norm!r} and "
+            f"model.discriminator_norm {model.discriminator_norm!r}; leave both out, or use resnet"
+        )
+    if train.batch_size % train.accumulation or train.batch_size // train.accumulation < 2:
+        yield (
+            f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size} into equal parts of at least 2"
+        )
+
+
+def _worker_rules(c: Sections) -> Iterator[str]:
     workers = c.cluster.train_workers
     if workers != "auto" and c.train.batch_size % (workers * c.train.accumulation):
-        broken.append(
+        yield (
             f"train.batch_size: {c.train.batch_size} cannot be shared evenly by cluster.train_workers {workers} and "
             f"train.accumulation {c.train.accumulation}; use a multiple of {workers * c.train.accumulation}"
         )
     if workers != "auto" and c.train.batch_size // (workers * c.train.accumulation) < 2:
-        broken.append(
+        yield (
             f"train.batch_size: {c.train.batch_size} leaves fewer than 2 images for each part of each of {workers} workers"
         )
-    if c.embed.batch_size > c.embed.total_images:
-        broken.append(
-            f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step"
+
+
+def _sampling_rules(c: Sections) -> Iterator[str]:
+    if c.sample.count > MOST_SHARDS * c.sample.shard_size:
+        yield (
+            f"sample.count: {c.sample.count} in shards of sample.shard_size {c.sample.shard_size} are more than {MOST_SHARDS:,} shards; "
+            "use larger shards or fewer records"
         )
     if c.sample.shard_size % c.sample.batch_size:
-        broken.append(
+        yield (
             f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "
             "batches are aligned to the shard"
         )
     if c.sample.labels != "balanced" and c.model.conditioning == "none":
-        broken.append(
-            "sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced"
-        )
-    if (classes := _known_classes(c)) is not None:
-        broken += broken_class_rules(c, classes)
+        yield ("sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced")
     if c.sample.encoding != "jpeg" and c.sample.jpeg_quality != DEFAULT_JPEG_QUALITY:
-        broken.append(
+        yield (
             f"sample.jpeg_quality: {c.sample.jpeg_quality} does nothing with sample.encoding {c.sample.encoding!r}; leave it out, "
             "or use jpeg"
         )
     if c.sample.truncation is not None and c.sample.truncation >= 1 and c.model.latent.prior == "uniform":
-        broken.append(
+        yield (
             f"sample.truncation: {c.sample.truncation} does nothing with model.latent.prior 'uniform', which ends at 1; use less, or null"
         )
-    broken += _gates_without_figure(c)
-    return broken
 
 
 def _known_classes(c: Sections) -> list[str] | None:
@@ -167,33 +214,3 @@ def _gates_without_figure(c: Sections) -> list[str]:
             if needed != given
         ]
     )
-
-
-def _broken_training_rules(c: Sections) -> list[str]:
-    broken = []
-    model, train = c.model, c.train
-    penalties = [name for name in ("r1", "r2", "gp") if getattr(train.penalty, name)]
-    if train.loss == "wgan_gp" and train.penalty.gp is None:
-        penalties.append("gp")
-    if model.discriminator_norm == "batch" and penalties:
-        broken.append(
-            f"model.discriminator_norm: 'batch' with train.penalty.{' and '.join(penalties)} of train.loss {train.loss!r}: a penalty is "
-            "an image's own, and batch norm mixes images; set the penalties to 0 or use none or spectral"
-        )
-    if train.loss == "wgan_gp" and not penalties and model.discriminator_norm != "spectral":
-        broken.append(
-            "train.penalty.gp: 0 with train.loss 'wgan_gp': nothing bounds the critic; leave it out, set a penalty, or use "
-            "model.discriminator_norm spectral"
-        )
-    if model.architecture == "r3" and (
-        model.generator_norm not in ("auto", "none") or model.discriminator_norm != "none"
-    ):
-        broken.append(
-            f"model.architecture: 'r3' has no norm layers, but model.generator_norm is {model.generator_norm!r} and "
-            f"model.discriminator_norm {model.discriminator_norm!r}; leave both out, or use resnet"
-        )
-    if train.batch_size % train.accumulation or train.batch_size // train.accumulation < 2:
-        broken.append(
-            f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size} into equal parts of at least 2"
-        )
-    return broken
