@@ -33,9 +33,10 @@ COMPARED = 10_000  # records whose distances to training images are measured; a 
 
 def audit(command: Command) -> None:
     """Reads every byte back, measures, writes the report; a damaged dataset is refused."""
-    config, described = command.config, describe(command.data)
+    config = command.config
     dataset, manifest = open_dataset(command.out)
     evaluation = _evaluation_of(manifest, command.metrics / "evaluate.json", command.out)
+    described = describe(command.data)
     (command.metrics / "audit.json").unlink(missing_ok=True)
     classes = manifest.classes or described.classes  # without labels the records can have been made from any
     require_shape(command.data, manifest.image.shape, len(classes), wanted_by=f"the dataset in {command.out}")
