@@ -1,6 +1,5 @@
 """The work of the stage `audit`."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,11 +15,11 @@ from pipeline.config.constants import FEWEST
 from pipeline.data.canonical import load_split, require_shape
 from pipeline.data.description import describe
 from pipeline.embedding.embedder import load_embedder
-from pipeline.evaluation.dataset_stats import DatasetStats
 from pipeline.evaluation.evidence import AuditedRecords, Evidence
 from pipeline.evaluation.few import warnings_of_few
-from pipeline.evaluation.privacy import nearest_pairs, some
-from pipeline.models.weights import TrainedPair, load_pair
+from pipeline.evaluation.privacy import nearest_pairs
+from pipeline.evaluation.resampling import random_subset
+from pipeline.models.weights import load_pair
 from pipeline.report.source import source_findings
 from pipeline.runs.command import Command
 from pipeline.sampling.manifest import Manifest, open_dataset
@@ -43,13 +42,19 @@ def audit(command: Command) -> None:
     source = source_findings(command.data)
     embedder, pair = load_embedder(command.model), load_pair(command.model)
     holdout = holdout_of(command.data)
+    findings = verify_files(dataset, manifest)
+    _require_undamaged(findings, command.out)
     keep = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
     inspector = ShardInspector(dataset, manifest, references_of(command.data, embedder, manifest), keep)
-    content = _read_back(inspector, pair, command.out, config.root, command.say)
+    content = scan_shards(inspector, config.root, findings, command.say)
+    verify_records(dataset, manifest, pair, findings, REGENERATED)
+    _require_undamaged(findings, command.out)
+    assert content is not None  # nothing was found wrong
+    command.say(f"{manifest.count:,} records read back from {findings.files} files; {findings.regenerated}")
     keep_freed_memory()  # from here on this process computes, and alone
     command.say("measuring how real and how varied the records are")
     cache = ResultCache(config.root, command.fresh)
-    chosen = some(torch.arange(len(content.images)), min(config.evaluate.images, len(content.images)))
+    chosen = random_subset(torch.arange(len(content.images)), min(config.evaluate.images, len(content.images)))
     evidence = Evidence(
         embedder=embedder,
         pair=pair,
@@ -88,21 +93,6 @@ def _evaluation_of(manifest: Manifest, file: Path, dataset: Path) -> MetricValue
             f"{dataset} has {manifest.count} records, an audit needs at least {FEWEST}: raise sample.count."
         )
     return evaluation
-
-
-def _read_back(
-    inspector: ShardInspector, pair: TrainedPair, out: Path, root: str, say: Callable[..., None]
-) -> DatasetStats:
-    """Read every shard back and return what all of them hold; a byte that is wrong refuses the dataset."""
-    dataset, manifest = inspector.dataset, inspector.manifest
-    findings = verify_files(dataset, manifest)
-    _require_undamaged(findings, out)
-    content = scan_shards(inspector, root, findings, say)
-    verify_records(dataset, manifest, pair, findings, REGENERATED)
-    _require_undamaged(findings, out)
-    assert content is not None  # nothing was found wrong
-    say(f"{manifest.count:,} records read back from {findings.files} files; {findings.regenerated}")
-    return content
 
 
 def _require_undamaged(findings: Findings, dataset: Path) -> None:

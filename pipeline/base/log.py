@@ -37,7 +37,6 @@ def configure_logging() -> None:
     """Have this process, which is one of our commands, write its lines in the format that the environment asks for."""
     handler = _CommandHandler()
     handler.setFormatter(_JsonFormatter() if os.environ.get(LOG_VARIABLE) == "json" else _TextFormatter())
-    handler.addFilter(_with_run)
     logger = logging.getLogger(LOGGER)
     for earlier in [each for each in logger.handlers if isinstance(each, _CommandHandler)]:
         logger.removeHandler(earlier)
@@ -58,12 +57,12 @@ def run_context(fingerprint: str) -> Iterator[None]:
 
 def log_info(stage: str, message: str, **figures: Any) -> None:
     """Says how things go; a command does so on standard output."""
-    _logger_of(stage).info(message, extra={"figures": figures})
+    _logger_of(stage).info(message, extra={"figures": figures, "run": _run.get()})
 
 
 def log_error(stage: str, message: str) -> None:
     """Says why a command ends, on standard error."""
-    _logger_of(stage).error(message, extra={"figures": {}})
+    _logger_of(stage).error(message, extra={"figures": {}, "run": _run.get()})
 
 
 def _logger_of(stage: str) -> logging.Logger:
@@ -72,12 +71,6 @@ def _logger_of(stage: str) -> logging.Logger:
 
 def _stage_of(record: logging.LogRecord) -> str:
     return record.name.removeprefix(f"{LOGGER}.")
-
-
-def _with_run(record: logging.LogRecord) -> bool:
-    """Add the run that the record is of; a filter, since these run in the context that logs."""
-    record.run = _run.get()
-    return True
 
 
 class _CommandHandler(logging.Handler):

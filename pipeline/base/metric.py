@@ -12,9 +12,8 @@ MetricValues = dict[str, Any]
 class Need(StrEnum):
     """What has to be there for a metric to be measured."""
 
-    RECORDS = (
-        "records"  # a dataset on disk, which the stage `audit` reads back; else images that a stage has drawn will do
-    )
+    # A dataset on disk, which the stage `audit` reads back; without this need, images that a stage generates will do.
+    RECORDS = "records"
     LABELS = "labels"  # that the images were asked for
     NO_LABELS = "no labels"  # were asked for
     CLASSES = "classes"  # in the data, two or more

@@ -1,12 +1,28 @@
 """What is declared of metrics, by name, in the order of the report: gates, their rules, rows and tables are made of it."""
 
+from collections.abc import Iterable
+
 from pipeline.base.declarations import declarations
+from pipeline.base.errors import UserError
 from pipeline.base.metric import Metric
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for measurement in sorted(
-        declarations("pipeline.evaluation.metrics", "MEASUREMENT").values(), key=lambda each: each.rank
-    )
+PACKAGE = "pipeline.evaluation.metrics"
+
+
+def by_name(metrics: Iterable[Metric]) -> dict[str, Metric]:
+    """Return metrics by name; a UserError names one that is declared twice."""
+    declared: dict[str, Metric] = {}
+    for metric in metrics:
+        if metric.name in declared:
+            raise UserError(
+                f"{PACKAGE}: the metric {metric.name!r} is declared twice; give one of the two another name."
+            )
+        declared[metric.name] = metric
+    return declared
+
+
+METRICS = by_name(
+    metric
+    for measurement in sorted(declarations(PACKAGE, "MEASUREMENT").values(), key=lambda each: each.rank)
     for metric in measurement.metrics
-}
+)

@@ -74,6 +74,10 @@ def _training_rules(c: Sections) -> Iterator[str]:
         yield (
             f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step"
         )
+    if c.train.batch_size % c.train.accumulation or c.train.batch_size // c.train.accumulation < 2:
+        yield (
+            f"train.accumulation: {c.train.accumulation} does not divide train.batch_size {c.train.batch_size} into equal parts of at least 2"
+        )
 
 
 def _network_rules(c: Sections) -> Iterator[str]:
@@ -97,10 +101,6 @@ def _network_rules(c: Sections) -> Iterator[str]:
         yield (
             f"model.architecture: 'r3' has no norm layers, but model.generator_norm is {model.generator_norm!r} and "
             f"model.discriminator_norm {model.discriminator_norm!r}; leave both out, or use resnet"
-        )
-    if train.batch_size % train.accumulation or train.batch_size // train.accumulation < 2:
-        yield (
-            f"train.accumulation: {train.accumulation} does not divide train.batch_size {train.batch_size} into equal parts of at least 2"
         )
 
 

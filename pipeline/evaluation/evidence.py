@@ -1,21 +1,29 @@
 """What metrics are measured from."""
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from torch import Tensor
 
 from pipeline.base.metric import MetricValues, Need
-from pipeline.config.schema import Audit
-from pipeline.embedding.embedder import Embedder
-from pipeline.embedding.external import FeatureSpace
 from pipeline.embedding.nearest import nearest_rows
-from pipeline.evaluation.dataset_stats import DatasetStats
-from pipeline.evaluation.privacy import Labelled, NearestRows, some
-from pipeline.models.weights import TrainedPair
+from pipeline.evaluation.resampling import random_subset
+
+# Of types alone: what is measured does not depend on their code, see `CODE_OF_REAL`.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+    from pipeline.config.schema import Audit
+    from pipeline.embedding.embedder import Embedder
+    from pipeline.embedding.external import FeatureSpace
+    from pipeline.evaluation.dataset_stats import DatasetStats
+    from pipeline.evaluation.privacy import Labelled, NearestRows
+    from pipeline.models.weights import TrainedPair
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,8 @@ class AuditedRecords:
 
     @cached_property
     def compared(self) -> Tensor:
-        """These records, `uint8 [N, C, S, S]`; in a full audit hundreds of MB, so not before they are asked for."""
-        return some(self.stats.images, self.comparisons)
+        """These records, `uint8 [N, C, H, W]`; in a full audit hundreds of MB, so not before they are asked for."""
+        return random_subset(self.stats.images, self.comparisons)
 
 
 def _at_once(_name: str, _identity: dict[str, object], compute: Callable[[], MetricValues]) -> MetricValues:
@@ -56,7 +64,7 @@ class Evidence:
     embedder: Embedder
     pair: TrainedPair
     names: Sequence[str]  # of the classes of the data
-    fake: Tensor  # synthetic images, uint8 [N, C, S, S]
+    fake: Tensor  # synthetic images, uint8 [N, C, H, W]
     asked: Tensor | None  # labels that they were asked for, int64 [N]; None without labels
     holdout: Labelled  # real images, which nothing was trained on
     load_train: Callable[[], Labelled]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.embedding.nearest import nearest_distances, nearest_rows
 from pipeline.evaluation.inversion import reconstruction_errors
-from pipeline.evaluation.resampling import Part, with_errors
+from pipeline.evaluation.resampling import Part, random_subset, with_errors
 from pipeline.models.generate import discriminate
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair
@@ -37,7 +37,10 @@ def logit_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[
             batch_size=BATCH,
             precision=resolve_precision("auto", "cpu"),
         )
-        for images, labels in ((some(train[0], len(holdout[0])), some(train[1], len(holdout[0]))), holdout)
+        for images, labels in (
+            (random_subset(train[0], len(holdout[0])), random_subset(train[1], len(holdout[0]))),
+            holdout,
+        )
     )
 
     def by_logit(members: Part, others: Part) -> dict[str, float]:
@@ -53,7 +56,8 @@ def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> d
     """
     count = min(ATTACKED, len(train[0]), len(holdout[0]))
     members, others = (
-        reconstruction_errors(pair, some(images, count), some(labels, count)) for images, labels in (train, holdout)
+        reconstruction_errors(pair, random_subset(images, count), random_subset(labels, count))
+        for images, labels in (train, holdout)
     )
 
     def by_error(members: Part, others: Part) -> dict[str, float]:
@@ -83,7 +87,7 @@ def privacy_metrics(fake: Tensor, train: Tensor, holdout: Tensor, nearest: Neare
     sets = (
         (to_train, _authentic(to_train, train[rows], train)),
         (held_out, _authentic(held_out, train[nearest_to_held_out], train)),
-        (nearest_distances(some(train, len(holdout)), fake),),
+        (nearest_distances(random_subset(train, len(holdout)), fake),),
         (nearest_distances(holdout, fake),),
     )
     return _four_digits(with_errors(_of_distances, *sets))
@@ -123,8 +127,3 @@ def membership_auc(members: Tensor, others: Tensor) -> float:
     from sklearn.metrics import roc_auc_score  # 90 MB, which an audit is spared until its workers have ended
 
     return float(roc_auc_score(truth.numpy(), torch.cat([members, others]).numpy()))
-
-
-def some(points: Tensor, count: int) -> Tensor:
-    """As many of them, the same random choice each time."""
-    return points[torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:count]]

@@ -36,3 +36,8 @@ def with_errors(measure: Callable[..., Mapping[str, float]], *sets: Part) -> dic
 def _half(part: Part, random: torch.Generator) -> Part:
     rows = torch.randperm(len(part[0]), generator=random)[: len(part[0]) // 2]
     return tuple(each[rows] for each in part)
+
+
+def random_subset(points: Tensor, count: int) -> Tensor:
+    """Return `count` of them, or all: the same random choice each time."""
+    return points[torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:count]]

@@ -6,6 +6,8 @@ from pipeline.images.shape import ImageShape
 from pipeline.models.condition import Condition
 from pipeline.models.conditions import CONDITIONS
 
+NAMED_BY_CLASSES = ("none", "class")  # conditions that `PairSpec.classes` tells apart
+
 
 @dataclass(frozen=True)
 class PairSpec:

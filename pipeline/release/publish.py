@@ -151,7 +151,10 @@ def _release_in(there: Folder, identity: str) -> Release | None:
     """What is said of the release that was written there whole, where it is of that dataset."""
     if there.entry(MANIFEST) is None or manifest_in(there).dataset_id != identity:
         return None
-    return Release.model_validate(json.loads(there.read(FIGURES))["release"])
+    try:
+        return Release.model_validate(json.loads(there.read(FIGURES))["release"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{there}/{FIGURES}: damaged: {error}. Mend it, or give another place.") from None
 
 
 def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:

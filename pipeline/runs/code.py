@@ -25,7 +25,6 @@ CARRIERS = (
     "pipeline.sampling_on_ray.writer",
     "pipeline.store",
     "pipeline.training_on_ray.configured",
-    "pipeline.training_on_ray.history",
     "pipeline.training_on_ray.progress",
     "pipeline.training_on_ray.reporting",
     "pipeline.training_on_ray.tensorboard",

@@ -35,7 +35,7 @@ def choose_attempts(
             refused[number, waiting[refused_by == number]] += 1
     stuck = int(np.flatnonzero(chosen < 0)[0])
     reasons = ", ".join(f"{each.kind} {refused[number, stuck]}" for number, each in enumerate(filters))
-    remedies = ", ".join(kind.remedy for kind in FILTERS.values())
+    remedies = ", ".join(FILTERS[each.kind].remedy for each in filters)
     raise UserError(
         f"sample.filters: record {first + stuck} found no image that passes in {ATTEMPTS} attempts (refused by {reasons}): "
         f"with filters this strict, or a model this poor, sampling would not end. {remedies[0].upper()}{remedies[1:]}, or train longer."

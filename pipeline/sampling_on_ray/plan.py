@@ -9,11 +9,13 @@ from typing import Self
 from pipeline import __version__
 from pipeline.cluster.connection import Resources
 from pipeline.config import Config
+from pipeline.config.filters import FilterKeys
 from pipeline.models.hardware import device_name
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair
 from pipeline.runs.code import code_digest
 from pipeline.runs.fingerprint import run_identity
+from pipeline.sampling.filters import kinds
 from pipeline.sampling.filters.filter import Filter
 from pipeline.sampling.filters.fitting import fit_filters
 from pipeline.sampling.generate import RecordGenerator
@@ -53,13 +55,18 @@ class SamplingPlan:
                 "filters": [each.about for each in filters],
                 "model": pair.digest,
                 "classes": pair.label_names,
-                "code": code_digest(*CODE),
+                "code": code_digest(*code_of_records(wanted.filters)),
                 "software": software,
                 "device": {"kind": pool.device, "precision": precision, "threads": 1},
             },
         )
         header = _header(config, pair, precision, {**software, "device": device_name(pool.use_gpu)}, filters)
         return cls(plan_shards(wanted.count, wanted.shard_size), settings, filters, identity, header, pool)
+
+
+def code_of_records(filters: Sequence[FilterKeys]) -> tuple[str, ...]:
+    """Return the modules that the bytes of records depend on; of the filters only those in use, so that another one is another file."""
+    return (*CODE, *(f"{kinds.__name__}.{each.kind}" for each in filters))
 
 
 def _header(

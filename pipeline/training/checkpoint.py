@@ -14,9 +14,8 @@ from pipeline.store.files import write_atomically
 
 KEEP = 2  # the newest and the one before it, should the newest be damaged
 
-StateDict = dict[
-    str, Any
-]  # as torch's modules and optimizers give it: tensors, numbers, texts, and containers of these
+# As torch's modules and optimizers give it: tensors, numbers, texts, and containers of these.
+StateDict = dict[str, Any]
 
 
 class CheckpointWriter:

@@ -1,15 +1,21 @@
 """From a config to the networks that training and its forecasts go by."""
 
+from pipeline.base.errors import UserError
 from pipeline.config import Config
 from pipeline.models.conditions import CONDITIONS
-from pipeline.models.spec import PairSpec
+from pipeline.models.spec import NAMED_BY_CLASSES, PairSpec
 
 GENERATOR_NORMS = {"mlp": "none", "dcgan": "pixel", "resnet": "pixel", "r3": "none"}
 
 
 def spec_of(config: Config, classes: int) -> PairSpec:
-    """The networks that `config` asks for, for data of so many classes."""
+    """Return the networks that `config` asks for, for data of so many classes; a UserError for a condition that cannot be stored."""
     model = config.model
+    if model.conditioning not in NAMED_BY_CLASSES:
+        raise UserError(
+            f"model.conditioning: {model.conditioning!r}: a stored model cannot name it yet (docs/architecture.md, Conditions); use "
+            f"{' or '.join(NAMED_BY_CLASSES)}."
+        )
     return PairSpec(
         architecture=model.architecture,
         resolution=model.resolution,

@@ -7,6 +7,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import ray
 import ray.train
 import torch
+from ray.exceptions import RayError
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 from ray.util.queue import Queue
 from torch import nn
@@ -131,8 +133,9 @@ def train_on_ray(job: TrainingJob) -> None:
         raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
     finally:
         shutil.rmtree(state, ignore_errors=True)
-    if message := ray.get(first_error.message.remote()):
-        raise UserError(f"Training {message} {kept}")
+    with suppress(RayError):  # the run is finished, whatever became of the channel
+        if message := ray.get(first_error.message.remote()):
+            raise UserError(f"Training {message} {kept}")
 
 
 def _network(interface: str | None) -> dict[str, str]:

@@ -99,9 +99,9 @@ def test_what_was_left_out_is_named_with_its_reason(ingested: Places) -> None:
 # The worst moment: all is in its place but for `dataset.json`, which says what is there.
 KILLED_BEFORE_THE_LAST_FILE = """
 import os, signal, sys
-from pipeline.data import writing
+from pipeline.data import description
 from stages.ingest import main
-writing.write_json = lambda *_: os.killpg(0, signal.SIGKILL)
+description.write_json = lambda *_: os.killpg(0, signal.SIGKILL)
 main(sys.argv[1:])
 """
 

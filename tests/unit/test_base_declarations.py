@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.base.declarations import declarations
+from pipeline.base.errors import UserError
 from pipeline.base.registry import entry_names
 
 PACKAGE = "pipeline.training.losses"
@@ -15,5 +16,5 @@ def test_every_entry_is_asked_for_what_it_declares() -> None:
 
 
 def test_an_entry_without_the_declaration_is_an_error() -> None:
-    with pytest.raises(AttributeError, match="LOST"):
+    with pytest.raises(UserError, match=r"\.py: no LOST in it; define it .*, or remove the file"):
         declarations(PACKAGE, "LOST")

@@ -3,8 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from pipeline.base.declarations import declarations
-from pipeline.config.metrics import METRICS
+from pipeline.base.errors import UserError
+from pipeline.config.metrics import METRICS, by_name
 from tests.project import ROOT
 
 
@@ -32,3 +35,9 @@ print(*sorted({name.partition(".")[0] for name in sys.modules} & {"torch", "ray"
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
+def test_a_metric_that_is_declared_twice_is_refused() -> None:
+    precision = METRICS["precision"]
+    with pytest.raises(UserError, match="the metric 'precision' is declared twice"):
+        by_name([precision, METRICS["recall"], precision])

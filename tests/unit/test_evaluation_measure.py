@@ -117,7 +117,7 @@ def test_what_is_said_of_real_labels_is_said_of_the_holdout(
     assert beside["label_accuracy_real"] == pytest.approx(0.75, abs=0.06)
 
 
-def test_a_real_set_too_small_to_be_halved_by_class_has_no_error_of_diversity(
+def test_a_real_set_of_two_images_a_class_is_measured_with_errors(
     embedder: Embedder, pair: TrainedPair, digits: Digits
 ) -> None:
     train, (held_out, of_held_out) = digits

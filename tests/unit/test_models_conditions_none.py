@@ -13,6 +13,7 @@ VALUES = torch.tensor([0, 7])
 def test_values_change_neither_the_code_nor_the_logit() -> None:
     latents, features = torch.randn(2, 5), torch.randn(2, 6)
     head = CONDITION.head(6)
+    assert list(CONDITION.code(5).parameters()) == []
     assert torch.equal(CONDITION.code(5)(latents, VALUES), latents)
     assert torch.equal(head(features, VALUES), head(features, torch.zeros_like(VALUES)))
 

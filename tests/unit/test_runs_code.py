@@ -9,6 +9,7 @@ import pytest
 
 import pipeline
 from pipeline.config.filters import FILTER_KINDS
+from pipeline.config.schema import Sample
 from pipeline.data import ingest
 from pipeline.embedding import embed
 from pipeline.runs.code import code_digest, code_of, import_closure
@@ -156,9 +157,15 @@ def test_what_makes_the_bytes_counts_and_what_talks_does_not(modules: tuple[str,
     assert "base.log" not in found
 
 
-def test_filters_count_for_records_and_for_nothing_else() -> None:
-    kinds = {f"pipeline.sampling.filters.kinds.{kind}" for kind in FILTER_KINDS}
-    assert kinds <= code_of(*plan.CODE).keys()
+@pytest.mark.parametrize("kind", FILTER_KINDS)
+def test_a_filter_counts_for_the_records_that_pass_it_alone(kind: str) -> None:
+    (wanted,) = Sample.model_validate({"count": 1, "filters": [{"kind": kind}]}).filters
+    kinds = {name for name in code_of(*plan.code_of_records([wanted])) if ".filters.kinds." in name}
+    assert kinds == {f"pipeline.sampling.filters.kinds.{kind}"}
+
+
+def test_sampling_counts_for_records_and_for_nothing_else() -> None:
+    assert not [name for name in code_of(*plan.code_of_records([])) if ".filters.kinds." in name]
     for modules in (ingest.CODE, embed.CODE, train.CODE):
         assert not [name for name in code_of(*modules) if name.startswith("pipeline.sampling")]
 

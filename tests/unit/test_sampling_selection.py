@@ -1,5 +1,6 @@
 """Which attempt of a record passes, and what that does to records."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,10 +92,16 @@ def test_chances_of_attempts_are_their_own_so_that_a_ratio_decides_a_share(tiny_
 
 
 def test_a_filter_that_nothing_passes_ends_with_a_message(tiny_pair: TrainedPair) -> None:
-    with pytest.raises(
-        UserError, match=r"record 12 found no image.*1000 attempts \(refused by density_ratio 0, bright 1000\)"
-    ):
-        RecordGenerator(tiny_pair, SETTINGS, [DensityRatio([-99.0] * 3), Bright(256)]).shard(WHOLE)
+    class Strict(Bright):
+        """Refuses all, under a name of which there is advice."""
+
+        kind = "near_copy"
+
+    with pytest.raises(UserError) as caught:
+        RecordGenerator(tiny_pair, SETTINGS, [Strict(256)]).shard(WHOLE)
+    message = str(caught.value)
+    assert re.search(r"record 12 found no image.*1000 attempts \(refused by near_copy 1000\)", message)
+    assert message.endswith("would not end. Lower near_copy's share, or train longer.")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.config import load_preset
 from pipeline.config.load import presets
 from pipeline.models.conditions import CONDITIONS
@@ -31,3 +32,12 @@ def test_every_preset_of_the_project_can_be_built(preset: str) -> None:
     config = load_preset(preset)
     build_generator(spec_of(config, 10))
     build_discriminator(spec_of(config, 10))
+
+
+def test_a_condition_that_a_stored_model_cannot_name_is_refused() -> None:
+    config = load_preset("digits")
+    other = config.model_copy(update={"model": config.model.model_copy(update={"conditioning": "caption"})})
+    with pytest.raises(
+        UserError, match=r"model\.conditioning: 'caption': a stored model cannot name it yet.*use none or class"
+    ):
+        spec_of(other, 10)

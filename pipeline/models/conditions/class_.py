@@ -51,7 +51,7 @@ class ProjectionHead(LogitHead):
 
 
 class OneOfClasses(Condition):
-    """Stand for one of so many classes: values are labels, and each class is a group."""
+    """Ask for one of so many classes: values are labels, and each class is a group."""
 
     @staticmethod
     def conditioned_on(classes: int) -> int:

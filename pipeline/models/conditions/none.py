@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Nothing(Condition):
-    """Stand for no condition: any value means the same."""
+    """Ask for nothing: any value means the same."""
 
     groups = 1
 

@@ -1,8 +1,11 @@
-"""The kinds of filters, one a file, whose name is that of `kind` in `sample.filters`."""
+"""The kinds of filters, one a file, whose name is that of `kind` in `sample.filters`.
+
+Records depend on the code of the filters that they pass, and on no other: `pipeline.sampling_on_ray.plan` says which.
+"""
 
 from typing import Any
 
-from pipeline.base.registry import load_entries
+from pipeline.base.declarations import declarations
 from pipeline.sampling.filters.filter import FilterKind
 
-FILTERS: dict[str, FilterKind[Any]] = {name: entry.FILTER for name, entry in load_entries(__name__).items()}
+FILTERS: dict[str, FilterKind[Any]] = declarations(__name__, "FILTER")
