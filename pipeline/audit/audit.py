@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from pipeline.audit.outputs import Nearest, Shown, write_all
 from pipeline.audit.real_baseline import ResultCache, holdout_of, metrics_beside_real
 from pipeline.audit.scan import ShardInspector, references_of, scan_shards
@@ -54,13 +52,13 @@ def audit(command: Command) -> None:
     keep_freed_memory()  # from here on this process computes, and alone
     command.say("measuring how real and how varied the records are")
     cache = ResultCache(config.root, command.fresh)
-    chosen = random_subset(torch.arange(len(content.images)), min(config.evaluate.images, len(content.images)))
+    count = config.evaluate.images
     evidence = Evidence(
         embedder=embedder,
         pair=pair,
         names=classes,
-        fake=content.images[chosen],
-        asked=None if content.labels is None else content.labels[chosen],
+        fake=random_subset(content.images, count),
+        asked=None if content.labels is None else random_subset(content.labels, count),
         holdout=holdout,
         load_train=partial(load_split, command.data, "train"),
         data_digest=described.digest,

@@ -93,7 +93,7 @@ def _variety_said(metrics: MetricValues) -> str:
 
 
 def feature_space(settings: OtherFeatures | None, shape: ImageShape) -> OtherSpace | None:
-    """What the config asks for besides the domain classifier, for images of `shape`."""
+    """Return the feature space that the config asks for besides the domain classifier's, for images of `shape`."""
     if settings is None:
         return None
     path = Path(settings.path).expanduser()

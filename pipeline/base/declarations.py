@@ -1,4 +1,4 @@
-"""What the entries of a registry declare, for rooms that go by it and run nothing of an entry."""
+"""Collect what the entries of a registry declare, for rooms that go by it and run nothing of an entry."""
 
 from importlib import import_module
 from typing import Any

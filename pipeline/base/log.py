@@ -47,7 +47,7 @@ def configure_logging() -> None:
 
 @contextmanager
 def run_context(fingerprint: str) -> Iterator[None]:
-    """What is logged within, in this context, is of that run."""
+    """Mark what is logged within, in this context, as of that run."""
     before = _run.set(fingerprint[:16])
     try:
         yield

@@ -1,4 +1,4 @@
-"""What is declared of a metric, once: the config, the report and the docs all go by it."""
+"""Declare a metric once: the config, the report and the docs all go by it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ MetricValues = dict[str, Any]
 
 
 class Need(StrEnum):
-    """What has to be there for a metric to be measured."""
+    """Name what has to be there for a metric to be measured."""
 
     # A dataset on disk, which the stage `audit` reads back; without this need, images that a stage generates will do.
     RECORDS = "records"
@@ -25,7 +25,7 @@ class Need(StrEnum):
 
 @dataclass(frozen=True)
 class Form:
-    """How a value is written for people."""
+    """Write a value for people."""
 
     decimals: int
     share: bool = False  # as a percentage

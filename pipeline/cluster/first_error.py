@@ -8,8 +8,6 @@ import ray
 from pipeline.base.errors import UserError
 from pipeline.cluster.connection import beside_driver
 
-MESSAGE = "message"  # the column of Ray Data's rows that brings an error to the driver; empty where there is none
-
 Channel = TypeVar("Channel", bound="FirstError")
 
 
@@ -38,7 +36,7 @@ def start_beside_driver(kind: type[Channel]) -> Any:
 
 
 def without_errors(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows that bring no error.
+    """Yield the rows of Ray Data that bring no error, whose column `message` is empty.
 
     Raises:
         UserError: a row brought one. It is raised after the last row, since ending Ray under a running executor can end
@@ -46,8 +44,8 @@ def without_errors(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """
     first = ""
     for row in rows:
-        if not row[MESSAGE]:
+        if not row["message"]:
             yield row
-        first = first or str(row[MESSAGE])
+        first = first or str(row["message"])
     if first:
         raise UserError(first)

@@ -71,7 +71,7 @@ class Evidence:
     data_digest: str  # of the canonical dataset that these two are of
     seed: int  # of the choice of training images that stand in for synthetic ones
     other: OtherSpace | None = None
-    records: AuditedRecords | None = None  # None in `evaluate`, which measures drawn images alone
+    records: AuditedRecords | None = None  # None in `evaluate`, which measures generated images alone
     say: Callable[[str], None] = lambda _: None  # tells the user what takes long
     # Returns what was once computed, kept from run to run: NAME of the file, all that the result depends on, the work.
     kept: Callable[[str, dict[str, object], Callable[[], MetricValues]], MetricValues] = _at_once

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.base.metric import Metric, MetricValues
+from pipeline.runs.fingerprint import six_digits
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pipeline.evaluation.evidence import Evidence
 
 
@@ -25,4 +28,29 @@ class Measurement:
     measure_real: "Callable[[Evidence], MetricValues] | None" = None
     # Makes more of all that was measured, counterparts included.
     derive: Callable[[Mapping[str, Any]], MetricValues] | None = None
-    rank: int = 1_000  # place in the report and the docs: the lowest first
+    rank: int = 1_000  # place in the report and the docs, and in the order of work: the lowest first
+
+    @classmethod
+    def of_features(
+        cls,
+        measure: "Callable[[Tensor, Evidence], Mapping[str, float]]",
+        *,
+        metrics: tuple[Metric, ...],
+        rank: int,
+        derive: Callable[[Mapping[str, Any]], MetricValues] | None = None,
+    ) -> Self:
+        """Return what measures features, `float [N, features]`: the synthetic images', and those of training images in their place.
+
+        Values are kept to six digits.
+        """
+
+        def rounded(features: "Tensor", evidence: "Evidence") -> MetricValues:
+            return {name: six_digits(value) for name, value in measure(features, evidence).items()}
+
+        return cls(
+            metrics=metrics,
+            measure=lambda evidence: rounded(evidence.fake_features, evidence),
+            measure_real=lambda evidence: rounded(evidence.stand_in_features, evidence),
+            derive=derive,
+            rank=rank,
+        )

@@ -39,5 +39,5 @@ def _half(part: Part, random: torch.Generator) -> Part:
 
 
 def random_subset(points: Tensor, count: int) -> Tensor:
-    """Return `count` of them, or all: the same random choice each time."""
+    """Return `count` of them, or all: the same random choice each time, of images as of their labels."""
     return points[torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:count]]

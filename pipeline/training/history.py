@@ -43,11 +43,11 @@ class EvaluationRow:
         missing = [name for name in OWN if name not in record and name != "augmentation"]
         if missing:
             raise ValueError(f"{missing[0]} is missing")
-        own = {name: _number(name, record[name]) for name in OWN if name in record}
+        own: dict[str, Any] = {name: _number(name, record[name]) for name in OWN if name in record}
         for name in COUNTS:
             if not isinstance(own[name], int):
                 raise ValueError(f"{name}: {record[name]!r} is no whole number")
-        return cls(**own, validation={name: _number(name, record[name]) for name in record if name not in OWN})  # type: ignore[arg-type]  # the counts are checked
+        return cls(**own, validation={name: _number(name, record[name]) for name in record if name not in OWN})
 
 
 OWN = tuple(each.name for each in fields(EvaluationRow) if each.name != "validation")

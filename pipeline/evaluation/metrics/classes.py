@@ -1,9 +1,10 @@
-"""What becomes of each class: whether drawn images are of it, and how varied they are."""
+"""What becomes of each class: whether synthetic images are of it, and how varied they are."""
 
 from typing import TYPE_CHECKING
 
 from pipeline.base.metric import PERCENT, TWO, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
+from pipeline.runs.fingerprint import six_digits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.class_quality import class_quality, predicted_shares
     from pipeline.evaluation.resampling import Part, standard_errors
-    from pipeline.runs.fingerprint import six_digits
 
     embedder, features, classes = evidence.embedder, evidence.fake_features, len(evidence.names)
 
@@ -46,7 +46,6 @@ def _by_class(values: "Sequence[float | None]", names: "Sequence[str]") -> dict[
 def _measure_real(evidence: "Evidence") -> MetricValues:
     """Say of the holdout what the classifier says of classes: it has seen the training images with their labels."""
     from pipeline.evaluation.class_quality import predicted_shares
-    from pipeline.runs.fingerprint import six_digits
 
     embedder, features, classes = evidence.embedder, evidence.holdout_features, len(evidence.names)
     if classes < 2:

@@ -1,8 +1,8 @@
-"""How sure the domain classifier is of drawn images, and how evenly it sees its classes in them."""
+"""How sure the domain classifier is of synthetic images, and how evenly it sees its classes in them."""
 
 from typing import TYPE_CHECKING
 
-from pipeline.base.metric import TWO, Metric, MetricValues, Need
+from pipeline.base.metric import TWO, Metric, Need
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -11,29 +11,20 @@ if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _measure(evidence: "Evidence") -> MetricValues:
-    return _score(evidence.fake_features, evidence)
-
-
-def _measure_real(evidence: "Evidence") -> MetricValues:
-    return _score(evidence.stand_in_features, evidence)
-
-
-def _score(features: "Tensor", evidence: "Evidence") -> MetricValues:
+def _score(features: "Tensor", evidence: "Evidence") -> dict[str, float]:
     from pipeline.evaluation.fidelity import classifier_score
     from pipeline.evaluation.resampling import Part, with_errors
-    from pipeline.runs.fingerprint import six_digits
 
     # The reals do not count, but with them the halves that the error is of are those of the other figures.
     def of_sets(fakes: Part, _reals: Part) -> dict[str, float]:
         return {"classifier_score": classifier_score(fakes[0].double().numpy())}
 
     probabilities = evidence.embedder.probabilities(features)
-    found = with_errors(of_sets, (probabilities,), (evidence.holdout_features,))
-    return {name: six_digits(value) for name, value in found.items()}
+    return with_errors(of_sets, (probabilities,), (evidence.holdout_features,))
 
 
-MEASUREMENT = Measurement(
+MEASUREMENT = Measurement.of_features(
+    _score,
     rank=50,
     metrics=(
         Metric(
@@ -47,6 +38,4 @@ MEASUREMENT = Measurement(
             real="classifier_score_real",
         ),
     ),
-    measure=_measure,
-    measure_real=_measure_real,
 )

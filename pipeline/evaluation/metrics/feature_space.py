@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.base.metric import FOUR, ONE, Metric, MetricValues, Need, ReportRow
 from pipeline.evaluation.measurement import Measurement
+from pipeline.runs.fingerprint import six_digits
 
 if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
@@ -15,7 +16,6 @@ NAMES = {"inception": {"fd": "fid", "kid": "kid"}, "onnx": {"fd": "fd_onnx", "ki
 def _measure(evidence: "Evidence") -> MetricValues:
     """Measure the synthetic images, and training images in their place; say which module the features are of."""
     from pipeline.evaluation.fidelity import distances
-    from pipeline.runs.fingerprint import six_digits
 
     assert evidence.other is not None
     kind, space = evidence.other.kind, evidence.other.space

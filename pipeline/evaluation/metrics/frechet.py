@@ -1,10 +1,11 @@
-"""Fréchet and kernel distances of drawn images to real ones, in the embedder's features."""
+"""Fréchet and kernel distances of synthetic images to real ones, in the embedder's features."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.metric import FOUR, ONE, TWO, Metric, MetricValues, ReportRow
 from pipeline.evaluation.measurement import Measurement
+from pipeline.runs.fingerprint import six_digits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,29 +17,18 @@ def _beside(metrics: Mapping[str, Any]) -> str:
     return f"real images: {ONE.text(metrics['fd_domain_real'])} ± {ONE.error(metrics['fd_domain_error_real'])}; not FID"
 
 
-def _measure(evidence: "Evidence") -> MetricValues:
-    return _distances(evidence.fake_features, evidence)
-
-
-def _measure_real(evidence: "Evidence") -> MetricValues:
-    return _distances(evidence.stand_in_features, evidence)
-
-
-def _distances(features: "Tensor", evidence: "Evidence") -> MetricValues:
+def _distances(features: "Tensor", evidence: "Evidence") -> dict[str, float]:
     from pipeline.evaluation.fidelity import domain_distances
-    from pipeline.runs.fingerprint import six_digits
 
-    found = domain_distances(features, evidence.holdout_features)
-    return {name: six_digits(value) for name, value in found.items()}
+    return domain_distances(features, evidence.holdout_features)
 
 
 def _ratio(metrics: Mapping[str, Any]) -> MetricValues:
-    from pipeline.runs.fingerprint import six_digits
-
     return {"fd_domain_ratio": six_digits(metrics["fd_domain"] / metrics["fd_domain_real"])}
 
 
-MEASUREMENT = Measurement(
+MEASUREMENT = Measurement.of_features(
+    _distances,
     rank=20,
     metrics=(
         Metric(
@@ -87,7 +77,5 @@ MEASUREMENT = Measurement(
             signed=True,
         ),
     ),
-    measure=_measure,
-    measure_real=_measure_real,
     derive=_ratio,
 )

@@ -1,8 +1,8 @@
-"""How drawn and real images lie among each other: by nearest neighbours in the embedder's features."""
+"""How synthetic and real images lie among each other: by nearest neighbours in the embedder's features."""
 
 from typing import TYPE_CHECKING
 
-from pipeline.base.metric import TWO, Metric, MetricValues, ReportRow
+from pipeline.base.metric import TWO, Metric, ReportRow
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -11,27 +11,18 @@ if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _measure(evidence: "Evidence") -> MetricValues:
-    return _neighbours(evidence.fake_features, evidence)
-
-
-def _measure_real(evidence: "Evidence") -> MetricValues:
-    return _neighbours(evidence.stand_in_features, evidence)
-
-
-def _neighbours(features: "Tensor", evidence: "Evidence") -> MetricValues:
+def _neighbours(features: "Tensor", evidence: "Evidence") -> dict[str, float]:
     from pipeline.evaluation.neighbours import neighbour_metrics
     from pipeline.evaluation.resampling import Part, with_errors
-    from pipeline.runs.fingerprint import six_digits
 
     def of_sets(fakes: Part, reals: Part) -> dict[str, float]:
         return neighbour_metrics(fakes[0], reals[0])
 
-    found = with_errors(of_sets, (features,), (evidence.holdout_features,))
-    return {name: six_digits(value) for name, value in found.items()}
+    return with_errors(of_sets, (features,), (evidence.holdout_features,))
 
 
-MEASUREMENT = Measurement(
+MEASUREMENT = Measurement.of_features(
+    _neighbours,
     rank=40,
     metrics=(
         Metric(
@@ -76,6 +67,4 @@ MEASUREMENT = Measurement(
             ),
         ),
     ),
-    measure=_measure,
-    measure_real=_measure_real,
 )

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-ATTEMPTS = (
-    1_000  # at density_ratio's strictest, 0.05, no record of any dataset finds nothing in as many (0.95^1000 = 5e-23)
-)
+# At density_ratio's strictest, 0.05, no record of any dataset finds nothing in as many (0.95^1000 = 5e-23).
+ATTEMPTS = 1_000
 Keys = TypeVar("Keys", bound=Section)
 
 
