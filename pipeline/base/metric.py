@@ -60,6 +60,16 @@ class ReportRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingView:
+    """Say how a metric is shown while a pair trains, measured on `validation`."""
+
+    words: str  # before its value in the line of each evaluation
+    chart: str  # title of its chart
+    in_report: bool = True  # the chart, which always stands in curves.png
+    gauge: str | None = None  # name of its gauge for Prometheus; several metrics may share one, of which a run has one
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One number that is measured, by its name in `evaluate.json` and `audit.json`."""
 
@@ -75,6 +85,7 @@ class Metric:
     gate: bool = True  # whether the config may bound it
     of_all_classes: bool = False  # has no good value where some class is not asked for
     row: ReportRow | None = None  # None: the report does not show it
+    training: TrainingView | None = None  # None: training does not measure it, or does not show it
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,10 +1,14 @@
-"""Figures of a running stage for Prometheus: Ray offers them on the node where they are set, with `ray_` before their names."""
+"""Numbers of a running stage for Prometheus: Ray offers them on the node where they are set, with `ray_` before their names."""
+
+from unicodedata import normalize
 
 from ray.util.metrics import Gauge
 
+from pipeline.config.metrics import in_training
+
 PREFIX = "imagemint_"
 LABELS = ("stage", "preset", "run")
-GAUGES = {
+_OF_RUNS = {
     "images": "Images made so far; in training, real images seen",
     "images_wanted": "Images that the run will have made, or seen, in the end",
     "images_per_s": "Images a second, since the first shard was begun; in training, since the last checkpoint",
@@ -13,10 +17,21 @@ GAUGES = {
     "acceptance": "Share of the candidates that the filters kept, since the command was started",
     "generator_loss": "Mean since the last checkpoint",
     "discriminator_loss": "Mean since the last checkpoint",
-    "diversity_min": "Collapse: how different the images of the least diverse class are, as a share of the real ones'; below 0.1 is a collapse",
-    "fd_domain": "Frechet distance to the validation images in the embedder's features",
     "findings": "Things that went wrong in training so far",
 }
+
+
+def _of_metrics() -> dict[str, str]:
+    described: dict[str, str] = {}
+    for _, metric, view in in_training():
+        if view.gauge is not None:
+            described.setdefault(view.gauge, f"On validation images: {metric.definition}")
+    # Ray takes ASCII alone.
+    return {name: normalize("NFKD", text).encode("ascii", "ignore").decode() for name, text in described.items()}
+
+
+# Descriptions by name, which stands after `PREFIX`.
+GAUGES = _OF_RUNS | _of_metrics()
 
 
 class RunGauges:

@@ -1,10 +1,10 @@
 """What is declared of metrics, by name, in the order of the report: gates, their rules, rows and tables are made of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipeline.base.declarations import declarations
 from pipeline.base.errors import UserError
-from pipeline.base.metric import Metric
+from pipeline.base.metric import Metric, TrainingView
 
 PACKAGE = "pipeline.evaluation.metrics"
 
@@ -26,3 +26,10 @@ METRICS = by_name(
     for measurement in sorted(declarations(PACKAGE, "MEASUREMENT").values(), key=lambda each: each.rank)
     for metric in measurement.metrics
 )
+
+
+def in_training() -> Iterator[tuple[str, Metric, TrainingView]]:
+    """Yield what training shows: its name among the columns of training.csv, the metric, and how it is shown."""
+    for metric in METRICS.values():
+        if metric.training is not None:
+            yield f"validation_{metric.name}", metric, metric.training

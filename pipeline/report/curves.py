@@ -10,24 +10,18 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from pipeline.config.metrics import in_training
 from pipeline.store.files import write_atomically
 
 Rows = Sequence[dict[str, str]]
 
-# A panel each, by column of training.csv. Labels can be confirmed only where they were asked for, and the rarest class is
-# looked for where they were not; data of one class has neither, and one diversity.
-QUALITY = {
-    "validation_fd_domain": "distance to validation (fd_domain)",
-    "validation_label_accuracy": "labels confirmed",
-    "validation_class_share_min": "share of the rarest class, predicted",
-    "validation_diversity_min": "least within-class diversity",
-    "validation_diversity_all": "diversity",
-}
-PLAYERS = {
+# A panel each, by column of training.csv; which columns a run has depends on whether its data has classes and labels.
+QUALITY = {name: view.chart for name, _, view in in_training() if view.in_report}
+GAME = {
     "discriminator_loss": "discriminator's loss",
     "generator_loss": "generator's loss",
     "discriminator_accuracy": "pairs that the discriminator tells apart",
-    "validation_coverage": "coverage of validation",
+    **{name: view.chart for name, _, view in in_training() if not view.in_report},
     "validation_nearest_ratio": "distance to training images, held-out images being 1",
 }
 
@@ -44,8 +38,8 @@ def curves_svg(training: str) -> str:
 
 
 def curves_png(training: str) -> bytes:
-    """All figures, quality and players', as a picture."""
-    figure = _panels(_rows(training), QUALITY | PLAYERS, columns=3, size=(12, 9))
+    """All numbers, of quality and of the two networks' game, as a picture."""
+    figure = _panels(_rows(training), QUALITY | GAME, columns=3, size=(12, 9))
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100, metadata={"Software": None})
     return drawn.getvalue()

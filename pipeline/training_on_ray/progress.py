@@ -1,17 +1,9 @@
 """A line for each checkpoint: how far, how fast, how long still, how good; and one for each thing that goes wrong."""
 
 from pipeline.base.pace import in_words
+from pipeline.config.metrics import in_training
 from pipeline.training.diagnostics import Finding
 from pipeline.training.trainer import Evaluation
-
-WORDS = {
-    "validation_fd_domain": "fd_domain {:.1f}",
-    "validation_label_accuracy": "labels right {:.1%}",
-    "validation_diversity_min": "least diversity {:.2f}",
-    "validation_diversity_all": "diversity {:.2f}",
-    "validation_class_share_min": "rarest class {:.2f}",
-    "validation_coverage": "coverage {:.2f}",
-}
 
 
 def progress_line(evaluation: Evaluation, total_images: int, seconds_left: float | None) -> str:
@@ -19,7 +11,11 @@ def progress_line(evaluation: Evaluation, total_images: int, seconds_left: float
     row, rate = evaluation.row, evaluation.images_per_s
     seen = row.images_seen
     left = f" | {in_words(seconds_left)} left" if seconds_left else ""
-    measured = ", ".join(words.format(row.validation[name]) for name, words in WORDS.items() if name in row.validation)
+    measured = ", ".join(
+        f"{view.words} {metric.form.text(row.validation[name])}"
+        for name, metric, view in in_training()
+        if name in row.validation
+    )
     return (
         f"{seen:,} of {total_images:,} images ({seen / total_images:.0%}) | {rate:,.0f} images/s{left} | "
         f"D {row.discriminator_loss:.3f} "

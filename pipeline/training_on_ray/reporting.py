@@ -13,19 +13,18 @@ from ray.util.queue import Empty, Queue
 from pipeline.base.log import log_info
 from pipeline.base.pace import Pace
 from pipeline.cluster.gauges import RunGauges
+from pipeline.config.metrics import in_training
 from pipeline.training.trainer import Evaluation
 from pipeline.training_on_ray.progress import finding_line, progress_line
 
 STAGE = "train"
 POLL_S = 0.5  # how soon after the end of a run the driver stops to wait for lines
-SHOWN = {
+GAUGE_OF = {
     "images_seen": "images",
     "generator_loss": "generator_loss",
     "discriminator_loss": "discriminator_loss",
-    "validation_diversity_min": "diversity_min",
-    "validation_diversity_all": "diversity_min",  # of data without classes, which is one group
-    "validation_fd_domain": "fd_domain",
-}  # a figure of an evaluation -> the gauge that shows it
+    **{name: view.gauge for name, _, view in in_training() if view.gauge is not None},
+}  # a number of an evaluation -> the gauge that shows it
 
 
 class ProgressReporter:
@@ -62,7 +61,7 @@ class ProgressReporter:
         for finding in evaluation.findings:
             self.say(finding_line(finding), diagnostic=finding.diagnostic, action=finding.action)
         self._gauges.show(
-            **{gauge: metrics[name] for name, gauge in SHOWN.items() if name in metrics},
+            **{gauge: metrics[name] for name, gauge in GAUGE_OF.items() if name in metrics},
             images_wanted=self._total_images,
             images_per_s=evaluation.images_per_s,
             findings=findings,

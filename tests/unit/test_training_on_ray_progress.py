@@ -21,7 +21,7 @@ def line(seen: int, total: int, seconds_left: float | None) -> str:
 def test_it_says_how_far_how_fast_how_long_and_how_good() -> None:
     assert line(50_000, 600_000, 458) == (
         "50,000 of 600,000 images (8%) | 1,200 images/s | about 8 min left | D 0.693 G 1.250 | "
-        "validation: fd_domain 123.5, labels right 98.7%, least diversity 0.81"
+        "validation: fd_domain 123.5, labels right 98.7 %, least diversity 0.81"
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pipeline.base.metric import PERCENT, TWO, Metric, MetricValues, Need, ReportRow
+from pipeline.base.metric import PERCENT, TWO, Metric, MetricValues, Need, ReportRow, TrainingView
 from pipeline.evaluation.measurement import Measurement
 from pipeline.runs.fingerprint import six_digits
 
@@ -67,6 +67,7 @@ MEASUREMENT = Measurement(
             needs=(Need.LABELS, Need.CLASSES),
             real="label_accuracy_real",
             row=ReportRow(group="Usefulness", label="Labels that a classifier confirms"),
+            training=TrainingView(words="labels right", chart="labels confirmed"),
         ),
         Metric(
             name="diversity_min",
@@ -82,6 +83,7 @@ MEASUREMENT = Measurement(
                 label="Least diversity within a class",
                 note="1 is as varied as real images",
             ),
+            training=TrainingView(words="least diversity", chart="least within-class diversity", gauge="diversity_min"),
         ),
         Metric(
             name="diversity_all",
@@ -96,6 +98,7 @@ MEASUREMENT = Measurement(
                 label="Diversity: mean distance of two images",
                 note="1 is as varied as real images",
             ),
+            training=TrainingView(words="diversity", chart="diversity", gauge="diversity_min"),
         ),
         Metric(
             name="class_share_min",
@@ -111,6 +114,7 @@ MEASUREMENT = Measurement(
                 label="Share of the rarest class, as a classifier predicts it",
                 note="1 is an equal share, 0 a class that was dropped",
             ),
+            training=TrainingView(words="rarest class", chart="share of the rarest class, predicted"),
         ),
     ),
     measure=_measure,

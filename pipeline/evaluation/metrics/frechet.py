@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.metric import FOUR, ONE, TWO, Metric, MetricValues, ReportRow
+from pipeline.base.metric import FOUR, ONE, TWO, Metric, MetricValues, ReportRow, TrainingView
 from pipeline.evaluation.measurement import Measurement
 from pipeline.runs.fingerprint import six_digits
 
@@ -44,6 +44,7 @@ MEASUREMENT = Measurement.of_features(
                 label="Distance to real holdout images (Fréchet, in features learnt from real ones)",
                 beside=_beside,
             ),
+            training=TrainingView(words="fd_domain", chart="distance to validation (fd_domain)", gauge="fd_domain"),
         ),
         Metric(
             name="fd_domain_extrapolated",

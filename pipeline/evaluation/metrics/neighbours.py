@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pipeline.base.metric import TWO, Metric, ReportRow
+from pipeline.base.metric import TWO, Metric, ReportRow, TrainingView
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ MEASUREMENT = Measurement.of_features(
                 group="Fidelity and variety",
                 label="Coverage: real images with a synthetic one nearer than their fifth real neighbour",
             ),
+            training=TrainingView(words="coverage", chart="coverage of validation", in_report=False),
         ),
     ),
 )
