@@ -39,7 +39,7 @@ def ingest(command: Command) -> None:
     config = command.config
     here = root_here(config.root)  # what is fetched and prepared is for this machine alone
     data = config.data
-    _require_out_beside_source(command)
+    _require_out_apart_from_source(command)
     kind, listing = list_source(data, here / RUNS / "downloads", command.say)
     settings = data.model_dump(include={"size", "channels", "fit", "resample", "background", "too_small"})
     identity = run_identity(command.stage, {**settings, "name": config.name, "code": code_digest(*CODE)})
@@ -58,10 +58,10 @@ def ingest(command: Command) -> None:
             if not is_junk(path.name):
                 path.unlink()
     require_classes(command, description.classes)
-    command.say(f"{rows_said(description)} -> {command.out}")
+    command.say(f"{rows_in_words(description)} -> {command.out}")
 
 
-def _require_out_beside_source(command: Command) -> None:
+def _require_out_apart_from_source(command: Command) -> None:
     """Refuse to write into the folder that is read: the next ingest would take the dataset for a part of the source."""
     path = command.config.data.source.path
     if path is None or "://" in path:
@@ -71,7 +71,7 @@ def _require_out_beside_source(command: Command) -> None:
         raise UserError(f"--out {command.out}: lies in the source, {path}; give a folder beside it.")
 
 
-def rows_said(description: DatasetDescription) -> str:
+def rows_in_words(description: DatasetDescription) -> str:
     """Return for example "700 train, 150 validation; 3 left out (duplicate: 2; truncated: 1)" of a canonical dataset."""
     rows = ", ".join(f"{part.rows:,} {name}" for name, part in description.splits.items())
     counts = {reason: left_out.count for reason, left_out in description.left_out.items()}

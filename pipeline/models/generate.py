@@ -25,11 +25,11 @@ def discriminate(
 ) -> Tensor:
     """`(uint8 [N, *spec.shape], int64 [N]) -> logits float [N]`, on the CPU."""
 
-    def judge(pixels: Tensor, y: Tensor) -> Tensor:
+    def score(pixels: Tensor, y: Tensor) -> Tensor:
         logits: Tensor = discriminator(to_network(pixels, spec.resolution), y)
         return logits.float()
 
-    return _in_batches(judge, discriminator, images, labels, batch_size, precision)
+    return _in_batches(score, discriminator, images, labels, batch_size, precision)
 
 
 @torch.no_grad()

@@ -52,7 +52,7 @@ class AdaptiveAugment:
         self.target = target
         self.p = torch.zeros((), device=device)
 
-    def draw(self, generator: torch.Generator, count: int) -> Tensor:
+    def random_numbers(self, generator: torch.Generator, count: int) -> Tensor:
         """See `Augmentation`."""
         return torch.rand(count, self.draws_per_image, generator=generator)
 

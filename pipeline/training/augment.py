@@ -15,11 +15,11 @@ BACKGROUND = -1.0
 
 
 class Augmentation(Protocol):
-    """Changes each image by its own random numbers: first `draw`, then call."""
+    """Changes each image by its own random numbers: first `random_numbers`, then call."""
 
     draws_per_image: int
 
-    def draw(self, generator: torch.Generator, count: int) -> Tensor:
+    def random_numbers(self, generator: torch.Generator, count: int) -> Tensor:
         """Random numbers for `count` images: `float32 [count, draws_per_image]`, uniform on [0, 1)."""
         ...
 
@@ -41,7 +41,7 @@ class DiffAugment:
 
     draws_per_image = 7
 
-    def draw(self, generator: torch.Generator, count: int) -> Tensor:
+    def random_numbers(self, generator: torch.Generator, count: int) -> Tensor:
         """See `Augmentation`."""
         return torch.rand(count, self.draws_per_image, generator=generator)
 

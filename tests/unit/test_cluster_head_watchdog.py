@@ -12,7 +12,7 @@ from pipeline.cluster.head_watchdog import HeadLostError, watched
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(head, "CHECK_EVERY_S", 0.05)
     monkeypatch.setattr(head, "PATIENCE_S", 0.5)
 
 

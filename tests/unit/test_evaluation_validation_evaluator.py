@@ -85,7 +85,7 @@ def mean_brightness(images: Tensor) -> Tensor:
 
 @pytest.fixture
 def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "JUDGED_IMAGES", 1000)
+    monkeypatch.setattr(module, "EVALUATED_IMAGES", 1000)
 
 
 def figures(

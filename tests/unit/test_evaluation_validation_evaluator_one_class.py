@@ -65,7 +65,7 @@ class Brightness(nn.Module):
 
 @pytest.fixture
 def looks(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> ValidationEvaluator:
-    monkeypatch.setattr(module, "JUDGED_IMAGES", 500)
+    monkeypatch.setattr(module, "EVALUATED_IMAGES", 500)
     return ValidationEvaluator(*folders, SPEC, "fp32")
 
 

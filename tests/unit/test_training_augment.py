@@ -29,7 +29,7 @@ def some_images(count: int, channels: int, side: int, seed: int = 0) -> Tensor:
 
 
 def some_draws(augment: Augmentation, count: int, seed: int = 0) -> Tensor:
-    return augment.draw(generator_for(seed, "augment", 0), count)
+    return augment.random_numbers(generator_for(seed, "augment", 0), count)
 
 
 @BOTH
