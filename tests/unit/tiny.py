@@ -95,7 +95,7 @@ def manifest_header(
         "config": {"sample": sample},
         "precision": SETTINGS.precision,
         "software": {"imagemint": "0.1.0", "device": device_name(use_gpu=False)},
-        "filters": [each.manifest_header for each in filters],
+        "filters": [each.description for each in filters],
     }
     return ManifestHeader.model_validate(header)
 
