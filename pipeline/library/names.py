@@ -38,9 +38,10 @@ def class_number(wanted: str | int, classes: Sequence[str]) -> int:
             return classes.index(wanted)
     elif 0 <= (number := whole_number(wanted)) < len(classes):
         return number
+    near = _near(wanted, classes) if isinstance(wanted, str) else ""
     known = ", ".join(classes[:CLASSES_SHOWN]) + (", ..." if len(classes) > CLASSES_SHOWN else "")
     raise UserError(
-        f"label {wanted!r}: the model has no such class.{_near(str(wanted), classes)} "
+        f"label {wanted!r}: the model has no such class.{near} "
         f"Allowed are the numbers 0 to {len(classes) - 1} and the names {known}."
     )
 
