@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from operator import index as whole_number
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import batch_start
 
 LARGEST_INDEX = 10**12
-Label = str | int  # a class, by its name or by its number
+Label = str | int | np.integer[Any]  # a class, by its name or by its number
 DEFAULTS: Mapping[str, object] = MappingProxyType({})
 
 

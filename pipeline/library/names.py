@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Sequence
 from operator import index as whole_number
 from pathlib import Path
+from typing import SupportsIndex
 
 from pipeline.base.errors import UserError
 from pipeline.store.files import readable
@@ -25,7 +26,7 @@ def local_folder(place: str | Path, example: str) -> Path:
     raise UserError(f"{place}: there is no such folder.{_near(path.name, beside)} Give one such as {example}.")
 
 
-def class_number(wanted: str | int, classes: Sequence[str]) -> int:
+def class_number(wanted: str | SupportsIndex, classes: Sequence[str]) -> int:
     """Return the number of the class that a caller names, or gives the number of.
 
     Raises:
@@ -33,12 +34,15 @@ def class_number(wanted: str | int, classes: Sequence[str]) -> int:
     """
     if not classes:
         raise UserError(f"label {wanted!r}: the model has no classes. Leave the label out.")
-    if isinstance(wanted, str):
-        if wanted in classes:
-            return classes.index(wanted)
-    elif 0 <= (number := whole_number(wanted)) < len(classes):
-        return number
-    near = _near(wanted, classes) if isinstance(wanted, str) else ""
+    near = ""
+    if not isinstance(wanted, str):
+        wanted = whole_number(wanted)  # of a NumPy integer, too
+        if 0 <= wanted < len(classes):
+            return wanted
+    elif wanted in classes:
+        return classes.index(wanted)
+    else:
+        near = _near(wanted, classes)
     known = ", ".join(classes[:CLASSES_SHOWN]) + (", ..." if len(classes) > CLASSES_SHOWN else "")
     raise UserError(
         f"label {wanted!r}: the model has no such class.{near} "

@@ -1,4 +1,4 @@
-"""What `import imagemint` gives, anywhere, and in how little time."""
+"""Test what `import imagemint` gives, in any folder, and that it loads nothing heavy."""
 
 import subprocess
 import sys

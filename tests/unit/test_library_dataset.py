@@ -1,4 +1,4 @@
-"""A dataset for programs: its records, and what is wrong with it as findings."""
+"""Test a dataset for programs: its records, and what is wrong with it as findings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.unit.tiny import CLASSES, COUNT, GeneratedDataset, flip_bit, generate
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the model that made the datasets."""
+    """Return the folder of the model that made the datasets."""
     folder = tmp_path_factory.mktemp("model")
     save_tiny_pair(folder)
     return folder

@@ -1,4 +1,4 @@
-"""Records and images for Pillow."""
+"""Test how records and images are handed to Pillow."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A model for programs: its records are those of `sample`, and what it cannot do is said in one message."""
+"""Test a model for programs: its records are those of `sample`, and each mistake gets one message."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ WITHOUT_FORMATS = {key: value for key, value in SAMPLE.items() if key not in ("c
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a model with three classes."""
+    """Return the folder of a model with three classes."""
     folder = tmp_path_factory.mktemp("model")
     save_tiny_pair(folder)
     return folder
@@ -68,13 +68,15 @@ def test_what_a_model_is(model: Model, tiny_pair: TrainedPair) -> None:
     assert (model.name, model.classes, model.shape) == ("tiny", CLASSES, (6, 6, 1))
     assert (model.latent_size, model.digest) == (5, tiny_pair.digest)
     images = model.generate(2).images
-    assert (images.dtype, images.shape) == (np.uint8, (2, 6, 6, 1))
+    assert images.dtype == np.uint8
+    assert images.shape == (2, 6, 6, 1)
 
 
 def test_latents_give_the_images_that_they_are_of(model: Model) -> None:
     records = model.generate(SAMPLE["batch_size"])
     latents = model.latents(SAMPLE["batch_size"], seed=SAMPLE["seed"])
-    assert (latents.dtype, latents.shape) == (np.float32, (SAMPLE["batch_size"], 5))
+    assert latents.dtype == np.float32
+    assert latents.shape == (SAMPLE["batch_size"], 5)
     found = model.from_latents(latents)
     assert found.indices is None
     np.testing.assert_array_equal(found.images, records.images)

@@ -1,4 +1,4 @@
-"""What a caller names: folders and classes."""
+"""Test how folders and classes that a caller names are found."""
 
 from pathlib import Path
 
@@ -27,6 +27,11 @@ def test_no_such_class_is_answered_with_the_nearest_and_with_all(wanted: str | i
         f"label {wanted!r}: the model has no such class.{hint} "
         "Allowed are the numbers 0 to 2 and the names Bag, Ankle boot, Shirt."
     )
+
+
+def test_a_number_of_numpy_is_shown_as_a_number() -> None:
+    with pytest.raises(UserError, match=r"^label 3: the model has no such class\. Allowed"):
+        class_number(np.int64(3), CLASSES)
 
 
 def test_of_many_classes_only_some_are_listed() -> None:
