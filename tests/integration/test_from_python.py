@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from nbformat import NotebookNode
 
+from imagemint import UserError, open_dataset
+from pipeline.models.weights import load_pair
+from pipeline.store.bucket import Bucket
 from tests.notebook import NOTEBOOK, executed, stored
-from tests.project import ROOT, Places, succeed
+from tests.project import ROOT, Places, digests, succeed
 from tests.unit.docs_pages import Page
+from tests.unit.tiny import COUNT, generate_dataset, save_tiny_pair
 
 LARGEST = 300_000  # bytes
 PROVEN = """
@@ -62,6 +66,22 @@ def test_the_page_holds_what_it_says(made: Path) -> None:
     said = succeed(sys.executable, "page.py", cwd=made)
     assert said.startswith("label 'seven': the model has no such class.")
     assert (made / "first.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.ci
+def test_a_dataset_in_an_object_store_is_opened_by_its_url(bucket: Bucket, tmp_path: Path) -> None:
+    save_tiny_pair(tmp_path / "model")
+    there = generate_dataset(tmp_path, load_pair(tmp_path / "model")).out
+    for name, content in digests(there).items():
+        bucket.write(name, content)
+    dataset, here = open_dataset(str(bucket)), open_dataset(there)
+    assert (dataset.place, len(dataset), dataset.verify().ok) == (str(bucket), COUNT, True)
+    assert [record.content for record in dataset] == [record.content for record in here]
+    bucket.remove(["data/train-000001.parquet"])
+    with pytest.raises(UserError, match=rf"{bucket}/data/train-000001\.parquet: missing"):
+        open_dataset(str(bucket))[13]
+    with pytest.raises(UserError, match="not a finished dataset"):
+        open_dataset(f"{bucket}/nothing")
 
 
 def test_what_is_stored_is_whole_small_and_of_no_machine() -> None:
