@@ -154,7 +154,7 @@ def _show(dataset: str, out: Path | None, columns: int) -> None:
 def _verify(place: str, model: Path | None, records: int) -> None:
     from pipeline.sampling.manifest import open_dataset
     from pipeline.sampling.regenerate import load_model_of
-    from pipeline.sampling.verify import read_shards, verify_files, verify_records
+    from pipeline.sampling.verify import verify_dataset
 
     raise_interrupts()
     if records < 0:
@@ -167,13 +167,9 @@ def _verify(place: str, model: Path | None, records: int) -> None:
             raise
         # Most who verify a dataset have the files alone, and those can be checked.
         pair, without = None, f"no record was made again: {error}"
-    findings = verify_files(dataset, manifest)
-    for _ in read_shards(dataset, manifest, findings):
-        pass
+    findings = verify_dataset(dataset, manifest, pair, records)
     if pair is None:
         findings.regenerated = without
-    else:
-        verify_records(dataset, manifest, pair, findings, records)
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
         raise UserError(f"{place}: {len(findings.problems)} problems\n{listed}")

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -15,6 +16,7 @@ from pipeline.base.junk import is_junk
 from pipeline.config.config import Config
 from pipeline.config.defaults import fill_in, found_in
 from pipeline.config.filters import FILTER_KINDS
+from pipeline.config.schema import Sample
 
 CONF = Path("conf")
 DATA = Path("data")
@@ -134,6 +136,22 @@ def load_config(
         _refuse(path, error, overridden=bool(overrides))
 
 
+class _SampleAlone(BaseModel):
+    sample: Sample
+
+
+def sample_section(keys: Mapping[str, object]) -> Sample:
+    """Return the section `sample` with these keys, and defaults for the others; `count` may be left out.
+
+    Raises:
+        UserError: a key is unknown, or its value is not allowed.
+    """
+    try:
+        return _SampleAlone.model_validate({"sample": {"count": 1, **keys}}).sample
+    except ValidationError as error:
+        _refuse("settings", error, overridden=False)
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a subclass of SafeLoader
@@ -175,7 +193,7 @@ def _apply(raw: dict[str, Any], override: str) -> None:
     node[last] = value
 
 
-def _refuse(path: Path, error: ValidationError, overridden: bool) -> NoReturn:
+def _refuse(path: Path | str, error: ValidationError, overridden: bool) -> NoReturn:
     lines = _merged([line for item in error.errors() for line in _describe(item)])
     where = f"{path}{' with --set' if overridden else ''}"
     count = "1 error" if len(lines) == 1 else f"{len(lines)} errors"

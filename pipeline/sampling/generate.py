@@ -37,8 +37,8 @@ def reproducible_numerics() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Images:
-    """Images `uint8 [N, C, H, W]` as they are made and as a reader will see them, calibrated logits `float32 [N]`."""
+class GeneratedImages:
+    """Hold images `uint8 [N, C, H, W]` as they are made and as a reader will see them, calibrated logits `float32 [N]`."""
 
     made: Tensor
     seen: Tensor
@@ -91,7 +91,7 @@ class RecordGenerator:
             rows = torch.from_numpy(of_rows == attempt)
             z[rows] = self._latents(first, attempt)[rows]
         values = self._values(first, size)
-        images = self._images(z, torch.from_numpy(values))
+        images = self.images(z, torch.from_numpy(values))
         return Records(
             images=np.ascontiguousarray(images.made.numpy().transpose(0, 2, 3, 1)),
             labels=spec.condition.labels(values),
@@ -108,9 +108,19 @@ class RecordGenerator:
         """Return one attempt at some `rows`, `int64 [N]`, of the batch of records from `first` on."""
         chosen = torch.from_numpy(rows)
         values = torch.from_numpy(self._values(first, self.settings.batch_size)[rows])
-        images = self._images(self._latents(first, attempt)[chosen], values)
+        images = self.images(self._latents(first, attempt)[chosen], values)
         of_batch = chances(self.settings.seed, first, self.settings.batch_size, attempt)
         return Candidates(images.seen, values, images.logits.numpy(), of_batch[rows])
+
+    def images(self, z: Tensor, values: Tensor) -> GeneratedImages:
+        """Return the images of given latents, `float [N, latent_size]`, asked for by `values`, `int64 [N]`."""
+        pair, size, precision = self.pair, self.settings.batch_size, self.settings.precision
+        made = generate_pixels(pair.generator, pair.spec, z, values, batch_size=size, precision=precision)
+        # The logit judges the image as a reader will see it, rounded, cropped and decoded, since that is what he holds.
+        stored = self.settings.encoding.stored(made.numpy().transpose(0, 2, 3, 1))
+        seen = torch.from_numpy(stored.transpose(0, 3, 1, 2))
+        logits = discriminate(pair.discriminator, pair.spec, seen, values, batch_size=size, precision=precision)
+        return GeneratedImages(made, seen, pair.calibration.log_ratios(logits, pair.spec.condition.group(values)))
 
     def _latents(self, first: int, attempt: int) -> Tensor:
         spec, settings = self.pair.spec, self.settings
@@ -120,15 +130,6 @@ class RecordGenerator:
     def _values(self, first: int, count: int) -> NDArray[np.int64]:
         """What the records `first .. first + count - 1` are asked for, `int64 [count]`."""
         return labels_of(self.settings.label_cycle, first, count)
-
-    def _images(self, z: Tensor, values: Tensor) -> _Images:
-        pair, size, precision = self.pair, self.settings.batch_size, self.settings.precision
-        made = generate_pixels(pair.generator, pair.spec, z, values, batch_size=size, precision=precision)
-        # The logit judges the image as a reader will see it, rounded, cropped and decoded, since that is what he holds.
-        stored = self.settings.encoding.stored(made.numpy().transpose(0, 2, 3, 1))
-        seen = torch.from_numpy(stored.transpose(0, 3, 1, 2))
-        logits = discriminate(pair.discriminator, pair.spec, seen, values, batch_size=size, precision=precision)
-        return _Images(made, seen, pair.calibration.log_ratios(logits, pair.spec.condition.group(values)))
 
 
 def _joined(parts: Sequence[NDArray[Any] | None], rows: int) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from pipeline.sampling.generate import RecordGenerator, reproducible_numerics
 from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardRecord
+from pipeline.sampling.shards.ranges import batch_start
 from pipeline.sampling.shards.readers import Attempts, DamagedShardError, ShardReader
 from pipeline.store.files import is_there
 from pipeline.store.folder import Folder
@@ -74,7 +75,7 @@ def require_model_of(manifest: Manifest, pair: TrainedPair) -> None:
     if pair.digest != manifest.model.digest:
         raise UserError(
             f"The dataset {manifest.name} was made with another model, {manifest.model.digest[:16]}; this is "
-            f"{pair.digest[:16]}. Give the right one with --model."
+            f"{pair.digest[:16]}. Use the one that made the dataset (on the command line: --model DIR)."
         )
 
 
@@ -91,15 +92,15 @@ class Regenerator:
     def record(self, index: int, attempts: Attempts) -> Record:
         """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""
         settings = self._generator.settings
-        row_in_shard = index % self._shard_size
-        row = row_in_shard % settings.batch_size
+        first = batch_start(index, self._shard_size, settings.batch_size)
+        row = index - first
         of_batch = None
         if attempts is not None:
-            stored = attempts[row_in_shard - row :][: settings.batch_size]
+            stored = attempts[first % self._shard_size :][: settings.batch_size]
             # A record's bytes depend on its row of the batch, not on what is in the others.
             of_batch = np.concatenate([stored, np.zeros(settings.batch_size - len(stored), np.int64)])
         with reproducible_numerics():
-            batch = self._generator.batch(index - row, of_batch)
+            batch = self._generator.batch(first, of_batch)
         encoding = settings.encoding
         label = None if batch.labels is None else int(batch.labels[row])
         image = encoding.stored(batch.images[row : row + 1])[0]

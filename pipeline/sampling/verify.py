@@ -50,6 +50,16 @@ class Findings:
     ignored: list[str] = field(default_factory=list)  # files that a desktop has put beside the shards
 
 
+def verify_dataset(dataset: Folder, manifest: Manifest, pair: TrainedPair | None, records: int) -> Findings:
+    """Check every file and read every record; with a model, make `records` random ones again, too."""
+    findings = verify_files(dataset, manifest)
+    for _ in read_shards(dataset, manifest, findings):
+        pass
+    if pair is not None:
+        verify_records(dataset, manifest, pair, findings, records)
+    return findings
+
+
 def verify_files(dataset: Folder, manifest: Manifest) -> Findings:
     """Checks identity, completeness and digests; reads every byte and decodes nothing."""
     findings = Findings()

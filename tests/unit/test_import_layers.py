@@ -16,7 +16,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 
 def floors() -> dict[str, int]:
     """Return the floor of each room, from the table in docs/architecture.md; the top floor is 1."""
-    rows = re.findall(r"(?m)^\| (\d+) \| `(?:pipeline/)?(\w+)/` \|", ARCHITECTURE.read_text())
+    rows = re.findall(r"(?m)^\| (\d+) \| `(?:pipeline/)?(\w+)(?:/|\.py)` \|", ARCHITECTURE.read_text())
     return {room: int(floor) for floor, room in rows}
 
 
@@ -39,7 +39,7 @@ def room(module: str) -> str:
     return parts[0] if parts[0] == "stages" or len(parts) == 1 else parts[1]
 
 
-SOURCES = sorted([*ROOT.glob("pipeline/**/*.py"), *ROOT.glob("stages/**/*.py")])
+SOURCES = sorted([ROOT / "imagemint.py", *ROOT.glob("pipeline/**/*.py"), *ROOT.glob("stages/**/*.py")])
 
 
 def name_of(path: Path) -> str:

@@ -38,6 +38,12 @@ def test_no_torch_is_allowed_that_is_older_than_the_one_that_is_tested() -> None
     assert str(torch.specifier) == f">={pinned.major}.{pinned.minor}"
 
 
+def test_modules_that_packaging_names_are_sent_to_the_build_of_the_image() -> None:
+    modules = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["py-modules"]
+    sent = (ROOT / ".dockerignore").read_text().splitlines()
+    assert [name for name in modules if f"!{name}.py" not in sent or not (ROOT / f"{name}.py").is_file()] == []
+
+
 def test_the_licence_is_the_published_text_and_packaging_names_it() -> None:
     assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == APACHE_2
     assert project()["license"] == "Apache-2.0"

@@ -61,7 +61,8 @@ def save_tiny_pair(folder: Path, spec: PairSpec = SPEC, seed: int = 0) -> None:
     calibration = CALIBRATION if spec.classes else Calibration([2.0], [0.5])
     with torch.no_grad():
         generator.last.weight.mul_(10)
-    save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), calibration, {"name": "tiny"})
+    description = {"name": "tiny", "classes": list(CLASSES), "recipe": {"precision": SETTINGS.precision}}
+    save_pair(folder, spec, generator.state_dict(), discriminator.state_dict(), calibration, description)
 
 
 def make_shard(generator: RecordGenerator, target: ShardTarget, plan: ShardPlan) -> Commit:

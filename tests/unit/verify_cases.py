@@ -8,7 +8,7 @@ from pipeline.models.weights import TrainedPair
 from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import Commit, commit_name
-from pipeline.sampling.verify import Findings, read_shards, verify_files, verify_records
+from pipeline.sampling.verify import Findings, verify_dataset
 from pipeline.store.files import file_sha256
 from pipeline.store.local import LocalFolder
 from tests.unit.tiny import (
@@ -19,14 +19,8 @@ from tests.unit.tiny import (
 
 
 def verify(dataset: Path, manifest: Manifest, pair: TrainedPair | None = None) -> Findings:
-    """All three looks, as the audit and `imagemint verify` take them."""
-    files = LocalFolder(dataset)
-    findings = verify_files(files, manifest)
-    for _ in read_shards(files, manifest, findings):
-        pass
-    if pair is not None:
-        verify_records(files, manifest, pair, findings, count=COUNT)
-    return findings
+    """Verify files and records, with a pair each record against it, as `imagemint verify` does."""
+    return verify_dataset(LocalFolder(dataset), manifest, pair, COUNT)
 
 
 def recommitted(generated: GeneratedDataset, pair: TrainedPair) -> Manifest:

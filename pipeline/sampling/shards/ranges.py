@@ -17,6 +17,11 @@ class ShardPlan:
         return f"train-{self.shard:06d}"
 
 
+def batch_start(index: int, shard_size: int, batch_size: int) -> int:
+    """Return the first record of the batch that record `index` is made in: batches are aligned to the shard."""
+    return index - index % shard_size % batch_size
+
+
 def plan_shards(count: int, shard_size: int) -> list[ShardPlan]:
     """`count` records in shards of `shard_size`; the last may be partial."""
     return [

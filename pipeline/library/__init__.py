@@ -1,0 +1,1 @@
+"""Offer models and datasets to Python programs; `imagemint.py` re-exports it."""
