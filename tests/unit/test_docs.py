@@ -4,7 +4,6 @@ import ast
 import re
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import yaml
@@ -18,11 +17,10 @@ from pipeline.jobs.work import STAGES
 from tests import key_docs, metric_docs
 from tests.project import ROOT
 from tests.unit.docs_commands import CONSOLE, config_schema, is_key, key_names, options, options_in
-from tests.unit.docs_pages import SHELL, Page, all_pages, words_in
+from tests.unit.docs_pages import SHELL, Page, all_pages
 
 PAGES = all_pages()
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.path.relative_to(ROOT)))
-MOST_WORDS = 25  # of a sentence
 REPEATED_FROM = 40  # characters: shorter lines, such as one of a list, may well be equal
 DOTTED = re.compile(rf"({'|'.join(Config.model_fields)})\.[\w.]+(?=$|[:=])")
 OWN = "flowers"  # the preset that users make in the docs
@@ -48,27 +46,6 @@ def test_files_of_the_repository_that_are_named_are_there(page: Page) -> None:
 def test_every_page_is_linked_from_another_one() -> None:
     linked = {(page.path.parent / link.partition("#")[0]).resolve() for page in PAGES for link in page.links}
     assert {page.path for page in PAGES} - linked <= {ROOT / "README.md"}
-
-
-@each_page
-def test_sentences_are_short(page: Page) -> None:
-    assert [sentence for sentence in page.sentences if words_in(sentence) > MOST_WORDS] == []
-
-
-def test_a_long_sentence_would_be_found(tmp_path: Path) -> None:
-    long, table = "word " * 26, f"| {'word ' * 30}|\n"
-    text = f"# {long}\n\nA short one. {long.strip()}.\n- [{long}](a.md) (Chong et al. 2020).\n\n{table}\n```sh\n{long}\n```\n`{long}`\n"
-    (tmp_path / "page.md").write_text(text)
-    assert [count for sentence in Page(tmp_path / "page.md").sentences if (count := words_in(sentence)) > 25] == [
-        26,
-        30,
-    ]
-
-
-def test_the_readme_and_the_glossary_are_short() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
-    ((_, *words),) = Page(ROOT / "docs" / "reference" / "glossary.md").tables
-    assert len(words) <= 30
 
 
 @each_page
