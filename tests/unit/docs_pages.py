@@ -34,7 +34,7 @@ class Page:
 
     @cached_property
     def sentences(self) -> list[str]:
-        """What a reader reads as sentences: no headings, tables or pictures; inline code is one word, and links are their text."""
+        """Return the sentences of the prose, without headings, tables and pictures; inline code is one word, a link its text."""
         text = re.sub(r"<!--.*?-->|!\[[^\]]*\]\([^)]*\)", "", self.prose, flags=re.DOTALL)
         text = re.sub(r"(?m)^(\||#| {4}).*$", "\n", text)
         text = re.sub(r"\[([^\]]*)\]\([^)\s]*\)", r"\1", re.sub(r"`[^`\n]+`", "code", text))

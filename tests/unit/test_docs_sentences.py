@@ -1,4 +1,4 @@
-"""The documentation is short: its sentences, the README, the glossary."""
+"""Hold the documentation to short sentences, a short README and a short glossary."""
 
 from pathlib import Path
 
