@@ -9,7 +9,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.log import configure_logging, log_error, log_info, require_known_format
 from pipeline.base.process import INTERRUPTED, raise_interrupts
 from pipeline.cluster.worker_command import require_text
-from pipeline.config.active import said_first
+from pipeline.config.active import opening_lines
 from pipeline.config.load import load_preset_or_file
 from pipeline.runs.command import Command, Work
 from pipeline.runs.output_places import require_stage_output
@@ -81,7 +81,7 @@ def _command(stage: str, default_out: str, arguments: argparse.Namespace) -> Com
         require_text(f"--{option}", given)
         if ":" in given:  # pyarrow takes what stands before it for the scheme of a URI, unless a slash comes first
             setattr(arguments, option, Path(given).absolute())
-    for line in said_first(config.name, arguments.config):
+    for line in opening_lines(config.name, arguments.config):
         log_info(stage, line)
     out = arguments.out or Path(default_out) / config.name
     metrics = out if default_out == "metrics" else out / "metrics"

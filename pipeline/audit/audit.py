@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.audit.outputs import Nearest, Shown, write_all
-from pipeline.audit.real_baseline import ResultCache, holdout_of, metrics_beside_real
+from pipeline.audit.real_baseline import ResultCache, holdout_of, metrics_with_real_baseline
 from pipeline.audit.scan import ShardInspector, references_of, scan_shards
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
@@ -58,7 +58,7 @@ def audit(command: Command) -> None:
         pair=pair,
         names=classes,
         fake=random_subset(content.images, count),
-        asked=None if content.labels is None else random_subset(content.labels, count),
+        requested=None if content.labels is None else random_subset(content.labels, count),
         holdout=holdout,
         load_train=partial(load_split, command.data, "train"),
         data_digest=described.digest,
@@ -72,7 +72,7 @@ def audit(command: Command) -> None:
         say=command.say,
         kept=partial(cache.get, command.stage),
     )
-    metrics = {**metrics_beside_real(evidence, cache), "dataset_id": manifest.dataset_id}
+    metrics = {**metrics_with_real_baseline(evidence, cache), "dataset_id": manifest.dataset_id}
     everything = {**evaluation, **metrics}
     write_all(command, manifest, everything, Shown(content.images, content.labels, holdout, _nearest(evidence), source))
     write_json(command.metrics / "audit.json", metrics)  # last: accept goes by it

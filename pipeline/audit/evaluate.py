@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.audit.real_baseline import ResultCache, holdout_of, metrics_beside_real
+from pipeline.audit.real_baseline import ResultCache, holdout_of, metrics_with_real_baseline
 from pipeline.base.metric import MetricValues
 from pipeline.config.schema import OtherFeatures
 from pipeline.data.canonical import load_split, require_shape
@@ -52,7 +52,7 @@ def evaluate(command: Command) -> None:
         pair=pair,
         names=names,
         fake=fake,
-        asked=None if records.labels is None else torch.from_numpy(records.labels),
+        requested=None if records.labels is None else torch.from_numpy(records.labels),
         holdout=holdout,
         load_train=partial(load_split, command.data, "train"),
         data_digest=dataset.digest,
@@ -62,7 +62,7 @@ def evaluate(command: Command) -> None:
         kept=partial(cache.get, command.stage),
     )
     metrics = {
-        **metrics_beside_real(evidence, cache),
+        **metrics_with_real_baseline(evidence, cache),
         "validation_images": dataset.splits["validation"].rows,  # that the checkpoint was chosen by
         "split": "holdout",
         "seed": seed,
@@ -72,14 +72,14 @@ def evaluate(command: Command) -> None:
     write_json(command.metrics / "evaluate.json", metrics)
     command.say(
         f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f}), "
-        f"coverage {metrics['coverage']:.2f}, {_variety_said(metrics)}; "
+        f"coverage {metrics['coverage']:.2f}, {_variety_in_words(metrics)}; "
         f"of {count:,} synthetic and {len(holdout[1]):,} real holdout images"
     )
     for warning in warnings_of_few(metrics):
         command.say(f"warning: {warning}")
 
 
-def _variety_said(metrics: MetricValues) -> str:
+def _variety_in_words(metrics: MetricValues) -> str:
     """Say how varied the images are, within classes where there are some, and whether those are right."""
     if "diversity_all" in metrics:
         return f"diversity {metrics['diversity_all']:.2f} of real"

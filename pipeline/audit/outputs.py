@@ -12,7 +12,7 @@ from pipeline.evaluation.gates import apply_gates
 from pipeline.evaluation.privacy import Labelled
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
-from pipeline.report.page import COLUMNS, Pictures, write_report
+from pipeline.report.page import COLUMNS, ReportImages, write_report
 from pipeline.report.source import SourceFindings
 from pipeline.report.summary import headline
 from pipeline.runs.command import Command
@@ -48,7 +48,7 @@ def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown
         manifest=manifest,
         metrics=metrics,
         verdicts=apply_gates(config.gates, metrics),
-        pictures=Pictures(
+        pictures=ReportImages(
             fake=_shown(shown.images, shown.labels, classes),
             real=_shown(shown.holdout[0], shown.holdout[1] if classes else None, classes),
             nearest=(_for_people(records), _for_people(originals)),

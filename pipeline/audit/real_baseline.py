@@ -47,7 +47,7 @@ def holdout_of(data: Path) -> Labelled:
     return images, labels
 
 
-def metrics_beside_real(evidence: Evidence, cache: ResultCache) -> MetricValues:
+def metrics_with_real_baseline(evidence: Evidence, cache: ResultCache) -> MetricValues:
     """Measure all that the evidence allows, beside the same of real images, and say of how many images it is."""
     return {
         **metrics_of(evidence, _real_baseline(evidence, cache)),
@@ -63,7 +63,7 @@ def _real_baseline(evidence: Evidence, cache: ResultCache) -> MetricValues:
         "embedder": evidence.embedder.digest,
         "count": len(evidence.fake),
         "seed": evidence.seed,
-        "conditional": evidence.asked is not None,
+        "conditional": evidence.requested is not None,
         "code": code_digest(*CODE_OF_REAL),
         "software": {"torch": torch.__version__},
         "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},

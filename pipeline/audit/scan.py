@@ -29,7 +29,7 @@ from pipeline.sampling.shards.readers import ShardReader
 from pipeline.sampling.verify import Findings, read_shard
 from pipeline.store.folder import Folder
 
-Looked = tuple[ShardStats | None, Findings]
+Scanned = tuple[ShardStats | None, Findings]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ShardInspector:
     known: References
     keep: int  # records of the whole dataset that are kept
 
-    def __call__(self, number: int) -> Looked:
+    def __call__(self, number: int) -> Scanned:
         """What is in the shard, where it is whole, and what is wrong with it."""
         entry = self.manifest.shards[number]
         shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
@@ -71,21 +71,21 @@ def scan_shards(
     manifest = inspector.manifest
     shards = len(manifest.shards)
     with connect(root) as resources:
-        looked_at = _with_progress(fan_out(inspector, range(shards), resources.cpus), shards, say)
-        content = dataset_stats(_whole(looked_at, findings), min(inspector.keep, manifest.count))
+        inspected = _with_progress(fan_out(inspector, range(shards), resources.cpus), shards, say)
+        content = dataset_stats(_whole(inspected, findings), min(inspector.keep, manifest.count))
     return None if findings.problems else content
 
 
-def _with_progress(looked_at: Iterator[Looked], shards: int, say: Callable[..., None]) -> Iterator[Looked]:
+def _with_progress(inspected: Iterator[Scanned], shards: int, say: Callable[..., None]) -> Iterator[Scanned]:
     """Log how far it is, ten times on the way."""
-    for number, one in enumerate(looked_at, start=1):
+    for number, one in enumerate(inspected, start=1):
         yield one
         if number * 10 // shards > (number - 1) * 10 // shards:
             say(f"{number:,} of {shards:,} shards looked at", shards=number, shards_wanted=shards)
 
 
-def _whole(looked_at: Iterator[Looked], findings: Findings) -> Iterator[ShardStats]:
-    for content, found in looked_at:
+def _whole(inspected: Iterator[Scanned], findings: Findings) -> Iterator[ShardStats]:
+    for content, found in inspected:
         findings.problems += found.problems
         findings.records += found.records
         if content is not None:

@@ -56,7 +56,7 @@ class ReportRow:
     label: str  # in plain words
     real: str = "real images"  # what the counterpart of real images is called
     note: str = ""  # said beside the value
-    beside: Callable[[Mapping[str, Any]], str] | None = None  # says it from all metrics, in place of the two above
+    comparison: Callable[[Mapping[str, Any]], str] | None = None  # says it from all metrics, in place of the two above
 
 
 @dataclass(frozen=True, kw_only=True)

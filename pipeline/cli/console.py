@@ -148,7 +148,7 @@ def _show(dataset: str, out: Path | None, columns: int) -> None:
     require_output_file(target, "sheet.png")
     sheet = contact_sheet(dataset, columns)
     write_atomically(target, sheet.png)
-    print(f"{target}: {sheet.about}")
+    print(f"{target}: {sheet.caption}")
 
 
 def _verify(place: str, model: Path | None, records: int) -> None:
@@ -288,7 +288,7 @@ def _submit(target: str, preset: str | None, root: str | None, address: str | No
 def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
     from pipeline.config.active import named_preset, shown_choice, use_preset
     from pipeline.config.load import active_preset, load_preset
-    from pipeline.jobs.outputs import bring_outputs, record_in_dvc, require_replaceable_lock
+    from pipeline.jobs.outputs import download_outputs, record_in_dvc, require_replaceable_lock
     from pipeline.store.places import folder_at
 
     raise_interrupts()
@@ -297,7 +297,7 @@ def _fetch(preset: str | None, root: str | None, replace: bool) -> None:
     _say_which(config.name)
     if not replace:
         require_replaceable_lock(Path.cwd())
-    brought = bring_outputs(Path.cwd(), name, folder_at(config.root))
+    brought = download_outputs(Path.cwd(), name, folder_at(config.root))
     if brought is None:
         raise UserError(f"No job has kept anything of the preset {name} below {config.root}: `imagemint submit` one.")
     if named_preset() != name:

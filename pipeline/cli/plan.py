@@ -79,8 +79,8 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     spent = ResourceUsage(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
     yield f"cost       about {cost(spent, config.audit.prices):,.2f} {config.audit.prices.currency} at the prices of the config"
     if local_root(config.root) is None:
-        asked = requests_of(shards, len(sample.formats))
-        yield f"requests   about {asked.writes:,} to write and list, {asked.reads:,} to read"
+        requested = requests_of(shards, len(sample.formats))
+        yield f"requests   about {requested.writes:,} to write and list, {requested.reads:,} to read"
     yield (
         f"resources  {workers} worker(s), each on one {'GPU' if resources.gpus else 'CPU'}; "
         f"{'there' if nodes is None else 'planned'}: {resources.cpus} CPUs, {resources.gpus} GPUs on {resources.nodes} node(s)"

@@ -12,7 +12,7 @@ from pipeline.base.log import log_info
 VARIABLE = "IMAGEMINT_AUTOSCALED"
 KINDS = ("CPU", "GPU")  # as Ray names what nodes have
 THERE_WITHIN_S = 900  # a machine is rented, an image of some gigabytes pulled
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 
 
 def grow(workers: int | str, on_gpus: bool) -> None:
@@ -48,7 +48,7 @@ def grow(workers: int | str, on_gpus: bool) -> None:
                     f"{THERE_WITHIN_S} s. Ask for fewer (cluster.train_workers, cluster.sample_workers), or see what its "
                     "autoscaler says: `ray status`."
                 )
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(CHECK_EVERY_S)
     finally:
         request_resources(bundles=[])  # it would hold the nodes when all work is done
 

@@ -84,14 +84,14 @@ def connect(root: str, workers: int | str = "auto", *, on_gpus: bool = False) ->
             yield _resources()
         else:
             from pipeline.cluster.autoscaling import grow
-            from pipeline.cluster.preflight import common_interface, look_at_nodes
+            from pipeline.cluster.preflight import common_interface, inspect_nodes
 
             with watched(ray.get_runtime_context().gcs_address):
                 grow(workers, on_gpus)
                 found = _resources()
                 if found.cpus < 1:
                     raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
-                yield replace(found, interface=common_interface(look_at_nodes(root)))
+                yield replace(found, interface=common_interface(inspect_nodes(root)))
     except HeadLostError:
         raise  # to be told while there is time: Ray's shutdown would wait for the head
     except BaseException:
@@ -138,7 +138,7 @@ def on_a_worker(work: Callable[[], Result], resources: Resources) -> Result:
     return result
 
 
-def beside_driver() -> dict[str, Any]:
+def on_driver_node() -> dict[str, Any]:
     """Options of an actor that all others talk to: no CPU, and on the driver's node, with which the run ends anyway."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import ray
 
 from pipeline.base.errors import UserError
-from pipeline.cluster.connection import beside_driver
+from pipeline.cluster.connection import on_driver_node
 
 Channel = TypeVar("Channel", bound="FirstError")
 
@@ -30,9 +30,9 @@ class FirstError:
         return self._message
 
 
-def start_beside_driver(kind: type[Channel]) -> Any:
+def start_on_driver_node(kind: type[Channel]) -> Any:
     """Return the handle of a new actor of that kind, in a process that no work of a worker can end."""
-    return ray.remote(**beside_driver())(kind).remote()
+    return ray.remote(**on_driver_node())(kind).remote()
 
 
 def without_errors(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from pipeline.base.errors import UserError
 
-LOOK_EVERY_S = 3
+CHECK_EVERY_S = 3
 PATIENCE_S = 40  # a head that keeps its state elsewhere may come back; Ray gives up after 60 s
 
 
@@ -31,14 +31,14 @@ def watched(address: str) -> Iterator[None]:
 
     def answers() -> bool:
         try:
-            socket.create_connection((host, int(port)), timeout=LOOK_EVERY_S).close()
+            socket.create_connection((host, int(port)), timeout=CHECK_EVERY_S).close()
         except OSError:
             return False
         return True
 
     def watch() -> None:
         answered = time.monotonic()
-        while not over.wait(LOOK_EVERY_S):
+        while not over.wait(CHECK_EVERY_S):
             if answers():
                 answered = time.monotonic()
             elif time.monotonic() - answered > PATIENCE_S and not over.is_set():

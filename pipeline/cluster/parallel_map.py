@@ -12,7 +12,7 @@ from ray.data import ActorPoolStrategy, DataContext
 
 from pipeline.base.cpu import keep_little_memory
 from pipeline.base.errors import UserError
-from pipeline.cluster.first_error import FirstError, start_beside_driver, without_errors
+from pipeline.cluster.first_error import FirstError, start_on_driver_node, without_errors
 
 # Never all CPUs: Ray Data runs tasks of its own beside the actors.
 ACTOR_CPUS = 0.999
@@ -75,7 +75,7 @@ def fan_out(function: Callable[[Item], Made], items: Sequence[Item], workers: in
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    first_error = start_beside_driver(_CountingFirstError)
+    first_error = start_on_driver_node(_CountingFirstError)
     rows = [{"number": number, "item": item} for number, item in enumerate(items)]
     made = ray.data.from_items(rows, override_num_blocks=len(items)).map_batches(
         _Actor,

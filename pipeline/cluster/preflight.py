@@ -42,7 +42,7 @@ class NodeReport:
     clock_off_s: float = 0.0  # how far its clock is from the driver's, at least
 
 
-def look_at_nodes(root: str) -> list[NodeReport]:
+def inspect_nodes(root: str) -> list[NodeReport]:
     """Asks every living node of the cluster that this process is connected to; refuses what work would fail of later.
 
     Args:
@@ -56,27 +56,27 @@ def look_at_nodes(root: str) -> list[NodeReport]:
     nonce = secrets.token_hex(8)
     place.write(f"{HANDSHAKE}/{nonce}", nonce.encode())
     addresses = {node["NodeID"]: node["NodeManagerAddress"] for node in nodes}
-    asked: dict[ray.ObjectRef[NodeReport], str] = {}
+    requests: dict[ray.ObjectRef[NodeReport], str] = {}
     asked_at = time.time()
     for node in nodes:
         where = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         disk = Path(node["RayletSocketName"]).parent
-        look = ray.remote(_look).options(num_cpus=0, scheduling_strategy=where, max_retries=0)
-        asked[look.remote(place, nonce, addresses[node["NodeID"]], str(disk))] = node["NodeID"]
+        inspect = ray.remote(_inspect).options(num_cpus=0, scheduling_strategy=where, max_retries=0)
+        requests[inspect.remote(place, nonce, addresses[node["NodeID"]], str(disk))] = node["NodeID"]
     reports: list[NodeReport] = []
     silent: dict[str, str] = {}  # id of a node -> why there is no report of it
-    waited_for = list(asked)
+    waited_for = list(requests)
     try:
         while waited_for:
             left = asked_at + ANSWER_WITHIN_S - time.time()
             answered, waited_for = ray.wait(waited_for, timeout=max(left, 0))
             if not answered:
-                silent |= {asked[one]: f"no answer within {ANSWER_WITHIN_S:.0f} s" for one in waited_for}
+                silent |= {requests[one]: f"no answer within {ANSWER_WITHIN_S:.0f} s" for one in waited_for}
                 break
             try:
                 report = ray.get(answered[0])
             except RayError as error:
-                silent[asked[answered[0]]] = f"it could not be asked ({type(error).__name__})"
+                silent[requests[answered[0]]] = f"it could not be asked ({type(error).__name__})"
             else:
                 reports.append(_heard(report, place, nonce, asked_at))
     finally:
@@ -129,7 +129,7 @@ def _answer(nonce: str, address: str) -> str:
     return f"{HANDSHAKE}/{nonce}-{address.replace(':', '_')}"
 
 
-def _look(place: Folder, nonce: str, address: str, disk: str) -> NodeReport:
+def _inspect(place: Folder, nonce: str, address: str, disk: str) -> NodeReport:
     """Runs on the node."""
     trouble = ""
     try:

@@ -79,7 +79,7 @@ def lost_choice(name: str) -> str | None:
     )
 
 
-def said_first(name: str, file: Path | None = None) -> list[str]:
+def opening_lines(name: str, file: Path | None = None) -> list[str]:
     """Return the lines that a command begins with: what it goes by, and a warning where `imagemint use` chose another preset."""
     lost = lost_choice(name) if file is None else None
     return [which_config(name, file), *([] if lost is None else [f"warning: {lost}"])]

@@ -58,7 +58,7 @@ def ingest(command: Command) -> None:
             if not is_junk(path.name):
                 path.unlink()
     require_classes(command, description.classes)
-    command.say(f"{rows_said(description)} -> {command.out}")
+    command.say(f"{rows_in_words(description)} -> {command.out}")
 
 
 def _require_out_beside_source(command: Command) -> None:
@@ -71,7 +71,7 @@ def _require_out_beside_source(command: Command) -> None:
         raise UserError(f"--out {command.out}: lies in the source, {path}; give a folder beside it.")
 
 
-def rows_said(description: DatasetDescription) -> str:
+def rows_in_words(description: DatasetDescription) -> str:
     """Return for example "700 train, 150 validation; 3 left out (duplicate: 2; truncated: 1)" of a canonical dataset."""
     rows = ", ".join(f"{part.rows:,} {name}" for name, part in description.splits.items())
     counts = {reason: left_out.count for reason, left_out in description.left_out.items()}

@@ -25,7 +25,7 @@ class Likeness:
     thumbnails: NDArray[np.uint8]
 
 
-def look(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
+def measure_likeness(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
     """Difference hash (64 bits) and grey thumbnail (8x8) of `uint8 [H, W, C]`."""
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("L")
     bits = imagehash.dhash(picture, hash_size=8).hash

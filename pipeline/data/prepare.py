@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipeline.config.schema import Data
 from pipeline.data.decode import Decoded, NotAnImageError, UnusableError, decode
-from pipeline.data.likeness import THUMBNAIL, look
+from pipeline.data.likeness import THUMBNAIL, measure_likeness
 from pipeline.data.resize import square
 from pipeline.data.sources.source import Part, RawImage
 from pipeline.images.png import encode_png
@@ -112,8 +112,8 @@ class Preparation:
             seen = _head(content) if picture is None else {**_head(content), "head": None, "sample": _sample(picture)}
             return {**known, "reason": str(error), **seen}
         if self.data.channels == "auto":
-            pixels = _grey_if_it_looks_so(pixels)
-        likeness, thumbnail = look(pixels)
+            pixels = _grey_if_colourless(pixels)
+        likeness, thumbnail = measure_likeness(pixels)
         channels = pixels.shape[2]
         values = pixels.reshape(-1, channels).T.astype(np.int64, order="C")  # by channel: many times as fast to sum up
         return {
@@ -160,7 +160,7 @@ def as_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.repeat(pixels, 3, axis=2)
 
 
-def _grey_if_it_looks_so(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _grey_if_colourless(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = pixels[..., :1]
     if (pixels[0] != grey[0]).any():  # of most pictures in colour the first row tells
         return pixels

@@ -3,7 +3,7 @@
 import hashlib
 
 from pipeline.base.errors import UserError
-from pipeline.data.sources import place_of
+from pipeline.data.sources import location_of
 from pipeline.data.sources.content import content_digest
 from pipeline.runs.command import Command
 from pipeline.runs.run import RUNS, root_here
@@ -18,17 +18,17 @@ def source(command: Command) -> None:
     root = root_here(config.root)
     target = command.out / SOURCE
     try:
-        place = place_of(config.data.source, root / RUNS / "downloads", command.say)
+        location = location_of(config.data.source, root / RUNS / "downloads", command.say)
     except UserError as error:
         # Whoever pulled the ingested dataset from a DVC remote need not have the source.
         if not target.is_file():
             raise
         command.say(f"warning: the source cannot be looked at, so it is taken to be what was ingested: {error}")
         return
-    if place is None:
+    if location is None:
         write_json(target, {"digest": None, "files": 0})  # it comes with a package, whose content is checked
         return
-    cache = hashlib.sha256(str(place.folder).encode(errors="surrogateescape")).hexdigest()[:16]
-    digest, files = content_digest(place, root / RUNS / "sources" / f"{cache}.sqlite")
+    cache = hashlib.sha256(str(location.folder).encode(errors="surrogateescape")).hexdigest()[:16]
+    digest, files = content_digest(location, root / RUNS / "sources" / f"{cache}.sqlite")
     write_json(target, {"digest": digest, "files": files})
-    command.say(f"{files:,} files in {place} -> {target}")
+    command.say(f"{files:,} files in {location} -> {target}")

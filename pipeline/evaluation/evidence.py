@@ -65,7 +65,7 @@ class Evidence:
     pair: TrainedPair
     names: Sequence[str]  # of the classes of the data
     fake: Tensor  # synthetic images, uint8 [N, C, H, W]
-    asked: Tensor | None  # labels that they were asked for, int64 [N]; None without labels
+    requested: Tensor | None  # labels that they were asked for, int64 [N]; None without labels
     holdout: Labelled  # real images, which nothing was trained on
     load_train: Callable[[], Labelled]
     data_digest: str  # of the canonical dataset that these two are of
@@ -80,7 +80,7 @@ class Evidence:
     def available(self) -> frozenset[Need]:
         """What there is of what metrics can need."""
         there = {
-            Need.NO_LABELS if self.asked is None else Need.LABELS,
+            Need.NO_LABELS if self.requested is None else Need.LABELS,
             Need.CLASSES if len(self.names) > 1 else Need.ONE_CLASS,
         }
         if self.other is not None:

@@ -35,12 +35,14 @@ def apply_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[V
         if gate.min is not None or gate.max is not None:
             verdicts.append(_verdict(name, value, gate.min, gate.max))
         if gate.of_real:
-            beside = METRICS[name].ratio
-            assert beside is not None  # the config refuses such a gate
-            real = _measured(name, beside, metrics)
+            counterpart = METRICS[name].ratio
+            assert counterpart is not None  # the config refuses such a gate
+            real = _measured(name, counterpart, metrics)
             if real <= 0:
-                raise UserError(f"gates.{name}: {beside} is {real:g}: nothing can be a share of that; use min or max.")
-            verdicts.append(_verdict(f"{name} / {beside}", value / real, gate.min_of_real, gate.max_of_real))
+                raise UserError(
+                    f"gates.{name}: {counterpart} is {real:g}: nothing can be a share of that; use min or max."
+                )
+            verdicts.append(_verdict(f"{name} / {counterpart}", value / real, gate.min_of_real, gate.max_of_real))
     return verdicts
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split
+from pipeline.data.parquet_blocks import ParquetBlocks
 from pipeline.embedding.embedder import load_embedder
 from pipeline.embedding.nearest import nearest_distances
 from pipeline.evaluation.calibration import calibrate
@@ -16,13 +16,13 @@ from pipeline.evaluation.neighbours import coverage
 from pipeline.images.grid import write_grid
 from pipeline.models.calibration import Calibration
 from pipeline.models.generate import discriminate, generate_pixels
-from pipeline.models.latents import balanced_labels, latents, path_between
+from pipeline.models.latents import balanced_labels, interpolate, latents
 from pipeline.models.spec import PairSpec
 
-JUDGED_IMAGES = 5_000
+EVALUATED_IMAGES = 5_000
 CALIBRATED_IMAGES = 10_000  # fakes that the discriminator is calibrated with
 COMPARED_IMAGES = 500  # fakes, held-out reals and training images in the figures of memorisation
-JUDGE_SEED = 2**32 - 1
+EVALUATION_SEED = 2**32 - 1
 GRID_ROWS, GRID_COLUMNS = 10, 10
 BATCH = 500
 
@@ -50,12 +50,10 @@ class ValidationEvaluator:
         self._shuffled = torch.randperm(len(self._real), generator=torch.Generator().manual_seed(0))
         chosen = self._shuffled[:COMPARED_IMAGES]
         self._compared, self._compared_labels = self._real[chosen], self._real_labels[chosen]
-        self._train_features, self._compared_train, self._train_labels = self._look_at_train(
-            ParquetBlocks(data, "train")
-        )
+        self._train_features, self._compared_train, self._train_labels = self._scan_train(ParquetBlocks(data, "train"))
         self._real_nearest = nearest_distances(self._real_features[chosen], self._train_features).median()
 
-    def _look_at_train(self, train: ParquetBlocks) -> tuple[Tensor, Tensor, Tensor]:
+    def _scan_train(self, train: ParquetBlocks) -> tuple[Tensor, Tensor, Tensor]:
         """Features of all training images, and training images, with labels, of the classes of `_compared_labels`."""
         features, waiting = [], self._compared_labels.clone()
         found = torch.zeros_like(self._compared)
@@ -80,11 +78,13 @@ class ValidationEvaluator:
         Karras et al. 2020, arXiv:2006.06676, eq. 1; left out where the discriminator tells none apart).
         """
         # The same latents every time: what changes between two measurements is the generator alone.
-        z = self._latents(JUDGED_IMAGES)
-        labels = balanced_labels(0, JUDGED_IMAGES, self.classes)
+        z = self._latents(EVALUATED_IMAGES)
+        labels = balanced_labels(0, EVALUATED_IMAGES, self.classes)
         features = self.embedder.features(self._generate(generator, z, labels))
-        asked = self.spec.condition.labels(labels)
-        quality = class_quality(self.embedder, features, asked, self._real_features, self._real_labels, self.classes)
+        requested = self.spec.condition.labels(labels)
+        quality = class_quality(
+            self.embedder, features, requested, self._real_features, self._real_labels, self.classes
+        )
         quality.pop("diversity", None)
         figures = {
             "fd_domain": frechet_distance(features.double().numpy(), self._real_features.double().numpy()),
@@ -140,7 +140,7 @@ class ValidationEvaluator:
         rows = len(self._of_rows)
         labels = self._of_rows.repeat_interleave(GRID_COLUMNS)
         ends = self._latents(2 * rows)
-        z = torch.cat([path_between(ends[2 * row], ends[2 * row + 1], GRID_COLUMNS, self.spec.latent_prior)
+        z = torch.cat([interpolate(ends[2 * row], ends[2 * row + 1], GRID_COLUMNS, self.spec.latent_prior)
                        for row in range(rows)])  # fmt: skip
         images = self._generate(generator, z, labels)
         write_grid(path, images.permute(0, 2, 3, 1).numpy(), GRID_COLUMNS)
@@ -155,7 +155,7 @@ class ValidationEvaluator:
         )
 
     def _latents(self, count: int) -> Tensor:
-        return latents(JUDGE_SEED, 0, count, self.spec.latent_size, self.spec.latent_prior)
+        return latents(EVALUATION_SEED, 0, count, self.spec.latent_size, self.spec.latent_prior)
 
     def _generate(self, generator: nn.Module, z: Tensor, labels: Tensor) -> Tensor:
         return generate_pixels(generator, self.spec, z, labels, batch_size=BATCH, precision=self.precision)

@@ -52,9 +52,9 @@ def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
     if not content.startswith(start):
         return decode_by_pillow(content, channels, ("PNG",), ("L", "RGB"))
     _require_sane(width, height)
-    data = memoryview(content)[len(start) : -_ENDING]
+    data = memoryview(content)[len(start) : -_TRAILER]
     checksum = deflate.crc32(data, _CRC_OF_IDAT)
-    if checksum != int.from_bytes(content[-_ENDING : 4 - _ENDING]):
+    if checksum != int.from_bytes(content[-_TRAILER : 4 - _TRAILER]):
         raise ValueError(NOT_READABLE)
     try:
         unpacked = deflate.zlib_decompress(data, height * (1 + width * channels))
@@ -111,6 +111,6 @@ def _chunk(kind: bytes, content: bytes | bytearray) -> bytes:
 
 
 _END = _chunk(b"IEND", b"")
-_ENDING = 4 + len(_END)  # bytes behind the data: their checksum and the last chunk
-_OVERHEAD = len(_start(1, 1, 1)) + 8 + _ENDING  # bytes around the data
+_TRAILER = 4 + len(_END)  # bytes behind the data: their checksum and the last chunk
+_OVERHEAD = len(_start(1, 1, 1)) + 8 + _TRAILER  # bytes around the data
 _CRC_OF_IDAT = deflate.crc32(b"IDAT")

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.base.errors import UserError
-from pipeline.runs.input_files import SHARED, InputFiles, files_below, kept
+from pipeline.runs.input_files import UPLOADS, InputFiles, files_below, upload
 from pipeline.store.files import file_sha256
 from pipeline.store.folder import Folder, write_document
 
@@ -62,16 +62,16 @@ def index_of(name: str) -> str:
     return f"jobs/{name}.json"
 
 
-def keep_outputs(checkout: Path, name: str, root: Folder) -> int:
+def upload_outputs(checkout: Path, name: str, root: Folder) -> int:
     """Puts `dvc.lock` and all files that it lists as made below `root`, their index last; returns how many."""
     outs = _outs((checkout / LOCK).read_bytes(), checkout / LOCK)
     names = [LOCK, *(file for out in outs for file in _files(checkout, out))]
-    files = kept(checkout, names, root).files
+    files = upload(checkout, names, root).files
     write_document(root, index_of(name), {"kept_at": time.time(), "files": files})
     return len(files)
 
 
-def bring_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
+def download_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
     """Makes the checkout's outputs those that were kept, `dvc.lock` last; the names of those that were not here already.
 
     What else lies in a folder that a stage makes goes, as DVC would do. None: nothing was kept under this name.
@@ -80,13 +80,13 @@ def bring_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
     if index is None:
         return None
     wanted = [file for file, digest in index.files.items() if not _is(checkout / file, digest)]
-    source = InputFiles(checkout, root / SHARED, index.files)
+    source = InputFiles(checkout, root / UPLOADS, index.files)
     with tempfile.TemporaryDirectory() as aside:  # read before anything here is touched
-        source.bring([LOCK], Path(aside))
-        outs = _outs((Path(aside) / LOCK).read_bytes(), root / SHARED / index.files[LOCK])
-    source.bring([file for file in wanted if file != LOCK], checkout)
+        source.download([LOCK], Path(aside))
+        outs = _outs((Path(aside) / LOCK).read_bytes(), root / UPLOADS / index.files[LOCK])
+    source.download([file for file in wanted if file != LOCK], checkout)
     if LOCK in wanted:
-        source.bring([LOCK], checkout)
+        source.download([LOCK], checkout)
     for out in outs:
         for file in _files(checkout, out):
             if file not in index.files:

@@ -15,7 +15,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from pipeline.base.errors import UserError
 from pipeline.base.log import LOG_VARIABLE, require_known_format
 from pipeline.config import load_preset
-from pipeline.config.active import said_first
+from pipeline.config.active import opening_lines
 from pipeline.config.load import ROOT_VARIABLE, active_preset
 from pipeline.jobs.work import require_lasting, require_target
 from pipeline.runs.run import local_root
@@ -39,7 +39,7 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
     require_known_format()
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
-    for line in said_first(config.name):
+    for line in opening_lines(config.name):
         say(line)
     require_lasting(config.root)
     where = address or os.environ.get(ADDRESS_VARIABLE)

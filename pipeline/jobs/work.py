@@ -13,7 +13,7 @@ from pipeline.base.errors import UserError
 from pipeline.config import load_preset
 from pipeline.config.active import use_preset
 from pipeline.config.load import ROOT_VARIABLE, active_preset, which_config
-from pipeline.jobs.outputs import LOCK, MADE_IN, bring_outputs, keep_outputs, record_in_dvc
+from pipeline.jobs.outputs import LOCK, MADE_IN, download_outputs, record_in_dvc, upload_outputs
 from pipeline.runs.lease import alone
 from pipeline.runs.run import local_root
 from pipeline.store.places import folder_at
@@ -53,7 +53,7 @@ def run_job(target: str, preset: str | None, root: str | None, say: Callable[[st
     require_lasting(config.root)
     place = folder_at(config.root)
     with alone(place / f"jobs/{name}", "job"), _copy_of(Path.cwd()) as here:
-        found = bring_outputs(here, name, place)
+        found = download_outputs(here, name, place)
         say(f"{name} in {place}: " + ("nothing made before" if found is None else "going on from what was made before"))
         use_preset(name)
         _dvc("config", "--local", "core.no_scm", "true")
@@ -61,7 +61,7 @@ def run_job(target: str, preset: str | None, root: str | None, say: Callable[[st
             record_in_dvc(here)
         code = _dvc("repro", *(() if target == ALL else (target,)), **{ROOT_VARIABLE: config.root})
         if (here / LOCK).exists():
-            say(f"{keep_outputs(here, name, place)} files kept; `imagemint fetch` brings them into a checkout")
+            say(f"{upload_outputs(here, name, place)} files kept; `imagemint fetch` brings them into a checkout")
     return code
 
 

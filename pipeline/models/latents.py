@@ -60,7 +60,7 @@ def balanced_labels(first: int, count: int, classes: int) -> Tensor:
     return torch.arange(first, first + count) % max(classes, 1)
 
 
-def path_between(first: Tensor, last: Tensor, count: int, prior: str) -> Tensor:
+def interpolate(first: Tensor, last: Tensor, count: int, prior: str) -> Tensor:
     """`count` latents from `first` to `last` (`float [size]`): `float [count, size]`.
 
     Between normal latents along the arc, whose points are as long as the ends (a straight line passes too near to 0,

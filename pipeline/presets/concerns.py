@@ -6,7 +6,7 @@ from pipeline.config.constants import FEWEST
 from pipeline.data.description import SPLITS
 from pipeline.data.enough import OF_A_CLASS
 from pipeline.data.likeness import Likeness, groups, near_pairs
-from pipeline.presets.survey import Survey
+from pipeline.presets.source_scan import SourceStats
 
 FEW = 1_000
 LEAST_OF_A_CLASS = 10
@@ -19,7 +19,7 @@ MOST_ENLARGED = 0.1
 _NAMED = 5
 
 
-def concerns(found: Survey, size: int) -> list[str]:
+def concerns(found: SourceStats, size: int) -> list[str]:
     """Return the warnings, the gravest first."""
     told = [
         _few(found),
@@ -35,7 +35,7 @@ def concerns(found: Survey, size: int) -> list[str]:
     return [line for line in told if line is not None] + found.listing.warnings
 
 
-def _few(found: Survey) -> str | None:
+def _few(found: SourceStats) -> str | None:
     if not found.whole or found.images >= FEW:
         return None
     if found.images < 4 * FEWEST:
@@ -46,7 +46,7 @@ def _few(found: Survey) -> str | None:
     return f"{found.images:,} images are few: a GAN learns little from under {FEW:,}, and may copy them. Look at the gates on copies."
 
 
-def _shared_with_holdout(found: Survey) -> str | None:
+def _shared_with_holdout(found: SourceStats) -> str | None:
     held_out = {digest for digest, split in zip(found.digests, found.splits, strict=True) if split == "holdout"}
     train = [digest for digest, split in zip(found.digests, found.splits, strict=True) if split == "train"]
     shared = sum(digest in held_out for digest in train)
@@ -61,7 +61,7 @@ def _shared_with_holdout(found: Survey) -> str | None:
     return f"{said}: nothing may be left, and ingest then refuses. Take the test folder away, and a holdout is cut from train."
 
 
-def _rare_classes(found: Survey) -> str | None:
+def _rare_classes(found: SourceStats) -> str | None:
     if not found.whole:
         return None
     rare = [name for name, count in found.classes.items() if count < LEAST_OF_A_CLASS]
@@ -78,7 +78,7 @@ def _rare_classes(found: Survey) -> str | None:
     return f"{len(of)} class(es) with fewer than {fewer_than} images: {named}{so}. Leave them out by data.classes, or use --unlabelled."
 
 
-def _imbalance(found: Survey) -> str | None:
+def _imbalance(found: SourceStats) -> str | None:
     if len(found.classes) < 2:
         return None
     (most, many), (least, few) = found.classes.most_common()[0], found.classes.most_common()[-1]
@@ -89,7 +89,7 @@ def _imbalance(found: Survey) -> str | None:
     )
 
 
-def _variety(found: Survey) -> str | None:
+def _variety(found: SourceStats) -> str | None:
     if found.usable < 2:
         return None
     thumbnails = np.frombuffer(b"".join(found.thumbnails), np.uint8).reshape(found.usable, -1).astype(np.int16)
@@ -99,7 +99,7 @@ def _variety(found: Survey) -> str | None:
     return f"hardly any variety: two images differ by {differences:.1f} of 255 on average."
 
 
-def _alike(found: Survey) -> str | None:
+def _alike(found: SourceStats) -> str | None:
     if not found.usable:
         return None
     thumbnails = np.frombuffer(b"".join(found.thumbnails), np.uint8).reshape(found.usable, -1)
@@ -113,21 +113,21 @@ def _alike(found: Survey) -> str | None:
     )
 
 
-def _enlarged(found: Survey, size: int) -> str | None:
+def _enlarged(found: SourceStats, size: int) -> str | None:
     small = int((found.short_sides() < size).sum())
     if small <= MOST_ENLARGED * found.usable:
         return None
     return f"{small / found.usable:.0%} of the images are smaller than {size} px and will be enlarged: a smaller --size avoids it."
 
 
-def _elongated(found: Survey) -> str | None:
+def _elongated(found: SourceStats) -> str | None:
     long = sum(max(size) > 2 * min(size) for size in found.sizes)
     if long <= MOST_ELONGATED * found.usable:
         return None
     return f"{long / found.usable:.0%} of the images are more than twice as long as wide: data.fit: pad keeps all of them, crop only the middle."
 
 
-def _letterboxed(found: Survey) -> str | None:
+def _letterboxed(found: SourceStats) -> str | None:
     if found.letterboxed <= MOST_LETTERBOXED * found.usable:
         return None
     return f"{found.letterboxed / found.usable:.0%} of the images have bars along two sides, which will be learnt too: cut them off first."

@@ -7,9 +7,9 @@ import torch
 
 from pipeline.config import Config
 from pipeline.training.batches import ResidentImages
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from pipeline.training.recipe import Recipe
-from pipeline.training.replicas import Place
+from pipeline.training.replicas import WorkerContext
 from pipeline.training.trainer import Trainer
 from pipeline.training_on_ray.configured import spec_of
 
@@ -41,9 +41,11 @@ def _training_rate(config: Config, classes: int) -> float:
     spec, recipe = spec_of(config, classes), Recipe.of(config.train, device)
     noise = torch.randint(0, 256, (IMAGES, *spec.shape), dtype=torch.uint8)
     labels = torch.arange(IMAGES) % max(classes, 1)
-    order = BlockShuffle(IMAGES, recipe.seed, block=IMAGES, window=1)
-    place = Place(device=torch.device(device))
-    trainer = Trainer(spec, recipe, ResidentImages(noise, labels, order, spec.resolution, place.device), place, None)
+    order = BlockShuffleSampler(IMAGES, recipe.seed, block=IMAGES, window=1)
+    context = WorkerContext(device=torch.device(device))
+    trainer = Trainer(
+        spec, recipe, ResidentImages(noise, labels, order, spec.resolution, context.device), context, None
+    )
     step = 0
     for _ in range(recipe.penalty.every):  # the first steps prepare kernels
         trainer.one_step(step, trainer.prepare(step))

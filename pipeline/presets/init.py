@@ -18,17 +18,17 @@ from pipeline.data.enough import SIZES
 from pipeline.data.sources import list_source
 from pipeline.data.sources.kinds import KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
-from pipeline.data.sources.place import fetch
+from pipeline.data.sources.location import fetch
 from pipeline.presets.concerns import concerns
 from pipeline.presets.effort import Effort, effort
 from pipeline.presets.proposal import named_source, propose, proposed_size
-from pipeline.presets.survey import Survey, survey
+from pipeline.presets.source_scan import SourceStats, scan_source
 from pipeline.store.files import free_space, size_text, write_atomically
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 RESERVED = (ACTIVE.stem, "schema")
 _SHOWN = 12  # classes, and reasons
-_LOOKED_AT_PX = 64
+_INSPECTED_PX = 64
 _DOWNLOADS = Path("runs") / "downloads"
 
 
@@ -70,15 +70,15 @@ def init(
     path = require_new_name(name)
     if not given.strip():
         raise UserError("SOURCE is empty: give a folder, a file, an address or the name of a known dataset.")
-    looked_at = _LOOKED_AT_PX if size is None else size
-    if looked_at not in SIZES:  # told of before anything is fetched
+    inspected = _INSPECTED_PX if size is None else size
+    if inspected not in SIZES:  # told of before anything is fetched
         *others, largest = map(str, SIZES)
         raise UserError(f"--size {size}: {', '.join(others)} or {largest} px are the sizes there are.")
     source = _section(given, say)
-    data = _data(source, looked_at)
+    data = _data(source, inspected)
     kind, listing = list_source(data, _DOWNLOADS, say)
     say(f"kind       {kind}: {given}")
-    found = survey(kind, listing, data)
+    found = scan_source(kind, listing, data)
     if not found.usable:
         reasons = ", ".join(found.unusable) or "it is empty"
         raise UserError(
@@ -91,7 +91,7 @@ def init(
     say("           measuring some steps of training…")
     classes = len(found.classes) if found.classes and not unlabelled else 1
     cpus = usable_cpus()
-    per_image = found.prepare_s / found.looked_at
+    per_image = found.prepare_s / found.inspected
     per_png = found.png_bytes / found.usable * (chosen / data.size) ** 2
     for line in _proposal(config, effort(config, found.images, classes, per_image, per_png, cpus)):
         say(line)
@@ -128,9 +128,9 @@ def _data(source: dict[str, object], size: int) -> Data:
         ) from None
 
 
-def _found(found: Survey) -> Iterator[str]:
+def _found(found: SourceStats) -> Iterator[str]:
     about = "" if found.whole else "at least "
-    yield f"images     {about}{found.images:,}; {found.looked_at:,} of them looked at" + (
+    yield f"images     {about}{found.images:,}; {found.inspected:,} of them looked at" + (
         f"; {found.texts:,} with a text" if found.texts else ""
     )
     if found.classes:

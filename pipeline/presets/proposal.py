@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.config.config import Config
 from pipeline.config.defaults import Found, fill_in
-from pipeline.presets.survey import Survey
+from pipeline.presets.source_scan import SourceStats
 
 # That are proposed. A CPU takes hours for more than 32 px, and days for 128 px, which has to be asked for.
 SIZES = (8, 16, 32, 64)
@@ -17,7 +17,7 @@ LARGEST_ON_CPU = 32
 _QUARTER = 25  # per cent of the images that may be smaller than the proposed size
 
 
-def proposed_size(found: Survey, *, gpu: bool) -> int:
+def proposed_size(found: SourceStats, *, gpu: bool) -> int:
     """Return the largest size that three quarters of the images reach, px, and that this machine can train."""
     if not found.usable:
         return SIZES[0]
@@ -28,7 +28,9 @@ def proposed_size(found: Survey, *, gpu: bool) -> int:
     return max([size for size in SIZES if size <= most], default=SIZES[0])
 
 
-def propose(name: str, source: dict[str, object], found: Survey, size: int, *, unlabelled: bool) -> tuple[str, Config]:
+def propose(
+    name: str, source: dict[str, object], found: SourceStats, size: int, *, unlabelled: bool
+) -> tuple[str, Config]:
     """Return the text of `conf/NAME.yaml`, of at most 12 lines, and the whole config that it stands for.
 
     Args:

@@ -20,7 +20,7 @@ from pipeline.base.metric import MetricValues
 from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
-from pipeline.report.figures import FIGURES
+from pipeline.report.metric_rows import METRICS_FILE
 from pipeline.sampling.manifest import MANIFEST, Manifest, manifest_in, open_dataset
 from pipeline.sampling.shards.wids import WIDS
 from pipeline.sampling.verify import verify_files
@@ -32,9 +32,9 @@ from pipeline.store.places import copy_files, folder_at
 LATEST = "latest.json"
 CHANGELOG = "CHANGELOG.md"
 _RELEASED = re.compile(
-    rf"data/(train-\d{{6,}}\.(parquet|tar)|wids\.json)|README\.md|report/index\.html|croissant\.json|{FIGURES}|{MANIFEST}"
+    rf"data/(train-\d{{6,}}\.(parquet|tar)|wids\.json)|README\.md|report/index\.html|croissant\.json|{METRICS_FILE}|{MANIFEST}"
 )
-SAID = {"fd_domain": "fd_domain", "tstr_accuracy": "TSTR", "coverage": "coverage"}  # in the changelog
+CHANGELOG_METRICS = {"fd_domain": "fd_domain", "tstr_accuracy": "TSTR", "coverage": "coverage"}  # in the changelog
 
 
 class ReleasedModel(BaseModel):
@@ -94,7 +94,7 @@ def publish(name: str, place: str) -> Published:
         release = Release(
             version=str(version),
             date=datetime.now(UTC).date().isoformat(),
-            change=change + _figures_said(None if before is None else before.figures, figures),
+            change=change + _metrics_in_words(None if before is None else before.figures, figures),
             commit=commit,
             model=before.release.model if before and known else _new_model(before, commit),
         )
@@ -136,7 +136,7 @@ def _latest(home: Folder) -> _Earlier | None:
     try:
         version = str(json.loads(home.read(LATEST))["version"])
         there = home / version
-        figures = json.loads(there.read(FIGURES))
+        figures = json.loads(there.read(METRICS_FILE))
         release = Release.model_validate(figures["release"])
         return _Earlier(Version.parse(version), manifest_in(there), figures, release)
     except FileNotFoundError:
@@ -152,9 +152,9 @@ def _release_in(there: Folder, identity: str) -> Release | None:
     if there.entry(MANIFEST) is None or manifest_in(there).dataset_id != identity:
         return None
     try:
-        return Release.model_validate(json.loads(there.read(FIGURES))["release"])
+        return Release.model_validate(json.loads(there.read(METRICS_FILE))["release"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{there}/{FIGURES}: damaged: {error}. Mend it, or give another place.") from None
+        raise UserError(f"{there}/{METRICS_FILE}: damaged: {error}. Mend it, or give another place.") from None
 
 
 def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
@@ -162,10 +162,10 @@ def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
     return ReleasedModel(version=str(version), commit=commit)
 
 
-def _figures_said(before: MetricValues | None, now: MetricValues) -> str:
+def _metrics_in_words(before: MetricValues | None, now: MetricValues) -> str:
     """For example "; TSTR 0.886, was 0.884"."""
     said = ""
-    for key, name in SAID.items():
+    for key, name in CHANGELOG_METRICS.items():
         if key in now:
             was = f", was {before[key]:.4g}" if before is not None and key in before else ""
             said += f"; {name} {now[key]:.4g}{was}"
@@ -183,7 +183,7 @@ def _put(
     copy_files(dataset, there, [(name, name) for name in files])
     copy_files(LocalFolder(folder), there, [(name, name) for name in ("README.md", "report/index.html")])
     write_document(there, "croissant.json", croissant(manifest, release.version, release.date))
-    write_document(there, FIGURES, {**figures, "release": release.model_dump()})
+    write_document(there, METRICS_FILE, {**figures, "release": release.model_dump()})
     if not there.guards_content:
         problems = verify_files(there, manifest).problems
         if problems:

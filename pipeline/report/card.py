@@ -8,7 +8,7 @@ import yaml
 from pipeline.base.metric import MetricValues
 from pipeline.evaluation.few import measured_on, warnings_of_few
 from pipeline.images.encodings import encoding_named
-from pipeline.report.records import about_records
+from pipeline.report.records import record_facts
 from pipeline.report.templates import render
 from pipeline.sampling.manifest import Manifest
 from pipeline.sampling.shards.formats import extra_columns
@@ -30,7 +30,7 @@ def write_card(path: Path, manifest: Manifest, metrics: MetricValues) -> None:
         warnings=warnings_of_few(metrics),
         parquet=has_parquet(manifest),
         read_tars=tar_reader(manifest, "PATH/TO/THIS/FOLDER"),
-        **about_records(manifest),
+        **record_facts(manifest),
     )
     write_atomically(path, f"---\n{matter}---\n{body}".encode())
 

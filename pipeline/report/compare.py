@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.base.errors import UserError
 from pipeline.base.metric import MetricValues
 from pipeline.report.contact_sheet import contact_sheet
-from pipeline.report.figures import FIGURES, figure_groups
+from pipeline.report.metric_rows import METRICS_FILE, metric_groups
 from pipeline.report.records import occurring_classes
 from pipeline.report.templates import render
 from pipeline.sampling.changes import record_changes
@@ -29,13 +29,13 @@ class _Version:
     def at(cls, place: str) -> "_Version":
         folder, manifest = open_dataset(place)
         try:
-            figures = json.loads(folder.read(FIGURES))
+            figures = json.loads(folder.read(METRICS_FILE))
         except FileNotFoundError:
             raise UserError(
-                f"{place}: no {FIGURES}: not a published version. `imagemint publish` makes those."
+                f"{place}: no {METRICS_FILE}: not a published version. `imagemint publish` makes those."
             ) from None
         except (OSError, ValueError) as error:
-            raise UserError(f"{place}/{FIGURES} is damaged: {error}.") from None
+            raise UserError(f"{place}/{METRICS_FILE} is damaged: {error}.") from None
         return cls(place, folder, manifest, figures)
 
     @property
@@ -47,7 +47,7 @@ def compare(old: str, new: str) -> str:
     """The page about two published versions, folders or URLs."""
     versions = [_Version.at(place) for place in (old, new)]
     there, here = (version.manifest for version in versions)
-    before, now = (figure_groups(version.figures) for version in versions)
+    before, now = (metric_groups(version.figures) for version in versions)
     groups = {
         title: [
             (row, next((other for other in before[title] if other.key == row.key), None), _change(versions, row.key))

@@ -32,7 +32,7 @@ class Sheet:
     """A picture and what is on it, in words."""
 
     png: bytes
-    about: str
+    caption: str
 
 
 def contact_sheet(dataset: Path | str, columns: int) -> Sheet:
@@ -40,14 +40,14 @@ def contact_sheet(dataset: Path | str, columns: int) -> Sheet:
 
     Without classes: as many rows of that length as there are images for, up to ten.
     """
-    pictures = _look_into(dataset)
+    pictures = _describe_records(dataset)
     if pictures.classes:
         images = _first_of_each_class(pictures, columns)
-        about = f"{columns} images a class, one class a row"
+        caption = f"{columns} images a class, one class a row"
     else:
         images = list(islice(_images(pictures), UNLABELLED_ROWS * columns))
-        about = f"the first {len(images)} images"
-    return Sheet(encode_png(image_grid(images, columns)), about)
+        caption = f"the first {len(images)} images"
+    return Sheet(encode_png(image_grid(images, columns)), caption)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _images(pictures: _Pictures) -> Iterator[Image]:
             yield pictures.decode(file, content)
 
 
-def _look_into(dataset: Path | str) -> _Pictures:
+def _describe_records(dataset: Path | str) -> _Pictures:
     with readable(str(dataset)):
         synthetic = folder_at(str(dataset)).entry(MANIFEST) is not None
     if synthetic:

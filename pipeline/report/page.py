@@ -15,8 +15,8 @@ from pipeline.images.grid import image_grid
 from pipeline.images.png import encode_png
 from pipeline.report.advice import advice
 from pipeline.report.card import has_parquet, tar_reader
-from pipeline.report.figures import figure_groups
-from pipeline.report.records import about_records
+from pipeline.report.metric_rows import metric_groups
+from pipeline.report.records import record_facts
 from pipeline.report.source import SourceFindings
 from pipeline.report.templates import data_url, render
 from pipeline.report.work import work_lines
@@ -25,8 +25,8 @@ from pipeline.sampling.manifest import Manifest
 from pipeline.store.files import write_atomically
 
 COLUMNS = 12
-STRIP_COLUMNS = 20
-STRIP_EACH = 4  # images of each kind in the strip at the top
+BANNER_COLUMNS = 20
+BANNER_EACH = 4  # images of each kind in the strip at the top
 HEADLINE = {
     "tstr_accuracy": "of real images right, learnt from synthetic ones",
     "class_share_min": "of an equal share has the rarest class",
@@ -40,7 +40,7 @@ Images = NDArray[np.uint8]  # [N, H, W, C]
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ReportImages:
     """What the page shows besides figures.
 
     `fake`: by caption (the class's name, where there are labels), synthetic images; `real`: by the same captions, real holdout
@@ -63,7 +63,7 @@ def write_report(
     manifest: Manifest,
     metrics: MetricValues,
     verdicts: list[Verdict],
-    pictures: Pictures,
+    pictures: ReportImages,
     spent: dict[str, ResourceUsage],
     prices: Prices,
 ) -> None:
@@ -81,7 +81,7 @@ def write_report(
     from pipeline.report.curves import curves_svg  # with it matplotlib, which an audit is spared while its workers run
 
     shown = [(name, images) for name, images in pictures.fake.items() if name in pictures.real]
-    groups = figure_groups(metrics)
+    groups = metric_groups(metrics)
     use, avoid = advice(metrics, verdicts, manifest.source.name)
     page = render(
         "page.html.j2",
@@ -95,7 +95,7 @@ def write_report(
         shown={row.key: row for rows in groups.values() for row in rows},
         use=use,
         avoid=avoid,
-        strip=_strip([images for _, images in shown]),
+        strip=_banner([images for _, images in shown]),
         sheets=[{"name": name, "fake": _grid(images), "real": _grid(pictures.real[name])} for name, images in shown],
         nearest=[_grid(images) for images in pictures.nearest],
         walk=data_url(pictures.walk) if pictures.walk else "",
@@ -105,17 +105,17 @@ def write_report(
         config=yaml.safe_dump(manifest.config.root, sort_keys=False, allow_unicode=True),
         parquet=has_parquet(manifest),
         read_tars=tar_reader(manifest, "PATH/TO/THE/DATASET"),
-        **about_records(manifest),
+        **record_facts(manifest),
     )
     write_atomically(path, page.encode())
 
 
-def _strip(kinds: list[Images]) -> str:
+def _banner(kinds: list[Images]) -> str:
     """Some images of each kind, one kind beside the other."""
-    each = STRIP_EACH if len(kinds) > 1 else 2 * STRIP_COLUMNS
+    each = BANNER_EACH if len(kinds) > 1 else 2 * BANNER_COLUMNS
     first = [images[:each] for images in kinds]
     rows = [image for place in range(each) for images in first for image in images[place : place + 1]]
-    return data_url(encode_png(image_grid(np.stack(rows), min(len(rows), STRIP_COLUMNS))))
+    return data_url(encode_png(image_grid(np.stack(rows), min(len(rows), BANNER_COLUMNS))))
 
 
 def _grid(images: Images) -> str:

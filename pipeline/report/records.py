@@ -31,7 +31,7 @@ def _filter(manifest: Manifest, kind: str) -> str:
     return f"candidates filtered by {kind}, which refused {refused:,} of {candidates:,}: {FILTERS[kind].effect}"
 
 
-def about_records(manifest: Manifest) -> dict[str, object]:
+def record_facts(manifest: Manifest) -> dict[str, object]:
     """What card and report say of the records: `classes` that occur, `asked`, the unusual settings, and whether near copies are refused."""
     return {
         "classes": occurring_classes(manifest),

@@ -11,7 +11,7 @@ from pipeline.runs.usage import usage_of
 from pipeline.store.folder import Folder, write_document
 
 PARAMETERS = "parameters.json"  # in a run
-TOLD = 3  # differences that are named
+NAMED_DIFFERENCES = 3  # differences that are named
 UNCHANGED_BY = ("train.data", "train.tensorboard")  # a run goes on under other values of these
 # With other values of these an image takes another time.
 COSTLY = ("model.", "data.size", "device", "train.loss", "train.penalty", "train.augmentation", "train.precision")
@@ -42,13 +42,13 @@ def restart(root: str, name: str, parameters: Parameters, total_images: int) -> 
     differences, _, run = min(found, key=lambda each: (len(each[0]), each[1]))
     if not differences:
         return None
-    said = [_said(key, before, now) for key, (before, now) in differences.items()]
-    more = f" and {len(said) - TOLD} more" if len(said) > TOLD else ""
+    named = [_difference_in_words(key, before, now) for key, (before, now) in differences.items()]
+    more = f" and {len(named) - NAMED_DIFFERENCES} more" if len(named) > NAMED_DIFFERENCES else ""
     spent = usage_of(run)
     cost = ""
     if spent.images and not any(key.startswith(COSTLY) for key in differences):
         cost = f"; {in_words(total_images * spent.seconds / spent.images)} at the earlier run's speed"
-    return f"starts from 0: {', '.join(said[:TOLD])}{more}{cost}; the earlier run is kept in {run}"
+    return f"starts from 0: {', '.join(named[:NAMED_DIFFERENCES])}{more}{cost}; the earlier run is kept in {run}"
 
 
 def _earlier(root: str, name: str) -> Iterator[tuple[Folder, Parameters, float]]:
@@ -66,7 +66,7 @@ def _differences(before: Parameters, now: Parameters) -> dict[str, tuple[Any, An
     return {key: (before.get(key), value) for key, value in now.items() if before.get(key) != value}
 
 
-def _said(key: str, before: Any, now: Any) -> str:
+def _difference_in_words(key: str, before: Any, now: Any) -> str:
     """For example "train.total_images was 12,800, is 25,600"; what is known by a digest has changed, and no more."""
     return f"{key} has changed" if key.startswith("the ") else f"{key} was {_value(before)}, is {_value(now)}"
 

@@ -13,7 +13,7 @@ from pipeline.store.files import file_sha256, own_temporary_folder, write_atomic
 from pipeline.store.folder import Folder
 from pipeline.store.places import is_remote
 
-SHARED = "shared"  # below the root: a file for each digest, never changed
+UPLOADS = "shared"  # below the root: a file for each digest, never changed
 FILES_AT_ONCE = 4  # each is held in memory while it is on its way
 
 
@@ -34,15 +34,15 @@ class InputFiles:
         if self.store is None:
             return self.origin
         folder = own_temporary_folder() / canonical_digest(self.files)[:16]
-        self.bring([name for name in self.files if not (folder / name).is_file()], folder)
+        self.download([name for name in self.files if not (folder / name).is_file()], folder)
         return folder
 
-    def bring(self, names: Sequence[str], folder: Path) -> None:
+    def download(self, names: Sequence[str], folder: Path) -> None:
         """Writes these files from the store into `folder`, each after checking its digest."""
         store = self.store
         assert store is not None
 
-        def bring(name: str) -> None:
+        def download(name: str) -> None:
             try:
                 content = store.read(self.files[name])
             except FileNotFoundError:
@@ -54,20 +54,20 @@ class InputFiles:
                 )
             write_atomically(folder / name, content)
 
-        for _ in at_once(bring, names, FILES_AT_ONCE):
+        for _ in at_once(download, names, FILES_AT_ONCE):
             pass
 
 
-def share(folder: Path, names: Sequence[str], root: str) -> InputFiles:
+def upload_if_remote(folder: Path, names: Sequence[str], root: str) -> InputFiles:
     """Files of a folder of this machine, for all nodes that see `root`. What is in the store already is not sent again."""
     if not is_remote(root):
         return InputFiles(folder.absolute())
-    return kept(folder, names, Bucket(root))
+    return upload(folder, names, Bucket(root))
 
 
-def kept(folder: Path, names: Sequence[str], root: Folder) -> InputFiles:
+def upload(folder: Path, names: Sequence[str], root: Folder) -> InputFiles:
     """Files of a folder of this machine, put below `root` by their digests."""
-    store, origin = root / SHARED, folder.absolute()
+    store, origin = root / UPLOADS, folder.absolute()
     files = {name: file_sha256(origin / name) for name in names}
 
     one_of_each = {digest: origin / name for name, digest in files.items()}

@@ -96,13 +96,13 @@ def dataset_layout(out: Path, runs: Path | None) -> Layout:
     return Layout(
         {
             r"manifest\.json": is_manifest,
-            r"README\.md": _says(rf"\n- Dataset: `{_DIGEST}`\n", "imagemint"),
-            r"croissant\.json": _says(f"urn:sha256:{_DIGEST}", '"imagemint '),
+            r"README\.md": _contains(rf"\n- Dataset: `{_DIGEST}`\n", "imagemint"),
+            r"croissant\.json": _contains(f"urn:sha256:{_DIGEST}", '"imagemint '),
             r"\.lock": lambda path: path.stat().st_size == 0,
         },
         {
             "data": data,
-            "report": Layout({r"index\.html": _says(rf">Dataset</td><td><code>{_DIGEST}<")}),
+            "report": Layout({r"index\.html": _contains(rf">Dataset</td><td><code>{_DIGEST}<")}),
             "metrics": METRICS,
         },
     )
@@ -115,7 +115,7 @@ def _canonical(out: Path) -> Layout:
     return Layout(
         {
             r"dataset\.json": lambda _: ours,
-            r"left_out\.csv": _says(r"\Asource,reason\n"),
+            r"left_out\.csv": _contains(r"\Asource,reason\n"),
             r"(quarantine|leaks)\.parquet": lambda path: _is_table(path, {"source", "reason"}, mark=b"imagemint"),
             r".+\.parquet": lambda path: path.name in listed or _is_table(path, {"image", "index", "source"}),
         }
@@ -170,7 +170,7 @@ def _object_with(*keys: str) -> Proof:
     return lambda path: _has(_json(path), *keys)
 
 
-def _says(*patterns: str) -> Proof:
+def _contains(*patterns: str) -> Proof:
     def proof(path: Path) -> bool:
         text = path.read_text(encoding="utf-8", errors="replace")
         return all(re.search(pattern, text) for pattern in patterns)
@@ -181,11 +181,11 @@ def _says(*patterns: str) -> Proof:
 METRICS = Layout(
     {
         r"source\.json": _object_with("digest", "files"),
-        r"preset\.yaml": _says(r"(?m)^data:$"),
+        r"preset\.yaml": _contains(r"(?m)^data:$"),
         r"embed\.json": lambda path: _has(_json(path), "holdout_accuracy") or _has(_json(path), "holdout_recognised"),
         r"train\.json": _object_with("images_seen", "trained_images"),
         r"(train|sample)_time\.json": _object_with("images", "seconds", "core_seconds"),
-        r"training\.csv": _says(r"\A[^\n]*\bimages_seen\b"),
+        r"training\.csv": _contains(r"\A[^\n]*\bimages_seen\b"),
         r"evaluate\.json": _object_with("fd_domain", "model", "embedder"),
         r"audit\.json": _object_with("fd_domain", "dataset_id"),
         r"summary\.json": _object_with("fd_domain", "coverage"),

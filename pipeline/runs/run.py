@@ -66,7 +66,7 @@ class Run:
     identity: str  # of all that its result depends on
     folder: Folder  # where it is kept, also for the workers of a cluster
     _copy: WorkingCopy
-    _brought: bool = False
+    _downloaded: bool = False
 
     @classmethod
     @contextmanager
@@ -94,14 +94,14 @@ class Run:
 
     @property
     def path(self) -> Path:
-        """The files of the run on this machine: of one in an object store a copy, which holds all unless `bring` was called."""
-        if not self._brought:
-            self.bring()
+        """The files of the run on this machine: of one in an object store a copy, which holds all unless `download` was called."""
+        if not self._downloaded:
+            self.download()
         return self._copy.path
 
-    def bring(self, *names: str) -> Path:
+    def download(self, *names: str) -> Path:
         """Bring files and folders of these names to this machine, by default all, and return `path`."""
-        self._brought = True
+        self._downloaded = True
         self._copy.pull(*names)
         return self._copy.path
 

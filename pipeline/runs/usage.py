@@ -20,7 +20,7 @@ class ResourceUsage:
     gpu_seconds: float = 0
 
 
-_SPENT = TypeAdapter(ResourceUsage)
+_USAGE = TypeAdapter(ResourceUsage)
 
 
 class UsageMeter:
@@ -49,6 +49,6 @@ class UsageMeter:
 def usage_of(run: Folder, name: str = TIME) -> ResourceUsage:
     """What a run took so far, or what a copy of that file under another name says; nothing where that is not known."""
     try:
-        return _SPENT.validate_json(run.read(name))
+        return _USAGE.validate_json(run.read(name))
     except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
         return ResourceUsage()

@@ -18,7 +18,7 @@ from pipeline.models.latents import chances, latents
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.filters.filter import Candidates, Filter
 from pipeline.sampling.records import GeneratedShard, Records
-from pipeline.sampling.selection import choose_attempts
+from pipeline.sampling.selection import select_attempts
 from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import ShardPlan
 
@@ -68,7 +68,7 @@ class RecordGenerator:
         for first in range(plan.first_index, plan.first_index + plan.rows, self.settings.batch_size):
             attempts = None
             if self.filters:
-                attempts, refused_here = self.chosen_attempts(first)
+                attempts, refused_here = self.selected_attempts(first)
                 refused.append(refused_here)
             batches.append(self.batch(first, attempts))
         records = Records(
@@ -100,9 +100,9 @@ class RecordGenerator:
             attempts=attempts,
         )
 
-    def chosen_attempts(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def selected_attempts(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return which attempts of the batch from `first` on pass the filters, and how often each filter refused."""
-        return choose_attempts(self.filters, partial(self.candidates, first), first, self.settings.batch_size)
+        return select_attempts(self.filters, partial(self.candidates, first), first, self.settings.batch_size)
 
     def candidates(self, first: int, rows: NDArray[np.int64], attempt: int) -> Candidates:
         """Return one attempt at some `rows`, `int64 [N]`, of the batch of records from `first` on."""

@@ -12,7 +12,7 @@ from pipeline.sampling.filters.kinds import FILTERS
 CandidatesOf = Callable[[NDArray[np.int64], int], Candidates]  # of some rows of a batch, the attempt of that number
 
 
-def choose_attempts(
+def select_attempts(
     filters: Sequence[Filter], candidates_of: CandidatesOf, first: int, size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each record of the aligned batch from `first` on, the first attempt that passes, and how often each filter refused.

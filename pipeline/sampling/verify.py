@@ -62,14 +62,14 @@ def verify_files(dataset: Folder, manifest: Manifest) -> Findings:
     planned = [(plan.shard, plan.first_index, plan.rows) for plan in plan_shards(manifest.count, size)] if whole else []
     if [(shard.shard, shard.first_index, shard.rows) for shard in shards] != planned:
         problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest.count - 1} once each")
-    asked = manifest.config.sample
-    endings = [ending for kind, (ending, _) in FORMATS.items() if kind in asked.formats]
+    requested = manifest.config.sample
+    endings = [ending for kind, (ending, _) in FORMATS.items() if kind in requested.formats]
     if any([PurePosixPath(file.file).suffix for file in shard.files] != endings for shard in shards):
         problems.append(
-            f"manifest.json: a shard's files are not of the formats that it names, {', '.join(asked.formats)}"
+            f"manifest.json: a shard's files are not of the formats that it names, {', '.join(requested.formats)}"
         )
-    if asked.count != manifest.count:
-        problems.append(f"manifest.json: its config asks for {asked.count} records, it counts {manifest.count}")
+    if requested.count != manifest.count:
+        problems.append(f"manifest.json: its config asks for {requested.count} records, it counts {manifest.count}")
     listed = [file for shard in shards for file in shard.files]
     findings.files = len(listed)
     there = dataset.entries("data")

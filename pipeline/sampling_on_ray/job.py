@@ -14,7 +14,7 @@ from ray.data import ActorPoolStrategy, DataContext, TaskPoolStrategy
 from pipeline.base.cpu import keep_freed_memory
 from pipeline.base.errors import UserError
 from pipeline.cluster.connection import Resources, sample_workers
-from pipeline.cluster.first_error import FirstError, start_beside_driver, without_errors
+from pipeline.cluster.first_error import FirstError, start_on_driver_node, without_errors
 from pipeline.models.weights import load_pair
 from pipeline.runs.input_files import InputFiles
 from pipeline.sampling.filters.filter import Filter
@@ -93,7 +93,7 @@ class ShardGenerator:
         return {**row, "message": np.array([message])}
 
 
-def make_shards(
+def generate_shards(
     generator: StoredGenerator,
     target: ShardTarget,
     plans: Sequence[ShardPlan],
@@ -111,7 +111,7 @@ def make_shards(
     context.execution_no_progress_timeout_s = NO_PROGRESS_TIMEOUT_S
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers, use_gpu = min(pool.workers, len(plans)), pool.use_gpu
-    first_error = start_beside_driver(FirstError)
+    first_error = start_on_driver_node(FirstError)
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
     made = (
         ray.data.from_items(items, override_num_blocks=len(items))

@@ -52,7 +52,7 @@ class SamplingPlan:
             "sample",
             {
                 "sample": wanted.model_dump(mode="json", exclude={"count"}),
-                "filters": [each.about for each in filters],
+                "filters": [each.description for each in filters],
                 "model": pair.digest,
                 "classes": pair.label_names,
                 "code": code_digest(*code_of_records(wanted.filters)),
@@ -87,6 +87,6 @@ def _header(
         "config": config.model_dump(mode="json", exclude={"root": True, "cluster": True, "data": {"source": {"path"}}}),
         "precision": precision,
         "software": {"imagemint": __version__, "ray": importlib.metadata.version("ray"), **software},
-        "filters": [each.about for each in filters],
+        "filters": [each.description for each in filters],
     }
     return ManifestHeader.model_validate(header)

@@ -12,14 +12,14 @@ from pipeline.cluster.gauges import RunGauges
 from pipeline.models.spec import PairSpec
 from pipeline.models.weights import DESCRIPTION, DISCRIMINATOR, GENERATOR, load_pair
 from pipeline.runs.command import Command
-from pipeline.runs.input_files import share
+from pipeline.runs.input_files import upload_if_remote
 from pipeline.runs.run import Run, require_space
 from pipeline.runs.usage import TIME, UsageMeter, usage_of
 from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import build_manifest
 from pipeline.sampling.shards.commits import ShardTarget, missing_shards, require_committed
 from pipeline.sampling.status import Request, is_going_on, write_request
-from pipeline.sampling_on_ray.job import StoredGenerator, make_shards
+from pipeline.sampling_on_ray.job import StoredGenerator, generate_shards
 from pipeline.sampling_on_ray.plan import SamplingPlan
 from pipeline.sampling_on_ray.progress import SamplingProgress
 from pipeline.store.files import write_json
@@ -59,9 +59,9 @@ def sample(command: Command) -> None:
                 gauges = RunGauges(command.stage, config.name, plan.identity)
                 progress = SamplingProgress(target, plan.shards, missing, workers, gauges, say)
                 with _metered(run.folder, resources, progress):
-                    model = share(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root)
+                    model = upload_if_remote(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root)
                     generator = StoredGenerator(model, plan.settings, plan.filters)
-                    make_shards(generator, target, missing, plan.pool, progress.one_more)
+                    generate_shards(generator, target, missing, plan.pool, progress.one_more)
             manifest = build_manifest(target, require_committed(target, plan.shards), plan.header)
             place = output.assemble(target, manifest)
             write_request(run.folder, request.model_copy(update={"published": True}))

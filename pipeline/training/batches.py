@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.models.pair import to_network
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 
 Item = TypeVar("Item")
 
@@ -55,7 +55,7 @@ class ResidentImages:
     """
 
     def __init__(
-        self, images: Tensor, labels: Tensor, order: BlockShuffle, resolution: int, device: torch.device
+        self, images: Tensor, labels: Tensor, order: BlockShuffleSampler, resolution: int, device: torch.device
     ) -> None:
         self.images = images.to(device)
         self.labels = labels.to(device)
@@ -85,7 +85,7 @@ class StreamedImages:
         device: where they are wanted.
     """
 
-    def __init__(self, blocks: ImageBlocks, order: BlockShuffle, resolution: int, device: torch.device) -> None:
+    def __init__(self, blocks: ImageBlocks, order: BlockShuffleSampler, resolution: int, device: torch.device) -> None:
         self.blocks = blocks
         self.order = order
         self.resolution = resolution

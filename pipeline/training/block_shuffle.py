@@ -14,7 +14,7 @@ def generator_for(seed: int, stream: str, position: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little", signed=True))
 
 
-class BlockShuffle:
+class BlockShuffleSampler:
     """The endless order in which `size` images are shown: each once an epoch.
 
     The images lie in blocks of `block` neighbours. An epoch shuffles the blocks, takes `window` of them at a time and
@@ -35,7 +35,7 @@ class BlockShuffle:
         parts = []
         while count > 0:
             epoch, offset = divmod(start, self.size)
-            number, (first, _, _) = self._window_at(epoch, offset)
+            number, (first, _, _) = self._buffer_at(epoch, offset)
             part = self._shuffle(epoch, number)[offset - first : offset - first + count]
             parts.append(part)
             start, count = start + len(part), count - len(part)
@@ -44,11 +44,11 @@ class BlockShuffle:
     def blocks_ahead(self, position: int) -> list[int]:
         """The blocks that hold the images from `position` on: its window's and the next one's."""
         epoch, offset = divmod(position, self.size)
-        _, (_, end, here) = self._window_at(epoch, offset)
-        _, (_, _, there) = self._window_at(*divmod(position - offset + end, self.size))
+        _, (_, end, here) = self._buffer_at(epoch, offset)
+        _, (_, _, there) = self._buffer_at(*divmod(position - offset + end, self.size))
         return [*here.tolist(), *there.tolist()]
 
-    def _window_at(self, epoch: int, offset: int) -> tuple[int, tuple[int, int, Tensor]]:
+    def _buffer_at(self, epoch: int, offset: int) -> tuple[int, tuple[int, int, Tensor]]:
         return next((n, window) for n, window in enumerate(self._windows(epoch)) if offset < window[1])
 
     def _plan(self, epoch: int) -> list[tuple[int, int, Tensor]]:

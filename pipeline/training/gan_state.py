@@ -16,7 +16,7 @@ from pipeline.training.checkpoint import StateDict, copied_to_cpu
 from pipeline.training.ema import ema_decay, update_ema
 from pipeline.training.history import EvaluationRow
 from pipeline.training.recipe import AugmentationSettings, Recipe
-from pipeline.training.replicas import Place, average_buffers, require_equal_replicas
+from pipeline.training.replicas import WorkerContext, average_buffers, require_equal_replicas
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,20 @@ class Snapshot:
 class GanState:
     """Generator, its moving average, discriminator, both optimizers and the augmentation, the same on every worker."""
 
-    def __init__(self, spec: PairSpec, recipe: Recipe, place: Place) -> None:
+    def __init__(self, spec: PairSpec, recipe: Recipe, context: WorkerContext) -> None:
         self.recipe = recipe
-        self.place = place
+        self.context = context
         self.images_seen = 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(generator_for(recipe.seed, "weights", 0).initial_seed())
-            self.generator = build_generator(spec).to(place.device)
-            self.discriminator = build_discriminator(spec).to(place.device)
+            self.generator = build_generator(spec).to(context.device)
+            self.discriminator = build_discriminator(spec).to(context.device)
         self.average = deepcopy(self.generator).requires_grad_(False).eval()
         if recipe.compile_generator:
             self.generator.compile()
         self.generator_optimizer = self._adam(self.generator)
         self.discriminator_optimizer = self._adam(self.discriminator)
-        self.augment = _augmentation(recipe.augmentation, place.device)
+        self.augment = _augmentation(recipe.augmentation, context.device)
 
     def set_learning_rate(self, rate: float) -> None:
         """The generator's; the discriminator's is the recipe's multiple of it."""
@@ -79,12 +79,12 @@ class GanState:
 
     def reconcile(self) -> None:
         """Makes the workers' batch statistics one, and ends the run where their weights differ."""
-        average_buffers(self._networks(), self.place)
+        average_buffers(self._networks(), self.context)
         self.require_equal()
 
     def require_equal(self) -> None:
         """Ends the run where the workers' weights differ, or how many images they have seen."""
-        require_equal_replicas(self._networks(), self.place, self.images_seen)
+        require_equal_replicas(self._networks(), self.context, self.images_seen)
 
     def _networks(self) -> list[nn.Module]:
         return [self.generator, self.discriminator, self.average]

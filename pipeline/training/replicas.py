@@ -11,7 +11,7 @@ from pipeline.training.averaging import averaging_hook
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerContext:
     """Where this process stands among the workers."""
 
     rank: int = 0
@@ -24,53 +24,53 @@ class Place:
         return slice(self.rank * share, (self.rank + 1) * share)
 
 
-def distribute(network: nn.Module, place: Place) -> nn.Module:
+def distribute(network: nn.Module, context: WorkerContext) -> nn.Module:
     """`network`, wrapped so that its gradients are averaged over the workers."""
-    if place.workers == 1:
+    if context.workers == 1:
         return network
-    on_gpu = place.device.type == "cuda"
+    on_gpu = context.device.type == "cuda"
     replica = DistributedDataParallel(
         network,
-        device_ids=[place.device] if on_gpu else None,
+        device_ids=[context.device] if on_gpu else None,
         gradient_as_bucket_view=True,
         forward_sync_buffers=False,  # would change batch norm's statistics between two passes and one backward pass
     )
-    if not on_gpu and place.workers > 2:  # a sum of two terms has one order
+    if not on_gpu and context.workers > 2:  # a sum of two terms has one order
         replica.register_comm_hook(None, averaging_hook)
     return replica
 
 
-def mean_over_workers(values: Tensor, place: Place) -> Tensor:
+def mean_over_workers(values: Tensor, context: WorkerContext) -> Tensor:
     """The mean of every worker's `values`, on each of them."""
-    if place.workers > 1:
+    if context.workers > 1:
         dist.all_reduce(values)
-        values /= place.workers
+        values /= context.workers
     return values
 
 
-def from_first_worker(values: Tensor, place: Place) -> Tensor:
+def from_first_worker(values: Tensor, context: WorkerContext) -> Tensor:
     """The first worker's `values`, on each of them."""
-    if place.workers > 1:
+    if context.workers > 1:
         dist.broadcast(values, 0)
     return values
 
 
-def average_buffers(networks: list[nn.Module], place: Place) -> None:
+def average_buffers(networks: list[nn.Module], context: WorkerContext) -> None:
     """Batch norm's running statistics are each worker's own; at a checkpoint they become everybody's mean."""
     for network in networks:
         for buffer in network.buffers():
             if buffer.is_floating_point():
-                mean_over_workers(buffer, place)
+                mean_over_workers(buffer, context)
 
 
-def require_equal_replicas(networks: list[nn.Module], place: Place, images_seen: int) -> None:
+def require_equal_replicas(networks: list[nn.Module], context: WorkerContext, images_seen: int) -> None:
     """Ends the run on every worker when one differs from another in a bit, or in how far it is.
 
     Nothing learnt after it would mean anything.
     """
-    if place.workers == 1:
+    if context.workers == 1:
         return
-    seen = torch.tensor(images_seen, device=place.device)
+    seen = torch.tensor(images_seen, device=context.device)
     mine = torch.stack([seen, *(parameter_sum(network) for network in networks)])
     lowest, highest = mine.clone(), mine.clone()
     dist.all_reduce(lowest, dist.ReduceOp.MIN)

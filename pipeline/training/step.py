@@ -28,7 +28,7 @@ class StepResult:
 
 
 @dataclass(frozen=True)
-class Player:
+class NetworkWithOptimizer:
     """One of the two networks, which may be wrapped for data-parallel training, and what updates it: a fused Adam."""
 
     network: nn.Module
@@ -68,7 +68,11 @@ class AdversarialStep:
     """
 
     def __init__(
-        self, generator: Player, discriminator: Player, settings: StepSettings, augment: Augmentation | None = None
+        self,
+        generator: NetworkWithOptimizer,
+        discriminator: NetworkWithOptimizer,
+        settings: StepSettings,
+        augment: Augmentation | None = None,
     ) -> None:
         self.generator = generator
         self.discriminator = discriminator
@@ -105,18 +109,18 @@ class AdversarialStep:
         discriminator_loss = torch.stack(losses).mean()
         real_logits, fake_logits = torch.cat(logits, dim=1)
 
-        judge = unwrap(self.discriminator.network).requires_grad_(False)
+        evaluator = unwrap(self.discriminator.network).requires_grad_(False)
         self.generator.optimizer.zero_grad()
         losses, slopes = [], []
         for number, part in enumerate(parts):
             with self._last_alone_synchronises(self.generator, number):
                 fake = self._generate(part) if shared is None else shared
                 fake.register_hook(lambda gradient: slopes.append(gradient.detach().float().flatten(1)))
-                loss = self._generator_loss(judge, part, fake)
+                loss = self._generator_loss(evaluator, part, fake)
                 with record_function("backward"):
                     (loss / len(parts)).backward()
             losses.append(loss.detach())
-        judge.requires_grad_(True)
+        evaluator.requires_grad_(True)
         generator_skipped = self.generator.update()
 
         skipped = torch.maximum(discriminator_skipped, generator_skipped)
@@ -160,14 +164,14 @@ class AdversarialStep:
                     loss = loss + penalty_strength * weights.gp * slope_penalties(mixed_norms[0]).mean()
         return loss, torch.stack([real_logits, fake_logits])
 
-    def _generator_loss(self, judge: nn.Module, part: StepInputs, fake: Tensor) -> Tensor:
+    def _generator_loss(self, evaluator: nn.Module, part: StepInputs, fake: Tensor) -> Tensor:
         loss = self.settings.loss
         with record_function("forward"):
-            fake_logits = self._verdicts(judge, fake, part, [2])
-            real_logits = self._verdicts(judge, part.real, part, [0]) if loss.generator_sees_real else fake_logits
+            fake_logits = self._verdicts(evaluator, fake, part, [2])
+            real_logits = self._verdicts(evaluator, part.real, part, [0]) if loss.generator_sees_real else fake_logits
             return loss.generator(real_logits, fake_logits)
 
-    def _verdicts(self, judge: nn.Module, images: Tensor, part: StepInputs, draws: list[int]) -> Tensor:
+    def _verdicts(self, evaluator: nn.Module, images: Tensor, part: StepInputs, draws: list[int]) -> Tensor:
         """Logits `float [N * sides]` of images of one or more sides, each augmented with its own draws."""
         if self.augment is not None:
             assert part.draws is not None  # the trainer draws where there is an augmentation
@@ -176,10 +180,10 @@ class AdversarialStep:
         labels = part.labels if self.settings.apart else part.labels.repeat(len(draws))
         # In one pass where images do not see each other in it: it is faster, and simpler for DDP.
         with self._autocast(images):
-            logits = [judge(group, labels) for group in groups]
+            logits = [evaluator(group, labels) for group in groups]
         return torch.cat(logits).float()
 
-    def _last_alone_synchronises(self, player: Player, number: int) -> AbstractContextManager[None]:
+    def _last_alone_synchronises(self, player: NetworkWithOptimizer, number: int) -> AbstractContextManager[None]:
         """DDP averages over the workers once, with the last part's backward pass."""
         network, last = player.network, number + 1 == self.settings.accumulation
         return nullcontext() if last or not isinstance(network, DistributedDataParallel) else network.no_sync()

@@ -21,18 +21,18 @@ from pipeline.training.gan_state import GanState, Snapshot
 from pipeline.training.history import EvaluationRow, Metrics
 from pipeline.training.losses import LOSSES
 from pipeline.training.recipe import Recipe
-from pipeline.training.replicas import Place, distribute, from_first_worker, mean_over_workers
-from pipeline.training.step import AdversarialStep, Player, StepResult, StepSettings
+from pipeline.training.replicas import WorkerContext, distribute, from_first_worker, mean_over_workers
+from pipeline.training.step import AdversarialStep, NetworkWithOptimizer, StepResult, StepSettings
 
 ADAPT_EVERY = 4  # steps between two adjustments of an adaptive augmentation (Karras et al. 2020, arXiv:2006.06676)
-BETWEEN_EVERY = 64  # steps between two looks at whether a node is about to be taken away
+INTERVAL_STEPS = 64  # steps between two looks at whether a node is about to be taken away
 ROLLBACK_FACTOR = 0.3  # what each rollback leaves of the learning rate
 ROLLBACK_LIMIT = 6  # a run that has gone back so often does not recover
 
-FIGURES = tuple(field.name for field in fields(StepResult))
+STEP_METRICS = tuple(field.name for field in fields(StepResult))
 
 
-class Judge(Protocol):
+class Evaluator(Protocol):
     """Looks at the averaged generator at each checkpoint, on the first worker."""
 
     criterion: str  # the figure by which the best checkpoint is chosen: the lower, the better
@@ -63,24 +63,26 @@ class Trainer:
         spec: the networks.
         recipe: how to train them.
         images: the real images.
-        place: this worker.
-        judge: measures the averaged generator; None on every worker but the first.
+        context: this worker.
+        evaluator: measures the averaged generator; None on every worker but the first.
     """
 
-    def __init__(self, spec: PairSpec, recipe: Recipe, images: RealImages, place: Place, judge: Judge | None) -> None:
+    def __init__(
+        self, spec: PairSpec, recipe: Recipe, images: RealImages, context: WorkerContext, evaluator: Evaluator | None
+    ) -> None:
         self.spec = spec
         self.recipe = recipe
         self.images = images
-        self.place = place
-        self.judge = judge
-        self.players = GanState(spec, recipe, place)
+        self.context = context
+        self.evaluator = evaluator
+        self.gan = GanState(spec, recipe, context)
         self.rollbacks = 0
         self.history: list[EvaluationRow] = []
         self.findings: list[Finding] = []
-        self.best = self.players.snapshot(None)
+        self.best = self.gan.snapshot(None)
         self._step = AdversarialStep(
-            Player(distribute(self.players.generator, place), self.players.generator_optimizer),
-            Player(distribute(self.players.discriminator, place), self.players.discriminator_optimizer),
+            NetworkWithOptimizer(distribute(self.gan.generator, context), self.gan.generator_optimizer),
+            NetworkWithOptimizer(distribute(self.gan.discriminator, context), self.gan.discriminator_optimizer),
             StepSettings(
                 LOSSES[recipe.loss],
                 recipe.penalty,
@@ -88,39 +90,39 @@ class Trainer:
                 recipe.accumulation,
                 apart=spec.discriminator_norm == "batch",
             ),
-            self.players.augment,
+            self.gan.augment,
         )
-        self._sums = torch.zeros(len(FIGURES), device=place.device)
+        self._sums = torch.zeros(len(STEP_METRICS), device=context.device)
         self._steps_summed = 0
 
     def run(
         self,
         on_checkpoint: Callable[["Trainer", Evaluation], None],
-        between: Callable[["Trainer"], None] = lambda _: None,
+        on_interval: Callable[["Trainer"], None] = lambda _: None,
     ) -> None:
         """Trains to the end of the budget; calls `on_checkpoint` on every worker at each checkpoint.
 
-        `between` is called on every worker after every `BETWEEN_EVERY`-th step that is none, and may keep the `state`.
+        `on_interval` is called on every worker after every `INTERVAL_STEPS`-th step that is none, and may keep the `state`.
 
         Raises:
             TrainingStoppedError: on every worker, after `on_checkpoint` has seen why.
         """
-        while self.players.images_seen < self.recipe.total_steps * self.recipe.batch_size:
-            self._run_until_rollback(on_checkpoint, between)
+        while self.gan.images_seen < self.recipe.total_steps * self.recipe.batch_size:
+            self._run_until_rollback(on_checkpoint, on_interval)
 
     def _run_until_rollback(
-        self, on_checkpoint: Callable[["Trainer", Evaluation], None], between: Callable[["Trainer"], None]
+        self, on_checkpoint: Callable[["Trainer", Evaluation], None], on_interval: Callable[["Trainer"], None]
     ) -> None:
-        first_step = self.players.images_seen // self.recipe.batch_size
-        started, first_image = time.monotonic(), self.players.images_seen
+        first_step = self.gan.images_seen // self.recipe.batch_size
+        started, first_image = time.monotonic(), self.gan.images_seen
         with closing(prepared(self.prepare, range(first_step, self.recipe.total_steps))) as batches:
             for step, inputs in batches:
                 self.one_step(step, inputs)
                 if not self._ends_in_checkpoint(step):
-                    if (step + 1) % BETWEEN_EVERY == 0:
-                        between(self)
+                    if (step + 1) % INTERVAL_STEPS == 0:
+                        on_interval(self)
                     continue
-                rate = (self.players.images_seen - first_image) / (time.monotonic() - started)
+                rate = (self.gan.images_seen - first_image) / (time.monotonic() - started)
                 evaluation = self._evaluate(rate)
                 if evaluation.action == "rollback":
                     self._roll_back()
@@ -130,12 +132,12 @@ class Trainer:
                 if evaluation.action == "rollback":
                     return
                 # What a checkpoint costs is no part of the throughput.
-                started, first_image = time.monotonic(), self.players.images_seen
+                started, first_image = time.monotonic(), self.gan.images_seen
 
     def prepare(self, step: int) -> StepInputs:
         """The inputs of a step: this worker's share of what is drawn for the whole batch."""
-        recipe, count, device = self.recipe, self.recipe.batch_size, self.place.device
-        share, start = self.place.share_of(count), step * count
+        recipe, count, device = self.recipe, self.recipe.batch_size, self.context.device
+        share, start = self.context.share_of(count), step * count
         real, labels = self.images.at(start, count, share)
         if recipe.augmentation.x_flip:
             flipped = torch.rand(count, generator=self._random("flips", start))[share] < 0.5
@@ -145,15 +147,15 @@ class Trainer:
         latents = training_latents(self._random("latents", start), count, self.spec.latent_size, self.spec.latent_prior)
         mix = torch.rand(count, generator=self._random("mix", start))
         draws = None
-        if self.players.augment is not None:
-            drawn = self.players.augment.draw(self._random("augment", start), 3 * count)
+        if self.gan.augment is not None:
+            drawn = self.gan.augment.draw(self._random("augment", start), 3 * count)
             draws = on_device(drawn.unflatten(0, (count, 3))[share], device)
         return StepInputs(real, labels, on_device(latents[share], device), on_device(mix[share], device), draws)
 
     def one_step(self, step: int, inputs: StepInputs) -> None:
         """Updates both players and the average."""
-        recipe, players, seen = self.recipe, self.players, step * self.recipe.batch_size
-        players.set_learning_rate(
+        recipe, gan, seen = self.recipe, self.gan, step * self.recipe.batch_size
+        gan.set_learning_rate(
             ROLLBACK_FACTOR**self.rollbacks
             * schedules.learning_rate(
                 seen,
@@ -166,29 +168,29 @@ class Trainer:
         )
         strength = schedules.penalty_strength(seen, total=recipe.total_images, final_share=recipe.penalty.final_share)
         result = self._step(step, inputs, strength)
-        players.images_seen = seen + recipe.batch_size
-        players.update_average()
-        if isinstance(players.augment, AdaptiveAugment) and step % ADAPT_EVERY == 0:
+        gan.images_seen = seen + recipe.batch_size
+        gan.update_average()
+        if isinstance(gan.augment, AdaptiveAugment) and step % ADAPT_EVERY == 0:
             # 2 accuracy - 1 is the paper's mean sign of D(real), taken over pairs: it also fits logits without a zero.
             # Of this batch alone, where the authors' code takes the mean of all four: a restart has less to remember.
-            sign = mean_over_workers(2 * result.discriminator_accuracy - 1, self.place)
-            players.augment.adapt(sign, ADAPT_EVERY * recipe.batch_size)
+            sign = mean_over_workers(2 * result.discriminator_accuracy - 1, self.context)
+            gan.augment.adapt(sign, ADAPT_EVERY * recipe.batch_size)
         # Sums stay on the device: reading them at every step would wait for it.
-        figures = torch.stack([getattr(result, name) for name in FIGURES])
+        figures = torch.stack([getattr(result, name) for name in STEP_METRICS])
         figures = torch.where(result.skipped > 0, 0, figures)
-        figures[FIGURES.index("skipped")] = result.skipped
+        figures[STEP_METRICS.index("skipped")] = result.skipped
         self._sums += figures
         self._steps_summed += 1
 
     def settle(self) -> None:
         """Between checkpoints: makes one what each worker has of its own, so that one of them can keep the state of all."""
-        self.players.reconcile()
-        mean_over_workers(self._sums, self.place)
+        self.gan.reconcile()
+        mean_over_workers(self._sums, self.context)
 
     def state(self) -> StateDict:
         """Everything a restart needs, as a copy. Randomness is addressed by position, so there is none to keep."""
         return {
-            "now": self.players.snapshot(None).state_dict(),
+            "now": self.gan.snapshot(None).state_dict(),
             "sums": self._sums.tolist(),
             "steps_summed": self._steps_summed,
             "best": self.best.state_dict(),
@@ -199,7 +201,7 @@ class Trainer:
 
     def restore(self, state: StateDict) -> None:
         """Continues from what `state` returned."""
-        self.players.return_to(Snapshot.of_state(state["now"]))
+        self.gan.return_to(Snapshot.of_state(state["now"]))
         self._sums.copy_(torch.tensor(state["sums"]))
         self._steps_summed = state["steps_summed"]
         self.best = Snapshot.of_state(state["best"])
@@ -209,13 +211,13 @@ class Trainer:
 
     def _roll_back(self) -> None:
         """Goes back to the best moment, to go on with another draw of latents and a lower learning rate."""
-        self.players.return_to(self.best)
+        self.gan.return_to(self.best)
         self.rollbacks += 1
 
     def _why(self, findings: list[Finding]) -> str:
         reasons = "; ".join(f"{finding.diagnostic}: {finding.message}" for finding in findings)
         tried = f" ({self.rollbacks} rollbacks did not help)" if self.rollbacks else ""
-        return f"after {self.players.images_seen:,} images: {reasons or 'the first worker says why'}{tried}"
+        return f"after {self.gan.images_seen:,} images: {reasons or 'the first worker says why'}{tried}"
 
     def _ends_in_checkpoint(self, step: int) -> bool:
         before, after = step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size
@@ -227,39 +229,39 @@ class Trainer:
         return generator_for(self.recipe.seed, stream + attempt, position)
 
     def _evaluate(self, images_per_s: float) -> Evaluation:
-        self.players.reconcile()
+        self.gan.reconcile()
         row = self._row()
         findings: list[Finding] = []
         better = False
-        if self.judge is not None:
-            with _evaluating(self.players.discriminator):
-                row = replace(row, validation=self.judge(self.players.average, self.players.discriminator))
-            findings = diagnose(Evaluations([*self.history, row], self.judge.criterion), self.recipe.policies)
-            better = self._is_better(row, self.judge.criterion)
+        if self.evaluator is not None:
+            with _evaluating(self.gan.discriminator):
+                row = replace(row, validation=self.evaluator(self.gan.average, self.gan.discriminator))
+            findings = diagnose(Evaluations([*self.history, row], self.evaluator.criterion), self.recipe.policies)
+            better = self._is_better(row, self.evaluator.criterion)
         self.history.append(row)
         self.findings += findings
         action, better = self._agree(hardest(findings), better)
         if action == "rollback" and self.rollbacks == ROLLBACK_LIMIT:
             action = "stop"
         if better and action not in ("rollback", "stop"):
-            self.best = self.players.snapshot(row)
+            self.best = self.gan.snapshot(row)
         return Evaluation(row, findings, action, images_per_s)
 
     def _row(self) -> EvaluationRow:
         """Means over the steps since the last evaluation that were not skipped, and where the run stands."""
-        sums = dict(zip(FIGURES, mean_over_workers(self._sums, self.place).tolist(), strict=True))
+        sums = dict(zip(STEP_METRICS, mean_over_workers(self._sums, self.context).tolist(), strict=True))
         skipped = sums.pop("skipped")
         taken = self._steps_summed - skipped
         means: dict[str, Any] = {name: value / taken if taken else math.nan for name, value in sums.items()}
         share_skipped = skipped / self._steps_summed
         self._sums.zero_()
         self._steps_summed = 0
-        augment = self.players.augment
+        augment = self.gan.augment
         return EvaluationRow(
-            images_seen=self.players.images_seen,
+            images_seen=self.gan.images_seen,
             **means,
             skipped=share_skipped,
-            average_distance=self.players.average_distance(),
+            average_distance=self.gan.average_distance(),
             rollbacks=self.rollbacks,
             augmentation=float(augment.p) if isinstance(augment, AdaptiveAugment) else None,
         )
@@ -271,8 +273,8 @@ class Trainer:
     def _agree(self, action: str | None, better: bool) -> tuple[str | None, bool]:
         """The first worker's verdict, on every worker."""
         actions = (None, *POLICIES)
-        verdict = torch.tensor([actions.index(action), int(better)], device=self.place.device)
-        number, better_there = from_first_worker(verdict, self.place).tolist()
+        verdict = torch.tensor([actions.index(action), int(better)], device=self.context.device)
+        number, better_there = from_first_worker(verdict, self.context).tolist()
         return actions[number], bool(better_there)
 
 

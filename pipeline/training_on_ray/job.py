@@ -22,10 +22,10 @@ from torch import nn
 
 from pipeline.base.cpu import machine_memory, use_cpu
 from pipeline.base.errors import UserError
-from pipeline.cluster.connection import beside_driver
-from pipeline.cluster.first_error import FirstError, start_beside_driver
-from pipeline.data.blocks import ParquetBlocks
+from pipeline.cluster.connection import on_driver_node
+from pipeline.cluster.first_error import FirstError, start_on_driver_node
 from pipeline.data.canonical import load_split
+from pipeline.data.parquet_blocks import ParquetBlocks
 from pipeline.models.calibration import Calibration
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
@@ -36,11 +36,11 @@ from pipeline.runs.working_copy import WorkingCopy, working_copy
 from pipeline.store.files import own_temporary_folder
 from pipeline.store.folder import Folder
 from pipeline.training.batches import RealImages, ResidentImages, StreamedImages
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from pipeline.training.checkpoint import CheckpointWriter, load_newest_checkpoint
 from pipeline.training.recipe import Recipe
-from pipeline.training.replicas import Place
-from pipeline.training.trainer import Evaluation, Judge, Trainer, TrainingStoppedError
+from pipeline.training.replicas import WorkerContext
+from pipeline.training.trainer import Evaluation, Evaluator, Trainer, TrainingStoppedError
 from pipeline.training_on_ray.history import finite_or_none, write_history
 from pipeline.training_on_ray.reporting import ProgressReporter, log_lines_of
 from pipeline.training_on_ray.tensorboard import BoardWriter
@@ -54,7 +54,7 @@ ERROR = "error.txt"  # in the run: the details of what was not foreseen
 RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
-class DrawingEvaluator(Judge, Protocol):
+class DrawingEvaluator(Evaluator, Protocol):
     """A judge that also draws what it looks at."""
 
     def grid(self, generator: nn.Module, path: Path) -> None:
@@ -94,7 +94,7 @@ class TrainingJob:
     interface: str | None  # the network between the nodes, where it has the same name on each
     data: InputFiles
     placement: str  # of the images: auto, resident or streamed
-    make_judge: Callable[[], DrawingEvaluator]
+    make_evaluator: Callable[[], DrawingEvaluator]
     run: Folder
     tensorboard: bool
     provenance: Provenance
@@ -103,7 +103,7 @@ class TrainingJob:
 def train_on_ray(job: TrainingJob) -> None:
     """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
     os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
-    lines, first_error = Queue(actor_options=beside_driver()), start_beside_driver(FirstError)
+    lines, first_error = Queue(actor_options=on_driver_node()), start_on_driver_node(FirstError)
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
     # reads that, so it may lie on whatever node the controller runs.
     state = str(own_temporary_folder() / f"train-{str(job.run).rpartition('-')[2]}")
@@ -191,16 +191,16 @@ def _worker(config: dict[str, Any]) -> None:
 def _train(job: TrainingJob, lines: Queue) -> None:
     context = ray.train.get_context()
     use_cpu(job.threads)
-    place = Place(context.get_world_rank(), context.get_world_size(), get_device())
+    context = WorkerContext(context.get_world_rank(), context.get_world_size(), get_device())
     data = job.data.local()
-    images = _real_images(job, data, place, context.get_local_world_size())
-    judge = job.make_judge() if place.rank == 0 else None
-    trainer = Trainer(job.spec, job.recipe, images, place, judge)
+    images = _real_images(job, data, context, context.get_local_world_size())
+    evaluator = job.make_evaluator() if context.rank == 0 else None
+    trainer = Trainer(job.spec, job.recipe, images, context, evaluator)
 
     reporter = ProgressReporter(lines, job.provenance.name, job.provenance.fingerprint, job.recipe.total_images)
 
     def warn(message: str) -> None:
-        if place.rank == 0:
+        if context.rank == 0:
             reporter.say(message)
 
     with working_copy(job.run) as copy:
@@ -208,40 +208,44 @@ def _train(job: TrainingJob, lines: Queue) -> None:
         saved = load_newest_checkpoint(copy.path / CHECKPOINTS, warn)
         if saved is not None:
             trainer.restore(saved)
-            warn(f"going on from {trainer.players.images_seen:,} images")
-        trainer.players.require_equal()  # each worker has read its own copy
-        _run(job, trainer, judge, copy, reporter)
+            warn(f"going on from {trainer.gan.images_seen:,} images")
+        trainer.gan.require_equal()  # each worker has read its own copy
+        _run(job, trainer, evaluator, copy, reporter)
 
 
 def _run(
-    job: TrainingJob, trainer: Trainer, judge: DrawingEvaluator | None, copy: WorkingCopy, reporter: ProgressReporter
+    job: TrainingJob,
+    trainer: Trainer,
+    evaluator: DrawingEvaluator | None,
+    copy: WorkingCopy,
+    reporter: ProgressReporter,
 ) -> None:
     """Trains to the end; the worker that has the judge leaves checkpoints, pictures and the model in the run."""
     run = copy.path
-    board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and judge is not None else None
+    board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and evaluator is not None else None
     stopwatch = UsageMeter(
         job.run,
-        cores=trainer.place.workers * job.threads,
-        gpus=trainer.place.workers if job.use_gpu else 0,
-        images=trainer.players.images_seen,
+        cores=trainer.context.workers * job.threads,
+        gpus=trainer.context.workers if job.use_gpu else 0,
+        images=trainer.gan.images_seen,
     )
     with CheckpointWriter(run / CHECKPOINTS, written=copy.push) as checkpoints:
 
         def on_checkpoint(trainer: Trainer, evaluation: Evaluation) -> None:
-            if judge is not None:
+            if evaluator is not None:
                 if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
                     checkpoints.save(len(trainer.history), trainer.state())
                 stopwatch.lap(evaluation.row.images_seen)
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
-                    _draw(run / "samples", trainer, judge)
-                reporter.evaluated(evaluation, trainer.players.images_seen, len(trainer.findings))
+                    _draw(run / "samples", trainer, evaluator)
+                reporter.evaluated(evaluation, trainer.gan.images_seen, len(trainer.findings))
                 if board is not None:
                     board.add(evaluation.row, run / "samples")
             ray.train.report(evaluation.row.record())
 
         warned = False
 
-        def between(trainer: Trainer) -> None:
+        def on_interval(trainer: Trainer) -> None:
             """Keeps what was learnt since the last checkpoint, when the cluster says that a node is about to be taken away."""
             nonlocal warned
             notice = ray.train.get_preemption_info()  # which Ray makes the same for all workers
@@ -249,28 +253,28 @@ def _run(
                 return
             warned = True
             trainer.settle()
-            if judge is not None:
+            if evaluator is not None:
                 checkpoints.save(len(trainer.history), trainer.state())
                 reporter.say(
                     f"{len(notice.preempted_node_ids)} node(s) about to be taken away: "
-                    f"checkpoint at {trainer.players.images_seen:,} images"
+                    f"checkpoint at {trainer.gan.images_seen:,} images"
                 )
 
-        reporter.begins(trainer.players.images_seen)
-        trainer.run(on_checkpoint, between)
-    if judge is not None:
-        _export(job, run, trainer, judge)
+        reporter.begins(trainer.gan.images_seen)
+        trainer.run(on_checkpoint, on_interval)
+    if evaluator is not None:
+        _export(job, run, trainer, evaluator)
         copy.push()
 
 
-def _real_images(job: TrainingJob, data: Path, place: Place, workers_here: int) -> RealImages:
+def _real_images(job: TrainingJob, data: Path, context: WorkerContext, workers_here: int) -> RealImages:
     blocks = ParquetBlocks(data, "train")
-    order = BlockShuffle(blocks.size, job.recipe.seed, blocks.block)
-    memory = _memory(place.device) / (1 if job.use_gpu else workers_here)
+    order = BlockShuffleSampler(blocks.size, job.recipe.seed, blocks.block)
+    memory = _memory(context.device) / (1 if job.use_gpu else workers_here)
     fits = blocks.size * math.prod(job.spec.shape) < RESIDENT_SHARE * memory
     if job.placement == "resident" or (job.placement == "auto" and fits):
-        return ResidentImages(*load_split(data, "train"), order, job.spec.resolution, place.device)
-    return StreamedImages(blocks, order, job.spec.resolution, place.device)
+        return ResidentImages(*load_split(data, "train"), order, job.spec.resolution, context.device)
+    return StreamedImages(blocks, order, job.spec.resolution, context.device)
 
 
 def _memory(device: torch.device) -> int:
@@ -280,24 +284,24 @@ def _memory(device: torch.device) -> int:
     return machine_memory()
 
 
-def _draw(folder: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
-    average = trainer.players.average
-    judge.grid(average, folder / f"images-{trainer.history[-1].images_seen:09d}.png")
-    judge.interpolation(average, folder / "interpolation.png")
+def _draw(folder: Path, trainer: Trainer, evaluator: DrawingEvaluator) -> None:
+    average = trainer.gan.average
+    evaluator.grid(average, folder / f"images-{trainer.history[-1].images_seen:09d}.png")
+    evaluator.interpolation(average, folder / "interpolation.png")
 
 
-def _export(job: TrainingJob, run: Path, trainer: Trainer, judge: DrawingEvaluator) -> None:
+def _export(job: TrainingJob, run: Path, trainer: Trainer, evaluator: DrawingEvaluator) -> None:
     best = trainer.best
     assert best.evaluation is not None  # the last step always ends in an evaluation
     generator, discriminator = build_generator(job.spec), build_discriminator(job.spec)
     generator.load_state_dict(best.parts["average"])
     discriminator.load_state_dict(best.parts["discriminator"])
-    calibration, told_apart = judge.calibrate(generator.eval(), discriminator.eval())
+    calibration, told_apart = evaluator.calibrate(generator.eval(), discriminator.eval())
     write_history(run / HISTORY, trainer.history)
     description = {
         **vars(job.provenance),
         "recipe": job.recipe.record(),
-        "workers": trainer.place.workers,  # at the end
+        "workers": trainer.context.workers,  # at the end
         "images_seen": best.images_seen,
         "metrics": finite_or_none(best.evaluation.record()),
         "discriminator_auc": round(told_apart, 4),

@@ -28,7 +28,7 @@ from pipeline.runs.code import code_digest
 from pipeline.runs.command import Command
 from pipeline.runs.earlier_runs import config_parameters, remember_parameters, restart
 from pipeline.runs.fingerprint import run_identity
-from pipeline.runs.input_files import InputFiles, files_below, share
+from pipeline.runs.input_files import InputFiles, files_below, upload_if_remote
 from pipeline.runs.run import Run, is_whole
 from pipeline.runs.usage import TIME, usage_of
 from pipeline.store.files import copy_whole, read_json, write_atomically, write_json
@@ -57,15 +57,15 @@ def train(command: Command) -> None:
         plan = TrainingPlan.of(config, dataset, embedder, resources)
         identity = run_identity(command.stage, plan.parameters)
         with Run.open(config.root, command.stage, identity, fresh=command.fresh) as run:
-            if not is_whole(load_pair, run.bring("model") / "model"):
+            if not is_whole(load_pair, run.download("model") / "model"):
                 why = None if command.fresh else _why_from_0(config, plan, run)
                 if why is not None:
                     command.say(f"training {why}")
                 remember_parameters(run.folder, config.name, plan.named_parameters(config))
                 workers = f"{plan.workers} worker(s) of {plan.threads} thread(s)"
                 command.say(f"{workers}, {plan.recipe.precision}, run {run.name}")
-                data = share(command.data, files_below(command.data), config.root)
-                embedder_files = share(command.model, (WEIGHTS, EMBEDDER), config.root)
+                data = upload_if_remote(command.data, files_below(command.data), config.root)
+                embedder_files = upload_if_remote(command.model, (WEIGHTS, EMBEDDER), config.root)
                 train_on_ray(_job(config, plan, run, data, embedder_files))
             best = _keep(run, command.out, command.metrics, validation_images)
     command.say(
@@ -168,7 +168,7 @@ def _job(config: Config, plan: TrainingPlan, run: Run, data: InputFiles, embedde
         interface=plan.resources.interface,
         data=data,
         placement=config.train.data,
-        make_judge=partial(_judge, embedder, data, plan.spec, plan.recipe.precision),
+        make_evaluator=partial(_evaluator, embedder, data, plan.spec, plan.recipe.precision),
         run=run.folder,
         tensorboard=config.train.tensorboard,
         provenance=Provenance(
@@ -183,12 +183,12 @@ def _job(config: Config, plan: TrainingPlan, run: Run, data: InputFiles, embedde
 
 def _keep(run: Run, out: Path, metrics: Path, validation_images: int) -> EvaluationRow:
     """Put model, samples and metrics of a finished run into the output; return the best evaluation."""
-    made = run.bring("model", "samples", HISTORY)
+    made = run.download("model", "samples", HISTORY)
     for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
         copy_whole(made / "model" / name, out / name)
-    for stale in pictures_in(out / "samples"):
+    for stale in sample_images_in(out / "samples"):
         stale.unlink()
-    for picture in pictures_in(made / "samples"):
+    for picture in sample_images_in(made / "samples"):
         copy_whole(picture, out / "samples" / picture.name)
     history = read_history(made / HISTORY)
     described = made / "model" / DESCRIPTION
@@ -216,12 +216,12 @@ def warnings_of_little(images: int, config: Config) -> list[str]:
     ]
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def sample_images_in(folder: Path) -> list[Path]:
     """Return the pictures of a folder of samples, by name, without what desktops leave."""
     return sorted(path for path in folder.glob("*.png") if not is_junk(path.name))
 
 
-def _judge(embedder: InputFiles, data: InputFiles, spec: PairSpec, precision: str) -> ValidationEvaluator:
+def _evaluator(embedder: InputFiles, data: InputFiles, spec: PairSpec, precision: str) -> ValidationEvaluator:
     """Runs on the node that judges."""
     return ValidationEvaluator(embedder.local(), data.local(), spec, precision)
 

@@ -102,7 +102,7 @@ def commit(shard: int, file: str, content: bytes) -> dict[str, Any]:
     }
 
 
-def about(shards: int) -> ManifestHeader:
+def manifest_header(shards: int) -> ManifestHeader:
     """What a manifest says besides its shards."""
     sample = Sample.model_validate({"count": shards * ROWS, "shard_size": ROWS, "formats": ["webdataset"]})
     digest = canonical_digest("nothing")
@@ -126,7 +126,7 @@ def step(which: str, root: str, out: Path, shards: int) -> None:
         run = run_of(root)
         target = ShardTarget(run, FINGERPRINT, ("webdataset",), CLASSES)
         commits = committed(target, plan_shards(shards * ROWS, ROWS))
-        manifest = build_manifest(target, list(commits.values()), about(shards))
+        manifest = build_manifest(target, list(commits.values()), manifest_header(shards))
         assert len(manifest.shards) == shards
         DatasetOutput(out, root).assemble(target, manifest)
     else:

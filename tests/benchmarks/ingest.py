@@ -17,7 +17,7 @@ from tests.project import ROOT
 IMAGES = 60_000
 CLASSES = 10
 STORED, SIZE = 64, 32  # px
-LOOK_EVERY_S = 0.1
+CHECK_EVERY_S = 0.1
 
 # What a user of `datasets` would write: labels from the folders, pictures cut to a square and made smaller, Parquet.
 PLAIN = f"""
@@ -86,7 +86,7 @@ def _run(command: list[str], folder: Path) -> tuple[float, int]:
         tree = psutil.Process(process.pid)
         while process.poll() is None:
             most = max(most, _memory_of(tree))
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(CHECK_EVERY_S)
         assert process.stderr is not None
         said = process.stderr.read()
     if process.returncode != 0:

@@ -32,7 +32,7 @@ from pipeline.training.history import Metrics
 from pipeline.training.losses import LOSSES
 from pipeline.training.penalties import Penalties
 from pipeline.training.recipe import AugmentationSettings, OptimizerSettings, Recipe
-from pipeline.training.replicas import Place
+from pipeline.training.replicas import WorkerContext
 from pipeline.training.trainer import Trainer
 
 SAMPLES = 25_000  # judged
@@ -149,7 +149,7 @@ def learn(test: str, loss: str) -> Metrics:
     use_cpu(1)
     spec, make, recipe_of = TESTS[test]
     data = make()
-    trainer = Trainer(spec, recipe_of(loss), data, Place(), data)
+    trainer = Trainer(spec, recipe_of(loss), data, WorkerContext(), data)
     trainer.run(lambda *_: None)
     assert trainer.best.evaluation is not None
     return trainer.best.evaluation.validation

@@ -27,7 +27,7 @@ from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.commits import ShardTarget
 from pipeline.sampling.shards.formats import as_webdataset
 from pipeline.sampling.shards.ranges import ShardPlan, plan_shards
-from pipeline.sampling_on_ray.job import StoredGenerator, WorkerPool, make_shards
+from pipeline.sampling_on_ray.job import StoredGenerator, WorkerPool, generate_shards
 from pipeline.store.files import write_atomically
 from pipeline.store.local import LocalFolder
 from tests.benchmarks.plain import plain_layers
@@ -86,7 +86,7 @@ def rates_of_ray_data(folder: Path, settings: GenerationSettings) -> tuple[float
     ends: list[float] = []
     with connect(str(folder)) as resources:
         started = time.perf_counter()
-        make_shards(
+        generate_shards(
             StoredGenerator(InputFiles(folder / "model"), settings),
             target,
             plan_shards(SHARDS * SHARD, SHARD),

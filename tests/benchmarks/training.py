@@ -18,9 +18,9 @@ from pipeline.config import load_preset
 from pipeline.config.load import presets
 from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.training.batches import ResidentImages, prepared
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from pipeline.training.recipe import Recipe
-from pipeline.training.replicas import Place
+from pipeline.training.replicas import WorkerContext
 from pipeline.training.trainer import Trainer
 from pipeline.training_on_ray.configured import spec_of
 from tests.benchmarks.plain import plain_layers
@@ -35,14 +35,14 @@ PLAIN_PRESET = "fashion-mnist-dcgan"
 class Steps:
     """A preset's training on random images, to be advanced by some steps at a time."""
 
-    def __init__(self, preset: str, place: Place) -> None:
+    def __init__(self, preset: str, context: WorkerContext) -> None:
         config = load_preset(preset)
         spec, recipe = spec_of(config, 10), Recipe.of(config.train, "cpu")
         size = (IMAGES, *spec.shape)
         pixels = torch.randint(0, 256, size, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
         labels = torch.arange(IMAGES) % max(spec.classes, 1)
-        images = ResidentImages(pixels, labels, BlockShuffle(IMAGES, 0), spec.resolution, place.device)
-        self.trainer = Trainer(spec, recipe, images, place, judge=None)
+        images = ResidentImages(pixels, labels, BlockShuffleSampler(IMAGES, 0), spec.resolution, context.device)
+        self.trainer = Trainer(spec, recipe, images, context, evaluator=None)
         self._batches = prepared(self.trainer.prepare, range(10**9))
 
     def advance(self) -> None:
@@ -99,7 +99,7 @@ def _train(rank: int, preset: str, workers: int, threads: int, folder: str, pipe
     if workers > 1:
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
         dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=workers)
-    _serve(Steps(preset, Place(rank, workers)), pipes[rank])
+    _serve(Steps(preset, WorkerContext(rank, workers)), pipes[rank])
 
 
 def _train_plainly(rank: int, preset: str, threads: int, pipes: list[Any]) -> None:

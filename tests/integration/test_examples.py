@@ -18,7 +18,7 @@ from pipeline.sampling.generate import RecordGenerator
 from pipeline.sampling.manifest import build_manifest, read_manifest
 from pipeline.sampling.shards.ranges import plan_shards
 from tests.project import ROOT, run, succeed
-from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS, about, make_shard, save_tiny_pair, target_in
+from tests.unit.tiny import CLASSES, SAMPLE, SETTINGS, make_shard, manifest_header, save_tiny_pair, target_in
 
 SHARD_SIZE = 600  # two row groups
 BATCH = {"batch_size": 100}
@@ -38,7 +38,9 @@ def make_dataset(folder: Path, count: int, formats: tuple[str, ...]) -> Path:
     pair = load_pair(folder / "model")
     target, settings = target_in(folder / "run", formats=formats), replace(SETTINGS, **BATCH)
     commits = [make_shard(RecordGenerator(pair, settings), target, plan) for plan in plan_shards(count, SHARD_SIZE)]
-    DatasetOutput(folder / "dataset").assemble(target, build_manifest(target, commits, about(pair, SAMPLE | BATCH)))
+    DatasetOutput(folder / "dataset").assemble(
+        target, build_manifest(target, commits, manifest_header(pair, SAMPLE | BATCH))
+    )
     return folder / "dataset"
 
 

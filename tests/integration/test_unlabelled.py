@@ -96,7 +96,7 @@ def test_filters_are_fitted_to_all_images_together(unlabelled: Places) -> None:
     )
     how = GenerationSettings.of(sample, pair.spec.condition, pair.label_names, "fp32")
     ratio, near = fit_filters(sample.filters, RecordGenerator(pair, how), unlabelled.model, unlabelled.data)
-    assert len(ratio.about["log_bounds"]) == len(near.about["nearest_allowed"]) == 1
+    assert len(ratio.description["log_bounds"]) == len(near.description["nearest_allowed"]) == 1
 
 
 @pytest.mark.parametrize("metric", ["label_accuracy", "tstr_accuracy", "class_share_min", "diversity_min"])

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pipeline.config.sources import Source
 from pipeline.data.sources.kinds.folder import KIND as IMAGE_FOLDER
-from pipeline.data.sources.place import place_at
+from pipeline.data.sources.location import locate
 from pipeline.data.sources.source import Listing, RawImage, Request, SourceKind
 
 
@@ -25,8 +25,8 @@ def save_image(path: Path, level: int) -> None:
 
 def listed(path: Path, kind: SourceKind = IMAGE_FOLDER) -> Listing:
     downloads = path.parent / "downloads"
-    place = place_at(str(path), None, downloads, print)
-    return kind.list_images(Request(place, Source(path=str(path)), "auto", downloads, print))
+    location = locate(str(path), None, downloads, print)
+    return kind.list_images(Request(location, Source(path=str(path)), "auto", downloads, print))
 
 
 def raw_images(listing: Listing) -> list[RawImage]:

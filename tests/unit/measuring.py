@@ -55,7 +55,7 @@ def audited(evidence: Evidence, *, shard: int = 50, full: bool = False) -> Evide
 
 
 def _stats(evidence: Evidence, shard: int) -> DatasetStats:
-    images, labels = _pixels(evidence.fake), None if evidence.asked is None else evidence.asked.numpy()
+    images, labels = _pixels(evidence.fake), None if evidence.requested is None else evidence.requested.numpy()
     known = References(
         evidence.embedder,
         short_digests(_pixels(evidence.train[0])),

@@ -98,7 +98,7 @@ def generated(name: str) -> dict[str, Any]:
             "pixels": digest(settings.encoding.stored(records.images)),
             "logits": digest(records.logits),
             "attempts": None if records.attempts is None else digest(records.attempts),
-            "filters": [each.about for each in filters],
+            "filters": [each.description for each in filters],
         },
         "files": {kind: hashlib.sha256(content).hexdigest() for kind, content in files.items()},
     }
@@ -111,13 +111,13 @@ def digest(values: np.ndarray) -> str:
 
 def machine() -> dict[str, Any]:
     """What decides how the CPU's libraries round: who made it and which vector instructions it has and torch uses."""
-    about = torch.cpu.get_capabilities()
+    description = torch.cpu.get_capabilities()
     vectors = [
-        name for name, there in about.items() if there is True and name.startswith(("avx", "amx", "fma", "vnni"))
+        name for name, there in description.items() if there is True and name.startswith(("avx", "amx", "fma", "vnni"))
     ]
     return {
         "architecture": platform.machine(),
-        "vendor": str(about.get("cpu_name", "unknown")).split()[0],
+        "vendor": str(description.get("cpu_name", "unknown")).split()[0],
         "vector instructions": " ".join(sorted(vectors)),
         "torch's CPU capability": torch.backends.cpu.get_cpu_capability(),
         "oneDNN": os.environ.get("ONEDNN_MAX_CPU_ISA", "all") if torch.backends.mkldnn.is_available() else "none",

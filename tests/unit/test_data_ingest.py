@@ -13,7 +13,7 @@ import pipeline.data.ingest
 from pipeline.base.errors import UserError
 from pipeline.config import load_preset
 from pipeline.data.description import LeftOut
-from pipeline.data.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_said
+from pipeline.data.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_in_words
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import RawImage, array_parts
 from pipeline.runs.command import Command
@@ -173,7 +173,7 @@ ROWS = "60,000 train, 5,000 validation, 5,000 holdout"
 
 
 def test_where_nothing_is_left_out_nothing_is_said_of_it() -> None:
-    assert rows_said(described(1, *COUNTS)) == ROWS
+    assert rows_in_words(described(1, *COUNTS)) == ROWS
 
 
 def test_what_is_left_out_is_counted_by_reason() -> None:
@@ -181,7 +181,7 @@ def test_what_is_left_out_is_counted_by_reason() -> None:
         "duplicate": LeftOut(count=1200, first=["a"]),
         "no image, by its name": LeftOut(count=1, first=["b.txt"]),
     }
-    said = rows_said(described(1, *COUNTS, left_out=left_out))
+    said = rows_in_words(described(1, *COUNTS, left_out=left_out))
     assert said == f"{ROWS}; 1,201 left out (duplicate: 1,200; no image, by its name: 1)"
 
 

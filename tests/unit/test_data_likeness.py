@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.data.likeness import Likeness, groups, look, near_pairs
+from pipeline.data.likeness import Likeness, groups, measure_likeness, near_pairs
 
 
 def photo(seed: int, size: int = 96) -> Image.Image:
@@ -18,7 +18,9 @@ def photo(seed: int, size: int = 96) -> Image.Image:
 
 
 def likeness_of(pictures: list[Image.Image], size: int = 32) -> Likeness:
-    looks = [look(np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))) for picture in pictures]
+    looks = [
+        measure_likeness(np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))) for picture in pictures
+    ]
     thumbnails = np.array([list(thumbnail) for _, thumbnail in looks], np.uint8)
     return Likeness(np.array([bits for bits, _ in looks], np.uint64), thumbnails)
 
@@ -42,7 +44,7 @@ def test_the_same_photo_at_another_quality_or_size_is_found(change):
 
 def test_equal_hashes_of_pictures_of_another_brightness_are_no_pair():
     dark, bright = (np.full((8, 8, 1), value, np.uint8) for value in (10, 200))
-    assert look(dark)[0] == look(bright)[0]
+    assert measure_likeness(dark)[0] == measure_likeness(bright)[0]
     likeness = Likeness(np.zeros(2, np.uint64), np.array([[10] * 64, [200] * 64], np.uint8))
     assert len(near_pairs(likeness)) == 0
 

@@ -16,7 +16,7 @@ from pipeline.config.schema import Data
 from pipeline.data.prepare import IGNORED, Preparation
 from pipeline.data.resize import TOO_SMALL
 from pipeline.data.sources import list_source
-from pipeline.data.sources.kinds.parquet import DAMAGED, ELSEWHERE, NULL
+from pipeline.data.sources.kinds.parquet import DAMAGED, EXTERNAL, NULL
 from pipeline.data.sources.layout import NO_IMAGE_INSIDE
 from pipeline.data.sources.shard_samples import (
     CUT_OFF,
@@ -39,7 +39,7 @@ from tests.unit.test_data_mutations import REASONS as IMAGE_REASON
 REASON = re.compile(f"{IMAGE_REASON.pattern}|unreadable|{IGNORED}|{TOO_SMALL}.*")
 REASONS = {
     CUT, CUT_OFF, DEVICE, LINK, OUTSIDE, BOMB, TWICE, SEVERAL, WITHOUT_IMAGE, NOT_TEXT, NOT_JSON, NO_LABEL_KIND, NO_CAPTION_KIND,
-    NO_IMAGE_INSIDE, DAMAGED, NULL, ELSEWHERE,
+    NO_IMAGE_INSIDE, DAMAGED, NULL, EXTERNAL,
 }  # fmt: skip
 LONGEST_MESSAGE = 5_000  # characters: ten names of up to 300 among them
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.content import content_digest
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.store.local import LocalFolder
 
 
@@ -23,8 +23,8 @@ def photos(tmp_path: Path) -> Path:
 
 
 def digest_of(folder: Path) -> tuple[str, int]:
-    place = Place(LocalFolder(folder), None, str(folder))
-    return content_digest(place, folder.parent / "kept" / "cache.sqlite")
+    location = Location(LocalFolder(folder), None, str(folder))
+    return content_digest(location, folder.parent / "kept" / "cache.sqlite")
 
 
 def test_changed_times_and_junk_change_nothing(photos: Path) -> None:

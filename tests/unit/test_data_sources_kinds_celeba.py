@@ -13,7 +13,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.decode import decode
 from pipeline.data.sources.kinds.celeba import KIND as CELEBA
-from pipeline.data.sources.place import place_at
+from pipeline.data.sources.location import locate
 from pipeline.data.sources.source import Listing, RawImage, Request
 
 ATTRIBUTES = ["5_o_Clock_Shadow", "Male", "Smiling"]
@@ -87,12 +87,12 @@ def celeba(tmp_path) -> Path:
 def request_of(path: Path, label: str | list[str] | None = "Smiling", text: str = "auto") -> Request:
     source = Source(path=str(path), kind="celeba", label=label)
     downloads = path.parent / "downloads"
-    return Request(place_at(str(path), None, downloads, lambda _: None), source, text, downloads, lambda _: None)
+    return Request(locate(str(path), None, downloads, lambda _: None), source, text, downloads, lambda _: None)
 
 
 def listed(path: Path, label: str | list[str] | None = "Smiling") -> Listing:
     request = request_of(path, label)
-    assert CELEBA.recognises(request.place)
+    assert CELEBA.recognises(request.location)
     return CELEBA.list_images(request)
 
 

@@ -16,7 +16,7 @@ from pipeline.config.sources import Source
 from pipeline.data.sources import list_source
 from pipeline.data.sources.kinds import cifar
 from pipeline.data.sources.kinds.cifar import KIND as CIFAR
-from pipeline.data.sources.place import place_at
+from pipeline.data.sources.location import locate
 from pipeline.data.sources.source import Listing, RawImage, Request
 from tests.unit.test_data_sources_pickled import Calls, of_python_2
 
@@ -103,12 +103,12 @@ def pack(folder: Path, path: Path) -> Path:
 
 def request_of(path: Path, label: str | None = None) -> Request:
     source = Source(path=str(path), kind="cifar", label=label)
-    return Request(place_at(str(path), None, path, lambda _: None), source, "auto", path, lambda _: None)
+    return Request(locate(str(path), None, path, lambda _: None), source, "auto", path, lambda _: None)
 
 
 def listed(path: Path, label: str | None = None) -> Listing:
     request = request_of(path, label)
-    assert CIFAR.recognises(request.place)
+    assert CIFAR.recognises(request.location)
     return CIFAR.list_images(request)
 
 
@@ -264,5 +264,5 @@ def test_other_places_are_not_taken_for_cifar(tmp_path):
     (tmp_path / "train" / "a.png").touch()
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"text"))
     for path in (tmp_path, tmp_path / "a.gz", pack(tmp_path / "train", tmp_path / "b.tar")):
-        assert not CIFAR.recognises(request_of(path).place)
+        assert not CIFAR.recognises(request_of(path).location)
     assert "which wants the files of CIFAR-10 or CIFAR-100" in refusal(tmp_path)

@@ -4,14 +4,14 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.kinds.folder import KIND as IMAGE_FOLDER
-from pipeline.data.sources.place import place_at
+from pipeline.data.sources.location import locate
 from tests.unit.image_trees import fill, labels, listed
 
 
 def test_a_folder_is_recognised_and_a_file_is_not(tmp_path):
     fill(tmp_path, "cat/a.png")
-    assert IMAGE_FOLDER.recognises(place_at(str(tmp_path), None, tmp_path, print))
-    assert not IMAGE_FOLDER.recognises(place_at(str(tmp_path / "cat/a.png"), None, tmp_path, print))
+    assert IMAGE_FOLDER.recognises(locate(str(tmp_path), None, tmp_path, print))
+    assert not IMAGE_FOLDER.recognises(locate(str(tmp_path / "cat/a.png"), None, tmp_path, print))
 
 
 def test_a_linked_folder_is_taken_as_it_is(tmp_path):

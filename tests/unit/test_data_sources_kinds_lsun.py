@@ -15,7 +15,7 @@ from pipeline.data.decode import decode
 from pipeline.data.sources.kinds import lsun
 from pipeline.data.sources.kinds.lsun import KIND as LSUN
 from pipeline.data.sources.kinds.lsun import NO_CATEGORY
-from pipeline.data.sources.place import Place, place_at
+from pipeline.data.sources.location import Location, locate
 from pipeline.data.sources.source import Listing, RawImage, Request
 from pipeline.store.folder import Entry
 
@@ -47,13 +47,13 @@ def write_small(path: Path, count: int = 4, start: int = 0) -> Path:
 
 
 def request_of(path: Path) -> Request:
-    place = place_at(str(path), None, path, lambda _: None)
-    return Request(place, Source(path=str(path), kind="lsun"), "auto", path, lambda _: None)
+    location = locate(str(path), None, path, lambda _: None)
+    return Request(location, Source(path=str(path), kind="lsun"), "auto", path, lambda _: None)
 
 
 def listed(path: Path) -> Listing:
     request = request_of(path)
-    assert LSUN.recognises(request.place)
+    assert LSUN.recognises(request.location)
     return LSUN.list_images(request)
 
 
@@ -159,7 +159,7 @@ def test_images_that_went_away_after_the_listing_are_counted(tmp_path):
 
 def test_what_is_no_database_is_not_recognised(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(0, "PNG"))
-    assert not LSUN.recognises(place_at(str(tmp_path), None, tmp_path, lambda _: None))
+    assert not LSUN.recognises(locate(str(tmp_path), None, tmp_path, lambda _: None))
     assert "has no data.mdb, but data.source.kind is lsun" in refusal(tmp_path)
 
 
@@ -171,7 +171,7 @@ def test_object_store_is_told_that_a_copy_is_needed(tmp_path):
             return {f"{below}data.mdb": Entry(1, 0.0)}
 
     url = "s3://bucket/bedroom_train_lmdb"
-    request = Request(Place(Store(), None, url), Source(path=url, kind="lsun"), "auto", tmp_path, lambda _: None)
+    request = Request(Location(Store(), None, url), Source(path=url, kind="lsun"), "auto", tmp_path, lambda _: None)
     with pytest.raises(UserError, match="copy the folder here"):
         LSUN.list_images(request)
 

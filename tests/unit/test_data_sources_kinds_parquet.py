@@ -16,7 +16,7 @@ from PIL import Image
 from pipeline.base.errors import UserError
 from pipeline.data.decode import decode
 from pipeline.data.sources.kinds import parquet as module
-from pipeline.data.sources.kinds.parquet import DAMAGED, ELSEWHERE, NULL
+from pipeline.data.sources.kinds.parquet import DAMAGED, EXTERNAL, NULL
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.images.image_parquet import image_schema, images_as_parquet
 from pipeline.images.png import encode_png
@@ -125,7 +125,7 @@ def test_a_row_without_an_image_has_its_reason(tmp_path):
     ]
     write(tmp_path / "t.parquet", image=cells)
     assert [(image.name, image.reason) for image in images(listed(tmp_path))] == [
-        ("t.parquet#0 (a.png)", None), ("t.parquet#1", NULL), ("t.parquet#2", NULL), ("t.parquet#3 (/x/b.png)", ELSEWHERE),
+        ("t.parquet#0 (a.png)", None), ("t.parquet#1", NULL), ("t.parquet#2", NULL), ("t.parquet#3 (/x/b.png)", EXTERNAL),
     ]  # fmt: skip
     write(tmp_path / "t.parquet", image=pa.array([None, PNG[0]], pa.binary()))
     assert [image.reason for image in images(listed(tmp_path))] == [NULL, None]

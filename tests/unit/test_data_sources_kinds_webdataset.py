@@ -23,7 +23,7 @@ from pipeline.data.sources.kinds import webdataset as module
 from pipeline.data.sources.kinds.webdataset import KIND as WEBDATASET
 from pipeline.data.sources.kinds.webdataset import NO_SHARD
 from pipeline.data.sources.layout import NO_IMAGE_INSIDE
-from pipeline.data.sources.place import place_at
+from pipeline.data.sources.location import locate
 from pipeline.data.sources.shard_samples import (
     CUT_OFF,
     NO_CAPTION_KIND,
@@ -61,7 +61,7 @@ def tar_of(*files: tuple[str, bytes] | tarfile.TarInfo) -> bytes:
 
 def request_of(path: Path, label: str | list[str] | None = None, text: str = "auto") -> Request:
     source = Source(path=str(path), label=label)
-    return Request(place_at(str(path), None, path, lambda _: None), source, text, path, lambda _: None)
+    return Request(locate(str(path), None, path, lambda _: None), source, text, path, lambda _: None)
 
 
 def listed(path: Path, label: str | list[str] | None = None, text: str = "auto") -> Listing:
@@ -347,7 +347,7 @@ def test_one_image_is_in_memory_at_a_time(tmp_path):
 def test_what_lies_beside_the_shards_is_told(folder):
     (folder / "README.md").write_text("x")
     (folder / ".hidden.tar").write_text("x")
-    assert WEBDATASET.recognises(request_of(folder).place)
+    assert WEBDATASET.recognises(request_of(folder).location)
     assert dict(listed(folder).left_out).keys() == {"README.md", ".hidden.tar"}
     assert ("README.md", NO_SHARD) in listed(folder).left_out
 
@@ -367,10 +367,10 @@ def test_what_lies_beside_the_shards_is_told(folder):
 def test_a_tar_of_samples_is_told_from_one_of_an_image_folder(tmp_path, files, recognised, packed):
     content = tar_of(*files)
     (tmp_path / "x.tar").write_bytes(gzip.compress(content) if packed else content)
-    assert WEBDATASET.recognises(request_of(tmp_path / "x.tar").place) == recognised
-    assert WEBDATASET.recognises(request_of(tmp_path).place) == recognised
+    assert WEBDATASET.recognises(request_of(tmp_path / "x.tar").location) == recognised
+    assert WEBDATASET.recognises(request_of(tmp_path).location) == recognised
     (tmp_path / "other.png").write_bytes(b"x")
-    assert not WEBDATASET.recognises(request_of(tmp_path).place)
+    assert not WEBDATASET.recognises(request_of(tmp_path).location)
 
 
 def test_another_place_is_refused_with_what_is_wanted(tmp_path):

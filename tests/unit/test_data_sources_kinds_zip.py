@@ -14,7 +14,7 @@ from pipeline.config.sources import Source
 from pipeline.data.sources import list_source, tree
 from pipeline.data.sources.kinds.zip import KIND as ARCHIVE
 from pipeline.data.sources.kinds.zip import format_of
-from pipeline.data.sources.place import place_at
+from pipeline.data.sources.location import locate
 from pipeline.data.sources.source import Request
 from tests.unit.canonical_data import write_listing
 from tests.unit.image_trees import fill, labels, listed, raw_images
@@ -126,8 +126,8 @@ def test_a_compressed_tar_is_unpacked_once_for_each_version(tmp_path):
     said = []
 
     def unpacked():
-        place = place_at(str(path), None, tmp_path, said.append)
-        ARCHIVE.list_images(Request(place, Source(path=str(path)), "auto", tmp_path / "downloads", said.append))
+        location = locate(str(path), None, tmp_path, said.append)
+        ARCHIVE.list_images(Request(location, Source(path=str(path)), "auto", tmp_path / "downloads", said.append))
         return [file for file in (tmp_path / "downloads").rglob("*") if file.is_file()]
 
     shutil.make_archive(str(tmp_path / "set"), "gztar", tmp_path / "set")
@@ -160,7 +160,7 @@ def test_compressed_files_that_are_no_tar_are_none_of_ours(tmp_path):
     (tmp_path / "labels.gz").write_bytes(gzip.compress(b"no tar" * 500))
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"x")[:9])
     for name in ("labels.gz", "cut.gz"):
-        assert format_of(place_at(str(tmp_path / name), None, tmp_path, print)) is None
+        assert format_of(locate(str(tmp_path / name), None, tmp_path, print)) is None
 
 
 def test_a_zip_without_files_is_refused(tmp_path):

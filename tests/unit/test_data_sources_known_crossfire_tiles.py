@@ -13,7 +13,7 @@ from pipeline.config.sources import Source
 from pipeline.data.decode import decode
 from pipeline.data.sources import KNOWN_DATASETS, debian
 from pipeline.data.sources.known.crossfire_tiles import ARCHIVE, OF_OTHER_SIZE, OF_SMALL, OF_UNRELATED, PACKAGE
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.source import Listing, Request
 from pipeline.store.local import LocalFolder
 
@@ -38,8 +38,8 @@ def listed(content: bytes, downloads: Path) -> Listing:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     source = Source(kind="known", path="crossfire-tiles")
-    place = Place(LocalFolder(downloads), None, "crossfire-tiles")
-    return KNOWN_DATASETS["crossfire-tiles"](Request(place, source, "auto", downloads, lambda _: None))
+    location = Location(LocalFolder(downloads), None, "crossfire-tiles")
+    return KNOWN_DATASETS["crossfire-tiles"](Request(location, source, "auto", downloads, lambda _: None))
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.sources import KNOWN_DATASETS, debian
 from pipeline.data.sources.known.emoji import FONT, FONT_PACKAGE, NAMES, NAMES_PACKAGE, NO_PICTURE
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.source import Listing, RawImage, Request
 from pipeline.store.local import LocalFolder
 from tests.unit.canonical_data import data_of, write_listing
@@ -62,8 +62,8 @@ def put_names(downloads: Path, text: str) -> None:
 
 
 def listed(downloads: Path, text: str = "auto") -> Listing:
-    place = Place(LocalFolder(downloads), None, "emoji")
-    request = Request(place, Source(kind="known", path="emoji"), text, downloads, lambda _: None)
+    location = Location(LocalFolder(downloads), None, "emoji")
+    request = Request(location, Source(kind="known", path="emoji"), text, downloads, lambda _: None)
     return KNOWN_DATASETS["emoji"](request)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.data import prepare
 from pipeline.data.sources.layout import NO_IMAGE_INSIDE, layout_of
-from pipeline.data.sources.tree import IMAGE_ENDINGS
+from pipeline.data.sources.tree import IMAGE_SUFFIXES
 
 
 class Tree:
@@ -18,7 +18,7 @@ class Tree:
 
 
 def layout(*names, wrapped=False, **contents):
-    return layout_of(Tree(**contents), names, IMAGE_ENDINGS, wrapped=wrapped)
+    return layout_of(Tree(**contents), names, IMAGE_SUFFIXES, wrapped=wrapped)
 
 
 def groups(*names, wrapped=False):

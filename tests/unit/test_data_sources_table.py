@@ -58,7 +58,7 @@ def test_numbers_of_json_are_not_rounded_and_what_is_missing_is_empty():
 def test_lines_are_those_of_the_file():
     assert read('a,b\n\n1,"2\n3"\n4,5\n').lines == [3, 5]
     assert read('{"a": 1}\n\n{"a": 2}\n', "t.jsonl").lines == [1, 3]
-    assert read(as_parquet(pa.table({"a": ["x", "y"]})), "t.parquet").place_of(1) == "row 2"
+    assert read(as_parquet(pa.table({"a": ["x", "y"]})), "t.parquet").row_name(1) == "row 2"
 
 
 def test_many_rows_keep_their_order_and_columns_that_come_late_are_there():

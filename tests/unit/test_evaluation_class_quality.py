@@ -53,8 +53,8 @@ def test_images_of_the_wrong_class_lower_the_label_accuracy(
 
 def test_a_class_that_no_image_was_asked_of_is_left_out(embedder: Embedder, digits: tuple[Labelled, Labelled]) -> None:
     images, labels = digits[0]
-    asked = labels != 3
-    figures = quality(embedder, images[asked], labels[asked], digits[0])
+    requested = labels != 3
+    figures = quality(embedder, images[requested], labels[requested], digits[0])
     assert figures["diversity"][3] is None
     assert figures["diversity_min"] == pytest.approx(1)
 

@@ -38,7 +38,7 @@ def test_what_the_generator_makes_is_found_and_noise_is_not(pair: TrainedPair, l
 def test_the_label_decides_what_can_be_made(pair: TrainedPair, labels: torch.Tensor) -> None:
     z = latents(0, 0, 30, SPEC.latent_size, "normal")
     own = generate_pixels(pair.generator, SPEC, z, labels, batch_size=10, precision="fp32")
-    right, wrong = (reconstruction_errors(pair, own, asked).mean() for asked in (labels, (labels + 1) % 3))
+    right, wrong = (reconstruction_errors(pair, own, requested).mean() for requested in (labels, (labels + 1) % 3))
     assert right < wrong
 
 

@@ -58,7 +58,7 @@ from pipeline.evaluation.evidence import Evidence
 from pipeline.evaluation.gates import apply_gates
 from pipeline.evaluation.measure import CODE_OF_REAL, metrics_of, metrics_of_real
 from pipeline.images.shape import ImageShape
-from pipeline.report.figures import figure_groups
+from pipeline.report.metric_rows import figure_groups
 from tests.metric_docs import parts
 
 fake, real, train = (torch.randint(low, low + 50, (40, 1, 8, 8), dtype=torch.uint8) for low in (0, 100, 100))

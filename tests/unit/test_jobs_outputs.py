@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
-from pipeline.jobs.outputs import bring_outputs, index_of, keep_outputs, require_replaceable_lock
+from pipeline.jobs.outputs import download_outputs, index_of, require_replaceable_lock, upload_outputs
 from pipeline.store.local import LocalFolder
 from tests.project import digests
 
@@ -42,23 +42,23 @@ def root(tmp_path: Path) -> LocalFolder:
 
 
 def test_another_checkout_gets_what_the_lock_lists(checkout: Path, root: LocalFolder, tmp_path: Path) -> None:
-    assert keep_outputs(checkout, "small", root) == len(MADE) + 1
+    assert upload_outputs(checkout, "small", root) == len(MADE) + 1
     other = tmp_path / "other"
-    brought = bring_outputs(other, "small", root)
+    brought = download_outputs(other, "small", root)
     assert digests(other) == {**MADE, "dvc.lock": (checkout / "dvc.lock").read_bytes()}
     assert brought is not None
     assert set(brought) == set(digests(other))
-    assert bring_outputs(other, "small", root) == []
+    assert download_outputs(other, "small", root) == []
 
 
 def test_what_lies_in_an_output_and_was_not_made_with_it_goes(
     checkout: Path, root: LocalFolder, tmp_path: Path
 ) -> None:
-    keep_outputs(checkout, "small", root)
+    upload_outputs(checkout, "small", root)
     other = LocalFolder(tmp_path / "other")
     for name in ("models/small/samples/old.png", "models/small/mine.txt", "metrics/small/train.json", "src/file"):
         other.write(name, b"here before")
-    bring_outputs(other.path, "small", root)
+    download_outputs(other.path, "small", root)
     here = digests(other.path)
     assert "models/small/samples/old.png" not in here
     assert here["models/small/mine.txt"] == here["src/file"] == b"here before"
@@ -66,20 +66,20 @@ def test_what_lies_in_an_output_and_was_not_made_with_it_goes(
 
 
 def test_of_another_preset_nothing_is_there(checkout: Path, root: LocalFolder, tmp_path: Path) -> None:
-    keep_outputs(checkout, "small", root)
-    assert bring_outputs(tmp_path / "other", "large", root) is None
+    upload_outputs(checkout, "small", root)
+    assert download_outputs(tmp_path / "other", "large", root) is None
 
 
 def test_a_file_that_was_changed_below_the_root_is_refused_and_the_lock_stays(
     checkout: Path, root: LocalFolder, tmp_path: Path
 ) -> None:
-    keep_outputs(checkout, "small", root)
+    upload_outputs(checkout, "small", root)
     files = json.loads(root.read(index_of("small")))["files"]
     root.write(f"shared/{files['models/small/samples/a.png']}", b"another picture")
     other = LocalFolder(tmp_path / "other")
     other.write("dvc.lock", b"schema: '2.0'")
     with pytest.raises(UserError, match=r"missing or not what was put there as models/small/samples/a\.png"):
-        bring_outputs(other.path, "small", root)
+        download_outputs(other.path, "small", root)
     assert other.read("dvc.lock") == b"schema: '2.0'"
 
 
@@ -87,13 +87,13 @@ def test_a_file_that_was_changed_below_the_root_is_refused_and_the_lock_stays(
     "name", ["../x", "/etc/passwd", "data/../../x", "pipeline/base/errors.py", ".dvc/config", "data", "conf/digits.yaml", "data/a\\b"]
 )  # fmt: skip
 def test_an_index_cannot_write_elsewhere(checkout: Path, root: LocalFolder, tmp_path: Path, name: str) -> None:
-    keep_outputs(checkout, "small", root)
+    upload_outputs(checkout, "small", root)
     index = json.loads(root.read(index_of("small")))
     index["files"][name] = index["files"]["dvc.lock"]
     root.write(index_of("small"), json.dumps(index).encode())
     other = tmp_path / "a" / "b" / "other"
     with pytest.raises(UserError, match="is no list of outputs"):
-        bring_outputs(other, "small", root)
+        download_outputs(other, "small", root)
     assert not other.exists()
 
 
@@ -112,23 +112,23 @@ def test_an_index_cannot_write_elsewhere(checkout: Path, root: LocalFolder, tmp_
 def test_a_lock_cannot_remove_what_lies_elsewhere(
     checkout: Path, root: LocalFolder, tmp_path: Path, lock: object
 ) -> None:
-    keep_outputs(checkout, "small", root)
+    upload_outputs(checkout, "small", root)
     put_lock(root, yaml.safe_dump(lock).encode())
     other = LocalFolder(tmp_path / "a" / "other")
     other.write("models/small/samples/a.png", b"here before")
     (tmp_path / "a" / "private.txt").write_text("kept")
     before = digests(tmp_path / "a")
     with pytest.raises(UserError, match=r"is no dvc\.lock of this project"):
-        bring_outputs(other.path, "small", root)
+        download_outputs(other.path, "small", root)
     assert digests(tmp_path / "a") == before
 
 
 def test_a_lock_that_is_no_yaml_is_refused(checkout: Path, root: LocalFolder, tmp_path: Path) -> None:
-    keep_outputs(checkout, "small", root)
+    upload_outputs(checkout, "small", root)
     for rubbish in (b"{", b"\xff\xfe\xff", b"a: b: c"):
         put_lock(root, rubbish)
         with pytest.raises(UserError, match=r"is no dvc\.lock of this project"):
-            bring_outputs(tmp_path / "other", "small", root)
+            download_outputs(tmp_path / "other", "small", root)
 
 
 def put_lock(root: LocalFolder, content: bytes) -> None:
@@ -147,7 +147,7 @@ def test_rubbish_for_an_index_is_refused(tmp_path_factory: pytest.TempPathFactor
     root = LocalFolder(tmp_path_factory.mktemp("root"))
     root.write(index_of("small"), content)
     with pytest.raises(UserError, match="is no list of outputs"):
-        bring_outputs(root.path / "other", "small", root)
+        download_outputs(root.path / "other", "small", root)
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import kstest, truncnorm
 
-from pipeline.models.latents import balanced_labels, latents, path_between
+from pipeline.models.latents import balanced_labels, interpolate, latents
 
 PRIORS = pytest.mark.parametrize("prior", ["normal", "uniform"])
 FIRST = st.integers(0, 2**50)
@@ -99,7 +99,7 @@ def test_a_path_between_normal_latents_goes_along_the_arc_in_equal_steps(seed: i
     first, last = latents(seed, 0, 2, size, "normal").double()
     first, last = (3 * end / end.norm() for end in (first, last))  # of one length, so that the arc is part of a circle
     assume(abs(first @ last) < 9 * 0.999)
-    path = path_between(first, last, count, "normal")
+    path = interpolate(first, last, count, "normal")
     torch.testing.assert_close(path[[0, -1]], torch.stack([first, last]), rtol=1e-4, atol=1e-4)
     assert path.norm(dim=1).tolist() == pytest.approx([3.0] * count, rel=1e-4)
     steps = (path[1:] - path[:-1]).norm(dim=1).tolist()
@@ -108,7 +108,7 @@ def test_a_path_between_normal_latents_goes_along_the_arc_in_equal_steps(seed: i
 
 def test_a_path_between_uniform_latents_is_a_line_within_the_range() -> None:
     first, last = latents(3, 0, 2, 6, "uniform")
-    path = path_between(first, last, 5, "uniform")
+    path = interpolate(first, last, 5, "uniform")
     torch.testing.assert_close(path, torch.stack([first + (last - first) * share for share in (0, 0.25, 0.5, 0.75, 1)]))
 
 
@@ -116,6 +116,6 @@ def test_a_path_between_uniform_latents_is_a_line_within_the_range() -> None:
 @pytest.mark.parametrize("size", [1, 5])
 def test_a_path_between_latents_on_one_line_is_still_one(factor: float, size: int) -> None:
     first = latents(3, 0, 1, size, "normal")[0]
-    path = path_between(first, factor * first, 5, "normal")
+    path = interpolate(first, factor * first, 5, "normal")
     torch.testing.assert_close(path[[0, -1]], torch.stack([first, factor * first]))
     assert path.isfinite().all()

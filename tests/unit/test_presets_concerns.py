@@ -8,7 +8,7 @@ from pipeline.config.schema import Data
 from pipeline.config.sources import Source
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.presets.concerns import concerns
-from pipeline.presets.survey import Survey, survey
+from pipeline.presets.source_scan import SourceStats, scan_source
 from tests.unit.canonical_data import RawImages
 
 Pixels = np.ndarray
@@ -22,10 +22,10 @@ def picture(height: int = 24, width: int = 24) -> Pixels:
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.NEAREST))
 
 
-def surveyed(pictures: list[Pixels], labels: list[str] | None = None) -> Survey:
+def surveyed(pictures: list[Pixels], labels: list[str] | None = None) -> SourceStats:
     names = labels or ["a"] * len(pictures)
     raw = [RawImage(str(i), pixels, name) for i, (pixels, name) in enumerate(zip(pictures, names, strict=True))]
-    return survey("folder", Listing([RawImages(*raw)]), DATA)
+    return scan_source("folder", Listing([RawImages(*raw)]), DATA)
 
 
 def told(pictures: list[Pixels], labels: list[str] | None = None, size: int = 8) -> str:
@@ -55,7 +55,7 @@ def test_uneven_and_rare_classes() -> None:
 def test_train_images_that_are_in_the_holdout_too(shared: int, said: str) -> None:
     train = [RawImage(f"train/{i}", pixels, "a") for i, pixels in enumerate(PLAIN[:500])]
     holdout = [RawImage(f"test/{i}", pixels, "a", split="holdout") for i, pixels in enumerate(PLAIN[500 - shared :])]
-    message = "\n".join(concerns(survey("folder", Listing([RawImages(*train, *holdout)]), DATA), 8))
+    message = "\n".join(concerns(scan_source("folder", Listing([RawImages(*train, *holdout)]), DATA), 8))
     assert said in message
     assert ("holdout" in message) == (shared > 0)
 
@@ -94,11 +94,11 @@ def test_an_object_before_a_plain_background_has_no_bars() -> None:
 def test_of_many_images_a_part_is_looked_at_and_all_are_counted() -> None:
     found = surveyed([PLAIN[i % 1_000] for i in range(5_000)])
     assert found.images == found.classes["a"] == 5_000
-    assert 1_000 <= found.looked_at <= 3_000
+    assert 1_000 <= found.inspected <= 3_000
 
 
 def test_what_cannot_be_used_is_counted_with_its_first_name() -> None:
     part = RawImages(RawImage("a", b"", "x"), RawImage("b", b"", "x"), RawImage("c", PLAIN[0], "x"))
-    found = survey("folder", Listing([part]), DATA)
+    found = scan_source("folder", Listing([part]), DATA)
     assert (found.images, found.usable) == (3, 1)
     assert found.first_unusable == {"empty file": "a"}

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from pipeline.data.sources.source import Listing
 from pipeline.presets.proposal import named_source, propose, proposed_size
-from pipeline.presets.survey import Survey
+from pipeline.presets.source_scan import SourceStats
 
 
-def found(sizes: list[tuple[int, int]], classes: int = 2) -> Survey:
+def found(sizes: list[tuple[int, int]], classes: int = 2) -> SourceStats:
     counts = Counter({f"class {number}": 10 for number in range(classes)})
-    return Survey("folder", Listing([]), images=len(sizes), classes=counts, sizes=sizes, colour=1)
+    return SourceStats("folder", Listing([]), images=len(sizes), classes=counts, sizes=sizes, colour=1)
 
 
 @given(path=st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))

@@ -8,7 +8,7 @@ from semver import Version
 from pipeline.models.weights import TrainedPair
 from pipeline.release.version import next_version
 from pipeline.sampling.manifest import Manifest
-from tests.unit.tiny import SAMPLE, about
+from tests.unit.tiny import SAMPLE, manifest_header
 
 SHARD = {
     "shard": 0,
@@ -28,7 +28,7 @@ OTHER = {"dataset_id": "b" * 64, "fingerprint": "e" * 64}
 
 
 def manifest(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, **changes: Any) -> Manifest:
-    return Manifest.model_validate(IDENTITY | dict(about(pair, sample)) | {"shards": [SHARD]} | changes)
+    return Manifest.model_validate(IDENTITY | dict(manifest_header(pair, sample)) | {"shards": [SHARD]} | changes)
 
 
 def after(old: Manifest, new: Manifest) -> tuple[str, str]:

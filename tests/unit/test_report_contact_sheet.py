@@ -66,7 +66,7 @@ def synthetic(folder: Path, kind: str, classes: list[str] = CLASSES) -> Path:
         pairs = [(label, place) for place in places for label in (2, 0, 1)]
         path = folder / "data" / f"train-{number:06d}"
         file = write_shard(path, kind, [label for label, _ in pairs], [place for _, place in pairs], classes)
-        about = {
+        manifest_header = {
             "shard": number,
             "first_index": 9 * number,
             "rows": len(pairs),
@@ -76,7 +76,7 @@ def synthetic(folder: Path, kind: str, classes: list[str] = CLASSES) -> Path:
             "refused": {},
             "fingerprint": "",
         }
-        shards.append({**about, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})
+        shards.append({**manifest_header, "file": f"data/{file.name}", "bytes": 0, "sha256": ""})
     write_json(folder / "manifest.json", {**ABOUT, **SYNTHETIC, "classes": classes, "shards": shards})
     return folder
 
@@ -93,7 +93,7 @@ def shown(png: bytes, columns: int) -> list[list[int]]:
 def test_sheet_has_a_row_a_class_with_its_first_images_over_all_shards(tmp_path, kind, per_class):
     sheet = contact_sheet(synthetic(tmp_path, kind), per_class)
     assert shown(sheet.png, per_class) == [[grey(label, place) for place in range(per_class)] for label in range(3)]
-    assert sheet.about == f"{per_class} images a class, one class a row"
+    assert sheet.manifest_header == f"{per_class} images a class, one class a row"
 
 
 def test_a_class_that_was_not_asked_for_has_no_row(tmp_path):
@@ -110,13 +110,13 @@ def test_sheet_without_classes_shows_the_first_images_over_all_shards(tmp_path, 
     sheet = contact_sheet(synthetic(tmp_path, kind, classes=[]), 6)
     mixed = [grey(label, place) for place in range(5) for label in (2, 0, 1)]
     assert shown(sheet.png, 6) == [mixed[:6], mixed[6:12], [*mixed[12:], 24, 24, 24]]
-    assert sheet.about == "the first 15 images"
+    assert sheet.manifest_header == "the first 15 images"
 
 
 def test_sheet_without_classes_is_no_longer_than_some_rows(tmp_path):
     sheet = contact_sheet(synthetic(tmp_path, "parquet", classes=[]), 1)
     assert len(shown(sheet.png, 1)) == UNLABELLED_ROWS
-    assert sheet.about == "the first 10 images"
+    assert sheet.manifest_header == "the first 10 images"
 
 
 def test_sheet_of_a_real_dataset_shows_its_train_split(tmp_path):

@@ -12,7 +12,7 @@ from pipeline.config.schema import Prices
 from pipeline.evaluation.gates import Verdict
 from pipeline.images.png import encode_png
 from pipeline.report.card import tar_reader
-from pipeline.report.page import Pictures, write_report
+from pipeline.report.page import ReportImages, write_report
 from pipeline.runs.usage import ResourceUsage
 from pipeline.sampling.manifest import Manifest
 from tests.unit.report_data import (
@@ -40,7 +40,7 @@ def labelled(tmp_path: Path) -> dict[str, Any]:
     """What the report of a dataset with labels is made of."""
     images = {name: pixels()[label::3] for label, name in enumerate(CLASSES)}
     training = CURVES.format("validation_label_accuracy")
-    pictures = Pictures(images, images, NEAREST, walk=encode_png(pixels()[0]), training=training)
+    pictures = ReportImages(images, images, NEAREST, walk=encode_png(pixels()[0]), training=training)
     return {"manifest": shown_manifest(tmp_path, CLASSES), "metrics": FIGURES, "pictures": pictures}
 
 
@@ -49,7 +49,7 @@ def unlabelled(tmp_path: Path) -> dict[str, Any]:
     """What the report of a dataset without labels is made of."""
     images = {"The first images": pixels()}
     training = CURVES.format("validation_class_share_min")
-    pictures = Pictures(images, images, NEAREST, training=training)
+    pictures = ReportImages(images, images, NEAREST, training=training)
     return {"manifest": shown_manifest(tmp_path, []), "metrics": UNLABELLED_METRICS, "pictures": pictures}
 
 

@@ -10,7 +10,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.schema import Prices
 from pipeline.data.sources.source import Listing, RawImage
 from pipeline.images.png import encode_png
-from pipeline.report.page import Pictures, write_report
+from pipeline.report.page import ReportImages, write_report
 from pipeline.report.source import SHOWN, SourceFindings, source_findings
 from pipeline.report.templates import data_url
 from pipeline.runs.usage import ResourceUsage
@@ -49,7 +49,7 @@ def page(folder: Path, source: SourceFindings | None) -> str:
         manifest=make_dataset(folder / "made", "parquet", classes=[]),
         metrics=UNLABELLED_METRICS,
         verdicts=[],
-        pictures=Pictures(images, images, (pixels()[:5], pixels()[5:10]), source=source),
+        pictures=ReportImages(images, images, (pixels()[:5], pixels()[5:10]), source=source),
         spent={"sample": ResourceUsage(1000, 1, 2)},
         prices=Prices(),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.runs.input_files import InputFiles, files_below, share
+from pipeline.runs.input_files import InputFiles, files_below, upload_if_remote
 from pipeline.store.local import LocalFolder
 from tests.project import digests
 
@@ -25,7 +25,7 @@ def in_store(store: LocalFolder, **contents: bytes) -> InputFiles:
 def test_a_folder_that_all_nodes_have_is_read_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "inputs").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert share(Path("inputs"), ["a"], root=".").local() == tmp_path / "inputs"
+    assert upload_if_remote(Path("inputs"), ["a"], root=".").local() == tmp_path / "inputs"
 
 
 def test_files_come_from_the_store_once(tmp_path: Path) -> None:

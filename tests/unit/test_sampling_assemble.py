@@ -12,7 +12,7 @@ from pipeline.config.schema import Prices
 from pipeline.models.weights import TrainedPair
 from pipeline.report.card import write_card
 from pipeline.report.croissant import write_croissant
-from pipeline.report.page import Pictures, write_report
+from pipeline.report.page import ReportImages, write_report
 from pipeline.runs.output_places import require_own_dataset
 from pipeline.runs.usage import ResourceUsage
 from pipeline.sampling.assemble import DatasetOutput
@@ -22,7 +22,7 @@ from pipeline.sampling.shards.wids import WIDS
 from pipeline.store.files import file_sha256
 from tests.project import digests
 from tests.unit.report_data import METRICS, pixels
-from tests.unit.tiny import COUNT, SAMPLE, GeneratedDataset, about, flip_bit
+from tests.unit.tiny import COUNT, SAMPLE, GeneratedDataset, flip_bit, manifest_header
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -178,7 +178,7 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(generated: GeneratedD
         manifest=generated.manifest,
         metrics={**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": dict.fromkeys(images, 0.5)},
         verdicts=[],
-        pictures=Pictures(images, images, (pixels(), pixels())),
+        pictures=ReportImages(images, images, (pixels(), pixels())),
         spent={"sample": ResourceUsage(100, 1.0, 1.0)},
         prices=Prices(),
     )
@@ -195,8 +195,8 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(generated: GeneratedD
 def test_another_count_of_the_same_records_may_take_the_place(
     generated: GeneratedDataset, tiny_pair: TrainedPair
 ) -> None:
-    DatasetOutput(generated.out).require_same_records(generated.target.fingerprint, about(tiny_pair))
-    DatasetOutput(generated.out.parent / "new").require_same_records("0" * 64, about(tiny_pair))
+    DatasetOutput(generated.out).require_same_records(generated.target.fingerprint, manifest_header(tiny_pair))
+    DatasetOutput(generated.out.parent / "new").require_same_records("0" * 64, manifest_header(tiny_pair))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_other_records_are_not_mixed_and_what_differs_is_said(
     generated: GeneratedDataset, tiny_pair: TrainedPair, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UserError, match="--fresh to replace") as caught:
-        DatasetOutput(generated.out).require_same_records("0" * 64, about(tiny_pair, SAMPLE | changes))
+        DatasetOutput(generated.out).require_same_records("0" * 64, manifest_header(tiny_pair, SAMPLE | changes))
     assert said in str(caught.value)
     assert str(caught.value).count(" there, ") == len(changes)
 
@@ -222,13 +222,15 @@ def test_a_damaged_manifest_does_not_keep_a_dataset_from_being_made_again(
 ) -> None:
     path = generated.out / MANIFEST
     path.write_bytes(path.read_bytes()[:100])
-    DatasetOutput(generated.out).require_same_records("0" * 64, about(tiny_pair))
+    DatasetOutput(generated.out).require_same_records("0" * 64, manifest_header(tiny_pair))
 
 
 def test_the_same_records_in_another_format_may_take_the_place(
     generated: GeneratedDataset, tiny_pair: TrainedPair
 ) -> None:
-    DatasetOutput(generated.out).require_same_records("0" * 64, about(tiny_pair, SAMPLE | {"formats": ["parquet"]}))
+    DatasetOutput(generated.out).require_same_records(
+        "0" * 64, manifest_header(tiny_pair, SAMPLE | {"formats": ["parquet"]})
+    )
 
 
 def test_a_dataset_of_another_format_version_is_not_replaced_unasked(
@@ -236,12 +238,12 @@ def test_a_dataset_of_another_format_version_is_not_replaced_unasked(
 ) -> None:
     (generated.out / MANIFEST).write_text(json.dumps({**generated.manifest.model_dump(), "format_version": 2}))
     with pytest.raises(UserError, match="format version 2"):
-        DatasetOutput(generated.out).require_same_records(generated.target.fingerprint, about(tiny_pair))
+        DatasetOutput(generated.out).require_same_records(generated.target.fingerprint, manifest_header(tiny_pair))
 
 
 def test_records_of_another_model_are_not_mixed(generated: GeneratedDataset, unconditional_pair: TrainedPair) -> None:
     with pytest.raises(UserError) as caught:
-        DatasetOutput(generated.out).require_same_records("0" * 64, about(unconditional_pair))
+        DatasetOutput(generated.out).require_same_records("0" * 64, manifest_header(unconditional_pair))
     assert str(caught.value).startswith(f"{generated.out}: holds a dataset of other records")
     assert "model.digest: " in str(caught.value)
     assert "classes: " in str(caught.value)

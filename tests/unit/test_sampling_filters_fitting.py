@@ -21,7 +21,7 @@ def test_a_fit_says_the_same_every_time_and_other_classes_are_left_out(tiny_pair
 
     def fit(settings: GenerationSettings) -> dict[str, Any]:
         (fitted,) = fit_filters([wanted], RecordGenerator(tiny_pair, settings), tmp_path, tmp_path)
-        return fitted.about
+        return fitted.manifest_header
 
     both = [fit(SETTINGS) for _ in range(2)]
     assert both[0] == both[1]

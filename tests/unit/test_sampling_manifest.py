@@ -13,7 +13,7 @@ from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import MANIFEST, Manifest, ManifestHeader, build_manifest, read_manifest
 from pipeline.sampling.shards.commits import Commit, committed
 from pipeline.store.files import write_json
-from tests.unit.tiny import GeneratedDataset, about, generate_dataset, target_in
+from tests.unit.tiny import GeneratedDataset, generate_dataset, manifest_header, target_in
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,7 +36,7 @@ def test_neither_time_nor_the_order_of_work_is_in_the_manifest(
 ) -> None:
     commits = list(committed(generated.target, generated.plans).values())
     slower = [commit.model_copy(update={"seconds": 999.0}) for commit in reversed(commits)]
-    assert build_manifest(generated.target, slower, about(tiny_pair)) == generated.manifest
+    assert build_manifest(generated.target, slower, manifest_header(tiny_pair)) == generated.manifest
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,17 @@ def test_the_identity_follows_the_content(
 ) -> None:
     commits = [commit.model_dump() for commit in committed(generated.target, generated.plans).values()]
     change(commits)
-    other = build_manifest(generated.target, [Commit.model_validate(each) for each in commits], about(tiny_pair))
+    other = build_manifest(
+        generated.target, [Commit.model_validate(each) for each in commits], manifest_header(tiny_pair)
+    )
     assert other.dataset_id != generated.manifest.dataset_id
 
 
 def test_the_identity_follows_the_fingerprint(generated: GeneratedDataset, tiny_pair: TrainedPair) -> None:
     commits = list(committed(generated.target, generated.plans).values())
-    other = build_manifest(target_in(generated.target.run.path, fingerprint="e" * 64), commits, about(tiny_pair))
+    other = build_manifest(
+        target_in(generated.target.run.path, fingerprint="e" * 64), commits, manifest_header(tiny_pair)
+    )
     assert other.dataset_id != generated.manifest.dataset_id
 
 

@@ -31,7 +31,7 @@ class Bright:
 
     bound: float
     kind = "bright"
-    about: Any = None
+    manifest_header: Any = None
 
     def accepts(self, candidates: Candidates) -> np.ndarray:
         return (candidates.images.float().mean(dim=(1, 2, 3)) >= self.bound).numpy()
@@ -86,7 +86,7 @@ def test_chances_of_attempts_are_their_own_so_that_a_ratio_decides_a_share(tiny_
             return candidates.chances < 0.5
 
     refused = sum(
-        RecordGenerator(tiny_pair, SETTINGS, [Coin([])]).chosen_attempts(6 * batch)[1].sum() for batch in range(100)
+        RecordGenerator(tiny_pair, SETTINGS, [Coin([])]).selected_attempts(6 * batch)[1].sum() for batch in range(100)
     )
     assert refused / 600 == pytest.approx(1.0, abs=0.2)
 
@@ -110,7 +110,7 @@ class Refusing:
 
     pixels: set[int]
     kind = "refusing"
-    about: Any = None
+    manifest_header: Any = None
 
     def accepts(self, candidates: Candidates) -> np.ndarray:
         self.shown = candidates.images.flatten().tolist()

@@ -87,10 +87,10 @@ def test_a_tar_is_read_by_webdataset_in_order_with_the_index_as_key(records: Rec
         assert [key for key in sample if not key.startswith("__")] == ["cls", "json", "png"]
         np.testing.assert_array_equal(decode_png(sample["png"], 1), records.images[row])
         assert int(sample["cls"]) == records.labels[row]
-        about = json.loads(sample["json"])
-        assert about.pop("logit") == pytest.approx(records.logits[row], abs=1e-6)
+        manifest_header = json.loads(sample["json"])
+        assert manifest_header.pop("logit") == pytest.approx(records.logits[row], abs=1e-6)
         label = int(records.labels[row])
-        assert about == {"index": 12 + row, "label": label, "class": CLASSES[label]}
+        assert manifest_header == {"index": 12 + row, "label": label, "class": CLASSES[label]}
 
 
 def test_a_parquet_file_holds_image_label_index_and_logit(records: Records, tmp_path: Path) -> None:

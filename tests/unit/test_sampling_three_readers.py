@@ -49,10 +49,15 @@ def test_every_sample_has_the_same_fields(
     assert COUNT % SHARD_SIZE  # the last shard is short
     samples = list(reader(made.out / "data", tmp_path / "cache"))
     assert len(samples) == COUNT
-    abouts = [about if isinstance(about := sample["json"], dict) else json.loads(about) for sample in samples]
+    abouts = [
+        manifest_header if isinstance(manifest_header := sample["json"], dict) else json.loads(manifest_header)
+        for sample in samples
+    ]
     labelled = {"label": int, "class": str} if dataset == "generated" else {}
     expected = {"index": int, "logit": float, **labelled}
-    assert [{name: type(value) for name, value in about.items()} for about in abouts] == [expected] * COUNT
-    assert [about["index"] for about in abouts] == list(range(COUNT))
+    assert [{name: type(value) for name, value in manifest_header.items()} for manifest_header in abouts] == [
+        expected
+    ] * COUNT
+    assert [manifest_header["index"] for manifest_header in abouts] == list(range(COUNT))
     assert {frozenset(sample) for sample in samples} == {frozenset({"json", "png", *(["cls"] if labelled else [])})}
     assert len({tuple(type(value) for _, value in sorted(sample.items())) for sample in samples}) == 1

@@ -21,10 +21,10 @@ from tests.unit.tiny import (
     SETTINGS,
     SHARD_SIZE,
     GeneratedDataset,
-    about,
     flip_bit,
     generate_dataset,
     make_shard,
+    manifest_header,
     target_in,
 )
 from tests.unit.verify_cases import recommitted, verify
@@ -188,7 +188,7 @@ def test_a_dataset_grown_in_two_steps_equals_one_made_at_once(tiny_pair: Trained
     for plan in at_once.plans:
         if plan.shard not in committed(target, [plan]):
             make_shard(RecordGenerator(tiny_pair, SETTINGS), target, plan)
-    manifest = build_manifest(target, list(committed(target, at_once.plans).values()), about(tiny_pair))
+    manifest = build_manifest(target, list(committed(target, at_once.plans).values()), manifest_header(tiny_pair))
     DatasetOutput(grown.out).assemble(target, manifest)
     assert manifest == at_once.manifest
     assert verify(grown.out, manifest, tiny_pair).problems == []

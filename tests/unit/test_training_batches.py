@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pipeline.training.batches import ResidentImages, StepInputs, StreamedImages, prepared
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from tests.project import ROOT
 
 CPU = torch.device("cpu")
@@ -36,11 +36,11 @@ class Shelf:
 
 
 def streamed(block: int = 4, window: int = 3, seed: int = 0) -> StreamedImages:
-    return StreamedImages(Shelf(block), BlockShuffle(len(IMAGES), seed, block, window), 8, CPU)
+    return StreamedImages(Shelf(block), BlockShuffleSampler(len(IMAGES), seed, block, window), 8, CPU)
 
 
 def resident(block: int = 4, window: int = 3, seed: int = 0) -> ResidentImages:
-    return ResidentImages(IMAGES, LABELS, BlockShuffle(len(IMAGES), seed, block, window), 8, CPU)
+    return ResidentImages(IMAGES, LABELS, BlockShuffleSampler(len(IMAGES), seed, block, window), 8, CPU)
 
 
 def assert_equal_batches(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> None:
@@ -68,7 +68,7 @@ def test_streamed_and_resident_images_are_the_same_batches_bit_for_bit(
 
 def test_a_batch_is_what_the_order_says_scaled_and_padded_for_the_network() -> None:
     images, labels = resident().at(50, 16, slice(4, 12))
-    chosen = BlockShuffle(len(IMAGES), 0, 4, 3).indices(50, 16)[4:12]
+    chosen = BlockShuffleSampler(len(IMAGES), 0, 4, 3).indices(50, 16)[4:12]
     assert torch.equal(labels, LABELS[chosen])
     assert images.shape == (8, 3, 8, 8)
     torch.testing.assert_close(images[:, :, 1:7, 1:7], IMAGES[chosen] / 127.5 - 1)
@@ -116,7 +116,7 @@ def test_a_block_that_cannot_be_read_ends_the_batch_that_needs_it() -> None:
         def load(self, block: int) -> tuple[Tensor, Tensor]:
             raise BadBlockError(f"block {block}")
 
-    images = StreamedImages(Damaged(), BlockShuffle(8, 0, 4, 1), 8, CPU)
+    images = StreamedImages(Damaged(), BlockShuffleSampler(8, 0, 4, 1), 8, CPU)
     with pytest.raises(BadBlockError, match="block"):
         images.at(0, 2, slice(0, 2))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest
 from torch import Tensor
 
-from pipeline.training.block_shuffle import BlockShuffle, generator_for, training_latents
+from pipeline.training.block_shuffle import BlockShuffleSampler, generator_for, training_latents
 
 SEEDS = st.integers(0, 2**32 - 1)
 # Blocks and windows that divide neither each other nor the size.
@@ -18,7 +18,7 @@ LAYOUTS = st.fixed_dictionaries({"block": st.integers(1, 7), "window": st.intege
 
 @given(size=st.integers(1, 40), seed=SEEDS, layout=LAYOUTS, epoch=st.integers(0, 1000))
 def test_each_epoch_shows_every_image_once(size: int, seed: int, layout: dict[str, int], epoch: int) -> None:
-    assert sorted(BlockShuffle(size, seed, **layout).indices(epoch * size, size).tolist()) == list(range(size))
+    assert sorted(BlockShuffleSampler(size, seed, **layout).indices(epoch * size, size).tolist()) == list(range(size))
 
 
 @given(
@@ -32,8 +32,8 @@ def test_each_epoch_shows_every_image_once(size: int, seed: int, layout: dict[st
 def test_the_order_does_not_depend_on_how_positions_are_cut_into_batches(
     size: int, seed: int, layout: dict[str, int], start: int, cuts: list[int]
 ) -> None:
-    whole = BlockShuffle(size, seed, **layout).indices(0, start + sum(cuts))[start:]
-    order, parts, position = BlockShuffle(size, seed, **layout), [], start
+    whole = BlockShuffleSampler(size, seed, **layout).indices(0, start + sum(cuts))[start:]
+    order, parts, position = BlockShuffleSampler(size, seed, **layout), [], start
     for count in cuts:
         order.blocks_ahead(position)  # looks into the next epoch, and must leave no trace
         parts.append(order.indices(position, count))
@@ -41,7 +41,7 @@ def test_the_order_does_not_depend_on_how_positions_are_cut_into_batches(
     assert torch.equal(torch.cat(parts), whole)
 
 
-def ends_of_windows(order: BlockShuffle, epoch: int) -> list[int]:
+def ends_of_windows(order: BlockShuffleSampler, epoch: int) -> list[int]:
     """Positions, told from the images alone: a window is so many blocks, and ends with the last image of them."""
     blocks = (order.indices(epoch * order.size, order.size) // order.block).tolist()
     seen = list(dict.fromkeys(blocks))
@@ -54,7 +54,7 @@ def ends_of_windows(order: BlockShuffle, epoch: int) -> list[int]:
 def test_the_blocks_ahead_are_those_of_the_images_up_to_the_end_of_the_next_window(
     size: int, seed: int, layout: dict[str, int], position: int
 ) -> None:
-    order = BlockShuffle(size, seed, **layout)
+    order = BlockShuffleSampler(size, seed, **layout)
     epoch = position // size
     ends = [*ends_of_windows(order, epoch), *ends_of_windows(order, epoch + 1)]
     starts = [epoch * size, *ends]
@@ -66,7 +66,7 @@ def test_the_blocks_ahead_are_those_of_the_images_up_to_the_end_of_the_next_wind
 @given(seed=SEEDS, layout=LAYOUTS)
 def test_a_window_s_blocks_are_used_up_before_the_next_one_s(seed: int, layout: dict[str, int]) -> None:
     size, block = 60, layout["block"]
-    blocks = (BlockShuffle(size, seed, **layout).indices(0, size) // block).tolist()
+    blocks = (BlockShuffleSampler(size, seed, **layout).indices(0, size) // block).tolist()
     first, last = ({b: position for position, b in order} for order in (
         reversed(list(enumerate(blocks))), list(enumerate(blocks))
     ))  # fmt: skip
@@ -75,7 +75,7 @@ def test_a_window_s_blocks_are_used_up_before_the_next_one_s(seed: int, layout: 
 
 
 def test_going_back_gives_the_same_images_again() -> None:
-    order = BlockShuffle(10, seed=0, block=3, window=2)
+    order = BlockShuffleSampler(10, seed=0, block=3, window=2)
     first = order.indices(5, 10)
     order.indices(95, 10)
     assert torch.equal(order.indices(5, 10), first)
@@ -83,7 +83,7 @@ def test_going_back_gives_the_same_images_again() -> None:
 
 def shuffled(**other: Any) -> Tensor:
     return torch.stack(
-        [BlockShuffle(50, seed, **other).indices(epoch * 50, 50) for seed in range(3) for epoch in range(3)]
+        [BlockShuffleSampler(50, seed, **other).indices(epoch * 50, 50) for seed in range(3) for epoch in range(3)]
     )
 
 
@@ -93,14 +93,14 @@ def test_epochs_and_seeds_are_shuffled_differently(layout: dict[str, int]) -> No
 
 
 def test_windows_of_one_epoch_are_shuffled_differently() -> None:
-    order = BlockShuffle(40, seed=0, block=20, window=1).indices(0, 40) % 20
+    order = BlockShuffleSampler(40, seed=0, block=20, window=1).indices(0, 40) % 20
     assert not torch.equal(order[:20], order[20:])
 
 
 @pytest.mark.parametrize("block", [2, 12])  # one window either way
 def test_data_of_one_window_is_shuffled_through_and_through(block: int) -> None:
     # Each of 12 images comes to each of 12 places as often as to any other, and so does each one behind each other.
-    orders = torch.stack([BlockShuffle(12, seed, block=block, window=6).indices(0, 12) for seed in range(3000)])
+    orders = torch.stack([BlockShuffleSampler(12, seed, block=block, window=6).indices(0, 12) for seed in range(3000)])
     for place in (0, 5, 11):
         assert chisquare(torch.bincount(orders[:, place], minlength=12).numpy()).pvalue > 1e-4
     steps = (orders[:, 1:] - orders[:, :-1]).flatten()
@@ -112,7 +112,7 @@ def test_data_of_one_window_is_shuffled_through_and_through(block: int) -> None:
 @given(size=st.integers(1, 500), seed=SEEDS)
 @settings(max_examples=20)
 def test_data_smaller_than_a_window_need_not_be_a_whole_block(size: int, seed: int) -> None:
-    order = BlockShuffle(size, seed)
+    order = BlockShuffleSampler(size, seed)
     assert order.blocks_ahead(3 * size) == [0, 0]
     assert sorted(order.indices(3 * size, size).tolist()) == list(range(size))
 
@@ -138,7 +138,7 @@ def test_latents_follow_their_prior(prior: str, distribution: tuple[str, tuple[f
 
 def test_the_global_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
-    BlockShuffle(10, 0).indices(0, 25)
+    BlockShuffleSampler(10, 0).indices(0, 25)
     latents(0, 0, prior="uniform")
     assert torch.equal(torch.get_rng_state(), before)
 

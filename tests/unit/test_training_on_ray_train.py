@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from pipeline.config import load_preset
-from pipeline.training_on_ray.train import pictures_in, remarks, warnings_of_little
+from pipeline.training_on_ray.train import remarks, sample_images_in, warnings_of_little
 from tests.unit.canonical_data import described
 
 
 def test_what_a_mac_leaves_beside_pictures_is_neither_copied_nor_removed(tmp_path: Path) -> None:
     for name in ("interpolation.png", "curves.png", "._curves.png", "notes.txt"):
         (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in pictures_in(tmp_path)] == ["curves.png", "interpolation.png"]
+    assert [path.name for path in sample_images_in(tmp_path)] == ["curves.png", "interpolation.png"]
 
 
 def test_fewer_images_than_a_batch_are_trained_on_with_a_warning() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pipeline.training.replicas import (
-    Place,
+    WorkerContext,
     average_buffers,
     distribute,
     from_first_worker,
@@ -22,7 +22,7 @@ from pipeline.training.replicas import (
 @given(workers=st.integers(1, 8), share=st.integers(1, 20))
 def test_the_shares_of_all_workers_are_equal_and_make_up_the_batch(workers: int, share: int) -> None:
     rows = list(range(workers * share))
-    shares = [rows[Place(rank, workers).share_of(len(rows))] for rank in range(workers)]
+    shares = [rows[WorkerContext(rank, workers).share_of(len(rows))] for rank in range(workers)]
     assert [row for part in shares for row in part] == rows
     assert {len(part) for part in shares} == {share}
 
@@ -36,10 +36,10 @@ def test_the_checksum_of_weights_sees_the_smallest_difference() -> None:
     before = parameter_sum(net)
     with torch.no_grad():
         net[0].weight[1, 2] = torch.nextafter(net[0].weight[1, 2], torch.tensor(math.inf))
-    between = parameter_sum(net)
+    on_interval = parameter_sum(net)
     with torch.no_grad():
         net[1].running_mean[0] = torch.nextafter(net[1].running_mean[0], torch.tensor(math.inf))
-    assert len({int(total) for total in (before, between, parameter_sum(net))}) == 3
+    assert len({int(total) for total in (before, on_interval, parameter_sum(net))}) == 3
 
 
 def test_the_checksum_sees_two_weights_that_changed_places() -> None:
@@ -61,7 +61,7 @@ def test_the_checksum_of_weights_that_are_not_finite_is_still_one(kind: float) -
 
 
 def test_a_worker_that_is_alone_needs_no_connection() -> None:
-    alone, net = Place(), network()
+    alone, net = WorkerContext(), network()
     before = parameter_sum(net)
     assert distribute(net, alone) is net
     average_buffers([net], alone)

@@ -54,7 +54,7 @@ def test_the_discriminator_s_turn_leaves_the_generator_untouched(accumulation: i
 def test_each_player_s_update_lowers_its_own_loss(name: str) -> None:
     duel, seen = Duel(name, rate=1e-4), {}
     duel.D_optimizer.register_step_pre_hook(lambda *_: seen.update(before=duel.logits()))
-    duel.D_optimizer.register_step_post_hook(lambda *_: seen.update(between=duel.logits()))
+    duel.D_optimizer.register_step_post_hook(lambda *_: seen.update(on_interval=duel.logits()))
     duel.play()
     after = duel.logits()
     assert duel.loss.discriminator(*seen["between"]) < duel.loss.discriminator(*seen["before"])
@@ -113,8 +113,8 @@ def squared_slopes(duel: Duel, images: Tensor) -> Tensor:
 def penalty_by_hand(duel: Duel, penalties: Penalties) -> Tensor:
     real, fake, shares = duel.inputs.real, duel.fakes(), duel.inputs.mix[:, None, None, None]
     on_real, on_fake = (squared_slopes(duel, images).mean() for images in (real, fake))
-    between = (squared_slopes(duel, shares * real + (1 - shares) * fake).sqrt() - 1).square().mean()
-    return penalties.r1 / 2 * on_real + penalties.r2 / 2 * on_fake + penalties.gp * between
+    on_interval = (squared_slopes(duel, shares * real + (1 - shares) * fake).sqrt() - 1).square().mean()
+    return penalties.r1 / 2 * on_real + penalties.r2 / 2 * on_fake + penalties.gp * on_interval
 
 
 @pytest.mark.parametrize("penalties", [*(Penalties(**{name: 0.7}) for name in ("r1", "r2", "gp")), ALL_PENALTIES])
@@ -151,10 +151,10 @@ def test_a_batch_in_parts_gives_the_gradients_of_the_whole(name: str, penalties:
     options: dict[str, Any] = {"penalties": penalties, "augmentation": augmentation, "rate": 1e-6}
     duels = [Duel(name, accumulation=parts, **options) for parts in (1, 2, 4)]
     whole, *in_parts = [(duel.play(), *(gradients(net) for net in (duel.D, duel.G))) for duel in duels]
-    for result, *players in in_parts:
+    for result, *gan in in_parts:
         for figure, expected in zip(vars(result).values(), vars(whole[0]).values(), strict=True):
             torch.testing.assert_close(figure, expected, rtol=1e-4, atol=1e-5)
-        for found, wanted in zip(players, whole[1:], strict=True):
+        for found, wanted in zip(gan, whole[1:], strict=True):
             scale = max(gradient.abs().max().item() for gradient in wanted)
             for gradient, expected in zip(found, wanted, strict=True):
                 torch.testing.assert_close(gradient, expected, rtol=1e-3, atol=1e-5 * scale)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.training.batches import ResidentImages
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from pipeline.training.history import Metrics
-from pipeline.training.replicas import Place
+from pipeline.training.replicas import WorkerContext
 from pipeline.training.trainer import ADAPT_EVERY, Trainer
 from tests.unit.tiny import SPEC
 from tests.unit.training_cases import (
@@ -50,7 +50,7 @@ class Witness(Eye):
 
 def checkpoints(**changes: Any) -> list[int]:
     seen: list[int] = []
-    trainer(**changes).run(lambda t, _: seen.append(t.players.images_seen))
+    trainer(**changes).run(lambda t, _: seen.append(t.gan.images_seen))
     return seen
 
 
@@ -70,28 +70,28 @@ def test_checkpoints_fall_at_every_crossing_of_the_interval_and_at_the_end(
 
 
 def test_the_best_checkpoint_by_the_judge_is_kept() -> None:
-    judge = Witness(5.0, 3.0, 4.0, 3.0)
-    done = finished(judge=judge, checkpoint_every_images=16)
+    evaluator = Witness(5.0, 3.0, 4.0, 3.0)
+    done = finished(evaluator=evaluator, checkpoint_every_images=16)
     assert done.best.evaluation is not None
     assert (done.best.images_seen, done.best.evaluation.validation["brightness"]) == (32, 3.0)
-    assert_equal_bits(done.best.parts["average"], judge.seen[1])
-    assert not torch.equal(judge.seen[1]["last.weight"], judge.seen[3]["last.weight"])
+    assert_equal_bits(done.best.parts["average"], evaluator.seen[1])
+    assert not torch.equal(evaluator.seen[1]["last.weight"], evaluator.seen[3]["last.weight"])
     assert [entry.validation["brightness"] for entry in done.history] == [5.0, 3.0, 4.0, 3.0]
 
 
 def test_a_distance_that_is_not_finite_is_never_the_best() -> None:
-    done = finished(judge=Witness(float("nan"), float("-inf"), 9.0, float("inf")), checkpoint_every_images=16)
+    done = finished(evaluator=Witness(float("nan"), float("-inf"), 9.0, float("inf")), checkpoint_every_images=16)
     assert done.best.images_seen == 48
 
 
 def test_the_judge_sees_the_average_in_evaluation_mode_and_training_goes_on() -> None:
-    judge = Witness(1.0, 1.0)
-    done = finished(judge=judge)
-    players = done.players
-    assert_equal_bits(judge.seen[-1], players.average.state_dict())
-    assert not torch.equal(players.average.state_dict()["last.weight"], players.generator.state_dict()["last.weight"])
-    assert judge.modes == [(False, False)] * 2
-    assert (players.generator.training, players.discriminator.training) == (True, True)
+    evaluator = Witness(1.0, 1.0)
+    done = finished(evaluator=evaluator)
+    gan = done.gan
+    assert_equal_bits(evaluator.seen[-1], gan.average.state_dict())
+    assert not torch.equal(gan.average.state_dict()["last.weight"], gan.generator.state_dict()["last.weight"])
+    assert evaluator.modes == [(False, False)] * 2
+    assert (gan.generator.training, gan.discriminator.training) == (True, True)
 
 
 def test_figures_are_means_since_the_last_evaluation() -> None:
@@ -109,7 +109,7 @@ def test_figures_are_means_since_the_last_evaluation() -> None:
         halves = torch.stack([getattr(step, name) for step in steps]).view(2, 4).mean(dim=1)
         assert [getattr(entry, name) for entry in run.history] == pytest.approx(halves.tolist(), rel=1e-5)
     assert [entry.images_seen for entry in run.history] == [32, 64]
-    assert run.history[-1].average_distance == pytest.approx(run.players.average_distance())
+    assert run.history[-1].average_distance == pytest.approx(run.gan.average_distance())
     assert 0 < run.history[-1].average_distance < 1
 
 
@@ -120,9 +120,7 @@ def rates(**changes: Any) -> tuple[list[float], list[float]]:
     """The generator's and the discriminator's learning rate at each step."""
     run = trainer(total_images=8 * 50, checkpoint_every_images=1000, **changes)
     noted: tuple[list[float], list[float]] = ([], [])
-    for optimizer, into in zip(
-        (run.players.generator_optimizer, run.players.discriminator_optimizer), noted, strict=True
-    ):
+    for optimizer, into in zip((run.gan.generator_optimizer, run.gan.discriminator_optimizer), noted, strict=True):
         optimizer.register_step_pre_hook(lambda o, *_, into=into: into.append(o.param_groups[0]["lr"]))
     run.run(nothing)
     return noted
@@ -169,10 +167,10 @@ def ramp(size: int, resolution: int, **changes: Any) -> Trainer:
     """Images that get brighter from left to right."""
     row = torch.linspace(40, 240, size).to(torch.uint8)
     images = row.expand(20, 1, size, size).contiguous()
-    order = BlockShuffle(20, 0)
+    order = BlockShuffleSampler(20, 0)
     data = ResidentImages(images, torch.zeros(20, dtype=torch.long), order, resolution, torch.device("cpu"))
     spec = replace(SPEC, image_size=size, resolution=resolution)
-    return Trainer(spec, changed(RECIPE, **changes), data, Place(), Eye())
+    return Trainer(spec, changed(RECIPE, **changes), data, WorkerContext(), Eye())
 
 
 @pytest.mark.parametrize("size", [5, 6, 7, 8])
@@ -198,7 +196,7 @@ def test_the_workers_shares_make_up_the_batch_whatever_their_number(changes: dic
             shares = []
             for rank in range(workers):
                 run = trainer(**changes)
-                run.place = Place(rank, workers)
+                run.context = WorkerContext(rank, workers)
                 shares.append(run.prepare(step))
             for name, tensor in vars(whole).items():
                 if tensor is None:
@@ -220,8 +218,8 @@ def test_every_step_and_every_attempt_after_a_rollback_has_draws_of_its_own() ->
 @pytest.mark.parametrize(("target", "direction"), [(-0.99, 1), (0.99, -1)])
 def test_an_adaptive_augmentation_moves_towards_its_target(target: float, direction: int) -> None:
     run = trainer(augmentation="ada", ada_target=target, total_images=8 * 12, checkpoint_every_images=8 * 12)
-    assert run.players.augment is not None
-    run.players.augment.p.fill_(0.5)  # type: ignore[attr-defined]
+    assert run.gan.augment is not None
+    run.gan.augment.p.fill_(0.5)  # type: ignore[attr-defined]
     run.run(nothing)
     moved = 3 * ADAPT_EVERY * 8 / 500_000
     assert run.history[-1].augmentation == pytest.approx(0.5 + direction * moved, abs=1e-6)
@@ -233,11 +231,11 @@ def test_an_adaptive_augmentation_moves_towards_its_target(target: float, direct
 def test_the_generator_learns_which_class_is_bright() -> None:
     labels = torch.arange(30) % 3
     images = torch.tensor([20, 120, 230], dtype=torch.uint8)[labels][:, None, None, None].expand(-1, 1, 6, 6)
-    data = ResidentImages(images, labels, BlockShuffle(30, 0), SPEC.resolution, torch.device("cpu"))
+    data = ResidentImages(images, labels, BlockShuffleSampler(30, 0), SPEC.resolution, torch.device("cpu"))
     budget = {"total_images": 250 * 16, "batch_size": 16, "checkpoint_every_images": 10_000, "penalty_every": 4}
     run = finished(images=data, **budget)
     z = torch.randn(60, SPEC.latent_size, generator=torch.Generator().manual_seed(0))
-    made = run.players.average(z, labels.repeat(2))
+    made = run.gan.average(z, labels.repeat(2))
     dark, middle, bright = (made[labels.repeat(2) == label][:, :, 1:7, 1:7].mean().item() for label in range(3))
     assert dark < middle - 0.2 < bright - 0.4
 
@@ -254,5 +252,5 @@ def test_what_a_checkpoint_tells_is_what_the_run_keeps() -> None:
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
 def test_a_compiled_generator_learns_the_same() -> None:
     plain, compiled = (finished(total_images=16, compile_generator=choice) for choice in (False, True))
-    for name, parameter in plain.players.generator.named_parameters():
-        torch.testing.assert_close(compiled.players.generator.get_parameter(name), parameter, rtol=1e-3, atol=1e-4)
+    for name, parameter in plain.gan.generator.named_parameters():
+        torch.testing.assert_close(compiled.gan.generator.get_parameter(name), parameter, rtol=1e-3, atol=1e-4)

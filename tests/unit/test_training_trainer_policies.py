@@ -17,10 +17,10 @@ from pipeline.evaluation.distances import frechet_distance, within_class_diversi
 from pipeline.models.pair import to_pixels
 from pipeline.models.spec import PairSpec
 from pipeline.training.batches import RealImages, ResidentImages
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from pipeline.training.diagnostics import DIAGNOSTICS
 from pipeline.training.history import Metrics
-from pipeline.training.replicas import Place
+from pipeline.training.replicas import WorkerContext
 from pipeline.training.trainer import ROLLBACK_FACTOR, ROLLBACK_LIMIT, Evaluation, Trainer, TrainingStoppedError
 from tests.unit.conftest import Labelled
 from tests.unit.training_cases import (
@@ -81,13 +81,13 @@ class PixelJudge:
 
 
 def resident(data: Labelled) -> ResidentImages:
-    return ResidentImages(*data, BlockShuffle(len(data[0]), 0), 8, torch.device("cpu"))
+    return ResidentImages(*data, BlockShuffleSampler(len(data[0]), 0), 8, torch.device("cpu"))
 
 
 def run_on(digits: Digits, policy: str = "warn", images: RealImages | None = None, **changes: Any) -> Trainer:
     train, held_out = digits
     recipe = changed(DIGITS_RECIPE, policies=dict.fromkeys(DIAGNOSTICS, policy), **changes)
-    return Trainer(MLP, recipe, images or resident(train), Place(), PixelJudge(train, held_out))
+    return Trainer(MLP, recipe, images or resident(train), WorkerContext(), PixelJudge(train, held_out))
 
 
 def too_fast(rate: float) -> dict[str, float]:
@@ -150,7 +150,7 @@ def test_a_failure_is_found_within_three_evaluations_and_with_warn_the_run_goes_
     make, diagnostic = FAILURES[name]
     run, seen = make(digits), []
     run.run(lambda _, evaluation: seen.append(evaluation))
-    assert run.players.images_seen == 3 * INTERVAL
+    assert run.gan.images_seen == 3 * INTERVAL
     assert diagnostic in {finding.diagnostic for finding in run.findings}
     assert [finding for evaluation in seen for finding in evaluation.findings] == run.findings
     assert {evaluation.action for evaluation in seen} <= {None, "warn"}
@@ -178,14 +178,14 @@ def test_stop_ends_the_run_with_the_reason_after_the_checkpoint_was_told(digits:
 def test_rollback_returns_to_the_best_moment_with_a_lower_rate_and_other_draws(digits: Digits) -> None:
     run = run_on(digits, "rollback", images=from_the_third_interval(digits), schedule="constant")
     best, rates, latents = [], [], []
-    run.players.generator_optimizer.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+    run.gan.generator_optimizer.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
 
     def on_checkpoint(trainer: Trainer, evaluation: Evaluation) -> None:
         latents.append(trainer.prepare(2 * INTERVAL // 32).latents)
         if evaluation.action is None:
             best[:] = [trainer.state()["now"]]
         elif evaluation.action == "rollback":
-            assert trainer.players.images_seen == 2 * INTERVAL
+            assert trainer.gan.images_seen == 2 * INTERVAL
             assert_equal_states(trainer.state()["now"], best[0])
             assert trainer.history[-1].images_seen == 3 * INTERVAL
 
@@ -204,7 +204,7 @@ def test_a_rollback_before_anything_was_good_starts_afresh(digits: Digits) -> No
     run, start = run_on(digits, "rollback", **too_fast(0.3)), networks(run_on(digits))
     with pytest.raises(InterruptedError):
         run.run(raising)
-    assert (run.players.images_seen, run.rollbacks) == (0, 1)
+    assert (run.gan.images_seen, run.rollbacks) == (0, 1)
     assert_equal_bits(networks(run), start)
 
 

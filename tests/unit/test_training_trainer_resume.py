@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pipeline.training.batches import ResidentImages, StreamedImages
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from pipeline.training.trainer import Trainer
 from tests.unit.tiny import SPEC
 from tests.unit.training_cases import (
@@ -88,7 +88,7 @@ class Shelf:
 def test_streamed_images_train_to_the_same_bits_with_and_without_a_restart(tmp_path: Path) -> None:
     def run(streamed: bool) -> Trainer:
         images = images_for(RECIPE)
-        order = BlockShuffle(20, RECIPE.seed, block=3, window=4)
+        order = BlockShuffleSampler(20, RECIPE.seed, block=3, window=4)
         shelf = StreamedImages(Shelf(images), order, SPEC.resolution, torch.device("cpu"))
         return trainer(images=shelf if streamed else images, **SHORT)
 
@@ -117,7 +117,7 @@ def test_kept_between_two_checkpoints_it_goes_on_from_there(monkeypatch: pytest.
 
     def keep(run: Trainer) -> None:
         run.settle()
-        kept[run.players.images_seen] = run.state()
+        kept[run.gan.images_seen] = run.state()
 
     whole = trainer(augmentation="ada", ada_target=-0.9, **SHORT)
     whole.run(nothing, keep)

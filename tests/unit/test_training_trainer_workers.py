@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.models.spec import PairSpec
 from pipeline.training.diagnostics import DIAGNOSTICS
-from pipeline.training.replicas import Place, average_buffers, from_first_worker, mean_over_workers
+from pipeline.training.replicas import WorkerContext, average_buffers, from_first_worker, mean_over_workers
 from pipeline.training.trainer import ROLLBACK_LIMIT, Trainer, TrainingStoppedError
 from tests.unit.tiny import SPEC
 from tests.unit.training_cases import (
@@ -42,11 +42,13 @@ class Case:
     spec: PairSpec = SPEC
     changes: dict[str, Any] = field(default_factory=dict)
 
-    def trainer(self, place: Place | None = None, **changes: Any) -> Trainer:
-        return trainer(self.spec, place, **{"total_images": 48, "checkpoint_every_images": 24} | self.changes | changes)
+    def trainer(self, context: WorkerContext | None = None, **changes: Any) -> Trainer:
+        return trainer(
+            self.spec, context, **{"total_images": 48, "checkpoint_every_images": 24} | self.changes | changes
+        )
 
-    def finished(self, place: Place | None = None) -> dict[str, Any]:
-        run = self.trainer(place)
+    def finished(self, context: WorkerContext | None = None) -> dict[str, Any]:
+        run = self.trainer(context)
         run.run(nothing)
         return end_of(run)
 
@@ -87,10 +89,10 @@ def end_of(run: Trainer) -> dict[str, Any]:
 def gradients_of(run: Trainer) -> dict[str, Tensor]:
     """Of both players' parameters, after the first step."""
     run.one_step(0, run.prepare(0))
-    players = {"G": run.players.generator, "D": run.players.discriminator}
+    gan = {"G": run.gan.generator, "D": run.gan.discriminator}
     return {
         f"{player}.{name}": parameter.grad.clone()
-        for player, net in players.items()
+        for player, net in gan.items()
         for name, parameter in net.named_parameters()
         if parameter.grad is not None
     }
@@ -100,76 +102,76 @@ def gradients_of(run: Trainer) -> dict[str, Tensor]:
 
 
 @contextmanager
-def _joined(rank: int, workers: int, folder: str) -> Iterator[Place]:
+def _joined(rank: int, workers: int, folder: str) -> Iterator[WorkerContext]:
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=workers)
     try:
-        yield Place(rank, workers)
+        yield WorkerContext(rank, workers)
     finally:
         dist.destroy_process_group()
 
 
 def _worker(rank: int, folder: str) -> None:
-    with _joined(rank, 2, folder) as place:
+    with _joined(rank, 2, folder) as context:
         results: dict[str, Any] = {
             name: {
-                "gradients": gradients_of(case.trainer(place)),
-                "whole": case.finished(place),
-                "restarted": _restarted(case, place, Path(folder, name)),
+                "gradients": gradients_of(case.trainer(context)),
+                "whole": case.finished(context),
+                "restarted": _restarted(case, context, Path(folder, name)),
             }
             for name, case in CASES.items()
         }
-        results["elastic"] = _elastic(place, Path(folder, "elastic"))
-        results["drift"] = _drift(place)
-        results["stop"] = _ends_badly(place, "stop")
-        results["rollback"] = _ends_badly(place, "rollback")
-        results["together"] = _together(place)
+        results["elastic"] = _elastic(context, Path(folder, "elastic"))
+        results["drift"] = _drift(context)
+        results["stop"] = _ends_badly(context, "stop")
+        results["rollback"] = _ends_badly(context, "rollback")
+        results["together"] = _together(context)
         torch.save(results, f"{folder}/{rank}.pt")
 
 
 def _one_of_three(rank: int, folder: str) -> None:
-    with _joined(rank, 3, folder) as place:
-        results = {"whole": WIDE.finished(place), "restarted": _restarted(WIDE, place, Path(folder, "run"))}
+    with _joined(rank, 3, folder) as context:
+        results = {"whole": WIDE.finished(context), "restarted": _restarted(WIDE, context, Path(folder, "run"))}
         torch.save(results, f"{folder}/{rank}.pt")
 
 
-def _restarted(case: Case, place: Place, folder: Path) -> dict[str, Any]:
-    interrupt(case.trainer(place), 1, folder)
+def _restarted(case: Case, context: WorkerContext, folder: Path) -> dict[str, Any]:
+    interrupt(case.trainer(context), 1, folder)
     dist.barrier()
-    return end_of(go_on(case.trainer(place), folder))
+    return end_of(go_on(case.trainer(context), folder))
 
 
-def _elastic(place: Place, folder: Path) -> dict[str, Any]:
+def _elastic(context: WorkerContext, folder: Path) -> dict[str, Any]:
     """Two workers, then the first one alone, then two again."""
-    interrupt(ELASTIC.trainer(place), 1, folder)
-    if place.rank == 0:
+    interrupt(ELASTIC.trainer(context), 1, folder)
+    if context.rank == 0:
         interrupt(restored(ELASTIC.trainer(), folder), 2, folder)
     dist.barrier()
-    return end_of(go_on(ELASTIC.trainer(place), folder))
+    return end_of(go_on(ELASTIC.trainer(context), folder))
 
 
-def _drift(place: Place) -> str:
-    run = Case().trainer(place)
-    if place.rank == 1:
+def _drift(context: WorkerContext) -> str:
+    run = Case().trainer(context)
+    if context.rank == 1:
         with torch.no_grad():
-            next(run.players.generator.parameters()).add_(1e-3)
+            next(run.gan.generator.parameters()).add_(1e-3)
     return _error_of(lambda: run.run(nothing), RuntimeError)
 
 
-def _ends_badly(place: Place, policy: str) -> dict[str, Any]:
+def _ends_badly(context: WorkerContext, policy: str) -> dict[str, Any]:
     """So high a rate, also after rollbacks, that steps are skipped, which the first worker's evaluation finds."""
     rate = {"learning_rate": 1e30, "final_learning_rate": 1e30, "warmup_images": 0}
-    run = Case().trainer(place, **rate, policies=dict.fromkeys(DIAGNOSTICS, policy))
+    run = Case().trainer(context, **rate, policies=dict.fromkeys(DIAGNOSTICS, policy))
     return {"error": _error_of(lambda: run.run(nothing), TrainingStoppedError), "rollbacks": run.rollbacks}
 
 
-def _together(place: Place) -> dict[str, Tensor]:
+def _together(context: WorkerContext) -> dict[str, Tensor]:
     norm = nn.BatchNorm1d(2)
-    norm(torch.tensor([[1.0, 2.0], [3.0, 6.0]]) * (1 + place.rank))
-    average_buffers([norm], place)
-    mean = mean_over_workers(torch.tensor([1.0, 4.0]) * place.rank, place)
-    first = from_first_worker(torch.tensor([5, 7]) + place.rank, place)
+    norm(torch.tensor([[1.0, 2.0], [3.0, 6.0]]) * (1 + context.rank))
+    average_buffers([norm], context)
+    mean = mean_over_workers(torch.tensor([1.0, 4.0]) * context.rank, context)
+    first = from_first_worker(torch.tensor([5, 7]) + context.rank, context)
     return {"running mean": norm.running_mean, "count": norm.num_batches_tracked, "mean": mean, "first": first}  # type: ignore[dict-item]
 
 

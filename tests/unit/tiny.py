@@ -81,7 +81,9 @@ def label_names(pair: TrainedPair) -> tuple[str, ...]:
     return tuple(pair.spec.condition.label_names(CLASSES))
 
 
-def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[Filter] = ()) -> ManifestHeader:
+def manifest_header(
+    pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[Filter] = ()
+) -> ManifestHeader:
     """What a manifest says besides shards and identity."""
     spec = pair.spec
     header = {
@@ -93,7 +95,7 @@ def about(pair: TrainedPair, sample: dict[str, Any] = SAMPLE, filters: Sequence[
         "config": {"sample": sample},
         "precision": SETTINGS.precision,
         "software": {"imagemint": "0.1.0", "device": device_name(use_gpu=False)},
-        "filters": [each.about for each in filters],
+        "filters": [each.manifest_header for each in filters],
     }
     return ManifestHeader.model_validate(header)
 
@@ -125,7 +127,7 @@ def generate_dataset(
         plan_shards(count, SHARD_SIZE),
     )
     commits = [make_shard(replace(generator, filters=filters), target, plan) for plan in plans]
-    manifest = build_manifest(target, commits, about(pair, sample, filters))
+    manifest = build_manifest(target, commits, manifest_header(pair, sample, filters))
     DatasetOutput(folder / "out").assemble(target, manifest)
     return GeneratedDataset(target, plans, folder / "out", manifest)
 

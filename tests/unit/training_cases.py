@@ -12,16 +12,16 @@ from pipeline.models.pair import build_discriminator, build_generator
 from pipeline.models.spec import PairSpec
 from pipeline.training.augment import DiffAugment
 from pipeline.training.batches import RealImages, ResidentImages, StepInputs
-from pipeline.training.block_shuffle import BlockShuffle
+from pipeline.training.block_shuffle import BlockShuffleSampler
 from pipeline.training.checkpoint import load_newest_checkpoint, save_checkpoint
 from pipeline.training.diagnostics import DIAGNOSTICS
 from pipeline.training.history import EvaluationRow, Metrics
 from pipeline.training.losses import LOSSES
 from pipeline.training.penalties import Penalties
 from pipeline.training.recipe import RECORD_NAMES, AugmentationSettings, OptimizerSettings, Recipe
-from pipeline.training.replicas import Place
-from pipeline.training.step import AdversarialStep, Player, StepResult, StepSettings
-from pipeline.training.trainer import Evaluation, Judge, Trainer
+from pipeline.training.replicas import WorkerContext
+from pipeline.training.step import AdversarialStep, NetworkWithOptimizer, StepResult, StepSettings
+from pipeline.training.trainer import Evaluation, Evaluator, Trainer
 from tests.unit.tiny import SPEC
 
 # At 8 px its discriminator would have no norm layer.
@@ -86,8 +86,8 @@ class Duel:
         )
         augment = DiffAugment() if augmentation == "diffaugment" else None
         self.step = AdversarialStep(
-            Player(self.G, self.G_optimizer),
-            Player(self.D, self.D_optimizer),
+            NetworkWithOptimizer(self.G, self.G_optimizer),
+            NetworkWithOptimizer(self.D, self.D_optimizer),
             StepSettings(self.loss, penalties or Penalties(), **{"precision": "fp32", **options}),
             augment,
         )
@@ -176,21 +176,21 @@ def images_for(recipe: Recipe, spec: PairSpec = SPEC, count: int = 20) -> Reside
     random = torch.Generator().manual_seed(0)
     shape = (count, *spec.shape)
     images = torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
-    order = BlockShuffle(count, recipe.seed, block=3, window=4)
+    order = BlockShuffleSampler(count, recipe.seed, block=3, window=4)
     return ResidentImages(images, torch.arange(count) % 3, order, spec.resolution, torch.device("cpu"))
 
 
 def trainer(
     spec: PairSpec = SPEC,
-    place: Place | None = None,
-    judge: Judge | None = None,
+    context: WorkerContext | None = None,
+    evaluator: Evaluator | None = None,
     images: RealImages | None = None,
     **changes: Any,
 ) -> Trainer:
     """A run of `RECIPE`, but for `changes`; an `Eye` judges it, on the first worker."""
-    recipe, place = changed(RECIPE, **changes), place or Place()
-    judge = judge or Eye() if place.rank == 0 else None
-    return Trainer(spec, recipe, images or images_for(recipe, spec), place, judge)
+    recipe, context = changed(RECIPE, **changes), context or WorkerContext()
+    evaluator = evaluator or Eye() if context.rank == 0 else None
+    return Trainer(spec, recipe, images or images_for(recipe, spec), context, evaluator)
 
 
 OnCheckpoint = Callable[[Trainer, Evaluation], None]
@@ -208,8 +208,8 @@ def finished(*args: Any, **changes: Any) -> Trainer:
 
 def networks(trainer: Trainer) -> dict[str, Tensor]:
     """Copies of all weights and buffers, by name."""
-    players = trainer.players
-    parts = {"G": players.generator, "D": players.discriminator, "average": players.average}
+    gan = trainer.gan
+    parts = {"G": gan.generator, "D": gan.discriminator, "average": gan.average}
     return {f"{part}.{name}": t.clone() for part, net in parts.items() for name, t in net.state_dict().items()}
 
 
@@ -243,7 +243,7 @@ def interrupted_after(evaluations: int, folder: Path) -> OnCheckpoint:
     """Saves each checkpoint on the first worker, and breaks off at one."""
 
     def on_checkpoint(trainer: Trainer, _: Evaluation) -> None:
-        if trainer.place.rank == 0:
+        if trainer.context.rank == 0:
             save_checkpoint(folder, len(trainer.history), trainer.state())
         if len(trainer.history) == evaluations:
             raise MachineDownError

@@ -14,7 +14,7 @@ from pipeline.store.local import LocalFolder
 from tests.unit.tiny import (
     COUNT,
     GeneratedDataset,
-    about,
+    manifest_header,
 )
 
 
@@ -38,7 +38,7 @@ def recommitted(generated: GeneratedDataset, pair: TrainedPair) -> Manifest:
             path = generated.target.run.path / "shards" / Path(file["file"]).name
             file |= {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
         commits.append(Commit.model_validate(commit))
-    manifest = build_manifest(generated.target, commits, about(pair))
+    manifest = build_manifest(generated.target, commits, manifest_header(pair))
     shutil.rmtree(generated.out)
     DatasetOutput(generated.out).assemble(generated.target, manifest)
     return manifest

@@ -12,7 +12,7 @@ from pipeline.config.sources import Source
 from pipeline.data.sources.digits import list_digits
 from pipeline.data.sources.kinds import KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
-from pipeline.data.sources.place import Place, place_at
+from pipeline.data.sources.location import Location, locate
 from pipeline.data.sources.source import Listing, Request, SourceKind
 from pipeline.store.local import LocalFolder
 
@@ -34,8 +34,8 @@ def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tupl
 def _listed(source: Source, text: str, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:
     if source.kind == "digits":
         return "digits", list_digits()
-    place = place_of(source, downloads, say)
-    if place is None:
+    location = location_of(source, downloads, say)
+    if location is None:
         assert source.path is not None  # a rule of the config
         if source.path not in KNOWN_DATASETS:
             near = difflib.get_close_matches(source.path, KNOWN_DATASETS, n=1)
@@ -43,13 +43,13 @@ def _listed(source: Source, text: str, downloads: Path, say: Callable[[str], Non
             raise UserError(
                 f"data.source.path: {source.path!r} is no known dataset.{hint} Known are {', '.join(sorted(KNOWN_DATASETS))}."
             )
-        nowhere = Place(LocalFolder(downloads), None, source.path)
+        nowhere = Location(LocalFolder(downloads), None, source.path)
         return "known", KNOWN_DATASETS[source.path](Request(nowhere, source, text, downloads, say))
-    kind = _kind_at(place, source.kind)
-    return kind.name, kind.list_images(Request(place, source, text, downloads, say))
+    kind = _kind_at(location, source.kind)
+    return kind.name, kind.list_images(Request(location, source, text, downloads, say))
 
 
-def place_of(source: Source, downloads: Path, say: Callable[[str], None]) -> Place | None:
+def location_of(source: Source, downloads: Path, say: Callable[[str], None]) -> Location | None:
     """Return what the source's path points at; None for a dataset that is found by its name."""
     if source.path is None or source.kind in ("digits", "known"):
         return None
@@ -61,17 +61,17 @@ def place_of(source: Source, downloads: Path, say: Callable[[str], None]) -> Pla
             f"data.source.path: there is no file or folder {Path(source.path).absolute()}, and no known dataset of that name. Did you mean "
             f"{near[0]!r}? Known are {', '.join(sorted(KNOWN_DATASETS))}."
         )
-    return place_at(source.path, source.sha256, downloads, say)
+    return locate(source.path, source.sha256, downloads, say)
 
 
-def _kind_at(place: Place, asked: str) -> SourceKind:
-    fitting = (kind for kind in KINDS if kind.name == asked or (asked == "auto" and kind.recognises(place)))
+def _kind_at(location: Location, requested: str) -> SourceKind:
+    fitting = (kind for kind in KINDS if kind.name == requested or (requested == "auto" and kind.recognises(location)))
     found = next(fitting, None)
-    if found is None and "image" in (place.kind_of_file or "") and "IDX" not in (place.kind_of_file or ""):
-        raise UserError(f"data.source.path: {place} is one image; give the folder that holds the images.")
+    if found is None and "image" in (location.kind_of_file or "") and "IDX" not in (location.kind_of_file or ""):
+        raise UserError(f"data.source.path: {location} is one image; give the folder that holds the images.")
     if found is None:
         raise UserError(
-            f"data.source.path: {place} is {place.kind_of_file or 'a file of no known kind'}, which is no source of images. Say what "
+            f"data.source.path: {location} is {location.kind_of_file or 'a file of no known kind'}, which is no source of images. Say what "
             f"it is by data.source.kind: {', '.join(kind.name for kind in KINDS)}."
         )
     return found

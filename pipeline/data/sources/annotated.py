@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations, Reader
-from pipeline.data.sources.captions import ENDING, caption_files
+from pipeline.data.sources.captions import SUFFIX, caption_files
 from pipeline.data.sources.metadata import read_metadata
 from pipeline.data.sources.source import Listing, Request
 from pipeline.data.sources.stylegan import read_stylegan
-from pipeline.data.sources.tree import OTHER_ENDINGS, Tree, is_hidden, list_tree
+from pipeline.data.sources.tree import OTHER_SUFFIXES, Tree, is_hidden, list_tree
 from pipeline.store.folder import Entry
 
 # The first that finds its file is taken.
@@ -29,7 +29,7 @@ def list_annotated(
     def read(name: str) -> bytes:
         (content,) = tree.read_many([name])
         if content is None:
-            raise UserError(f"{request.place}: {name} cannot be read.")
+            raise UserError(f"{request.location}: {name} cannot be read.")
         return content
 
     found = (reader(entries, read, request) for reader in READERS)
@@ -39,18 +39,18 @@ def list_annotated(
         annotations = Annotations()
     if request.text == "auto":
         annotations = _with_captions(annotations, entries)
-    return list_tree(tree, entries, str(request.place), annotations=annotations, left_out=left_out, wrapped=wrapped)
+    return list_tree(tree, entries, str(request.location), annotations=annotations, left_out=left_out, wrapped=wrapped)
 
 
 def _with_captions(told: Annotations, entries: Mapping[str, Entry]) -> Annotations:
     """Add the text files beside those images that no metadata gives a text."""
-    if not any(name.endswith(ENDING) for name in entries):
+    if not any(name.endswith(SUFFIX) for name in entries):
         return told
     images = [
         name
         for name in entries
         if not is_hidden(name)
-        and not name.lower().endswith(OTHER_ENDINGS)
+        and not name.lower().endswith(OTHER_SUFFIXES)
         and told.of.get(name, (None, None))[1] is None
     ]
     captions = caption_files(images, entries)
@@ -61,6 +61,6 @@ def _require_no_columns(request: Request) -> None:
     for key, value in (("data.source.label", request.source.label), ("data.text", request.text)):
         if value not in (None, "auto", "none"):
             raise UserError(
-                f"{key}: {value!r}, but no file in {request.place} has columns. Put a metadata.csv beside the images, with file_name "
+                f"{key}: {value!r}, but no file in {request.location} has columns. Put a metadata.csv beside the images, with file_name "
                 "and that column."
             )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.store.folder import Entry
 
-ENDING = ".txt"
+SUFFIX = ".txt"
 LARGEST_CAPTION = 1 << 16  # bytes: what is larger is a document
 
 
@@ -13,7 +13,7 @@ def caption_files(images: Sequence[str], entries: Mapping[str, Entry]) -> dict[s
     found = {}
     for name in images:
         folder, slash, file = name.rpartition("/")
-        text = f"{folder}{slash}{file.rpartition('.')[0] or file}{ENDING}"
+        text = f"{folder}{slash}{file.rpartition('.')[0] or file}{SUFFIX}"
         if text in entries and entries[text].size <= LARGEST_CAPTION:
             found[name] = text
     return found

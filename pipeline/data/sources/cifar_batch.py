@@ -20,7 +20,11 @@ LARGEST_TEXT = 1 << 20  # bytes of a list of names
 Column = Literal["label", "fine", "coarse"]  # CIFAR-100 has the last two
 _KEYS: dict[Column, str] = {"label": "labels", "fine": "fine_labels", "coarse": "coarse_labels"}
 # The bytes before each image of the binary version.
-_PLACES: dict[Column, tuple[int, int]] = {"label": (0, 1), "coarse": (0, 2), "fine": (1, 2)}  # which one, of how many
+_LOCATIONS: dict[Column, tuple[int, int]] = {
+    "label": (0, 1),
+    "coarse": (0, 2),
+    "fine": (1, 2),
+}  # which one, of how many
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,13 @@ def read_batch(batch: BatchFile, column: Column, first: int, count: int) -> tupl
             pixels, labels = _unpickled(batch, column, file)
         pixels, labels = pixels[first : first + count], labels[first : first + count]
     else:
-        record, (place, _) = _record(column), _PLACES[column]
+        record, (location, _) = _record(column), _LOCATIONS[column]
         with batch.open() as file:
             file.seek(first * record, 1)
             rows = np.frombuffer(file.read(count * record), np.uint8).reshape(-1, record)
         if len(rows) != count:
             raise batch.refusal("changed while it was read")
-        pixels, labels = rows[:, -_PIXELS:], rows[:, place].astype(np.int64)
+        pixels, labels = rows[:, -_PIXELS:], rows[:, location].astype(np.int64)
     return np.ascontiguousarray(pixels.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)), labels
 
 
@@ -111,7 +115,7 @@ def read_names(names: BatchFile, column: Column) -> list[str]:
 
 
 def _record(column: Column) -> int:
-    return _PLACES[column][1] + _PIXELS
+    return _LOCATIONS[column][1] + _PIXELS
 
 
 def _unpickled(batch: BatchFile, column: Column, file: BinaryIO) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

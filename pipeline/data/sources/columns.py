@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
 from pipeline.data.sources.table import Table
-from pipeline.data.sources.tree import IMAGE_ENDINGS
+from pipeline.data.sources.tree import IMAGE_SUFFIXES
 
 FILES = (
     "file_name", "file", "path", "image", "filename", "image_path", "file_path", "filepath", "image_file", "image_name", "img",
@@ -86,7 +86,7 @@ def _file_column(table: Table, taken: set[str | None]) -> str:
     if named and not like_files:
         return named[0]
     header = table.names
-    if any(name.lower().endswith(IMAGE_ENDINGS) for name in header):
+    if any(name.lower().endswith(IMAGE_SUFFIXES) for name in header):
         raise UserError(f"{table.where}: has no header line. Put one above the rows, such as file_name,label.")
     what = (
         f"several columns name image files ({', '.join(like_files)})" if like_files else "no column names image files"
@@ -96,7 +96,7 @@ def _file_column(table: Table, taken: set[str | None]) -> str:
 
 def _looks_like_files(table: Table, name: str) -> bool:
     values: list[str] = table.cells[name].slice(0, _SAMPLE).drop_null().to_pylist()
-    return 2 * sum(value.strip().lower().endswith(IMAGE_ENDINGS) for value in values) > len(values)
+    return 2 * sum(value.strip().lower().endswith(IMAGE_SUFFIXES) for value in values) > len(values)
 
 
 def _among(wanted: Sequence[str], names: Sequence[str]) -> list[str]:

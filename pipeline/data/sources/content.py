@@ -7,24 +7,24 @@ from pathlib import Path
 
 from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.runs.fingerprint import canonical_digest
 from pipeline.store.bucket import at_once
 from pipeline.store.folder import Entry
 
 
-def content_digest(place: Place, cache: Path) -> tuple[str, int]:
+def content_digest(location: Location, cache: Path) -> tuple[str, int]:
     """Return a digest of the names and contents of all files at a place, and how many they are.
 
     Junk, caches of Python and times count for nothing; an object store's own tags stand for the contents there.
 
     Args:
-        place: the source.
+        location: the source.
         cache: a file that keeps what was read, for the next time.
     """
-    entries = {name: entry for name, entry in place.entries.items() if not _counts_for_nothing(name)}
+    entries = {name: entry for name, entry in location.entries.items() if not _counts_for_nothing(name)}
     tags = {name: f"{entry.size} {entry.tag}" for name, entry in entries.items() if entry.tag is not None}
-    read = _digests(place, {name: entry for name, entry in entries.items() if name not in tags}, cache)
+    read = _digests(location, {name: entry for name, entry in entries.items() if name not in tags}, cache)
     # Names need not be UTF-8.
     return canonical_digest({ascii(name): content for name, content in (tags | read).items()}), len(entries)
 
@@ -33,7 +33,7 @@ def _counts_for_nothing(name: str) -> bool:
     return is_junk(name) or "__pycache__" in name.split("/")
 
 
-def _digests(place: Place, entries: dict[str, Entry], cache: Path) -> dict[str, str]:
+def _digests(location: Location, entries: dict[str, Entry], cache: Path) -> dict[str, str]:
     """SHA-256 of each file of this machine."""
     if not entries:
         return {}
@@ -53,7 +53,7 @@ def _digests(place: Place, entries: dict[str, Entry], cache: Path) -> dict[str, 
                     found[name] = sha256
                 else:
                     changed.append(name)
-            for name, sha256 in _read(place, changed):
+            for name, sha256 in _read(location, changed):
                 found[name] = sha256
                 row = (_key(name), entries[name].size, entries[name].modified, sha256)
                 kept.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
@@ -65,10 +65,10 @@ def _digests(place: Place, entries: dict[str, Entry], cache: Path) -> dict[str, 
         raise UserError(f"{cache}: cannot be used ({error}): remove it, it is made again.") from None
 
 
-def _read(place: Place, names: list[str]) -> Iterator[tuple[str, str]]:
+def _read(location: Location, names: list[str]) -> Iterator[tuple[str, str]]:
     def digest(name: str) -> str:
         try:
-            return place.folder.sha256(name)
+            return location.folder.sha256(name)
         except OSError as error:  # ingest says more of it, by its name
             return f"unreadable: {error.strerror}"
 

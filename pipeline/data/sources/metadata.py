@@ -6,13 +6,13 @@ from io import BytesIO
 from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.columns import find_columns
-from pipeline.data.sources.rows import match_rows, some
+from pipeline.data.sources.rows import count_and_names, match_rows
 from pipeline.data.sources.source import Request
-from pipeline.data.sources.table import LARGEST_TABLE, TABLE_ENDINGS, read_table
-from pipeline.data.sources.tree import OTHER_ENDINGS, is_hidden
+from pipeline.data.sources.table import LARGEST_TABLE, TABLE_SUFFIXES, read_table
+from pipeline.data.sources.tree import OTHER_SUFFIXES, is_hidden
 from pipeline.store.folder import Entry
 
-FILES = tuple(f"metadata{ending}" for ending in TABLE_ENDINGS)
+FILES = tuple(f"metadata{ending}" for ending in TABLE_SUFFIXES)
 
 
 def read_metadata(entries: Mapping[str, Entry], read: Callable[[str], bytes], request: Request) -> Annotations | None:
@@ -24,16 +24,16 @@ def read_metadata(entries: Mapping[str, Entry], read: Callable[[str], bytes], re
     if not tables:
         return None
     nearest: dict[str, list[str]] = {name: [] for name in tables}
-    folders = _by_folder(tables, str(request.place))
+    folders = _by_folder(tables, str(request.location))
     for image in entries:
-        if not is_hidden(image) and not image.lower().endswith(OTHER_ENDINGS):
+        if not is_hidden(image) and not image.lower().endswith(OTHER_SUFFIXES):
             above = _table_of(image, folders)
             if above is not None:
                 nearest[above].append(image)
     of: dict[str, tuple[str | None, str | None]] = {}
     labels, left_out, warnings = False, [], []
     for name, images in nearest.items():
-        where = f"{request.place}: {name}"
+        where = f"{request.location}: {name}"
         if entries[name].size > LARGEST_TABLE:
             raise UserError(f"{where}: has more than {LARGEST_TABLE >> 20} MiB; divide it.")
         table = read_table(BytesIO(read(name)), name, where)
@@ -44,7 +44,7 @@ def read_metadata(entries: Mapping[str, Entry], read: Callable[[str], bytes], re
         left_out.extend(matched.left_out)
         warnings.extend(matched.warnings)
         if matched.without_row:
-            warnings.append(f"{name} has no row for {some(matched.without_row, 'image')}.")
+            warnings.append(f"{name} has no row for {count_and_names(matched.without_row, 'image')}.")
     return Annotations(tuple(tables), of, labels, left_out=left_out, warnings=warnings)
 
 

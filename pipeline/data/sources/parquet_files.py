@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.source import OfficialSplit
 from pipeline.data.sources.table import DAMAGE
 from pipeline.data.sources.tree import is_hidden
 from pipeline.store.folder import Folder
 
-ENDING = ".parquet"
+SUFFIX = ".parquet"
 SPLITS: dict[str, OfficialSplit] = {
     "train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation",
     "test": "holdout", "testing": "holdout", "holdout": "holdout",
@@ -53,17 +53,17 @@ def read_footer(folder: Folder, name: str, where: str) -> Footer:
         ) from None
 
 
-def parquet_files(place: Place) -> list[str]:
+def parquet_files(location: Location) -> list[str]:
     """Return the names of the Parquet files at a place."""
-    if place.file is not None:
-        return [place.file] if place.kind_of_file == "a Parquet file" else []
-    return [name for name in place.entries if name.lower().endswith(ENDING) and not is_hidden(name)]
+    if location.file is not None:
+        return [location.file] if location.kind_of_file == "a Parquet file" else []
+    return [name for name in location.entries if name.lower().endswith(SUFFIX) and not is_hidden(name)]
 
 
-def has_images(place: Place) -> bool:
+def has_images(location: Location) -> bool:
     """Return whether the first Parquet file at a place has a column that can hold images."""
-    files = parquet_files(place)
-    return bool(files) and bool(image_columns(read_footer(place.folder, files[0], str(place)).schema))
+    files = parquet_files(location)
+    return bool(files) and bool(image_columns(read_footer(location.folder, files[0], str(location)).schema))
 
 
 def image_columns(schema: pa.Schema) -> list[str]:

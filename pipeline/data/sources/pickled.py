@@ -148,7 +148,7 @@ def _apply(name: str, argument: Any, stack: list[Any]) -> None:
 
 
 def _to_mark(stack: list[Any]) -> list[Any]:
-    start = next(place for place in range(len(stack) - 1, -1, -1) if stack[place] is _Mark)
+    start = next(location for location in range(len(stack) - 1, -1, -1) if stack[location] is _Mark)
     items = stack[start + 1 :]
     del stack[start:]
     return items

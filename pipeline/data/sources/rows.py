@@ -44,7 +44,7 @@ def match_rows(table: Table, columns: Columns, name: str, images: Sequence[str])
     again, first_missing = [], ""
     for row, (path, label, text) in enumerate(zip(_paths(table, columns.file), labels, texts, strict=True)):
         if path is None:
-            found.left_out.append((f"{name}: {table.place_of(row)}", NO_FILE))
+            found.left_out.append((f"{name}: {table.row_name(row)}", NO_FILE))
             continue
         matching = files.called(path)
         if len(matching) != 1:
@@ -63,12 +63,14 @@ def match_rows(table: Table, columns: Columns, name: str, images: Sequence[str])
     if not found.of:
         raise UserError(_no_match(table, columns, folder, first_missing, images))
     if again:
-        found.warnings.append(f"{name}: {some(again, 'row')} of a file that has one already: the first counts.")
+        found.warnings.append(
+            f"{name}: {count_and_names(again, 'row')} of a file that has one already: the first counts."
+        )
     found.without_row.extend(image for image in images if image not in found.of)
     return found
 
 
-def some(names: Sequence[str], what: str) -> str:
+def count_and_names(names: Sequence[str], what: str) -> str:
     """Count and first of some names, for example "2 rows (a.png, b.png)"."""
     listed = ", ".join(names[:SHOWN]).encode(errors="backslashreplace").decode() + (
         ", ..." if len(names) > SHOWN else ""
@@ -107,7 +109,7 @@ def _paths(table: Table, column: str) -> Iterator[str | None]:
             continue
         if _ABSOLUTE.match(path.strip()) or ".." in re.split(r"[/\\]", path.strip()):
             raise UserError(
-                f"{table.where}: {table.place_of(row)}: {path!r} leads out of the folder. Allowed are paths relative to the folder of "
+                f"{table.where}: {table.row_name(row)}: {path!r} leads out of the folder. Allowed are paths relative to the folder of "
                 "this table, without `..`."
             )
         yield path

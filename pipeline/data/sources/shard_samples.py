@@ -10,14 +10,14 @@ from typing import Any, BinaryIO
 from pipeline.base.junk import is_junk
 from pipeline.data.sources.layout import NO_IMAGE_INSIDE
 from pipeline.data.sources.tar_members import BrokenTarError, Member, members, read_member
-from pipeline.data.sources.tree import IMAGE_ENDINGS
+from pipeline.data.sources.tree import IMAGE_SUFFIXES
 
 LARGEST_SIDECAR = 1 << 24  # bytes
 LONGEST_LABEL = 200  # characters
 MOST_MEMBERS = 2_000_000  # of a shard, about each of which some 500 bytes are held
 SEPARATOR = " + "  # between the values of several fields that make one class
 
-IMAGES = {ending.removeprefix(".") for ending in IMAGE_ENDINGS} | {"pbm", "pnm", "jpe", "jfif", "img", "image"}
+IMAGES = {ending.removeprefix(".") for ending in IMAGE_SUFFIXES} | {"pbm", "pnm", "jpe", "jfif", "img", "image"}
 TEXTS = ("txt", "caption")
 SIDECARS = ("cls", "json", *TEXTS)  # with the earlier ones winning
 

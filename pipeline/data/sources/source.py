@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.base.errors import UserError
 from pipeline.config.sources import Source
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 
 OfficialSplit = Literal["train", "validation", "holdout"]
 
@@ -59,7 +59,7 @@ class Listing:
 class Request:
     """What a source is asked to list."""
 
-    place: Place
+    location: Location
     source: Source
     text: str  # data.text
     downloads: Path  # keeps what has to be fetched or unpacked
@@ -72,7 +72,7 @@ class SourceKind:
 
     name: str
     rank: int  # of several that recognise a place the lowest one is taken
-    recognises: Callable[[Place], bool]  # looks at names and first bytes alone
+    recognises: Callable[[Location], bool]  # looks at names and first bytes alone
     list_images: Callable[[Request], Listing]
 
 
@@ -107,6 +107,6 @@ def array_parts(
 def wrong_kind(request: Request, found: str, wanted: str) -> UserError:
     """Return the error of a source that was said to be of a kind that it is not."""
     return UserError(
-        f"data.source.path: {request.place}: {found}, but data.source.kind is {request.source.kind}, which wants {wanted}. "
+        f"data.source.path: {request.location}: {found}, but data.source.kind is {request.source.kind}, which wants {wanted}. "
         "Point path there, or set kind: auto."
     )

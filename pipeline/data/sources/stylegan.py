@@ -25,7 +25,7 @@ def read_stylegan(entries: Mapping[str, Entry], read: Callable[[str], bytes], re
     name = _file(entries)
     if name is None:
         return None
-    where = f"{request.place}: {name}"
+    where = f"{request.location}: {name}"
     if entries[name].size > LARGEST_FILE:
         raise UserError(f"{where}: has more than {LARGEST_FILE >> 20} MiB; that is no list of labels. Remove it.")
     content = _parsed(read(name), where)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
 
-TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 LARGEST_TABLE = 1 << 30  # bytes of the file
 MOST_ROWS = 20_000_000
 # What pyarrow raises at a damaged file; names of columns and texts may be no UTF-8.
@@ -41,7 +41,7 @@ class Table:
         texts = pc.utf8_trim_whitespace(self.cells[name])
         return [text or None for text in texts.to_pylist()]
 
-    def place_of(self, row: int) -> str:
+    def row_name(self, row: int) -> str:
         """Name a row for people: by its line, or its number in a file without lines."""
         return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
@@ -221,4 +221,4 @@ def _require_distinct(names: list[str], where: str) -> None:
 
 def is_table(name: str) -> bool:
     """Return whether a file is a table by its name."""
-    return PurePosixPath(name).suffix.lower() in TABLE_ENDINGS
+    return PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES

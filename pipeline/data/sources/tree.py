@@ -17,9 +17,9 @@ from pipeline.data.sources.layout import Layout, layout_of
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage
 from pipeline.store.folder import Entry
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 # What is never opened in search of images; anything else may be one, whatever its name.
-OTHER_ENDINGS = (
+OTHER_SUFFIXES = (
     ".txt", ".json", ".jsonl", ".csv", ".tsv", ".parquet", ".xml", ".yaml", ".yml", ".md", ".html", ".pdf", ".py", ".pyc", ".zip", ".tar",
     ".gz", ".npy", ".npz", ".mp4", ".mov", ".avi", ".db", ".log", ".mat", ".pkl", ".pickle", ".sh", ".ini", ".toml", ".cfg", ".svg",
     ".ipynb", ".bz2", ".xz", ".tgz", ".7z", ".rar", ".h5", ".hdf5", ".wav", ".mp3", ".webm",
@@ -68,7 +68,7 @@ class TreePart:
         contents = self.tree.read_many(self.names)
         for name, label, text, content in zip(self.names, self.labels, self._all_texts(), contents, strict=True):
             reason = "unreadable" if content is None else None
-            surely = name.lower().endswith(IMAGE_ENDINGS)
+            surely = name.lower().endswith(IMAGE_SUFFIXES)
             yield RawImage(shown(name), content or b"", label, text, self.split, reason, surely)
 
     def _all_texts(self) -> list[str | None]:
@@ -115,7 +115,7 @@ def list_tree(
         raise UserError(
             f"data.source.path: {where}: no image files below it. Point it at the folder that holds the images, or the folders of the classes."
         )
-    layout = layout_of(tree, images, IMAGE_ENDINGS, wrapped=wrapped)
+    layout = layout_of(tree, images, IMAGE_SUFFIXES, wrapped=wrapped)
     if not told.labels:
         _require_one_depth(layout, where)
     folders: dict[OfficialSplit, dict[str, str | None]] = defaultdict(dict)
@@ -163,7 +163,7 @@ def _why_not(name: str, entry: Entry) -> str | None:
     """Why a file is not opened as an image, if it is not."""
     if is_hidden(name):
         return JUNK
-    if name.lower().endswith(OTHER_ENDINGS):
+    if name.lower().endswith(OTHER_SUFFIXES):
         return NO_IMAGE
     return TOO_LARGE if entry.size > LARGEST_FILE else None
 

@@ -66,7 +66,7 @@ MEASUREMENT = Measurement(
             better="higher",
             form=Form(3, share=True),
             needs=(Need.RECORDS,),
-            row=ReportRow(group="Fidelity and variety", label="Unique images", beside=_duplicates),
+            row=ReportRow(group="Fidelity and variety", label="Unique images", comparison=_duplicates),
         ),
         Metric(
             name="train_copies",

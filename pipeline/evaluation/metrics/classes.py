@@ -19,14 +19,14 @@ def _measure(evidence: "Evidence") -> MetricValues:
     embedder, features, classes = evidence.embedder, evidence.fake_features, len(evidence.names)
 
     def of_sets(fakes: Part, reals: Part) -> MetricValues:
-        (fake, *asked), (real, labels) = fakes, reals
-        return class_quality(embedder, fake, asked[0] if asked else None, real, labels, classes)
+        (fake, *requested), (real, labels) = fakes, reals
+        return class_quality(embedder, fake, requested[0] if requested else None, real, labels, classes)
 
     def single(fakes: Part, reals: Part) -> dict[str, float]:
         return {name: value for name, value in of_sets(fakes, reals).items() if name != "diversity"}
 
     sets = (
-        (features,) if evidence.asked is None else (features, evidence.asked),
+        (features,) if evidence.requested is None else (features, evidence.requested),
         (evidence.holdout_features, evidence.holdout[1]),
     )
     found = {**of_sets(*sets), **standard_errors(single, *sets)}

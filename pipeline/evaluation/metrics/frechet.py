@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.evaluation.evidence import Evidence
 
 
-def _beside(metrics: Mapping[str, Any]) -> str:
+def _comparison(metrics: Mapping[str, Any]) -> str:
     return f"real images: {ONE.text(metrics['fd_domain_real'])} ± {ONE.error(metrics['fd_domain_error_real'])}; not FID"
 
 
@@ -42,7 +42,7 @@ MEASUREMENT = Measurement.of_features(
             row=ReportRow(
                 group="Fidelity and variety",
                 label="Distance to real holdout images (Fréchet, in features learnt from real ones)",
-                beside=_beside,
+                comparison=_comparison,
             ),
             training=TrainingView(words="fd_domain", chart="distance to validation (fd_domain)", gauge="fd_domain"),
         ),

@@ -17,7 +17,7 @@ FULL_SEEDS = 5
 NEEDS = (Need.RECORDS, Need.LABELS, Need.CLASSES)
 
 
-def _beside(metrics: Mapping[str, Any]) -> str:
+def _comparison(metrics: Mapping[str, Any]) -> str:
     spread = metrics.get("tstr_accuracy_spread")
     return f"trained on real: {PERCENT.text(metrics['trtr_accuracy'])}" + (
         "" if spread is None else f"; ± {100 * spread:.1f} from seed to seed"
@@ -35,13 +35,13 @@ def _measure(evidence: "Evidence") -> MetricValues:
     synthetic, real = (records.stats.images, records.stats.labels), evidence.train
     both = (torch.cat([synthetic[0], real[0]]), torch.cat([synthetic[1], real[1]]))
     return usefulness_metrics_of(
-        _taught(evidence, "synthetic", records.dataset_id, synthetic),
-        _taught(evidence, "real", evidence.data_digest, real),
-        _taught(evidence, "real and synthetic", f"{evidence.data_digest}+{records.dataset_id}", both),
+        _train_classifier(evidence, "synthetic", records.dataset_id, synthetic),
+        _train_classifier(evidence, "real", evidence.data_digest, real),
+        _train_classifier(evidence, "real and synthetic", f"{evidence.data_digest}+{records.dataset_id}", both),
     )
 
 
-def _taught(evidence: "Evidence", teacher: str, identity: str, images: "Labelled") -> "TstrResult":
+def _train_classifier(evidence: "Evidence", teacher: str, identity: str, images: "Labelled") -> "TstrResult":
     """Return what is got right of the holdout after learning from `images`; kept from audit to audit, as minutes go into it."""
     import torch
 
@@ -85,7 +85,7 @@ MEASUREMENT = Measurement(
             needs=NEEDS,
             real="trtr_accuracy",
             of_all_classes=True,
-            row=ReportRow(group="Usefulness", label="Trained on synthetic, tested on real", beside=_beside),
+            row=ReportRow(group="Usefulness", label="Trained on synthetic, tested on real", comparison=_comparison),
         ),
         Metric(
             name="tstr_ratio",

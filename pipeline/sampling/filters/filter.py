@@ -41,7 +41,7 @@ class Filter(Protocol):
         ...
 
     @property
-    def about(self) -> dict[str, object]:
+    def description(self) -> dict[str, object]:
         """What it was fitted to, as the manifest says it: two filters that say the same do the same."""
         ...
 
@@ -54,7 +54,7 @@ class NearestImage(Protocol):
     """Distances to the nearest training image, by the embedder's features; it can be sent to the workers."""
 
     @property
-    def about(self) -> dict[str, object]:
+    def description(self) -> dict[str, object]:
         """What is measured with and on: digests."""
         ...
 

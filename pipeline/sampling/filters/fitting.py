@@ -12,9 +12,9 @@ from torch import Tensor
 
 from pipeline.base.errors import UserError
 from pipeline.config.filters import FilterKeys
-from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import require_shape
 from pipeline.data.description import Split, describe
+from pipeline.data.parquet_blocks import ParquetBlocks
 from pipeline.embedding.embedder import Embedder, load_embedder
 from pipeline.embedding.nearest import nearest_distances
 from pipeline.models.labels import labels_of
@@ -50,7 +50,7 @@ class TrainingImages:
     digest: str  # of the canonical dataset
 
     @property
-    def about(self) -> dict[str, object]:
+    def description(self) -> dict[str, object]:
         """The embedder's digest and the data's."""
         return {"embedder": self.embedder.digest, "data": self.digest}
 

@@ -40,15 +40,15 @@ def as_webdataset(records: Records, encoded: Sequence[bytes], classes: Sequence[
         encoded, labels, records.indices.tolist(), records.logits.tolist(), attempts, strict=True
     ):
         key = f"{index:09d}"
-        about = about_record(index, label, classes, logit, attempt)
+        header = record_header(index, label, classes, logit, attempt)
         if label is not None:
             members.append(member(f"{key}.cls", str(label).encode()))
-        members.append(member(f"{key}.json", json.dumps(about).encode()))
+        members.append(member(f"{key}.json", json.dumps(header).encode()))
         members.append(member(key + ending, image))
     return archive(members)
 
 
-def about_record(
+def record_header(
     index: int, label: int | None, classes: Sequence[str], logit: float, attempt: int | None
 ) -> dict[str, object]:
     """What a record's JSON says; of the logit six decimals."""

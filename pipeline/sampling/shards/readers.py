@@ -15,7 +15,7 @@ from pipeline.images.encodings import encoding_named
 from pipeline.images.image_parquet import image_schema, read_parquet
 from pipeline.sampling.filters.filter import ATTEMPTS
 from pipeline.sampling.manifest import Manifest
-from pipeline.sampling.shards.formats import about_record, extra_columns
+from pipeline.sampling.shards.formats import extra_columns, record_header
 from pipeline.store.folder import Folder
 
 INDEX = re.compile(r"[0-9]{9,18}")
@@ -114,27 +114,27 @@ class ShardReader:
                 if dot + ending in sample:
                     raise ValueError(f"member {member.name!r} is there twice")
                 sample[dot + ending] = file.read()
-        about = [self._about(index, sample) for index, sample in samples.items()]
+        headers = [self._header_of(index, sample) for index, sample in samples.items()]
         return StoredRecords(
             contents=[sample[self._encoding.ending] for sample in samples.values()],
-            labels=np.array([each["label"] for each in about], dtype=np.int64) if self._classes else None,
+            labels=np.array([each["label"] for each in headers], dtype=np.int64) if self._classes else None,
             indices=np.array([*samples], dtype=np.int64),
-            logits=np.array([each["logit"] for each in about], dtype=np.float32),
-            attempts=np.array([each["attempt"] for each in about], dtype=np.int64) if self._filters else None,
+            logits=np.array([each["logit"] for each in headers], dtype=np.float32),
+            attempts=np.array([each["attempt"] for each in headers], dtype=np.int64) if self._filters else None,
         )
 
-    def _about(self, index: int, sample: dict[str, bytes]) -> dict[str, object]:
+    def _header_of(self, index: int, sample: dict[str, bytes]) -> dict[str, object]:
         """What the JSON of a sample of a tar says, which must agree with what else does."""
-        about = json.loads(sample[".json"])
+        headers = json.loads(sample[".json"])
         label = int(sample[".cls"]) if self._classes else None
         if label is not None and not 0 <= label < len(self._classes):
             raise ValueError(f"the label {label} of record {index} is outside the classes")
-        found = about if isinstance(about, dict) else {}
+        found = headers if isinstance(headers, dict) else {}
         logit, attempt = found.get("logit"), found.get("attempt")
         if (
             not isinstance(logit, float)
             or isinstance(attempt, int) != bool(self._filters)
-            or found != about_record(index, label, self._classes, logit, attempt)
+            or found != record_header(index, label, self._classes, logit, attempt)
         ):
             raise ValueError(f"the JSON of record {index} is not about it")
         return found

@@ -10,7 +10,7 @@ from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.archive_files import list_zip
 from pipeline.data.sources.archive_tree import ArchiveTree
 from pipeline.data.sources.celeba_lists import read_attributes, read_partition
-from pipeline.data.sources.place import KEY, Place
+from pipeline.data.sources.location import KEY, Location
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, Request, SourceKind, wrong_kind
 from pipeline.data.sources.tree import JUNK, NO_IMAGE, Tree, is_hidden, parts_of, shown
 from pipeline.store.files import readable
@@ -20,7 +20,7 @@ FOLDER = "img_align_celeba"
 ZIP = f"{FOLDER}.zip"
 ATTRIBUTES = "list_attr_celeba"
 PARTITION = "list_eval_partition"
-ENDINGS = (".txt", ".csv")
+SUFFIXES = (".txt", ".csv")
 IMAGES = (".jpg", ".jpeg", ".png")
 WANTED = f"the folder or ZIP archive of {FOLDER}/*.jpg (or {ZIP}) with {ATTRIBUTES}.txt and {PARTITION}.txt"
 
@@ -37,42 +37,42 @@ class Found:
 
     def list_of(self, stem: str) -> tuple[str, bytes] | None:
         """The name and the content of a list; None where there is none."""
-        for ending in ENDINGS:
+        for ending in SUFFIXES:
             for name in self.lists:
                 if PurePosixPath(name).name == f"{stem}{ending}":
                     return name, self.read(name)
         return None
 
 
-def _recognises(place: Place) -> bool:
-    if place.file is not None:
-        return "celeba" in place.file.lower() and place.kind_of_file == "a ZIP archive"
-    marks = {ZIP, *(f"{ATTRIBUTES}{ending}" for ending in ENDINGS)}
-    return any(name.rpartition("/")[2] in marks for name in place.entries)
+def _recognises(location: Location) -> bool:
+    if location.file is not None:
+        return "celeba" in location.file.lower() and location.kind_of_file == "a ZIP archive"
+    marks = {ZIP, *(f"{ATTRIBUTES}{ending}" for ending in SUFFIXES)}
+    return any(name.rpartition("/")[2] in marks for name in location.entries)
 
 
-def _has_marks(place: Place) -> bool:
+def _has_marks(location: Location) -> bool:
     """Return whether a folder can be CelebA's at all: one of its lists, its ZIP archive or its folder of images is there."""
     stems = (ATTRIBUTES, PARTITION, FOLDER)
-    return FOLDER in PurePosixPath(str(place)).parts or any(
-        part.partition(".")[0] in stems for name in place.entries for part in PurePosixPath(name).parts
+    return FOLDER in PurePosixPath(str(location)).parts or any(
+        part.partition(".")[0] in stems for name in location.entries for part in PurePosixPath(name).parts
     )
 
 
 def _list(request: Request) -> Listing:
-    place = request.place
-    if place.file is None and not _has_marks(place):
+    location = request.location
+    if location.file is None and not _has_marks(location):
         raise wrong_kind(request, f"has neither {FOLDER} nor lists of CelebA's", WANTED)
     if request.text not in ("auto", "none"):
         raise UserError(f"data.text: {request.text!r}, but CelebA has no captions; use auto or none.")
     found = _found(request)
-    named, left_out = _images(found, str(place))
+    named, left_out = _images(found, str(location))
     label = request.source.label
     wanted = label.split("+") if isinstance(label, str) else label
-    classes, warnings = _classes(found, place, wanted)
-    splits = _splits(found, place)
+    classes, warnings = _classes(found, location, wanted)
+    splits = _splits(found, location)
     if splits is None:
-        warnings.append(f"{place}: has no {PARTITION}.txt, so the same person may be in two splits.")
+        warnings.append(f"{location}: has no {PARTITION}.txt, so the same person may be in two splits.")
     for rows, name in ((classes, ATTRIBUTES), (splits, PARTITION)):
         if rows is not None:
             left_out += [(file, f"in {name}, but there is no such image") for file in rows.keys() - named.keys()]
@@ -83,7 +83,7 @@ def _list(request: Request) -> Listing:
         groups["train" if splits is None else splits[file]].append(name)
     if not groups:
         raise UserError(
-            f"data.source.path: {place}: no image has a row in its lists. They go by file names, e.g. 000001.jpg."
+            f"data.source.path: {location}: no image has a row in its lists. They go by file names, e.g. 000001.jpg."
         )
     of = {name: (None if classes is None else classes[file], None) for file, name in named.items()}
     told = Annotations(of=of, labels=classes is not None)
@@ -96,30 +96,30 @@ def _list(request: Request) -> Listing:
 
 
 def _found(request: Request) -> Found:
-    place = request.place
-    if place.file is not None:
-        if place.kind_of_file != "a ZIP archive":
-            raise wrong_kind(request, f"is {place.kind_of_file or 'a file of no known kind'}", WANTED)
-        return _in_zip(place, place.file)
-    zipped = [name for name in place.entries if PurePosixPath(name).name == ZIP]
-    if zipped and not any(FOLDER in PurePosixPath(name).parts for name in place.entries):
-        return _in_zip(place, zipped[0])
-    return Found(place.folder, place.entries, place.entries, place.folder.read, list(place.left_out))
+    location = request.location
+    if location.file is not None:
+        if location.kind_of_file != "a ZIP archive":
+            raise wrong_kind(request, f"is {location.kind_of_file or 'a file of no known kind'}", WANTED)
+        return _in_zip(location, location.file)
+    zipped = [name for name in location.entries if PurePosixPath(name).name == ZIP]
+    if zipped and not any(FOLDER in PurePosixPath(name).parts for name in location.entries):
+        return _in_zip(location, zipped[0])
+    return Found(location.folder, location.entries, location.entries, location.folder.read, list(location.left_out))
 
 
-def _in_zip(place: Place, file: str) -> Found:
+def _in_zip(location: Location, file: str) -> Found:
     """The images of an archive, with the lists in it, or else those beside it."""
-    where = str(place) if place.file is not None else f"{place}/{file}"
-    with readable(KEY), place.folder.open(file) as opened:
+    where = str(location) if location.file is not None else f"{location}/{file}"
+    with readable(KEY), location.folder.open(file) as opened:
         entries, spans, left_out = list_zip(opened, where).listed()
-    tree = ArchiveTree(place.folder, file, where, spans)
+    tree = ArchiveTree(location.folder, file, where, spans)
     if any(PurePosixPath(name).stem in (ATTRIBUTES, PARTITION) for name in entries):
         return Found(tree, entries, entries, lambda name: next(tree.read_many([name])) or b"", left_out)
-    beside = place.entries
-    if place.file is not None:
-        names = [f"{stem}{ending}" for stem in (ATTRIBUTES, PARTITION) for ending in ENDINGS]
-        beside = {name: entry for name in names if (entry := place.folder.entry(name)) is not None}
-    return Found(tree, entries, beside, place.folder.read, left_out)
+    beside = location.entries
+    if location.file is not None:
+        names = [f"{stem}{ending}" for stem in (ATTRIBUTES, PARTITION) for ending in SUFFIXES]
+        beside = {name: entry for name in names if (entry := location.folder.entry(name)) is not None}
+    return Found(tree, entries, beside, location.folder.read, left_out)
 
 
 def _images(found: Found, where: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
@@ -145,21 +145,21 @@ def _images(found: Found, where: str) -> tuple[dict[str, str], list[tuple[str, s
     return named, left_out
 
 
-def _classes(found: Found, place: Place, wanted: list[str] | None) -> tuple[dict[str, str] | None, list[str]]:
+def _classes(found: Found, location: Location, wanted: list[str] | None) -> tuple[dict[str, str] | None, list[str]]:
     if wanted is None:
         return None, []
     listed = found.list_of(ATTRIBUTES)
     if listed is None:
         raise UserError(
-            f"data.source.label: {', '.join(wanted)}, but {place} has no {ATTRIBUTES}.txt. Put it there, or leave label out."
+            f"data.source.label: {', '.join(wanted)}, but {location} has no {ATTRIBUTES}.txt. Put it there, or leave label out."
         )
     name, content = listed
-    return read_attributes(content, f"{place}: {name}", wanted)
+    return read_attributes(content, f"{location}: {name}", wanted)
 
 
-def _splits(found: Found, place: Place) -> dict[str, OfficialSplit] | None:
+def _splits(found: Found, location: Location) -> dict[str, OfficialSplit] | None:
     listed = found.list_of(PARTITION)
-    return None if listed is None else read_partition(listed[1], f"{place}: {listed[0]}")
+    return None if listed is None else read_partition(listed[1], f"{location}: {listed[0]}")
 
 
 KIND = SourceKind("celeba", 30, _recognises, _list)

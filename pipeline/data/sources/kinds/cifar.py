@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.cifar_batch import BatchFile, Column, count_images, read_batch, read_names
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.data.sources.tar_members import TARS, BrokenTarError, members, open_tar
 
@@ -69,14 +69,14 @@ class CifarPart:
             yield RawImage(f"{self.batch.name}/{number}", image, label, split=self.split)
 
 
-def _recognises(place: Place) -> bool:
-    if place.file is None:
-        return bool(_versions(place.entries))
-    if place.kind_of_file not in TARS:
+def _recognises(location: Location) -> bool:
+    if location.file is None:
+        return bool(_versions(location.entries))
+    if location.kind_of_file not in TARS:
         return False
     try:
-        with open_tar(place.folder, place.file) as file:
-            first = list(islice(members(file, place.entries[place.file].size), _PEEKED))
+        with open_tar(location.folder, location.file) as file:
+            first = list(islice(members(file, location.entries[location.file].size), _PEEKED))
     except BrokenTarError:
         return False
     known = {version.folder for version in VERSIONS}.union(*(version.marks for version in VERSIONS[:2]))
@@ -93,14 +93,16 @@ def _versions(files: Iterable[str]) -> list[tuple[str, Version]]:
 
 
 def _list(request: Request) -> Listing:
-    place = request.place
-    files = _in_folder(place) if place.file is None else _in_tar(request, place.file)
+    location = request.location
+    files = _in_folder(location) if location.file is None else _in_tar(request, location.file)
     found = _versions(files)
     if not found:
         raise wrong_kind(request, f"has {', '.join(list(files)[:10]) or 'no files'}", WANTED)
     if len(found) > 1:
         listed = ", ".join(f"{folder or '.'} ({version.folder})" for folder, version in found)
-        raise UserError(f"data.source.path: {place} holds CIFAR {len(found)} times: {listed}. Set path to one of them.")
+        raise UserError(
+            f"data.source.path: {location} holds CIFAR {len(found)} times: {listed}. Set path to one of them."
+        )
     ((folder, version),) = found
     below = {name.rpartition("/")[2]: file for name, file in files.items() if name.rpartition("/")[0] == folder}
     column = _column(request, version)
@@ -126,49 +128,49 @@ def _split(name: str, version: Version) -> OfficialSplit:
 
 
 def _parts(request: Request, batch: BatchFile, column: Column, split: OfficialSplit, count: int) -> Iterator[Part]:
-    seen = f"{request.place.identity_of(batch.file)}\0{batch.name}\0{column}"
+    seen = f"{request.location.identity_of(batch.file)}\0{batch.name}\0{column}"
     for first in range(0, count, PART_IMAGES):
         identity = hashlib.sha256(f"{seen}\0{first}".encode(errors="surrogateescape")).hexdigest()
         yield CifarPart(batch, column, split, first, min(PART_IMAGES, count - first), identity)
 
 
 def _column(request: Request, version: Version) -> Column:
-    asked = request.source.label
+    requested = request.source.label
     for column in version.names:
-        if asked in (column, f"{column}s", f"{column}_label", f"{column}_labels"):
+        if requested in (column, f"{column}s", f"{column}_label", f"{column}_labels"):
             return column
-    if asked is not None:
+    if requested is not None:
         raise UserError(
-            f"data.source.label: {asked!r}, but the labels of {version.title} are {' and '.join(version.names)}; "
+            f"data.source.label: {requested!r}, but the labels of {version.title} are {' and '.join(version.names)}; "
             f"use {' or '.join(version.names)}, or leave it out."
         )
     return next(iter(version.names))
 
 
-def _in_folder(place: Place) -> dict[str, BatchFile]:
+def _in_folder(location: Location) -> dict[str, BatchFile]:
     return {
-        name: BatchFile(place.folder, name, name, entry.size, None, f"{place}/{name}")
-        for name, entry in place.entries.items()
+        name: BatchFile(location.folder, name, name, entry.size, None, f"{location}/{name}")
+        for name, entry in location.entries.items()
     }
 
 
 def _in_tar(request: Request, tar: str) -> dict[str, BatchFile]:
-    place = request.place
-    if place.kind_of_file not in TARS:
-        raise wrong_kind(request, f"is {place.kind_of_file or 'a file of no known kind'}", WANTED)
+    location = request.location
+    if location.kind_of_file not in TARS:
+        raise wrong_kind(request, f"is {location.kind_of_file or 'a file of no known kind'}", WANTED)
     files: dict[str, BatchFile] = {}
     try:
-        with open_tar(place.folder, tar) as file:
-            for number, member in enumerate(members(file, place.entries[tar].size)):
+        with open_tar(location.folder, tar) as file:
+            for number, member in enumerate(members(file, location.entries[tar].size)):
                 if member.reason is not None or number == MOST_MEMBERS:
                     why = member.reason or f"has more than {MOST_MEMBERS} members"
-                    raise UserError(f"data.source.path: {place} is refused: {member.name}: {why}. Get it again.")
+                    raise UserError(f"data.source.path: {location} is refused: {member.name}: {why}. Get it again.")
                 if not member.folder:
                     files[member.name] = BatchFile(
-                        place.folder, tar, member.name, member.size, member.offset, f"{place}: {member.name}"
+                        location.folder, tar, member.name, member.size, member.offset, f"{location}: {member.name}"
                     )
     except BrokenTarError as error:
-        raise UserError(f"data.source.path: {place} cannot be read: {error}. Get it again.") from None
+        raise UserError(f"data.source.path: {location} cannot be read: {error}. Get it again.") from None
     return files
 
 

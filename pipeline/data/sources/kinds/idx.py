@@ -7,25 +7,25 @@ from numpy.typing import NDArray
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.idx import IDX_FILES, parse_images, parse_labels, prefix_of, read_idx
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.source import Listing, Request, SourceKind, array_parts, wrong_kind
 from pipeline.store.folder import Folder
 
 WANTED = f"the folder of the four IDX files, {', '.join(IDX_FILES)}"
 
 
-def _recognises(place: Place) -> bool:
-    return place.file is None and all(
-        any(prefix_of(file, name) is not None for file in place.entries) for name in IDX_FILES
+def _recognises(location: Location) -> bool:
+    return location.file is None and all(
+        any(prefix_of(file, name) is not None for file in location.entries) for name in IDX_FILES
     )
 
 
 def _list(request: Request) -> Listing:
-    if request.place.file is not None:
+    if request.location.file is not None:
         raise wrong_kind(request, "is a file", WANTED)
-    if not any(prefix_of(file, name) is not None for file in request.place.entries for name in IDX_FILES):
+    if not any(prefix_of(file, name) is not None for file in request.location.entries for name in IDX_FILES):
         raise wrong_kind(request, "has none of these files", WANTED)
-    listing, _ = list_idx(request.place.folder, str(request.place), transposed=request.source.transposed)
+    listing, _ = list_idx(request.location.folder, str(request.location), transposed=request.source.transposed)
     return listing
 
 

@@ -5,40 +5,40 @@ from dataclasses import replace
 from pipeline.base.errors import UserError
 from pipeline.data.sources.annotations import Annotations
 from pipeline.data.sources.columns import find_columns
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.parquet_files import SPLITS, has_images
-from pipeline.data.sources.place import Place
 from pipeline.data.sources.rows import NO_ROW, Matched, match_rows
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, Request, SourceKind, wrong_kind
-from pipeline.data.sources.table import LARGEST_TABLE, TABLE_ENDINGS, Table, is_table, read_table
-from pipeline.data.sources.tree import OTHER_ENDINGS, TreePart, is_hidden, list_tree
+from pipeline.data.sources.table import LARGEST_TABLE, TABLE_SUFFIXES, Table, is_table, read_table
+from pipeline.data.sources.tree import OTHER_SUFFIXES, TreePart, is_hidden, list_tree
 
 SPLIT_COLUMN = "split"
 
 
-def _recognises(place: Place) -> bool:
-    return place.file is not None and is_table(place.file) and not has_images(place)
+def _recognises(location: Location) -> bool:
+    return location.file is not None and is_table(location.file) and not has_images(location)
 
 
 def _list(request: Request) -> Listing:
-    place = request.place
-    if place.file is None or not is_table(place.file):
-        found = "is a folder" if place.file is None else "has another ending"
-        raise wrong_kind(request, found, f"one file of paths ({', '.join(TABLE_ENDINGS)})")
-    if place.entries[place.file].size > LARGEST_TABLE:
-        raise UserError(f"data.source.path: {place}: has more than {LARGEST_TABLE >> 20} MiB; divide it.")
-    with place.folder.open(place.file) as file:
-        table = read_table(file, place.file, str(place))
+    location = request.location
+    if location.file is None or not is_table(location.file):
+        found = "is a folder" if location.file is None else "has another ending"
+        raise wrong_kind(request, found, f"one file of paths ({', '.join(TABLE_SUFFIXES)})")
+    if location.entries[location.file].size > LARGEST_TABLE:
+        raise UserError(f"data.source.path: {location}: has more than {LARGEST_TABLE >> 20} MiB; divide it.")
+    with location.folder.open(location.file) as file:
+        table = read_table(file, location.file, str(location))
     columns = find_columns(table, request.source, request.text)
-    below = Place(place.folder, None, place.given).entries
-    images = [name for name in below if not is_hidden(name) and not name.lower().endswith(OTHER_ENDINGS)]
-    matched = match_rows(table, columns, place.file, images)
+    below = Location(location.folder, None, location.given).entries
+    images = [name for name in below if not is_hidden(name) and not name.lower().endswith(OTHER_SUFFIXES)]
+    matched = match_rows(table, columns, location.file, images)
     left_out = [*matched.left_out, *((name, NO_ROW) for name in matched.without_row)]
     splits, odd = _splits(table, matched)
     listings = [
         list_tree(
-            place.folder,
+            location.folder,
             {name: below[name] for name in names},
-            str(place),
+            str(location),
             annotations=Annotations(of={name: matched.of[name] for name in names}, labels=True),
         )
         for names in splits.values()
@@ -57,7 +57,7 @@ def _splits(table: Table, matched: Matched) -> tuple[dict[OfficialSplit | None, 
     for name, row in matched.row_of.items():
         split = SPLITS.get((cells[row] or "").lower())
         if split is None:
-            why = f"{table.place_of(row)} has {cells[row] or ''!r}, which is not one of {', '.join(SPLITS)}"
+            why = f"{table.row_name(row)} has {cells[row] or ''!r}, which is not one of {', '.join(SPLITS)}"
             return {None: list(matched.of)}, [f"{table.where}: column {column!r} is not used: {why}."]
         found.setdefault(split, []).append(name)
     if "train" not in found:

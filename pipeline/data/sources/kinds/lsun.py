@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from pipeline.base.errors import UserError
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.store.local import LocalFolder
 
@@ -70,47 +70,47 @@ class KeyRange:
             yield RawImage(name, b"", label, split=split, reason="unreadable")
 
 
-def _recognises(place: Place) -> bool:
-    return place.file is None and bool(_folders(place))
+def _recognises(location: Location) -> bool:
+    return location.file is None and bool(_folders(location))
 
 
 def _list(request: Request) -> Listing:
-    place = request.place
-    folders = _folders(place)
-    if place.file is not None or not folders:
-        raise wrong_kind(request, "is a file" if place.file else f"has no {DATA}", WANTED)
-    if not isinstance(place.folder, LocalFolder):
+    location = request.location
+    folders = _folders(location)
+    if location.file is not None or not folders:
+        raise wrong_kind(request, "is a file" if location.file else f"has no {DATA}", WANTED)
+    if not isinstance(location.folder, LocalFolder):
         raise UserError(
-            f"data.source.path: {place}: LMDB is read by mapping its file into memory, which needs a disk of this machine: copy "
+            f"data.source.path: {location}: LMDB is read by mapping its file into memory, which needs a disk of this machine: copy "
             "the folder here, and point path at the copy."
         )
     _require_lmdb()
-    found, left_out = _databases(place, place.folder.path, folders)
+    found, left_out = _databases(location, location.folder.path, folders)
     for category in sorted({database.label for database in found if database.label is not None}):
         if not any(database.split == "train" for database in found if database.label == category):
             raise UserError(
-                f"data.source.path: {place}: has {category}_val_lmdb, but no {category}_train_lmdb. Get that one, too, or move the "
+                f"data.source.path: {location}: has {category}_val_lmdb, but no {category}_train_lmdb. Get that one, too, or move the "
                 "other one away."
             )
     parts: list[Part] = [part for database in found for part in _key_ranges(database)]
     if not parts:
-        raise UserError(f"data.source.path: {place}: its databases are empty.")
+        raise UserError(f"data.source.path: {location}: its databases are empty.")
     splits: tuple[OfficialSplit, ...] = tuple(sorted({database.split for database in found}))
-    return Listing(parts, splits=splits, left_out=[*place.left_out, *left_out])
+    return Listing(parts, splits=splits, left_out=[*location.left_out, *left_out])
 
 
-def _folders(place: Place) -> list[str]:
+def _folders(location: Location) -> list[str]:
     """Names of the LMDB folders; "" is the place itself."""
-    steps = (PurePosixPath(name) for name in place.entries if name.endswith(DATA))
+    steps = (PurePosixPath(name) for name in location.entries if name.endswith(DATA))
     return [str(path.parent).removeprefix(".") for path in steps if path.name == DATA and len(path.parts) <= 2]
 
 
-def _databases(place: Place, path: Path, folders: list[str]) -> tuple[list[Database], list[tuple[str, str]]]:
+def _databases(location: Location, path: Path, folders: list[str]) -> tuple[list[Database], list[tuple[str, str]]]:
     """Each with its class and split; one alone, and those of one category, have no labels."""
     if len(folders) == 1:
         (folder,) = folders
         prefix = f"{folder}/" if folder else ""
-        return [Database(path / folder, prefix, None, "train", place.identity_of(f"{prefix}{DATA}"))], []
+        return [Database(path / folder, prefix, None, "train", location.identity_of(f"{prefix}{DATA}"))], []
     named = {folder: _NAME.fullmatch(folder) for folder in folders}
     categories = {match["category"] for match in named.values() if match}
     found, left_out = [], []
@@ -119,11 +119,11 @@ def _databases(place: Place, path: Path, folders: list[str]) -> tuple[list[Datab
             left_out.append((folder or DATA, NO_CATEGORY))
             continue
         label = match["category"] if len(categories) > 1 else None
-        identity = place.identity_of(f"{folder}/{DATA}")
+        identity = location.identity_of(f"{folder}/{DATA}")
         found.append(Database(path / folder, f"{folder}/", label, _SPLITS[match["split"]], identity))
     if not found:
         raise UserError(
-            f"data.source.path: {place}: has several databases ({', '.join(folders[:5])}), none of them named CATEGORY_train_lmdb: "
+            f"data.source.path: {location}: has several databases ({', '.join(folders[:5])}), none of them named CATEGORY_train_lmdb: "
             "point path at one of them."
         )
     return found, left_out

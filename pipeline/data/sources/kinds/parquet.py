@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.base.errors import UserError
 from pipeline.data.sources.columns import described_columns, joined_labels
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.parquet_files import (
     Footer,
     has_images,
@@ -18,10 +19,9 @@ from pipeline.data.sources.parquet_files import (
     read_footer,
     splits_of,
 )
-from pipeline.data.sources.place import Place
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.data.sources.table import DAMAGE, as_texts, class_names, is_text_like
-from pipeline.data.sources.tree import IMAGE_ENDINGS, JUNK, NO_IMAGE, is_hidden
+from pipeline.data.sources.tree import IMAGE_SUFFIXES, JUNK, NO_IMAGE, is_hidden
 from pipeline.store.bucket import at_once
 from pipeline.store.folder import Folder
 
@@ -29,7 +29,7 @@ PART_IMAGES = 1_000
 MOST_PARTS_OF_A_GROUP = 8  # a part reads what stands before it in its row group, too
 BATCH_BYTES = 16 << 20  # in memory at a time
 NULL = "no image in its row"
-ELSEWHERE = "a path in place of the image's content"
+EXTERNAL = "a path in place of the image's content"
 DAMAGED = "in a damaged part of a Parquet file"
 
 
@@ -111,7 +111,7 @@ class ParquetPart:
         )
         for offset, (label, text) in enumerate(zip(labels, texts, strict=True)):
             content, path = _content(batch[columns.image][offset].as_py())
-            reason = None if content is not None else NULL if path is None else ELSEWHERE
+            reason = None if content is not None else NULL if path is None else EXTERNAL
             named = None if label is None or (columns.numbered and label == "-1") else label.strip() or None
             text = None if text is None else text.strip() or None
             yield RawImage(self._name(row + offset, path), content or b"", named, text, self.split, reason)
@@ -128,29 +128,31 @@ def _content(cell: object) -> tuple[bytes | None, str | None]:
     return (cell if isinstance(cell, bytes) else None), None
 
 
-def _recognises(place: Place) -> bool:
-    if place.file is None and any(name.lower().endswith(IMAGE_ENDINGS) for name in place.entries):
+def _recognises(location: Location) -> bool:
+    if location.file is None and any(name.lower().endswith(IMAGE_SUFFIXES) for name in location.entries):
         return False
-    return has_images(place)
+    return has_images(location)
 
 
 def _list(request: Request) -> Listing:
-    place = request.place
-    files = parquet_files(place)
+    location = request.location
+    files = parquet_files(location)
     if not files:
         raise wrong_kind(request, "holds no Parquet files", "a file *.parquet or a folder of some")
-    splits, warnings = splits_of(files, str(place))
-    footers = dict(zip(files, at_once(lambda name: read_footer(place.folder, name, str(place)), files), strict=True))
+    splits, warnings = splits_of(files, str(location))
+    footers = dict(
+        zip(files, at_once(lambda name: read_footer(location.folder, name, str(location)), files), strict=True)
+    )
     schema = footers[files[0]].schema
-    image = image_column(schema, f"{place}: {files[0]}")
+    image = image_column(schema, f"{location}: {files[0]}")
     usable = [field.name for field in schema if is_text_like(field.type)]
     counted = [name for name in class_names(schema) if name in usable]
-    labels, text, odd = described_columns(usable, request.source, request.text, f"{place}: {files[0]}", counted)
+    labels, text, odd = described_columns(usable, request.source, request.text, f"{location}: {files[0]}", counted)
     for name, footer in footers.items():
         if missing := [
             column for column in (image, *labels, *([text] if text else [])) if column not in footer.schema.names
         ]:
-            raise UserError(f"data.source.path: {place}: {name} has no column {missing[0]!r}, but {files[0]} has.")
+            raise UserError(f"data.source.path: {location}: {name} has no column {missing[0]!r}, but {files[0]} has.")
     names = {name: class_names(footer.schema) for name, footer in footers.items()}
     # Files that count their classes differently must not be mixed up: there the names are the labels.
     classes = _shared([found.get(labels[0]) for found in names.values()]) if len(labels) == 1 else None
@@ -158,8 +160,8 @@ def _list(request: Request) -> Listing:
     for name, footer in footers.items():
         of_labels = tuple(tuple(found) if (found := names[name].get(label)) else None for label in labels)
         columns = Columns(image, labels, of_labels, classes is not None, text)
-        parts += _parts(place, name, footer, columns, splits[name])
-    other = [(name, JUNK if is_hidden(name) else NO_IMAGE) for name in place.entries if name not in splits]
+        parts += _parts(location, name, footer, columns, splits[name])
+    other = [(name, JUNK if is_hidden(name) else NO_IMAGE) for name in location.entries if name not in splits]
     return Listing(parts, classes, tuple(sorted(set(splits.values()))), other, [*warnings, *odd])
 
 
@@ -167,9 +169,11 @@ def _shared(names: list[list[str] | None]) -> list[str] | None:
     return names[0] if all(found == names[0] for found in names) else None
 
 
-def _parts(place: Place, name: str, footer: Footer, columns: Columns, split: OfficialSplit) -> Iterator[ParquetPart]:
+def _parts(
+    location: Location, name: str, footer: Footer, columns: Columns, split: OfficialSplit
+) -> Iterator[ParquetPart]:
     """Row groups put together up to PART_IMAGES rows, and large ones divided."""
-    seen = f"{place.identity_of(name)}\0{columns}\0{split}"
+    seen = f"{location.identity_of(name)}\0{columns}\0{split}"
     first = 0
     for groups in _grouped(footer.rows):
         rows = sum(count for _, count in groups)
@@ -179,7 +183,7 @@ def _parts(place: Place, name: str, footer: Footer, columns: Columns, split: Off
         bounds = [rows * number // count for number in range(count + 1)]
         for start, stop in pairwise(bounds):
             identity = hashlib.sha256(f"{seen}\0{groups}\0{start}\0{stop}".encode(errors="surrogateescape")).hexdigest()
-            yield ParquetPart(place.folder, name, groups, start, stop, first, at_a_time, columns, split, identity)
+            yield ParquetPart(location.folder, name, groups, start, stop, first, at_a_time, columns, split, identity)
         first += rows
 
 

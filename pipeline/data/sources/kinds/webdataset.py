@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from pipeline.data.decode import LARGEST_FILE
 from pipeline.data.sources.layout import SPLIT_FOLDERS
-from pipeline.data.sources.place import Place
+from pipeline.data.sources.location import Location
 from pipeline.data.sources.shard_samples import Fields, Sample, is_of_samples, read_samples
 from pipeline.data.sources.source import Listing, OfficialSplit, Part, RawImage, Request, SourceKind, wrong_kind
 from pipeline.data.sources.tar_members import TARS, BrokenTarError, Member, members, open_tar, read_member
@@ -20,7 +20,7 @@ from pipeline.store.local import LocalFolder
 
 SHARDS = (".tar", ".tar.gz", ".tgz")
 # What may lie beside shards: what describes them.
-_BESIDE = (".json", ".jsonl", ".md", ".txt", ".csv", ".tsv", ".html", ".yaml", ".yml", ".log", ".idx", ".sha256")
+_SIDECARS = (".json", ".jsonl", ".md", ".txt", ".csv", ".tsv", ".html", ".yaml", ".yml", ".log", ".idx", ".sha256")
 NO_SHARD = "ignored: no shard, by its name"
 PART_BYTES = (
     256 << 20
@@ -65,23 +65,23 @@ class ShardPart:
         return RawImage(name, content, sample.label, sample.text, self.split, reason)
 
 
-def _recognises(place: Place) -> bool:
-    if place.file is not None:
-        return place.kind_of_file in TARS and is_of_samples(_peek(place, place.file))
-    shards = [name for name in place.entries if name.lower().endswith(SHARDS) and not is_hidden(name)]
+def _recognises(location: Location) -> bool:
+    if location.file is not None:
+        return location.kind_of_file in TARS and is_of_samples(_peek(location, location.file))
+    shards = [name for name in location.entries if name.lower().endswith(SHARDS) and not is_hidden(name)]
     return (
         bool(shards)
-        and all(name.lower().endswith((*SHARDS, *_BESIDE)) or is_hidden(name) for name in place.entries)
-        and is_of_samples(_peek(place, shards[0]))
+        and all(name.lower().endswith((*SHARDS, *_SIDECARS)) or is_hidden(name) for name in location.entries)
+        and is_of_samples(_peek(location, shards[0]))
     )
 
 
-def _peek(place: Place, shard: str) -> list[Member]:
+def _peek(location: Location, shard: str) -> list[Member]:
     """The first members of a shard, as far as they can be read."""
     first: list[Member] = []
     try:
-        with open_tar(place.folder, shard) as file:
-            for member in islice(members(file, place.entries[shard].size), _PEEKED):
+        with open_tar(location.folder, shard) as file:
+            for member in islice(members(file, location.entries[shard].size), _PEEKED):
                 first.append(member)
     except BrokenTarError:
         return first
@@ -89,21 +89,23 @@ def _peek(place: Place, shard: str) -> list[Member]:
 
 
 def _list(request: Request) -> Listing:
-    place = request.place
+    location = request.location
     left_out: list[tuple[str, str]] = []
-    if place.file is not None:
-        if place.kind_of_file not in TARS:
-            raise wrong_kind(request, f"is {place.kind_of_file or 'a file of no known kind'}", WANTED)
-        shards = [place.file]
+    if location.file is not None:
+        if location.kind_of_file not in TARS:
+            raise wrong_kind(request, f"is {location.kind_of_file or 'a file of no known kind'}", WANTED)
+        shards = [location.file]
     else:
-        shards = [name for name in place.entries if name.lower().endswith(SHARDS) and not is_hidden(name)]
-        left_out = [(name, JUNK if is_hidden(name) else NO_SHARD) for name in place.entries if name not in set(shards)]
+        shards = [name for name in location.entries if name.lower().endswith(SHARDS) and not is_hidden(name)]
+        left_out = [
+            (name, JUNK if is_hidden(name) else NO_SHARD) for name in location.entries if name not in set(shards)
+        ]
         if not shards:
             raise wrong_kind(request, f"has no file that ends in {', '.join(SHARDS)}", WANTED)
     fields = Fields.of(request.source.label, request.text)
     splits, warnings = _splits(shards)
     return Listing(
-        [part for shard in shards for part in _parts(place, shard, fields, splits[shard])],
+        [part for shard in shards for part in _parts(location, shard, fields, splits[shard])],
         splits=tuple(sorted(set(splits.values()))),
         left_out=left_out,
         warnings=warnings,
@@ -131,14 +133,14 @@ def _splits(shards: list[str]) -> tuple[dict[str, OfficialSplit], list[str]]:
     return dict.fromkeys(shards, "train"), warnings
 
 
-def _parts(place: Place, shard: str, fields: Fields, split: OfficialSplit) -> Iterator[Part]:
-    size = place.entries[shard].size
-    whole = not isinstance(place.folder, LocalFolder) or not shard.lower().endswith(".tar")
+def _parts(location: Location, shard: str, fields: Fields, split: OfficialSplit) -> Iterator[Part]:
+    size = location.entries[shard].size
+    whole = not isinstance(location.folder, LocalFolder) or not shard.lower().endswith(".tar")
     starts = [0] if whole else list(range(0, max(size, 1), PART_BYTES))
     for first, last in zip(starts, [*starts[1:], None], strict=True):
-        seen = f"{place.identity_of(shard)}\0{fields}\0{split}\0{first}\0{last}"
+        seen = f"{location.identity_of(shard)}\0{fields}\0{split}\0{first}\0{last}"
         identity = hashlib.sha256(seen.encode(errors="surrogateescape")).hexdigest()
-        yield ShardPart(place.folder, shard, size, first, last, fields, split, identity)
+        yield ShardPart(location.folder, shard, size, first, last, fields, split, identity)
 
 
 KIND = SourceKind("webdataset", 50, _recognises, _list)

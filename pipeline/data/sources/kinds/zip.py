@@ -11,7 +11,7 @@ from pipeline.base.errors import UserError
 from pipeline.data.sources.annotated import list_annotated
 from pipeline.data.sources.archive_files import list_tar, list_zip, unpacked
 from pipeline.data.sources.archive_tree import ArchiveTree
-from pipeline.data.sources.place import KEY, Place
+from pipeline.data.sources.location import KEY, Location
 from pipeline.data.sources.source import Listing, Request, SourceKind, wrong_kind
 from pipeline.store.files import atomic_path, readable
 from pipeline.store.folder import Folder
@@ -21,18 +21,18 @@ COMPRESSED = ("a gzip file", "a bzip2 file", "an xz file")
 Format = Literal["zip", "tar", "compressed tar"]
 
 
-def format_of(place: Place) -> Format | None:
+def format_of(location: Location) -> Format | None:
     """What kind of archive a file is, by its content; None for a folder and for what is none."""
-    if place.file is None:
+    if location.file is None:
         return None
-    kind = place.kind_of_file
+    kind = location.kind_of_file
     if kind in ("a ZIP archive", "a tar archive"):
         return "zip" if kind == "a ZIP archive" else "tar"
-    with readable(KEY), place.folder.open(place.file) as file:
+    with readable(KEY), location.folder.open(location.file) as file:
         if kind not in COMPRESSED:
             return "tar" if _begins_like_tar(file.read(tarfile.BLOCKSIZE)) else None
         with suppress(UserError):
-            if _begins_like_tar(next(unpacked(file, kind, str(place), tarfile.BLOCKSIZE), b"")):
+            if _begins_like_tar(next(unpacked(file, kind, str(location), tarfile.BLOCKSIZE), b"")):
                 return "compressed tar"
     return None
 
@@ -47,36 +47,36 @@ def _begins_like_tar(content: bytes) -> bool:
 
 
 def _list(request: Request) -> Listing:
-    place, found = request.place, format_of(request.place)
-    if place.file is None or found is None:
-        kind = "a folder" if place.file is None else place.kind_of_file or "a file of no known kind"
+    location, found = request.location, format_of(request.location)
+    if location.file is None or found is None:
+        kind = "a folder" if location.file is None else location.kind_of_file or "a file of no known kind"
         inside = " that holds no tar archive, or is damaged" if kind in COMPRESSED else ""
         raise wrong_kind(request, f"is {kind}{inside}", "a ZIP or tar archive of a folder of images")
-    folder, file = (place.folder, place.file) if found != "compressed tar" else _unpacked(request, place.file)
+    folder, file = (location.folder, location.file) if found != "compressed tar" else _unpacked(request, location.file)
     warnings: list[str] = []
     with readable(KEY), folder.open(file) as opened:
         if found == "zip":
-            members = list_zip(opened, str(place))
+            members = list_zip(opened, str(location))
         else:
-            members, warnings = list_tar(opened, str(place), place.identity_of(place.file))
+            members, warnings = list_tar(opened, str(location), location.identity_of(location.file))
     entries, spans, left_out = members.listed()
-    listing = list_annotated(ArchiveTree(folder, file, str(place), spans), entries, request, left_out, wrapped=True)
+    listing = list_annotated(ArchiveTree(folder, file, str(location), spans), entries, request, left_out, wrapped=True)
     return replace(listing, warnings=[*warnings, *listing.warnings])
 
 
 def _unpacked(request: Request, file: str) -> tuple[Folder, str]:
     """A compressed tar as a plain one, in which members can be found; of earlier versions of the same file nothing is kept."""
-    place = request.place
-    identity = place.identity_of(file)
-    home = request.downloads / "unpacked" / hashlib.sha256(f"{place.folder}\0{file}".encode()).hexdigest()[:16]
+    location = request.location
+    identity = location.identity_of(file)
+    home = request.downloads / "unpacked" / hashlib.sha256(f"{location.folder}\0{file}".encode()).hexdigest()[:16]
     path = home / f"{identity[:32]}.tar"
     if not path.is_file():
-        request.say(f"unpacking {place}")
+        request.say(f"unpacking {location}")
         with atomic_path(path) as temporary:
-            with temporary.open("wb") as target, place.folder.open(file) as packed:
-                for block in unpacked(packed, place.kind_of_file or "", str(place)):
+            with temporary.open("wb") as target, location.folder.open(file) as packed:
+                for block in unpacked(packed, location.kind_of_file or "", str(location)):
                     target.write(block)
-            _require_harmless(temporary, str(place))
+            _require_harmless(temporary, str(location))
         for other in set(home.iterdir()) - {path}:
             other.unlink(missing_ok=True)
     return LocalFolder(home), path.name
@@ -89,4 +89,4 @@ def _require_harmless(path: Path, where: str) -> None:
     members.listed()
 
 
-KIND = SourceKind("zip", 80, lambda place: format_of(place) is not None, _list)
+KIND = SourceKind("zip", 80, lambda location: format_of(location) is not None, _list)

@@ -43,7 +43,7 @@ class DensityRatio:
     kind = "density_ratio"
 
     @property
-    def about(self) -> dict[str, object]:
+    def description(self) -> dict[str, object]:
         """The bounds."""
         return {"kind": self.kind, "log_bounds": self.log_bounds}
 

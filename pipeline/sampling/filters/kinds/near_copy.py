@@ -36,9 +36,9 @@ class NearCopy:
     kind = "near_copy"
 
     @property
-    def about(self) -> dict[str, object]:
+    def description(self) -> dict[str, object]:
         """The distances, and what they were measured with and on."""
-        return {"kind": self.kind, "nearest_allowed": self.nearest_allowed, **self.nearest.about}
+        return {"kind": self.kind, "nearest_allowed": self.nearest_allowed, **self.nearest.description}
 
     def accepts(self, candidates: Candidates) -> NDArray[np.bool_]:
         """Those farther away than the distance allowed to their class."""

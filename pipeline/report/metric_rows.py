@@ -6,7 +6,7 @@ from typing import get_args
 from pipeline.base.metric import Group, Metric, MetricValues, ReportRow
 from pipeline.config.metrics import METRICS
 
-FIGURES = "figures.json"  # of a published version
+METRICS_FILE = "figures.json"  # of a published version
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Row:
     label: str
     value: str
     error: str  # its standard error, empty where it has none
-    beside: str
+    comparison: str
 
     @property
     def value_with_error(self) -> str:
@@ -25,22 +25,22 @@ class Row:
         return f"{self.value} ± {self.error}" if self.error else self.value
 
 
-def figure_groups(metrics: MetricValues) -> dict[str, list[Row]]:
+def metric_groups(metrics: MetricValues) -> dict[str, list[Row]]:
     """The rows of a table, by heading; a figure that was not measured, as those of labels where there are none, has no row."""
     groups: dict[str, list[Row]] = {title: [] for title in get_args(Group)}
     for key, metric in METRICS.items():
         if metric.row is not None and key in metrics:
             value, error = metric.form.text(metrics[key]), metric.form.error(metrics.get(f"{key}_error"))
             groups[metric.row.group].append(
-                Row(key, metric.row.label, value, error, _beside(metric, metric.row, metrics))
+                Row(key, metric.row.label, value, error, _comparison(metric, metric.row, metrics))
             )
     return groups
 
 
-def _beside(metric: Metric, row: ReportRow, metrics: MetricValues) -> str:
+def _comparison(metric: Metric, row: ReportRow, metrics: MetricValues) -> str:
     """What is said beside a value: that of real images where they have one, and the metric's note."""
-    if row.beside is not None:
-        return row.beside(metrics)
+    if row.comparison is not None:
+        return row.comparison(metrics)
     real = metrics.get(metric.real) if metric.real is not None else None
     said = ([] if real is None else [f"{row.real}: {metric.form.text(real)}"]) + ([row.note] if row.note else [])
     return "; ".join(said)

@@ -26,7 +26,7 @@ _HEAD = 1_000
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A folder, or one file in it."""
 
     folder: Folder
@@ -71,7 +71,7 @@ class Place:
         return hashlib.sha256(seen.encode(errors="surrogateescape")).hexdigest()
 
 
-def place_at(given: str, sha256: str | None, downloads: Path, say: Callable[[str], None]) -> Place:
+def locate(given: str, sha256: str | None, downloads: Path, say: Callable[[str], None]) -> Location:
     """Find what `given` points at.
 
     Args:
@@ -86,19 +86,19 @@ def place_at(given: str, sha256: str | None, downloads: Path, say: Callable[[str
     if given.startswith("https://"):
         assert sha256 is not None  # a rule of the config
         path = _fetched(given, sha256, downloads, say)
-        return Place(LocalFolder(path.parent), path.name, given)
-    place = _in_store(given) if given.startswith(SCHEMES) else _here(given)
+        return Location(LocalFolder(path.parent), path.name, given)
+    location = _in_store(given) if given.startswith(SCHEMES) else _here(given)
     if sha256 is None:
-        return place
-    if place.file is None:
+        return location
+    if location.file is None:
         raise UserError(f"data.source.sha256: {sha256}, but {given} is a folder, not one file; leave sha256 out.")
-    if (found := place.folder.sha256(place.file)) != sha256:
+    if (found := location.folder.sha256(location.file)) != sha256:
         raise UserError(f"{given}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Get the file again.")
-    return place
+    return location
 
 
 def fetch(address: str, downloads: Path, say: Callable[[str], None]) -> str:
-    """Fetch what is at an https address and return its SHA-256, with which `place_at` finds it in `downloads`.
+    """Fetch what is at an https address and return its SHA-256, with which `locate` finds it in `downloads`.
 
     Raises:
         UserError: it cannot be fetched, or the disk is full.
@@ -110,22 +110,22 @@ def fetch(address: str, downloads: Path, say: Callable[[str], None]) -> str:
         for block in _from_server(address):
             digest.update(block)
             file.write(block)
-    path = _kept_at(address, digest.hexdigest(), downloads)
+    path = _download_path(address, digest.hexdigest(), downloads)
     path.parent.mkdir(exist_ok=True)
     arrived.replace(path)
     return digest.hexdigest()
 
 
-def _in_store(given: str) -> Place:
+def _in_store(given: str) -> Location:
     parent, _, name = given.rstrip("/").rpartition("/")
     if parent.count("/") >= 2:  # else `name` is the bucket
         above = folder_at(parent)
         if above.entry(name) is not None:
-            return Place(above, name, given)
-    return Place(folder_at(given), None, given)
+            return Location(above, name, given)
+    return Location(folder_at(given), None, given)
 
 
-def _here(given: str) -> Place:
+def _here(given: str) -> Location:
     if "://" in given:
         raise UserError(f"{KEY}: {given}: allowed are a path, s3://, gs:// and https://.")
     path = Path(given).expanduser().absolute()
@@ -133,9 +133,9 @@ def _here(given: str) -> Place:
         if path.is_symlink() and not path.exists():
             raise UserError(f"{KEY}: {path} is a link to nothing ({path.readlink()}).")
         if path.is_dir():
-            return Place(LocalFolder(path), None, given)
+            return Location(LocalFolder(path), None, given)
         if path.is_file():
-            return Place(LocalFolder(path.parent), path.name, given)
+            return Location(LocalFolder(path.parent), path.name, given)
         beside = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, beside, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -143,7 +143,7 @@ def _here(given: str) -> Place:
 
 
 def _fetched(address: str, sha256: str, downloads: Path, say: Callable[[str], None]) -> Path:
-    path = _kept_at(address, sha256, downloads)
+    path = _download_path(address, sha256, downloads)
     if path.is_file() and file_sha256(path) == sha256:
         return path
     if (found := fetch(address, downloads, say)) != sha256:
@@ -153,7 +153,7 @@ def _fetched(address: str, sha256: str, downloads: Path, say: Callable[[str], No
     return path
 
 
-def _kept_at(address: str, sha256: str, downloads: Path) -> Path:
+def _download_path(address: str, sha256: str, downloads: Path) -> Path:
     return downloads / sha256[:16] / _file_name(address)
 
 

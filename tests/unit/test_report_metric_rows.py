@@ -2,14 +2,16 @@
 
 import pytest
 
-from pipeline.report.figures import figure_groups
+from pipeline.report.metric_rows import metric_groups
 from tests.unit.report_data import METRICS, UNLABELLED_METRICS
 
 FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75}
 
 
 def rows(metrics: dict[str, object]) -> dict[str, tuple[str, str]]:
-    return {row.key: (row.value_with_error, row.beside) for group in figure_groups(metrics).values() for row in group}
+    return {
+        row.key: (row.value_with_error, row.comparison) for group in metric_groups(metrics).values() for row in group
+    }
 
 
 def test_each_figure_stands_beside_that_of_real_images() -> None:

@@ -24,7 +24,7 @@ PATIENCE_S = 90.0  # a source that takes longer to read through is judged by wha
 
 
 @dataclass
-class Survey:
+class SourceStats:
     """What was found. Of the lists there is one entry for each picture that was decoded."""
 
     kind: str
@@ -33,7 +33,7 @@ class Survey:
     whole: bool = True  # whether all of the source was read; else `images` is what was read of it
     classes: Counter[str] = field(default_factory=Counter)
     texts: int = 0
-    looked_at: int = 0
+    inspected: int = 0
     sizes: list[tuple[int, int]] = field(default_factory=list)
     modes: Counter[str] = field(default_factory=Counter)
     unusable: Counter[str] = field(default_factory=Counter)
@@ -57,9 +57,9 @@ class Survey:
         return np.array([min(size) for size in self.sizes], np.int64)
 
 
-def survey(kind: str, listing: Listing, data: Data) -> Survey:
+def scan_source(kind: str, listing: Listing, data: Data) -> SourceStats:
     """Read through the source once; decode every image at first, then every second, every fourth, and so on."""
-    found = Survey(kind, listing)
+    found = SourceStats(kind, listing)
     preparation = Preparation(data, Path())
     started, every, taken = time.monotonic(), 1, 0
     for raw in _all(listing):
@@ -72,7 +72,7 @@ def survey(kind: str, listing: Listing, data: Data) -> Survey:
             found.classes[label] += 1
         found.texts += raw.text is not None
         if found.images % every == 0:
-            _look_at(raw, preparation, found)
+            _scan_image(raw, preparation, found)
             taken += 1
             if taken >= LOOKED_AT // 2:  # so that no part of the source has more weight than another by much
                 every, taken = every * 2, 0
@@ -86,11 +86,11 @@ def _all(listing: Listing) -> Iterator[RawImage]:
         yield from part.images()
 
 
-def _look_at(raw: RawImage, preparation: Preparation, found: Survey) -> None:
+def _scan_image(raw: RawImage, preparation: Preparation, found: SourceStats) -> None:
     started = time.perf_counter()
     row = preparation.prepared(raw)
     found.prepare_s += time.perf_counter() - started
-    found.looked_at += 1
+    found.inspected += 1
     if row.get("reason") is not None:
         reason = str(row["reason"])
         found.unusable[reason] += 1

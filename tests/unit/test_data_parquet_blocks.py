@@ -10,9 +10,9 @@ import torch
 
 from pipeline.base.errors import UserError
 from pipeline.data import split_writer
-from pipeline.data.blocks import ParquetBlocks
 from pipeline.data.canonical import load_split, split_files
 from pipeline.data.description import DESCRIPTION
+from pipeline.data.parquet_blocks import ParquetBlocks
 from tests.unit.canonical_data import data_of, write_arrays
 from tests.unit.tiny import flip_bit
 
