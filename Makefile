@@ -12,7 +12,7 @@ endif
 # Two processes, file by file, since what starts Ray waits most of the time; the long files come first. No thread spins while it waits.
 PYTEST_TWO := OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: repro test test-ci test-all lint bench modes faults soak soak-docs schema metric-docs clean
+.PHONY: repro test test-ci test-all lint bench modes faults soak soak-docs schema metric-docs key-docs clean
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
@@ -49,16 +49,20 @@ modes: .venv/.ready
 faults: .venv/.ready
 	python -m tests.benchmarks.faults
 
-# What the last soak found, into docs/.
+# What the last soak found, into docs/benchmarks/.
 soak-docs: .venv/.ready
 	python -m tests.soak
 
 schema: .venv/.ready
 	imagemint schema > conf/schema.json
 
-# What metrics declare, into docs/figures.md.
+# What metrics declare, into docs/reference/metrics.md.
 metric-docs: .venv/.ready
 	python -m tests.metric_docs
+
+# Every key of a preset, into docs/reference/keys.md.
+key-docs: .venv/.ready
+	python -m tests.key_docs
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \

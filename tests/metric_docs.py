@@ -1,4 +1,4 @@
-"""What docs/figures.md says of every metric, made of their declarations; `make metric-docs` writes it there.
+"""What docs/reference/metrics.md says of every metric, made of their declarations; `make metric-docs` writes it there.
 
 It stands between comments `<!-- metrics: NAME -->` and `<!-- end -->`.
 """
@@ -12,7 +12,7 @@ from pipeline.config.metrics import METRICS
 from tests.project import ROOT
 
 WIDTH = 160  # of lines of the page
-PAGE = ROOT / "docs" / "figures.md"
+PAGE = ROOT / "docs" / "reference" / "metrics.md"
 _PART = re.compile(r"(<!-- metrics: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SPACES = {Need.INCEPTION, Need.ONNX}
 
@@ -47,7 +47,7 @@ def _table(metrics: Iterable[Metric]) -> str:
         f"| {', '.join(f'`{name}`' for name in metric.names)} | {metric.definition} | {_better(metric)} | {metric.best} |\n"
         for metric in metrics
     ]
-    return "".join(["| figure | meaning | better | at best |\n", "| --- | --- | --- | --- |\n", *rows])
+    return "".join(["| metric | meaning | better | at best |\n", "| --- | --- | --- | --- |\n", *rows])
 
 
 def _better(metric: Metric) -> str:

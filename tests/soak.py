@@ -1,4 +1,4 @@
-"""What soak tests found, kept in `soak.json` at the root of the checkout; `python -m tests.soak` puts it into docs/.
+"""What soak tests found, kept in `soak.json` at the root of the checkout; `python -m tests.soak` puts it into docs/benchmarks/.
 
 Tests write nothing into docs/: whoever wants a run's figures there says so.
 """
@@ -9,7 +9,7 @@ from typing import Any
 from tests.project import ROOT
 
 FOUND = ROOT / "soak.json"
-KEPT = ROOT / "docs" / "soak.json"
+KEPT = ROOT / "docs" / "benchmarks" / "soak.json"
 
 
 def note(part: str, figures: dict[str, Any]) -> None:
@@ -23,7 +23,7 @@ def note(part: str, figures: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Copy what the last `make soak` found over what docs/ holds."""
+    """Copy what the last `make soak` found over what docs/benchmarks/ holds."""
     if not FOUND.exists():
         raise SystemExit(f"{FOUND.name} is not there: run `make soak` first.")
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}

@@ -22,7 +22,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Source(Section):
-    """A source of real images of any kind; which kinds there are, and what each reads, stands in docs/ingest.md."""
+    """A source of real images of any kind; which kinds there are, and what each reads, stands in docs/reference/sources.md."""
 
     path: str | None = Field(
         None,

@@ -41,7 +41,7 @@ def inception(weights: Path) -> FeatureSpace:
     """
     where = f"evaluate.features.path: {weights}"
     if not weights.is_file():
-        raise UserError(f"{where}: there is no such file; docs/figures.md says where Inception's weights are.")
+        raise UserError(f"{where}: there is no such file; docs/guide/audit.md says where Inception's weights are.")
     if importlib.util.find_spec("torch_fidelity") is None:
         raise UserError("evaluate.features: inception needs the package torch-fidelity: pip install -e '.[inception]'.")
     try:

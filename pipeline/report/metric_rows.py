@@ -1,4 +1,4 @@
-"""Figures for people: each with a name in plain words, its value, and what to hold it against. docs/figures.md defines them."""
+"""Figures for people: each with a name in plain words, its value, and what to hold it against. docs/reference/metrics.md defines them."""
 
 from dataclasses import dataclass
 from typing import get_args

@@ -1,4 +1,4 @@
-"""`make faults`: what the audit says of a dataset with planted faults; writes docs/faults.md.
+"""`make faults`: what the audit says of a dataset with planted faults; writes docs/benchmarks/faults.md.
 
 On the finished preset `fashion-mnist` (`make repro` before). About half an hour.
 """
@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ FORMS = {
 }
 ABOUT = """# What the audit says of faults
 
-Written by `make faults`: faults planted into {count:,} records of the preset `{preset}`, whose manifest then describes the faulty files, and says that
-another machine made them, so that neither digests nor records made again can tell. **Bold** is what misses the preset's gates.
+`make faults` writes this page, in about half an hour; these results were noted on {date}. It plants faults into {count:,} records of the preset `{preset}`.
+The manifest then describes the faulty files, and says that another machine made them. So neither digests nor regenerated records can tell.
+**Bold** marks what misses the preset's gates.
 
 | fault | {names} |
 | --- | {bars} |
@@ -68,9 +70,10 @@ def main() -> None:
             rows.append(f"| {name} | {' | '.join(cells)} |")
             listed += [] if fault is nothing else [f"- {name}: {' '.join((fault.__doc__ or '').split())}"]
             print(rows[-1], missed, flush=True)
-    Path("docs/faults.md").write_text(
+    Path("docs/benchmarks/faults.md").write_text(
         ABOUT.format(
             count=COUNT,
+            date=date.today().isoformat(),
             preset=PRESET,
             names=" | ".join(f"`{key}`" for key in FORMS),
             bars=" | ".join("---:" for _ in FORMS),

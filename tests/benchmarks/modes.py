@@ -1,4 +1,4 @@
-"""`make modes`: how many modes each loss finds, on the field's synthetic tests; writes docs/modes.md.
+"""`make modes`: how many modes each loss finds, on the field's synthetic tests; writes docs/benchmarks/modes.md.
 
 Ring and grid: 8 and 25 Gaussians in the plane (Srivastava et al. 2017, arXiv:1705.07761, "VEEGAN"; scaled to fit into
 [-1, 1]), learnt by the `mlp` pair. A sample is of high quality within three standard deviations of a mode; a mode is found
@@ -181,7 +181,7 @@ def main() -> None:
         for key, future in futures.items():
             results[key] = future.result()
             print(*key, {name: round(value, 3) for name, value in results[key].items()}, flush=True)
-    path = Path("docs/modes.md")
+    path = Path("docs/benchmarks/modes.md")
     before, marker, _ = path.read_text(encoding="utf-8").partition("<!-- table -->\n")
     path.write_text(before + marker + table(results) + "\n", encoding="utf-8")
 

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.ci, pytest.mark.skipif(shutil.which("git") is None, re
 
 MADE = ("data/digits", "models/digits", "metrics/digits", "datasets/digits")
 
-# As in the README: without parameters and dependencies, which have a dot or a slash in their names.
+# As in docs/guide/experiments.md: without parameters and dependencies, which have a dot or a slash in their names.
 EXPERIMENTS = ("dvc", "exp", "show", "--no-pager", "--drop", ".*[./]|name$|preset$")
 
 

@@ -32,6 +32,16 @@ class Page:
         """Inline code."""
         return re.findall(r"`([^`\n]+)`", self.prose)
 
+    @cached_property
+    def sentences(self) -> list[str]:
+        """Return the sentences of the prose, without headings, tables and pictures; inline code is one word, a link its text."""
+        text = re.sub(r"<!--.*?-->|!\[[^\]]*\]\([^)]*\)", "", self.prose, flags=re.DOTALL)
+        text = re.sub(r"(?m)^(\||#| {4}).*$", "\n", text)
+        text = re.sub(r"\[([^\]]*)\]\([^)\s]*\)", r"\1", re.sub(r"`[^`\n]+`", "code", text))
+        paragraphs = re.split(r"\n\s*\n|\n(?= *(?:-|\d+\.) )", text.replace(" et al. ", " et al "))
+        parts = (re.split(r"(?<=[.!?])[*)\"]* +(?=\S)", " ".join(each.split())) for each in paragraphs)
+        return [sentence for sentences in parts for sentence in sentences if sentence]
+
     def blocks(self, *languages: str) -> list[str]:
         """Return the contents of the code blocks in one of these languages."""
         return [body for language, body in _FENCE.findall(self.text) if language in languages]
@@ -65,6 +75,11 @@ class Page:
         words = [shlex.split(line, comments=True) for line in lines]
         words += [span.split() for span in self.spans]
         return [command for line in words for part in _simple_commands(line) if (command := _unwrapped(part))]
+
+
+def words_in(sentence: str) -> int:
+    """Return how many words, numbers included, a sentence has."""
+    return len(re.findall(r"\w[\w'.,/-]*", sentence))
 
 
 def _cells(line: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: of the shape that Kubernetes and KubeRay take, and as safe as docs/security.md says.
+"""The Kubernetes manifests: of the shape that Kubernetes and KubeRay take, and as safe as docs/reference/security.md says.
 
 Nothing here runs them; there is no Kubernetes to try them on.
 """
