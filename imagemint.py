@@ -1,6 +1,6 @@
 """Generate images with a trained model, and read and verify datasets: what programs import of this project.
 
-`docs/python.md` describes it. What a name needs is imported once it is asked for, since torch takes seconds.
+`docs/guide/python.md` describes it. What a name needs is imported once it is asked for, since torch takes seconds.
 """
 
 from importlib import import_module

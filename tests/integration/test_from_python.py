@@ -1,4 +1,4 @@
-"""Test what docs/python.md and the notebook of `examples` show, on a model and a dataset of the digits."""
+"""Test what docs/guide/python.md and the notebook of `examples` show, on a model and a dataset of the digits."""
 
 import getpass
 import re
@@ -61,7 +61,7 @@ def test_the_notebook_runs_and_shows_what_is_stored(made: Path) -> None:
 
 @pytest.mark.ci
 def test_the_page_holds_what_it_says(made: Path) -> None:
-    snippets = Page(ROOT / "docs" / "python.md").blocks("python")
+    snippets = Page(ROOT / "docs" / "guide" / "python.md").blocks("python")
     (made / "page.py").write_text("\n".join([*snippets, PROVEN]))
     said = succeed(sys.executable, "page.py", cwd=made)
     assert said.startswith("label 'seven': the model has no such class.")
