@@ -86,7 +86,7 @@ def write_splits(
 
 
 class _Spooled:
-    """Hold the PNG files of a spool, which stand one behind the other and have the given lengths in bytes.
+    """Hold the PNG files of a spool, which follow one another and have the given lengths in bytes.
 
     The spool is mapped into memory, not read, so that it stays on the disk.
     """

@@ -121,7 +121,10 @@ def _mode(raw: RawImage) -> str:
 
 
 def _is_letterboxed(raw: RawImage, preparation: Preparation) -> bool:
-    """Return whether bars of one colour run along two opposite sides, and the picture begins all along them."""
+    """Return whether bars of one colour run along two opposite sides of a picture.
+
+    The picture must differ from each bar along most of the bar's length.
+    """
     try:
         picture = preparation.decoded(raw.content).picture.convert("L").resize((_SEEN, _SEEN), Image.Resampling.BOX)
     except UnusableError:

@@ -1,4 +1,4 @@
-"""Read IDX, the file format of MNIST and its kin: a big-endian header and raw bytes, gzipped or not."""
+"""Read IDX, the file format of MNIST and related datasets: a big-endian header and raw bytes, gzipped or not."""
 
 import gzip
 import zlib

@@ -1,8 +1,8 @@
 """Read pickles of arrays and plain containers, and nothing else.
 
-A pickle is a program, and the program that runs here cannot call anything. Only what the batches of CIFAR are made of
-is understood. The names of functions that make a NumPy array are recognised as text. No module is imported, and
-nothing that the file names is ever called.
+A pickle is a program, and this reader lets it call nothing. Only what the batches of CIFAR consist of is understood.
+The names of functions that create a NumPy array are recognised as text. No module is imported, and nothing that the
+file names is ever called.
 """
 
 import pickletools
