@@ -1,4 +1,4 @@
-"""The canonical dataset as it is read: splits that never share an image, as Parquet, see `pipeline.data.description`."""
+"""Read the canonical dataset: Parquet splits that never share an image; see `pipeline.data.description`."""
 
 import hashlib
 import math
@@ -24,12 +24,12 @@ LARGEST_IN_MEMORY = 0.2  # of the machine's memory: a stage may hold two splits,
 
 
 def pixel_digests(images: NDArray[np.uint8]) -> list[str]:
-    """SHA-256 of each image's raw pixels: `uint8 [N, H, W, C]` -> N hexadecimal digests."""
+    """Return the SHA-256 of each image's raw pixels: `uint8 [N, H, W, C]` -> N hexadecimal digests."""
     return [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
 
 
 def require_shape(folder: Path, shape: ImageShape, classes: int, *, wanted_by: str) -> None:
-    """Refuses a dataset whose images or classes are not those that `wanted_by` is made for."""
+    """Refuse a dataset whose image shape or number of classes differs from what `wanted_by` is made for."""
     description = describe(folder)
     found = (description.image.shape, len(description.classes))
     if found != (shape, classes):
@@ -44,7 +44,10 @@ def _in_words(shape: ImageShape, classes: int) -> str:
 
 
 def split_files(folder: Path, name: Split) -> tuple[list[Path], DatasetDescription]:
-    """The files of one split, after checking their digests, and the dataset's description."""
+    """Return the files of one split and the dataset's description.
+
+    The digest of each file that exists is checked first.
+    """
     description = describe(folder)
     paths = []
     for part in description.splits[name].files:
@@ -56,9 +59,10 @@ def split_files(folder: Path, name: Split) -> tuple[list[Path], DatasetDescripti
 
 
 def load_split(folder: Path, name: Split) -> "tuple[Tensor, Tensor]":
-    """One split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking its digests.
+    """Return one split as `(images uint8 [N, C, H, W], labels int64 [N])`, after checking the digests of its files.
 
-    Images that would take much of the memory lie in a file that is removed already, of which the system keeps in memory what is used.
+    Images that would fill much of the memory go to a temporary file without a name. The system then holds only its
+    used pages in memory.
     """
     import torch  # seconds, which ingest need not spend
 
@@ -68,11 +72,11 @@ def load_split(folder: Path, name: Split) -> "tuple[Tensor, Tensor]":
     labels = np.empty(rows, np.int64)
     start = 0
     for path in paths:
-        for block, of_block in image_blocks(path, shape.channels):
+        for block, block_labels in image_blocks(path, shape.channels):
             end = start + len(block)
             if end > rows or block.shape[1:3] != images.shape[2:]:
                 raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")
-            images[start:end], labels[start:end] = block.transpose(0, 3, 1, 2), of_block
+            images[start:end], labels[start:end] = block.transpose(0, 3, 1, 2), block_labels
             start = end
     if start != rows:
         raise UserError(f"{folder}: {start} images in {name}, {DESCRIPTION} says {rows}: run ingest again.")
@@ -80,7 +84,7 @@ def load_split(folder: Path, name: Split) -> "tuple[Tensor, Tensor]":
 
 
 def _array(shape: tuple[int, ...], folder: Path) -> NDArray[np.uint8]:
-    """An empty array, in memory or on the disk that `folder` is on."""
+    """Return an array to be filled, in memory or in a temporary file on the disk that `folder` is on."""
     if math.prod(shape) < LARGEST_IN_MEMORY * machine_memory():
         return np.empty(shape, np.uint8)
     try:

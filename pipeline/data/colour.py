@@ -1,4 +1,4 @@
-"""The pixels of a decoded file, of any mode and depth, as 8-bit grey or sRGB on one background."""
+"""Convert the pixels of a decoded file, of any mode and depth, to 8-bit grey or sRGB on one background."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,19 @@ _PNG_DEPTH = 24  # where a PNG says how many bits a sample has
 
 
 class UnsupportedPixelsError(Exception):
-    """Why pixels cannot be taken, in words that do not depend on the image."""
+    """Say why pixels cannot be used, in words that do not depend on the image."""
 
 
 def flat(image: Image.Image, content: bytes, background: tuple[int, int, int]) -> tuple[Image.Image, list[str]]:
-    """Return a loaded image in mode "L" or "RGB", and what is odd about its colours, in words that do not depend on it.
+    """Return a loaded image in mode "L" or "RGB", and warnings about its colours that do not depend on the image.
 
-    Transparency is composited here, before any resizing: colours under what is transparent would bleed into their neighbours.
+    Transparency is composited here, before any resizing: colours under transparent pixels would bleed into their
+    neighbours.
 
     Args:
-        image: as Pillow opened it.
-        content: the file.
-        background: what shows through.
+        image: the image as Pillow opened it.
+        content: the bytes of the file.
+        background: the colour (red, green, blue) that shows through transparent pixels.
     """
     colours, alpha, odd = _without_alpha(image, content)
     if "icc_profile" in image.info:
@@ -46,7 +47,7 @@ def flat(image: Image.Image, content: bytes, background: tuple[int, int, int]) -
 
 
 def _without_alpha(image: Image.Image, content: bytes) -> tuple[Image.Image, Image.Image | None, list[str]]:
-    """Return the colours in mode "L", "RGB" or "CMYK", the opacity (None: all of it) and what is odd."""
+    """Return the colours in mode "L", "RGB" or "CMYK", the opacity (None: all opaque), and warnings."""
     mode, key = image.mode, image.info.get("transparency")
     if mode in ("LA", "La"):
         grey, alpha = image.convert("LA").split()
@@ -77,7 +78,7 @@ def _without_alpha(image: Image.Image, content: bytes) -> tuple[Image.Image, Ima
 
 
 def _unless_grey(image: Image.Image, key: object, mode: str, content: bytes) -> Image.Image | None:
-    """Return the opacity of a grey image with one transparent value."""
+    """Return the opacity of a grey image in which one value is transparent; None if no value is."""
     if not isinstance(key, int):
         return None
     depth = content[_PNG_DEPTH] if image.format == "PNG" or content.startswith(b"\x89PNG") else 8
@@ -87,7 +88,7 @@ def _unless_grey(image: Image.Image, key: object, mode: str, content: bytes) -> 
 
 
 def _unless_colour(image: Image.Image, key: object, content: bytes) -> Image.Image | None:
-    """Return the opacity of a colour image with one transparent colour."""
+    """Return the opacity of a colour image in which one colour is transparent; None if no colour is."""
     if not isinstance(key, tuple) or len(key) != 3:
         return None
     deep = content.startswith(b"\x89PNG") and content[_PNG_DEPTH] == 16
@@ -96,9 +97,13 @@ def _unless_colour(image: Image.Image, key: object, content: bytes) -> Image.Ima
 
 
 def _upper_eight(image: Image.Image, values: NDArray[np.generic]) -> tuple[Image.Image, list[str]]:
-    """Return the upper 8 of the bits that the file says its samples have: the same for every image, whatever is in it.
+    """Return the upper 8 of the bits that the file says its samples have, and warnings.
 
-    Float samples are from 0 to 1, as in PFM and most software that writes them; integers of 32 bits hold 16-bit values.
+    The choice of bits is the same for every image, whatever its content. Float samples are from 0 to 1, as in PFM and
+    in most software that writes them. Integers of 32 bits hold 16-bit values.
+
+    Raises:
+        UnsupportedPixelsError: a sample lies outside its range.
     """
     inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     if image.mode == "F":
@@ -118,10 +123,10 @@ def _upper_eight(image: Image.Image, values: NDArray[np.generic]) -> tuple[Image
 
 
 def _bits(image: Image.Image, highest: int) -> tuple[int, list[str]]:
-    """Return how many bits a sample has by the file's own tags, and whether these are wrong.
+    """Return how many bits a sample has by the file's own tags, and a warning where these tags are wrong.
 
-    Cameras put 12 bits into 16, and say so as the largest sample. Some software states the largest one that occurs there, which
-    is hardly ever a power of two less one.
+    Cameras put 12 bits into 16, and state so as the largest sample. Other software states the largest sample that
+    occurs in the image, which is hardly ever a power of two less one.
     """
     if not isinstance(image, TiffImageFile):
         return 16, []

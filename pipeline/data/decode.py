@@ -1,4 +1,4 @@
-"""Image files from anywhere as pixels: hostile until checked, and the same on every platform. Pillow decodes."""
+"""Decode image files with Pillow. Every file is hostile until checked, and gives the same pixels on every platform."""
 
 import logging
 import os
@@ -50,33 +50,36 @@ _TURNED = {
 
 
 class UnusableError(Exception):
-    """Why an image is put into quarantine, in a few words that do not depend on the image: they are counted.
+    """Say why an image is put into quarantine, in a few words that do not depend on the image: they are counted.
 
-    `size`: width and height, where the file says them and a number of 32 bits holds them.
+    `size`: width and height, where the file states them and a number of 32 bits holds them.
     """
 
     size: tuple[int, int] | None = None
 
 
 class NotAnImageError(UnusableError):
-    """The content begins like no image of a known kind."""
+    """Say that the content begins like no image of a known kind."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture of mode "L" or "RGB", and what is odd about its file without harm, in words that do not depend on it."""
+    """Hold a picture of mode "L" or "RGB", and what is odd about its file without harm.
+
+    `warnings` are in words that do not depend on the image.
+    """
 
     picture: Image.Image
     warnings: tuple[str, ...] = ()
 
 
 def decode(content: bytes, background: tuple[int, int, int]) -> Decoded:
-    """Return the picture in a file's `content`, turned as its EXIF data says; the first of several frames.
+    """Return the picture in a file's `content`, turned as its EXIF data says; of several frames, return the first.
 
-    Its colours are those of sRGB; what is transparent shows `background`.
+    Its colours become those of sRGB, and `background` shows through transparent pixels.
 
     Raises:
-        UnusableError: there is no picture in it.
+        UnusableError: the content holds no picture that can be used.
     """
     if not content:
         raise UnusableError("empty file")
@@ -113,14 +116,17 @@ def _decoded(image: Image.Image, content: bytes, background: tuple[int, int, int
         raise UnusableError(f"more than {LARGEST_PIXELS >> 20} million pixels")
     odd = _damaged_xmp(image)
     image.load()
-    orientation, of_exif = _orientation(image)
+    orientation, exif_warnings = _orientation(image)
     method = _TURNED.get(orientation)
-    picture, of_colour = flat(image, content, background)
-    return Decoded(picture if method is None else picture.transpose(method), (*of_exif, *odd, *of_colour))
+    picture, colour_warnings = flat(image, content, background)
+    return Decoded(picture if method is None else picture.transpose(method), (*exif_warnings, *odd, *colour_warnings))
 
 
 def _unidentified(content: bytes) -> UnusableError:
-    """Return why Pillow does not open it. What is surely an image is told apart from what is none."""
+    """Return the error that says why Pillow does not open a file.
+
+    It is a `NotAnImageError` unless the content is surely an image, though a damaged or unsupported one.
+    """
     if content.startswith(_DAMAGED):
         return UnusableError("damaged")
     found = next((name for beginning, name in _UNSUPPORTED.items() if content.startswith(beginning)), None)
@@ -133,7 +139,7 @@ def _unidentified(content: bytes) -> UnusableError:
 
 
 def _orientation(image: Image.Image) -> tuple[int, list[str]]:
-    """Return what the EXIF data says of how the picture is to be turned, 1 to 8, and whether it is damaged.
+    """Return how the EXIF data says that the picture is to be turned, 1 to 8, and a warning where the data is damaged.
 
     Pillow's own `exif_transpose` writes the EXIF data anew, and fails where it cannot.
     """
@@ -154,7 +160,10 @@ def _orientation(image: Image.Image) -> tuple[int, list[str]]:
 
 
 def _damaged_xmp(image: Image.Image) -> list[str]:
-    """Return the warning of XMP data that is no text; what is not even bytes goes, as Pillow would stumble over it."""
+    """Return a warning if the XMP data is no text.
+
+    Data that is not even bytes is removed from `image`, since Pillow would fail on it.
+    """
     xmp = image.info.get("xmp", b"")
     if not isinstance(xmp, bytes):
         del image.info["xmp"]
@@ -167,7 +176,7 @@ def _damaged_xmp(image: Image.Image) -> list[str]:
 
 
 def _is_divided_by_nought(value: object) -> bool:
-    """Tell whether a tag is x/0; 0/0 is EXIF's own way to say that something is not known."""
+    """Return whether a tag is x/0. The value 0/0 is EXIF's own way to say that a value is unknown."""
     if isinstance(value, tuple):
         return any(_is_divided_by_nought(each) for each in value)
     return isinstance(value, IFDRational) and value.denominator == 0 and value.numerator != 0
@@ -175,9 +184,10 @@ def _is_divided_by_nought(value: object) -> bool:
 
 @contextmanager
 def _silent(*, libtiff: bool) -> Iterator[list[warnings.WarningMessage]]:
-    """Keep the terminal clean of what a damaged file makes Pillow say, and give its warnings; for one thread at a time.
+    """Yield the list that collects Pillow's warnings, and keep the terminal clean of them.
 
-    libtiff alone writes to the file of standard error itself, which is elsewhere for that time.
+    Use it in one thread at a time: libtiff alone writes to the file of standard error itself. With `libtiff`, that file
+    is the null device meanwhile.
     """
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -185,11 +195,11 @@ def _silent(*, libtiff: bool) -> Iterator[list[warnings.WarningMessage]]:
             yield said
             return
         sys.stderr.flush()
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
+        stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 2)
         try:
             yield said
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(nowhere)
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            os.close(devnull)

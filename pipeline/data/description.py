@@ -1,4 +1,4 @@
-"""`dataset.json`: what a canonical dataset is and what became of its source."""
+"""Read and write `dataset.json`, which says what a canonical dataset is and what became of its source."""
 
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -20,7 +20,7 @@ class _Described(BaseModel):
 
 
 class SplitFile(_Described):
-    """A Parquet file of a split, with its number of images."""
+    """Describe a Parquet file of a split: its name, its number of images and its SHA-256."""
 
     file: str
     rows: int
@@ -28,7 +28,7 @@ class SplitFile(_Described):
 
 
 class SplitDescription(_Described):
-    """The images of a split: how many, of each class, and in which files."""
+    """Describe a split: how many images it has, how many of each class, and in which files they are."""
 
     rows: int
     classes: dict[str, int] = {}
@@ -36,7 +36,7 @@ class SplitDescription(_Described):
 
 
 class DescribedImage(_Described):
-    """The shape of all images, px and channels."""
+    """Describe the shape that all images have: height and width in px, and the number of channels."""
 
     height: int
     width: int
@@ -44,12 +44,12 @@ class DescribedImage(_Described):
 
     @property
     def shape(self) -> ImageShape:
-        """Return it in the order in which tensors have it."""
+        """Return the shape in the order in which tensors have it."""
         return ImageShape(self.channels, self.height, self.width)
 
 
 class SourceDescription(_Described):
-    """Where the images come from; `kind` is that of the source in the config."""
+    """Describe where the images come from; `kind` is the kind of the source in the config."""
 
     name: str
     licence: str
@@ -57,14 +57,14 @@ class SourceDescription(_Described):
 
 
 class LeftOut(_Described):
-    """How many images were left out for one reason, and the names of the first."""
+    """Hold how many images were left out for one reason, and the names of the first."""
 
     count: int
     first: list[str]
 
 
 class Listed(_Described):
-    """A file of images to look at, none where there are no such images."""
+    """Describe a file of images that people should inspect; `file` is None where there are no such images."""
 
     count: int = 0
     file: str | None = None
@@ -72,10 +72,14 @@ class Listed(_Described):
 
 
 class DatasetDescription(_Described):
-    """The content of `dataset.json`, in the order of its keys. What has a default is missing in files of earlier versions.
+    """Hold the content of `dataset.json`, in the order of its keys.
 
-    `digest`: of images, labels and captions, whatever their order. `mean`, `std`: of each channel over the training images, 0 to 1.
-    `enlarged`: images with a side shorter than the stored one. `left_out`: by reason.
+    Keys with a default are missing in files of earlier versions.
+
+    `digest`: that of images, labels and captions, whatever their order.
+    `mean`, `std`: statistics of each channel over the training images, 0 to 1.
+    `enlarged`: the number of images with a side shorter than the stored one.
+    `left_out`: the images that were left out, by reason.
     """
 
     name: str
@@ -99,7 +103,7 @@ class DatasetDescription(_Described):
         return self
 
     def write(self, folder: Path) -> None:
-        """Write it into the dataset's folder."""
+        """Write the description into the dataset's folder."""
         write_json(folder / DESCRIPTION, self.model_dump())
 
 
@@ -107,7 +111,7 @@ def describe(folder: Path) -> DatasetDescription:
     """Return the content of `folder/dataset.json`.
 
     Raises:
-        UserError: there is none, or it is none.
+        UserError: the file is missing, or it is no dataset description.
     """
     if not is_there(folder / DESCRIPTION):
         raise UserError(f"No dataset in {folder}: run `python -m stages.ingest` first, or point --data at one.")

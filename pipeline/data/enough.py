@@ -1,4 +1,4 @@
-"""Whether there are images enough: what later stages would refuse hours later, refused with advice that fits the source."""
+"""Refuse a source with too few images, with advice that fits it; else later stages would refuse it after hours."""
 
 import math
 import sys
@@ -27,7 +27,10 @@ LARGEST_SHARE = 0.6  # that is advised, of validation and holdout together
 
 
 def require_most_usable(reasons: Mapping[int, str], known: pa.Table, data: Data) -> None:
-    """Refuse a source of which too much cannot be used; `known`: columns `name`, `width`, `height` of all images."""
+    """Refuse a source of which too many images cannot be used.
+
+    `reasons` says by row why an image cannot be used; `known` has the columns `name`, `width`, `height` of all images.
+    """
     bad = {row: reason for row, reason in reasons.items() if reason != IGNORED}
     images = len(known) - (len(reasons) - len(bad))
     if images == 0:
@@ -62,10 +65,17 @@ def require_enough(
     shares: Shares,
     leaked: NDArray[np.int64],
 ) -> None:
-    """Refuse splits in which too few images, or too few of a class, are left to train and to measure with.
+    """Refuse splits that hold too few images, or too few of a class, to train and to measure with.
 
-    `members`: the labels, `int64 [N]`, in each split; `official`: the splits that the source itself has; `shares`: what was
-    cut for the others; `leaked`: the labels of the images that left train since the source's own holdout has them, too.
+    Args:
+        members: the labels of the images in each split, `int64 [N]`.
+        classes: the names of the classes.
+        official: the splits that the source itself has.
+        shares: the shares of train that were cut for the other splits.
+        leaked: the labels of the images that left train because the source's own holdout also has them.
+
+    Raises:
+        UserError: a split or a class has too few images.
     """
     cut = [split for split in SPLITS if split not in official]
     pool = np.concatenate([members["train"], *(members[split] for split in cut)])
@@ -110,7 +120,7 @@ def _too_small_classes(
     cut: Sequence[Split],
     shares: Shares,
 ) -> list[str]:
-    """All of them in one message, the rarest first: the source is to be mended once."""
+    """Name all classes with too few images in one message, the rarest first, so that the source is mended only once."""
     counts = {split: np.bincount(labels, minlength=len(classes)) for split, labels in members.items()}
     in_pool = np.bincount(pool, minlength=len(classes))
     fewest = np.min(list(counts.values()), axis=0)
@@ -143,13 +153,13 @@ def _listed(items: Sequence[str], separator: str) -> str:
 
 
 def _leave_out(left_out: Sequence[int], classes: Sequence[str]) -> str:
-    """Say how to leave classes out by the config: in words where the others are too many to name."""
-    kept = [name for number, name in enumerate(classes) if number not in set(left_out)]
-    if not kept:
+    """Return advice to leave classes out by the config; in words where the other classes are too many to name."""
+    remaining = [name for number, name in enumerate(classes) if number not in set(left_out)]
+    if not remaining:
         return "use data.classes: none, which takes no notice of the classes"
-    if len(kept) > WORST:
+    if len(remaining) > WORST:
         return "name the other classes alone in data.classes"
-    listed = yaml.safe_dump(kept, default_flow_style=True, allow_unicode=True, width=sys.maxsize).strip()
+    listed = yaml.safe_dump(remaining, default_flow_style=True, allow_unicode=True, width=sys.maxsize).strip()
     return f"leave {'it' if len(left_out) == 1 else 'them'} out by data.classes: {listed}"
 
 
@@ -158,7 +168,10 @@ def _images(count: int) -> str:
 
 
 def _more(split: Split, needed: int, pool: int, cut: Sequence[Split], shares: Shares, of: str = "") -> str:
-    """What to do so that a split has `needed` images, of `pool` that the source has for all splits that are not its own."""
+    """Return advice on how a split can get `needed` images.
+
+    `pool` is the number of images that the source has for train and the splits `cut` from it.
+    """
     if split == "train":
         keys = [f"data.{name}_share" for name in cut]
         return (f"use a smaller {' or '.join(keys)}, or add" if keys else "add") + f" images{of}"

@@ -1,8 +1,8 @@
-"""Tell the kind of a file by its first bytes: names may promise anything."""
+"""Recognise the kind of a file by its first bytes, since its name may promise anything."""
 
 _TAR_MAGIC = slice(257, 262)
 
-# In this order: the first that fits.
+# The first one that fits is taken.
 _BEGINNINGS = (
     (b"\x1f\x8b", "a gzip file"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -26,7 +26,7 @@ _PAGES = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
 def kind_of(content: bytes) -> str | None:
-    """Return what begins like `content`, with its article; None where nothing is known of it."""
+    """Return the kind of file that begins like `content`, with its article; None where the kind is unknown."""
     if not content:
         return "an empty file"
     for beginning, kind in _BEGINNINGS:

@@ -1,4 +1,4 @@
-"""From what a source calls its images to numbers of classes."""
+"""Turn the names that a source gives its classes into numbers of classes."""
 
 import re
 import unicodedata
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")  # 01 is a name
 
 @dataclass(frozen=True)
 class Labelled:
-    """`labels: int64 [N]` among `classes`; -1 where `reasons` says why there is none."""
+    """Hold `labels: int64 [N]`, numbers among `classes`; a label is -1 where `reasons` says why there is none."""
 
     classes: list[str]
     labels: NDArray[np.int64]
@@ -28,7 +28,10 @@ class Labelled:
 
 
 def natural_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
-    """Return the key by which names sort as people count: 1, 2, 10. Names that differ in leading zeros alone stay two."""
+    """Return the key by which names sort as people count: 1, 2, 10.
+
+    Names that differ only in leading zeros stay two.
+    """
     texts_and_digits = re.split("([0-9]+)", name)
     steps: list[str | tuple[int, str]] = list(texts_and_digits)
     for place in range(1, len(steps), 2):
@@ -38,12 +41,16 @@ def natural_key(name: str) -> tuple[list[str | tuple[int, str]], str]:
 
 
 def number_labels(found: pa.ChunkedArray, of_source: list[str] | None, wanted: list[str] | None) -> Labelled:
-    """Numbers the classes, by the natural order of their names. Names that look the same in Unicode (NFC) are one.
+    """Number the classes by the natural order of their names. Names that look the same in Unicode (NFC) are one class.
 
     Args:
-        found: string [N]: names; where the source counts its classes (`of_source`, or `wanted` alone), numbers in digits; null: none.
-        of_source: the source's own names of its numbers.
-        wanted: the config's `data.classes`: names in the order of the labels; null: all that occur.
+        found: the label of each image, string [N]; null: no label. Labels are names, or numbers in digits where
+            the source counts its classes (`of_source`, or `wanted` alone).
+        of_source: the source's own names for its numbers; None: it has no such names.
+        wanted: the config's `data.classes`, names in the order of the labels; None: all that occur.
+
+    Raises:
+        UserError: `data.classes` does not fit the labels of the source.
     """
     found = pc.utf8_normalize(found, form="NFC")
     wanted = None if wanted is None else [unicodedata.normalize("NFC", name) for name in wanted]

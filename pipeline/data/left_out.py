@@ -1,4 +1,7 @@
-"""What does not become a part of the dataset, and why: all of it by name, and what people have to look at with its content."""
+"""Write what does not become part of the dataset, and why.
+
+All of it is listed by name, and what people should inspect is stored with its content.
+"""
 
 import csv
 import io
@@ -49,12 +52,15 @@ _LEAKS = pa.schema(
 
 
 def quarantined(reasons: Mapping[int, str]) -> dict[int, str]:
-    """Return the reasons without those of files that nothing says are images."""
+    """Return `reasons` without those of files that nothing marks as images."""
     return {row: reason for row, reason in reasons.items() if reason != IGNORED}
 
 
 def write_left_out(left_out: Sequence[tuple[str, str]], folder: Path) -> dict[str, LeftOut]:
-    """Write names and reasons to a file, if there are any; return counts and first names by reason."""
+    """Write names and reasons to `left_out.csv`, if there are any.
+
+    Return the count and the first names of each reason.
+    """
     by_reason = defaultdict(list)
     for name, reason in left_out:
         by_reason[reason].append(name)
@@ -68,13 +74,13 @@ def write_left_out(left_out: Sequence[tuple[str, str]], folder: Path) -> dict[st
 
 
 def write_quarantine(known: pa.Table, reasons: Mapping[int, str], prepared: Sequence[Path], folder: Path) -> Listed:
-    """Write what cannot be used, by name; return what `dataset.json` says of the file.
+    """Write the images that cannot be used, sorted by name; return what `dataset.json` says of the file.
 
     Args:
-        known: columns `name`, `width` and `height` of all images.
-        reasons: why, by row of `known`.
-        prepared: the files of `Preparation` that `known` is of, in the same order.
-        folder: where it goes.
+        known: the columns `name`, `width` and `height` of all images.
+        reasons: why an image cannot be used, by row of `known`.
+        prepared: the files of `Preparation` that `known` was read from, in the same order.
+        folder: the folder that the file is written to.
     """
     rows = _by_name(reasons, known)
     contents = _stored(prepared, rows[:PICTURED], ["head", "sample"])
@@ -96,14 +102,16 @@ def write_quarantine(known: pa.Table, reasons: Mapping[int, str], prepared: Sequ
 def write_leaks(
     known: pa.Table, leaks: Mapping[int, int], reasons: Mapping[int, str], prepared: Sequence[Path], folder: Path
 ) -> Listed:
-    """Write the images that two official splits share, as pairs, by name; return what `dataset.json` says of the file.
+    """Write the pairs of images that two official splits share, sorted by name.
+
+    Return what `dataset.json` says of the file.
 
     Args:
-        known: columns `name` and `split` of all images.
+        known: the columns `name` and `split` of all images.
         leaks: the row of the image that stays, by the row of the one that is left out.
-        reasons: why, by row.
-        prepared: as for `write_quarantine`.
-        folder: where it goes.
+        reasons: why an image is left out, by row.
+        prepared: the files of `Preparation`, as for `write_quarantine`.
+        folder: the folder that the file is written to.
     """
     rows = _by_name(leaks, known)
     pictured = {row for pair in ((row, leaks[row]) for row in rows[:PICTURED]) for row in pair}
@@ -112,8 +120,8 @@ def write_leaks(
     ours = named.take(np.array(rows, np.int64)).to_pylist()
     others = named.take(np.array([leaks[row] for row in rows], np.int64)).to_pylist()
     found = []
-    for place, (row, one, other) in enumerate(zip(rows, ours, others, strict=True)):
-        pair = (images[row], images[leaks[row]]) if place < PICTURED else (None, None)
+    for position, (row, one, other) in enumerate(zip(rows, ours, others, strict=True)):
+        pair = (images[row], images[leaks[row]]) if position < PICTURED else (None, None)
         found.append(
             {
                 "source": one["name"], "reason": reasons[row], "split": one["split"],
@@ -124,7 +132,10 @@ def write_leaks(
 
 
 def warnings_of(known: pa.Table) -> list[str]:
-    """Return a sentence for each kind of warning that images carry (columns `name`, `warning`), with their number and first names."""
+    """Return one sentence for each kind of warning that images carry, with their number and first names.
+
+    `known` has the columns `name` and `warning`.
+    """
     names = defaultdict(list)
     rows = np.flatnonzero(known["warning"].is_valid())
     for row in known.select(["name", "warning"]).take(rows).to_pylist():
@@ -137,14 +148,14 @@ def warnings_of(known: pa.Table) -> list[str]:
 
 
 def _by_name(rows: Iterable[int], known: pa.Table) -> list[int]:
-    """Sort rows so that the order of a source's parts changes nothing."""
+    """Return the rows sorted by name, so that the order of a source's parts changes nothing."""
     listed = list(rows)
     names = known["name"].take(np.array(listed, np.int64)).to_pylist()
     return [row for _, row in sorted(zip(names, listed, strict=True))]
 
 
 def _stored(prepared: Sequence[Path], rows: Collection[int], columns: list[str]) -> dict[int, dict[str, Any]]:
-    """Return columns of some rows of the prepared files, which are not read where there is none of these."""
+    """Return `columns` of the given rows of the prepared files, by row; row groups without such a row are not read."""
     wanted, row = np.array(sorted(rows), np.int64), 0
     found: dict[int, dict[str, Any]] = {}
     for path in prepared if len(wanted) else ():

@@ -19,14 +19,14 @@ _AT_ONCE = 1 << 23  # hashes that are sorted at once, to bound the memory
 
 @dataclass(frozen=True)
 class Likeness:
-    """What near copies share. `hashes: uint64 [N]`, `thumbnails: uint8 [N, 64]`."""
+    """Hold what near copies share: `hashes: uint64 [N]` and grey `thumbnails: uint8 [N, 64]`."""
 
     hashes: NDArray[np.uint64]
     thumbnails: NDArray[np.uint8]
 
 
 def measure_likeness(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
-    """Difference hash (64 bits) and grey thumbnail (8x8) of `uint8 [H, W, C]`."""
+    """Return the difference hash (64 bits) and the grey thumbnail (8x8 px, as bytes) of `uint8 [H, W, C]`."""
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("L")
     bits = imagehash.dhash(picture, hash_size=8).hash
     small = picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
@@ -34,10 +34,11 @@ def measure_likeness(pixels: NDArray[np.uint8]) -> tuple[int, bytes]:
 
 
 def near_pairs(likeness: Likeness) -> NDArray[np.int64]:
-    """Pairs `int64 [M, 2]` of images whose hashes differ in at most two bits and whose thumbnails hardly do.
+    """Return pairs `int64 [M, 2]` of images whose hashes differ in at most two bits and whose thumbnails hardly differ.
 
-    Two hashes differ in at most two bits if some hash differs from each in at most one: all of those are sorted, 65 an image. Of three
-    bands of bits such two share one at least, so that whoever shares none is not looked at.
+    Two hashes differ in at most two bits if a third one differs from each in at most one bit. All of those third ones
+    are sorted, 65 for each image. Two such hashes share at least one of three bands of bits, so images that share no
+    band with another image are skipped.
     """
     order = (
         np.argsort(likeness.thumbnails.mean(axis=1), kind="stable") if len(likeness.hashes) else np.array([], np.int64)
@@ -68,7 +69,7 @@ def near_pairs(likeness: Likeness) -> NDArray[np.int64]:
 
 
 def groups(pairs: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Number of the group of each of `count` images: images are together if a chain of pairs joins them."""
+    """Return the number of the group of each of `count` images: a chain of pairs joins the images of a group."""
     if len(pairs) == 0:
         return np.arange(count, dtype=np.int64)
     from scipy.sparse import coo_array  # half a second, which the workers that only look at images need not spend
@@ -84,7 +85,10 @@ def _band(hashes: NDArray[np.uint64], first: int, bits: int) -> NDArray[np.uint6
 
 
 def _repeated(values: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Tell of each value whether it is there more than once; few are, and values alone are sorted many times as fast as rows."""
+    """Return for each value whether it occurs more than once.
+
+    Few values do, and values alone are sorted many times as fast as rows.
+    """
     ordered = np.sort(values)
     several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if len(several) == 0:

@@ -1,4 +1,4 @@
-"""A split read in blocks, for data that does not fit into memory."""
+"""Read a split in blocks, for data that does not fit into memory."""
 
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from pipeline.images.png import decode_png
 
 
 class ParquetBlocks:
-    """The row groups of a split of a canonical dataset, whose digest is checked first: `size` images in `count` blocks."""
+    """Read the row groups of a split of a canonical dataset: `size` images in `count` blocks.
+
+    The digests of the split's files are checked first.
+    """
 
     block = ROW_GROUP_IMAGES
 
@@ -25,18 +28,21 @@ class ParquetBlocks:
         self.channels = description.image.channels
         self.size = description.splits[split].rows
         self.count = -(-self.size // self.block)
-        # Files are of whole blocks, but for the last block of the split.
+        # A file holds whole blocks, except for the last block of the split.
         in_files = [-(-file.rows // self.block) for file in description.splits[split].files]
-        self._place = [
+        self._row_groups = [
             (path, group) for path, groups in zip(self.paths, in_files, strict=True) for group in range(groups)
         ]
 
     def load(self, block: int) -> tuple[Tensor, Tensor]:
-        """`(images uint8 [n, C, H, W], labels int64 [n])` of one row group; UserError when it is damaged.
+        """Return `(images uint8 [n, C, H, W], labels int64 [n])` of one row group.
 
-        Every call opens the file anew: an open Parquet file is for one thread.
+        Every call opens the file anew, since an open Parquet file is for one thread.
+
+        Raises:
+            UserError: the file is damaged.
         """
-        path, group = self._place[block]
+        path, group = self._row_groups[block]
         try:
             with pq.ParquetFile(path) as file:
                 table = file.read_row_group(group, columns=["image", "label"])

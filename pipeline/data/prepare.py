@@ -1,4 +1,4 @@
-"""A part of a source as a file of squares that are ready to be placed: the work of one worker, kept until its part changes."""
+"""Prepare a part of a source as a file of square images: the work of one worker, stored until the part changes."""
 
 import hashlib
 from collections.abc import Iterator
@@ -53,28 +53,28 @@ SAMPLE = 64  # px
 
 @dataclass(frozen=True)
 class Preparation:
-    """What becomes of every image, and where the files lie."""
+    """Prepare the parts of a source: `data` says what becomes of every image, and `folder` holds the files."""
 
     data: Data
     folder: Path
 
     def path(self, part: Part) -> Path:
-        """The file of a part, under a name that stands for its content."""
+        """Return the path of a part's file, whose name stands for the part's content."""
         return self.folder / f"{hashlib.sha256(part.identity.encode()).hexdigest()[:32]}.parquet"
 
     def __call__(self, part: Part) -> int:
-        """Makes a part's file, whole or not at all; returns how many images it has."""
+        """Write a part's file, whole or not at all; return how many images it has."""
         with atomic_path(self.path(part), sync=False) as temporary:
             return self._write(part, temporary)
 
     def content(self, part: Part) -> bytes:
-        """Return what a part's file holds, on a node from which the file itself cannot be written."""
+        """Return the content of a part's file, on a node from which the file itself cannot be written."""
         sink = pa.BufferOutputStream()
         self._write(part, sink)
         return bytes(sink.getvalue())
 
     def keep(self, part: Part, content: bytes) -> int:
-        """Write a part's file as another node made it; returns how many images it has."""
+        """Write a part's file with the `content` that another node prepared; return how many images it has."""
         with atomic_path(self.path(part), sync=False) as temporary:
             temporary.write_bytes(content)
             return int(pq.read_metadata(temporary).num_rows)
@@ -84,9 +84,9 @@ class Preparation:
         with pq.ParquetWriter(
             target, PREPARED, compression="none", use_dictionary=["split", "label", "reason"]
         ) as writer:
-            for some in _in_groups(self.prepared(image) for image in part.images()):
-                writer.write_table(pa.Table.from_pylist(some, PREPARED))
-                rows += len(some)
+            for group in _in_groups(self.prepared(image) for image in part.images()):
+                writer.write_table(pa.Table.from_pylist(group, PREPARED))
+                rows += len(group)
         return rows
 
     def prepared(self, raw: RawImage) -> dict[str, object]:
@@ -130,7 +130,7 @@ class Preparation:
         }
 
     def decoded(self, content: bytes | NDArray[np.uint8]) -> Decoded:
-        """In mode "L" or "RGB", the one that `data.channels` wants where it wants one."""
+        """Return the picture in mode "L" or "RGB": the mode that `data.channels` sets, or else the file's own."""
         if isinstance(content, bytes):
             decoded = decode(content, self.data.background_rgb)
         else:
@@ -141,7 +141,7 @@ class Preparation:
 
 
 def _text(value: str | int | None) -> str | None:
-    """Return a text that Parquet can hold: names of files need not be UTF-8."""
+    """Return a text that Parquet can hold, since names of files need not be UTF-8."""
     return None if value is None else str(value).encode(errors="backslashreplace").decode()
 
 
@@ -156,7 +156,7 @@ def _sample(picture: Image.Image) -> bytes:
 
 
 def as_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """`uint8 [H, W, 3]` with R = G = B, of a grey `uint8 [H, W, 1]`."""
+    """Return `uint8 [H, W, 3]` with R = G = B from a grey `uint8 [H, W, 1]`."""
     return np.repeat(pixels, 3, axis=2)
 
 
@@ -168,11 +168,11 @@ def _grey_if_colourless(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _in_groups(rows: Iterator[dict[str, object]]) -> Iterator[list[dict[str, object]]]:
-    some: list[dict[str, object]] = []
+    group: list[dict[str, object]] = []
     for row in rows:
-        some.append(row)
-        if len(some) == ROW_GROUP:
-            yield some
-            some = []
-    if some:
-        yield some
+        group.append(row)
+        if len(group) == ROW_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,4 +1,7 @@
-"""Colour profiles (ICC) of image files: pixels become those of sRGB, and stay as they are where they are in it already."""
+"""Convert pixels to sRGB by the colour profile (ICC) of their file.
+
+Pixels that are sRGB already stay unchanged.
+"""
 
 from functools import lru_cache
 from io import BytesIO
@@ -19,7 +22,8 @@ _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
     """Return an image of mode "L", "RGB" or "CMYK" in sRGB, and a warning where its profile is of no use.
 
-    Pillow gives None for a profile that it cannot unpack. Grey stays grey: only its lightness is converted, also by a profile for colour.
+    Pillow gives None for a profile that it cannot unpack. Grey stays grey: even a colour profile converts only its
+    lightness.
     """
     if not isinstance(profile, bytes):
         return image, DAMAGED_PROFILE
@@ -43,7 +47,7 @@ def _space(profile: bytes) -> str:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return what converts pixels of `mode`; None where that changes nothing to speak of."""
+    """Return the transform from `mode` to sRGB; None where it changes RGB colours by at most `MOST_DIFFERENCE`."""
     transform = ImageCms.buildTransform(ImageCms.getOpenProfile(BytesIO(profile)), _SRGB, mode, "RGB")
     if mode == "RGB":
         steps = np.linspace(0, 255, _STEPS).round().astype(np.uint8)
@@ -56,7 +60,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 @lru_cache(maxsize=16)
 def _grey_table(profile: bytes) -> bytes | None:
-    """Return what each of the 256 greys becomes; None where that changes nothing to speak of."""
+    """Return what each of the 256 greys becomes; None where each changes by at most `MOST_DIFFERENCE`."""
     mode = "L" if _space(profile) == "GRAY" else "RGB"
     greys = np.arange(256, dtype=np.uint8)
     # Little CMS by itself would replace the curve by some points of it, 10 of 255 wrong in the dark.

@@ -1,4 +1,4 @@
-"""Pictures of any shape as squares of one size."""
+"""Fit pictures of any shape into squares of one size."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,10 @@ TOO_SMALL = "too small"
 
 
 def square(image: Image.Image, data: Data) -> NDArray[np.uint8]:
-    """`uint8 [size, size, C]` of a picture of mode "L" or "RGB", fitted and resized as `data` says.
+    """Return `uint8 [size, size, C]` of a picture of mode "L" or "RGB", fitted and resized as `data` says.
 
-    Resizing is antialiased but with `nearest`: the kernel widens with the factor (Parmar et al. 2022, "On Aliased Resizing"). It is
-    done in stored sRGB values and in whole numbers, so that every machine comes to the same pixels.
+    Resizing is antialiased except with `nearest`: the kernel widens with the factor (Parmar et al. 2022, "On Aliased
+    Resizing"). It is done in stored sRGB values and in whole numbers, so that every machine gets the same pixels.
 
     Raises:
         UnusableError: a side is shorter than `data.size`, and `data.too_small` is "refuse".

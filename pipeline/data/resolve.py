@@ -1,4 +1,4 @@
-"""The work of the stage `resolve`."""
+"""Write the whole preset of a dataset: the work of the stage `resolve`."""
 
 import yaml
 
@@ -10,7 +10,7 @@ RESOLVED = "preset.yaml"
 
 
 def resolve(command: Command) -> None:
-    """Write the whole preset, with what it leaves out filled in for the images that ingest found."""
+    """Write the whole preset, in which missing values are filled in for the images that ingest found."""
     describe(command.data)
     target = command.out / RESOLVED
     config = command.config.model_dump(mode="json", exclude_none=False)

@@ -1,4 +1,4 @@
-"""The work of the stage `source`."""
+"""Write the digest of a source's content: the work of the stage `source`."""
 
 import hashlib
 
@@ -13,7 +13,10 @@ SOURCE = "source.json"
 
 
 def source(command: Command) -> None:
-    """Write the digest of the source's content. DVC runs this each time, and ingest only when the digest has changed."""
+    """Write the digest of the source's content.
+
+    DVC runs this each time, and ingest only when the digest has changed.
+    """
     config = command.config
     root = root_here(config.root)
     target = command.out / SOURCE

@@ -1,4 +1,4 @@
-"""The Parquet files of the splits: encoded images are copied there from the prepared files, in order, never all in memory."""
+"""Write the Parquet files of the splits: copy encoded images from the prepared files in order, never all in memory."""
 
 import tempfile
 from collections.abc import Sequence
@@ -31,15 +31,16 @@ def write_splits(
 ) -> dict[Split, SplitDescription]:
     """Write the files of all splits; return what `dataset.json` says of them.
 
-    Goes over the prepared files once, handing each image to the spool of its file; then each file is put in order.
+    The prepared files are read once, and each image is appended to the spool of its file. Then each file is put in
+    order.
 
     Args:
-        known: columns `name`, `text` and `channels` of all images.
-        prepared: the files of `Preparation` that `known` is of, in the same order.
-        rows: of `known`, by split, in the order in which they are written.
+        known: the columns `name`, `text` and `channels` of all images.
+        prepared: the files of `Preparation` that `known` was read from, in the same order.
+        rows: the rows of `known`, by split, in the order in which they are written.
         labelled: the classes of all images.
-        channels: of the set.
-        folder: where the files go.
+        channels: the number of channels of the dataset.
+        folder: the folder that the files are written to.
     """
     classes, labels = labelled.classes, labelled.labels
     extra = {"source": "string"} | ({"text": "string"} if known["text"].null_count < len(known) else {})
@@ -56,22 +57,24 @@ def write_splits(
     with tempfile.TemporaryDirectory(dir=prepared[0].parent, prefix="spool-") as spool:
         lengths = _scatter(prepared, file_of, Path(spool), len(names))
         for number, (split, name) in enumerate(names):
-            mine = np.flatnonzero(file_of == number)  # in the order of the spool
-            spooled = _Spooled(Path(spool) / str(number), lengths[mine])
-            order = np.argsort(position[mine])
+            in_file = np.flatnonzero(file_of == number)  # in the order of the spool
+            spooled = _Spooled(Path(spool) / str(number), lengths[in_file])
+            order = np.argsort(position[in_file])
             with (
                 atomic_path(folder / name) as temporary,
                 pq.ParquetWriter(
                     temporary, schema, compression="none", use_dictionary=False, write_page_index=True
                 ) as writer,
             ):
-                for start in range(0, len(mine), ROW_GROUP_IMAGES):
+                for start in range(0, len(in_file), ROW_GROUP_IMAGES):
                     group = order[start : start + ROW_GROUP_IMAGES]
-                    rows_of_group = mine[group]
-                    some = known.select(["name", "text", "channels"]).take(rows_of_group)
-                    contents = _with_all_channels(spooled.take(group), some["channels"], channels)
-                    writer.write_table(_table(schema, contents, position[rows_of_group], labels[rows_of_group], some))
-            files[split].append(SplitFile(file=name, rows=len(mine), sha256=file_sha256(folder / name)))
+                    rows_of_group = in_file[group]
+                    columns = known.select(["name", "text", "channels"]).take(rows_of_group)
+                    contents = _with_all_channels(spooled.take(group), columns["channels"], channels)
+                    writer.write_table(
+                        _table(schema, contents, position[rows_of_group], labels[rows_of_group], columns)
+                    )
+            files[split].append(SplitFile(file=name, rows=len(in_file), sha256=file_sha256(folder / name)))
     return {
         split: SplitDescription(
             rows=len(members),
@@ -83,7 +86,10 @@ def write_splits(
 
 
 class _Spooled:
-    """The PNG files of a spool, which lie one behind the other, of so many bytes each; the file stays where it is, not in memory."""
+    """Hold the PNG files of a spool, which follow one another and have the given lengths in bytes.
+
+    The spool is mapped into memory, not read, so that it stays on the disk.
+    """
 
     def __init__(self, path: Path, lengths: NDArray[np.int64]) -> None:
         content = pa.memory_map(str(path)).read_buffer() if lengths.any() else pa.py_buffer(b"")
@@ -91,12 +97,12 @@ class _Spooled:
         self.files = pa.Array.from_buffers(pa.large_binary(), len(lengths), [None, ends, content])
 
     def take(self, numbers: NDArray[np.int64]) -> pa.Array:
-        """Those files, as binary."""
+        """Return the PNG files of these numbers, as a binary array."""
         return self.files.take(pa.array(numbers)).cast(pa.binary())
 
 
 def _with_all_channels(contents: pa.Array, found: pa.ChunkedArray, channels: int) -> pa.Array:
-    """Return the PNG files with those that have fewer channels than the set made again."""
+    """Return the PNG files; encode grey ones again where the dataset has more channels than they have."""
     fewer = pc.less(found, channels)
     if not pc.any(fewer).as_py():
         return contents
@@ -115,7 +121,7 @@ def _images_per_file(prepared: Sequence[Path], images: int) -> int:
 
 
 def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, files: int) -> NDArray[np.int64]:
-    """Append each image to the spool of its file; return the bytes of each, 0 where it has no PNG file."""
+    """Append each image to the spool of its file; return the length of each in bytes, 0 where it has no PNG file."""
     lengths = np.zeros(len(file_of), np.int64)
     with ExitStack() as stack:
         spools = [stack.enter_context((spool / str(number)).open("wb")) for number in range(files)]
@@ -133,7 +139,7 @@ def _scatter(prepared: Sequence[Path], file_of: NDArray[np.int64], spool: Path, 
 
 
 def _joined(contents: pa.Array) -> memoryview:
-    """The bytes of all PNG files of an array without nulls, one behind the other."""
+    """Return the bytes of all PNG files of an array without nulls, one behind the other."""
     _, ends, data = contents.buffers()
     first, last = np.frombuffer(ends, np.int32)[[contents.offset, contents.offset + len(contents)]].tolist()
     return memoryview(data)[first:last]

@@ -1,4 +1,4 @@
-"""Which image goes where: by content alone, class by class, and never the same picture on two sides."""
+"""Assign images to splits by content alone, class by class, so that no picture is in two splits."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ DUPLICATE = "duplicate"
 IN_HOLDOUT, IN_VALIDATION = "also in holdout", "also in validation"
 NEAR_KEPT = "nearly as one that is kept"
 NEAR_HOLDOUT, NEAR_VALIDATION = "nearly as one in holdout", "nearly as one in validation"
-# An official split, those that lose what is also in it, and why: for what is equal and for what is nearly so.
+# An official split, the splits that lose what is also in it, and the reasons for equal and for nearly equal images.
 _LEAKS = (
     (HOLDOUT, (TRAIN, VALIDATION), IN_HOLDOUT, NEAR_HOLDOUT),
     (VALIDATION, (TRAIN,), IN_VALIDATION, NEAR_VALIDATION),
@@ -28,7 +28,10 @@ _LEAKS = (
 
 @dataclass(frozen=True)
 class Shares:
-    """How much is cut from train, by class; 0 where the source has the split itself. `seed` draws another cut."""
+    """Hold the shares that are cut from train, by class; 0 where the source has the split itself.
+
+    Another `seed` gives another cut.
+    """
 
     validation: float
     holdout: float
@@ -36,7 +39,10 @@ class Shares:
 
 
 def shares_of(data: Data, official: Sequence[str], images: int) -> Shares:
-    """Return what is cut from train, which has so many images: what the config says, or enough to measure with."""
+    """Return the shares that are cut from train, which has `images` images.
+
+    They are those of the config, or enough to measure with.
+    """
 
     def share(split: str, wanted: float | str | None, good: int, least: float, most: float) -> float:
         if split in official or wanted is None:
@@ -55,10 +61,11 @@ def shares_of(data: Data, official: Sequence[str], images: int) -> Shares:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where each image goes.
+    """Hold the split that each image goes to.
 
-    `places: int64 [N]`, numbers of `pipeline.data.description.SPLITS` or -1; `reasons`: why, of the images that are nowhere, by their number; `leaks`: of
-    those that an official holdout or validation also has, or nearly so, the number of that one.
+    `places: int64 [N]`: numbers of `pipeline.data.description.SPLITS`, or -1 for an image that is in no split.
+    `reasons`: why an image is in no split, by its number.
+    `leaks`: for an image that an official holdout or validation also has, or nearly so, the number of that other image.
     """
 
     places: NDArray[np.int64]
@@ -76,19 +83,21 @@ def place(
     families: NDArray[np.int64] | None = None,
     drop_near: bool = False,
 ) -> Placement:
-    """Places N images.
+    """Assign N images to splits.
 
-    An official holdout is taken as it is; what is also in it, or looks nearly the same, leaves the other splits. Of equal images the one
-    with the lowest label stays. Those that look nearly alike stay together. The order of the images changes nothing.
+    An official holdout stays as it is. Images that are also in it, or look nearly the same, leave the other splits.
+    Of equal images the one with the lowest label stays. Images that look nearly alike stay in one split.
+    The order of the images changes nothing.
 
     Args:
         digests: SHA-256 of each image's pixels, hexadecimal, `S64 [N]`.
-        labels: int64 [N].
-        official: int64 [N], numbers of `pipeline.data.description.SPLITS`: the split that the source puts the image in.
-        likeness: of all images; None: only equal ones are kept apart.
-        shares: what is cut from train.
-        families: int64 [N]: images of one number stay together, too, whatever they look like.
-        drop_near: of training images that look nearly alike one stays.
+        labels: the class of each image, `int64 [N]`.
+        official: the split that the source puts each image in, `int64 [N]`: numbers of
+            `pipeline.data.description.SPLITS`.
+        likeness: that of all images; None: only equal images are separated.
+        shares: the shares that are cut from train.
+        families: `int64 [N]`; images of one number also stay in one split, whatever they look like.
+        drop_near: whether only one of the training images that look nearly alike stays.
     """
     placing = _Placing(digests, labels, official)
     placing.leave_out_repeats()
@@ -111,7 +120,7 @@ def place(
 
 
 class _Placing:
-    """A placement in the making: at first every image is where the source puts it."""
+    """Build a placement step by step; at first every image is in the split that the source puts it in."""
 
     def __init__(self, digests: NDArray[np.bytes_], labels: NDArray[np.int64], official: NDArray[np.int64]) -> None:
         self.digests, self.labels, self.official = digests, labels, official
@@ -120,7 +129,10 @@ class _Placing:
         self.leaks: dict[int, int] = {}
 
     def leave_out_repeats(self) -> None:
-        """Keep one of equal images of a split, the one with the lowest label, wherever it stands; a holdout stays as it is."""
+        """Keep one of the equal images of a split, the one with the lowest label, whatever its position.
+
+        An official holdout stays as it is.
+        """
         digests, official = self.digests, self.official
         by_content = np.lexsort((self.labels, digests, official))
         same = (digests[by_content][1:] == digests[by_content][:-1]) & (
@@ -130,18 +142,21 @@ class _Placing:
         self._leave_out(repeated[official[repeated] != HOLDOUT], DUPLICATE)
 
     def leave_out_equal(self, upper: int, lower: tuple[int, ...], reason: str) -> None:
-        """Leave out of the splits `lower` what the official split `upper` has, too."""
+        """Leave out of the splits `lower` the images that the official split `upper` also has."""
         digests = self.digests
         below = np.flatnonzero(np.isin(self.places, lower))
         above = np.flatnonzero(self.official == upper)
         below = below[np.isin(digests[below], digests[above])]
         self._leave_out(below, reason)
-        kept, first = np.unique(digests[above], return_index=True)
-        twins = above[first[np.searchsorted(kept, digests[below])]]
+        unique, first = np.unique(digests[above], return_index=True)
+        twins = above[first[np.searchsorted(unique, digests[below])]]
         self.leaks |= zip(below.tolist(), twins.tolist(), strict=True)
 
     def leave_out_near(self, pairs: NDArray[np.int64], upper: int, lower: tuple[int, ...], reason: str) -> None:
-        """Leave out of the splits `lower` what looks nearly as an image of the official split `upper`; `pairs: int64 [N, 2]`."""
+        """Leave out of the splits `lower` the images that look nearly like an image of the official split `upper`.
+
+        `pairs: int64 [N, 2]` are the images that look nearly alike.
+        """
         for one, other in ((0, 1), (1, 0)):
             crossing = (self.places[pairs[:, one]] == upper) & np.isin(self.places[pairs[:, other]], lower)
             self._leave_out(np.unique(pairs[crossing, other]), reason)
@@ -161,7 +176,7 @@ class _Placing:
 
 
 def _joined(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of the group of each image: together if they are in one group by either numbering, or by a chain of these."""
+    """Return the number of the group of each image. Groups of either numbering, and chains of these, join images."""
     pairs = []
     for numbers in (one, other):
         order = np.argsort(numbers, kind="stable")
@@ -177,7 +192,10 @@ def _cut(
     together: NDArray[np.int64],
     shares: Shares,
 ) -> None:
-    """Moves whole groups from train to validation and holdout, in an order drawn from the content of their first image."""
+    """Move whole groups from train to validation and holdout, by changing `places`.
+
+    Their order depends on the seed and the content of their first image alone.
+    """
     rows = np.flatnonzero(places == TRAIN)
     rows = rows[np.lexsort((digests[rows], together[rows]))]
     starts = np.flatnonzero(np.diff(together[rows], prepend=-1))
@@ -186,11 +204,11 @@ def _cut(
     seed = f"{shares.seed}/".encode()
     keys = np.array([hashlib.sha256(seed + digest).hexdigest() for digest in digests[first].tolist()], dtype="S64")
     for label in np.unique(labels[first]):
-        mine = np.flatnonzero(labels[first] == label)
-        mine = mine[np.argsort(keys[mine])]
-        before = np.cumsum(sizes[mine]) - sizes[mine]
-        count = int(sizes[mine].sum())
+        members = np.flatnonzero(labels[first] == label)
+        members = members[np.argsort(keys[members])]
+        before = np.cumsum(sizes[members]) - sizes[members]
+        count = int(sizes[members].sum())
         ends = np.cumsum([round(shares.validation * count), round(shares.holdout * count)])
-        for place_number, start, end in ((VALIDATION, 0, ends[0]), (HOLDOUT, ends[0], ends[1])):
-            for group in mine[(start <= before) & (before < end)].tolist():
-                places[rows[starts[group] : starts[group] + sizes[group]]] = place_number
+        for split_number, start, end in ((VALIDATION, 0, ends[0]), (HOLDOUT, ends[0], ends[1])):
+            for group in members[(start <= before) & (before < end)].tolist():
+                places[rows[starts[group] : starts[group] + sizes[group]]] = split_number

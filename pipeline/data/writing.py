@@ -1,4 +1,7 @@
-"""Prepared images become the canonical dataset: placed, shuffled by their content, written, described."""
+"""Write prepared images as the canonical dataset.
+
+They are assigned to splits, shuffled by their content, written and described.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,18 +48,18 @@ _KNOWN = [
 def write_canonical(
     kind: str, listing: Listing, prepared: Sequence[Path], data: Data, name: str, folder: Path
 ) -> DatasetDescription:
-    """Writes the three splits and `dataset.json`, which comes last; returns its content.
+    """Write the three splits and then `dataset.json`; return its content.
 
-    Equal images, labels and captions give equal files, whatever the names and the order in the source; only the column `source` and the
-    list of what was left out know these.
+    Equal images, labels and captions give equal files, whatever the names and the order in the source. Only the column
+    `source` and the list of what was left out depend on these.
 
     Args:
-        kind: of the source.
+        kind: the kind of the source.
         listing: what is in the source.
-        prepared: what `Preparation` made of the parts of `listing`, in their order.
-        data: the section of the config.
-        name: of the dataset.
-        folder: where it goes.
+        prepared: the files that `Preparation` wrote for the parts of `listing`, in their order.
+        data: the section `data` of the config.
+        name: the name of the dataset.
+        folder: the folder that the dataset is written to.
     """
     known = pa.concat_tables(read_parquet(path, _KNOWN) for path in prepared).combine_chunks()
     without = np.flatnonzero(known["reason"].is_valid())
@@ -125,7 +128,10 @@ def _placed(images: pa.Table, labels: NDArray[np.int64], data: Data, shares: Sha
 
 
 def _as_bytes(column: pa.ChunkedArray, dtype: str) -> NDArray[Any]:
-    """Return a column of texts or bytes of one length, none of them null, as NumPy sees it; `dtype` says how many bytes each has."""
+    """Return a column of texts or bytes as NumPy sees it.
+
+    All values have one length, which `dtype` gives in bytes, and none of them is null.
+    """
     fixed = column.combine_chunks().cast(pa.binary()).cast(pa.binary(np.dtype(dtype).itemsize))
     return np.frombuffer(fixed.buffers()[1], dtype, len(fixed), fixed.offset * np.dtype(dtype).itemsize)
 
@@ -142,12 +148,12 @@ def _labelled(known: pa.Table, listing: Listing, data: Data) -> Labelled:
 
 
 def _channels(found: pa.ChunkedArray, data: Data) -> int:
-    """Of the set: what the config wants, or else colour where any image has some."""
+    """Return the number of channels of the dataset: what the config sets, or else colour where any image has colour."""
     return data.channels if data.channels != "auto" else int(pc.max(found).as_py() or 1)
 
 
 def _with_channels(known: pa.Table, channels: int) -> pa.Table:
-    """Return the table with the digests that the squares have with so many channels."""
+    """Return the table with the digests that the squares have once they have `channels` channels."""
     if channels == 1:
         return known
     grey = pc.fill_null(pc.equal(known["channels"], 1), False)
@@ -156,13 +162,13 @@ def _with_channels(known: pa.Table, channels: int) -> pa.Table:
 
 
 def _enlarged(known: pa.Table, rows: dict[Split, NDArray[np.int64]], size: int) -> int:
-    """How many of the images that are in a split had a side shorter than `size`."""
+    """Return how many of the images in a split had a side shorter than `size`."""
     sides = known.select(["width", "height"]).take(np.concatenate(list(rows.values())))
     return int(pc.sum(pc.less(pc.min_element_wise(sides["width"], sides["height"]), size)).as_py() or 0)
 
 
 def _remove_stale(folder: Path, description: DatasetDescription) -> None:
-    """Remove what an earlier ingest left there and the description does not know: readers would take it for a part."""
+    """Remove files of an earlier ingest that the description does not list: readers would take them for a part."""
     files = {file.file for part in description.splits.values() for file in part.files}
     for split in SPLITS:
         for path in folder.glob(f"{split}-*.parquet"):
@@ -178,30 +184,39 @@ def _likeness(images: pa.Table) -> Likeness:
 
 
 def _families(images: pa.Table) -> NDArray[np.int64]:
-    """Number of the group that the source puts each image in, `int64 [N]`; one of its own where it names none."""
+    """Return the number of the group that the source puts each image in, `int64 [N]`.
+
+    An image for which the source names no group has a number of its own.
+    """
     named = images["group"].combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64)
     families: NDArray[np.int64] = np.where(named < 0, np.arange(-len(images), 0), named)
     return families
 
 
 def _by_content(rows: NDArray[np.int64], digests: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Rows in the order of their digests, which is as good as a random one: a block of a file has all classes in it."""
+    """Return the rows in the order of their digests.
+
+    This order is as good as a random one: a block of a file has all classes in it.
+    """
     return rows[np.argsort(_as_bytes(digests.take(rows), "S64"), kind="stable")]
 
 
 def _content_digest(known: pa.Table, rows: dict[Split, NDArray[np.int64]], labels: NDArray[np.int64]) -> str:
-    """Digest of which images with which labels and captions are in which split, whatever their order."""
+    """Return a digest of which images with which labels and captions are in which split, whatever their order."""
     parts = {}
     for split, members in rows.items():
-        some = known.select(["digest", "text"]).take(members)
+        columns = known.select(["digest", "text"]).take(members)
         label = pa.array(labels[members]).cast(pa.string())
-        lines = pc.binary_join_element_wise(some["digest"], label, some["text"], " ", null_handling="skip")
+        lines = pc.binary_join_element_wise(columns["digest"], label, columns["text"], " ", null_handling="skip")
         parts[split] = lines.take(pc.sort_indices(lines)).to_pylist()
     return canonical_digest(parts)
 
 
 def _moments(known: pa.Table, rows: NDArray[np.int64], size: int, channels: int) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation of each channel over the training images, 0 to 1; sums of whole numbers, so exact."""
+    """Return the mean and the standard deviation of each channel over the training images, 0 to 1.
+
+    The sums are of whole numbers, and therefore exact.
+    """
     train = known.select(["channels", "sums", "squares"]).take(rows)
     sums, squares = _total(train, "sums", channels), _total(train, "squares", channels)
     pixels = len(rows) * size * size
@@ -211,7 +226,10 @@ def _moments(known: pa.Table, rows: NDArray[np.int64], size: int, channels: int)
 
 
 def _total(images: pa.Table, column: str, channels: int) -> NDArray[np.int64]:
-    """Sum of a column of lists, each of as many whole numbers as its image has channels; a grey image counts in all `channels`."""
+    """Return the sum of a column of lists, `int64 [channels]`.
+
+    Each list has as many whole numbers as its image has channels; a grey image counts in all `channels`.
+    """
     total = np.zeros(channels, np.int64)
     for own in {1, channels}:
         values = images.filter(pc.equal(images["channels"], own))[column].combine_chunks().flatten()

@@ -1,7 +1,7 @@
-"""How a record's image is kept: PNG, lossless WebP, JPEG, or bare pixels behind a header of a few bytes (PNM).
+"""Encode the images of records as PNG, lossless WebP, JPEG, or bare pixels behind a header of a few bytes (PNM).
 
-All four are read by Pillow, and so by every loader. Equal pixels give equal bytes. Measured on 28 px grey images, one core:
-PNG 13 us, WebP 133 us, JPEG 7 us.
+Pillow reads all four, and so does every loader. Equal pixels give equal bytes. Measured on 28 px grey images, one
+core: PNG 13 us, WebP 133 us, JPEG 7 us.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,11 @@ OPENCV_WEBP_LOSSLESS = 101  # a quality above 100
 
 @dataclass(frozen=True)
 class Encoding:
-    """`decode` is told the number of channels; it raises ValueError for what is damaged, too large or of another kind."""
+    """Encode and decode the images of records in one format.
+
+    `decode` takes the number of channels. It raises ValueError for content that is damaged, too large or of another
+    kind.
+    """
 
     ending: str  # of file names
     encode: Callable[[Pixels], bytes]
@@ -29,14 +33,14 @@ class Encoding:
     lossless: bool = True
 
     def stored(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What a reader will see of `images`, `uint8 [N, H, W, C]`."""
+        """Return what a reader will see of `images`, `uint8 [N, H, W, C]`."""
         if self.lossless:
             return images
         return np.stack([self.decode(self.encode(image), image.shape[2]) for image in images])
 
 
 def encoding_named(name: str, jpeg_quality: int = DEFAULT_JPEG_QUALITY) -> Encoding:
-    """The encoding that a config calls png, webp, jpeg or raw; only encoding as JPEG depends on the quality."""
+    """Return the encoding that a config calls png, webp, jpeg or raw; only encoding as JPEG depends on the quality."""
     match name:
         case "png":
             return Encoding(".png", encode_png, decode_png)
@@ -53,16 +57,16 @@ def encoding_named(name: str, jpeg_quality: int = DEFAULT_JPEG_QUALITY) -> Encod
     raise ValueError(name)
 
 
-def _encode_by_opencv(image: Pixels, ending: str, *options: int) -> bytes:
-    """In the encoding that OpenCV knows by a file name's ending, with OpenCV's options for it."""
-    done, content = cv2.imencode(ending, image if image.shape[2] == 1 else image[..., ::-1], options)
+def _encode_by_opencv(image: Pixels, suffix: str, *options: int) -> bytes:
+    """Return an image in the encoding that OpenCV knows by the suffix of a file name, with OpenCV's options for it."""
+    done, content = cv2.imencode(suffix, image if image.shape[2] == 1 else image[..., ::-1], options)
     if not done:
-        raise RuntimeError(f"encoding as {ending} failed for an image of shape {image.shape}")
+        raise RuntimeError(f"encoding as {suffix} failed for an image of shape {image.shape}")
     return content.tobytes()
 
 
 def _decoder(kind: str) -> Callable[[bytes, int], Pixels]:
-    """`kind` is Pillow's name."""
+    """Return the decoder of a format; `kind` is Pillow's name for the format."""
 
     def decode(content: bytes, channels: int) -> Pixels:
         modes = ("RGB",) if channels == 3 else ("L", "RGB") if kind == "WEBP" else ("L",)  # WebP has no grey

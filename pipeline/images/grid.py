@@ -1,4 +1,4 @@
-"""Pictures for people: grids of images."""
+"""Arrange images in grids, as pictures for people."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,10 @@ SMALLEST_SHOWN = 56  # px; smaller images are enlarged by whole factors, pixels 
 
 
 def image_grid(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:
-    """`uint8 [N, H, W, C]` -> one picture, `columns` images a row with a dark line between; a last row may be short."""
+    """Return `uint8 [N, H, W, C]` as one picture, `columns` images a row with a dark line between them.
+
+    The last row may be short.
+    """
     factor = max(1, -(-SMALLEST_SHOWN // images[0].shape[0]))
     tiles = [np.pad(np.kron(image, np.ones((factor, factor, 1), np.uint8)), ((1, 1), (1, 1), (0, 0)), constant_values=24)
              for image in images]  # fmt: skip
@@ -22,5 +25,5 @@ def image_grid(images: NDArray[np.uint8] | Sequence[NDArray[np.uint8]], columns:
 
 
 def write_grid(path: Path, images: NDArray[np.uint8], columns: int) -> None:
-    """Writes `image_grid` as PNG, whole or not at all."""
+    """Write `image_grid` as a PNG file, whole or not at all."""
     write_atomically(path, encode_png(image_grid(images, columns)))

@@ -1,4 +1,4 @@
-"""Images in Parquet, in the form that Hugging Face `datasets` shows as decoded pictures."""
+"""Read and write images in Parquet, in the form that Hugging Face `datasets` shows as decoded pictures."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -20,10 +20,11 @@ _EXTRA_TYPES = {"float32": pa.float32(), "int64": pa.int64(), "string": pa.strin
 
 
 def image_schema(classes: Sequence[str], extra: dict[str, str] | None = None) -> pa.Schema:
-    """Columns `image`, `label` (only where there are classes), `index` and `extra` (name -> "float32", "int64" or "string").
+    """Return the schema of the columns `image`, `label` (only where there are classes), `index` and `extra`.
 
-    The reader matches this exactly and in silence: `path` before `bytes`, a non-null column or a label of
-    another width would give it raw structs in place of pictures.
+    `extra` gives the type of each further column by its name: "float32", "int64" or "string". The reader matches the
+    schema exactly and in silence. With `path` before `bytes`, a non-null column or a label of another width, it would
+    give raw structs in place of pictures.
     """
     extra = extra or {}
     label_feature = {"label": {"names": list(classes), "_type": "ClassLabel"}} if classes else {}
@@ -53,9 +54,9 @@ def images_as_parquet(
     extra: dict[str, NDArray[Any]],
     ending: str,
 ) -> memoryview:
-    """The content of a Parquet file. Equal input gives equal bytes.
+    """Return the content of a Parquet file of images. Equal input gives equal bytes.
 
-    `labels` is None where `schema` has no such column; `ending` is that of the images' encoding.
+    `labels` is None where `schema` has no such column; `ending` is the file name suffix of the images' encoding.
     """
     images = [
         {"bytes": content, "path": f"{index:09d}{ending}"} for content, index in zip(encoded, indices, strict=True)
@@ -77,14 +78,18 @@ def images_as_parquet(
 def read_parquet(source: Path | pa.BufferReader, columns: Sequence[str] | None = None) -> pa.Table:
     """Return what a Parquet file holds, read by the calling thread alone.
 
-    pyarrow's own threads may still hold a buffer of Python's when the interpreter ends, and the process is aborted then.
+    pyarrow's own threads may still hold a buffer of Python's when the interpreter ends, and this aborts the process.
     """
     with pq.ParquetFile(source, pre_buffer=False) as file:
         return file.read(columns=columns, use_threads=False)
 
 
 def image_blocks(path: Path, channels: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-    """Yield `(uint8 [n, H, W, C], int64 [n])` of each row group of a Parquet file of PNG images with labels."""
+    """Yield `(uint8 [n, H, W, C], int64 [n])` of each row group of a Parquet file of PNG images with labels.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     if not path.exists():
         raise UserError(f"{path} is not there: run the stage that makes it (ingest).")
     try:

@@ -1,9 +1,9 @@
-"""PNG files: written and read by libdeflate; Pillow reads those that others wrote.
+"""Write and read PNG files with libdeflate; read files of other programs with Pillow.
 
-OpenCV and Pillow set up a zlib stream for every image, which takes longer than compressing a small one. Measured on one core:
-28 px grey 13 us and 552 bytes (OpenCV 27 us, 588 bytes; Pillow 47 us); 64 px RGB photographs 55 us and 7,170 bytes (OpenCV 112
-us, 6,880 bytes). libdeflate's output depends on its version, not on the processor. OpenCV's reader is as fast as this one, but
-libpng in it prints what it finds damaged.
+OpenCV and Pillow set up a zlib stream for every image, which takes longer than compressing a small one. Measured on
+one core, a 28 px grey image takes 13 us and 552 bytes (OpenCV 27 us, 588 bytes; Pillow 47 us). A 64 px RGB photograph
+takes 55 us and 7,170 bytes (OpenCV 112 us, 6,880 bytes). The output of libdeflate depends on its version, not on the
+processor. OpenCV's reader is as fast as this one, but libpng in it prints what it finds damaged.
 """
 
 import struct
@@ -27,7 +27,7 @@ _FASTEST = 1
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """PNG of `uint8 [H, W, C]`, C = 1 (grey) or 3 (RGB). Lossless; equal pixels give equal bytes.
+    """Return the PNG file of `uint8 [H, W, C]`, C = 1 (grey) or 3 (RGB). It is lossless; equal pixels give equal bytes.
 
     Source: Portable Network Graphics (PNG) Specification (Third Edition), W3C, 2025.
     """
@@ -41,9 +41,10 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
 
 
 def decode_png(content: bytes, channels: int) -> NDArray[np.uint8]:
-    """Return `uint8 [H, W, channels]` of a PNG; ValueError when it is damaged, of another kind, or absurdly large.
+    """Return `uint8 [H, W, channels]` of a PNG file. Pillow reads files that are not laid out as `encode_png` does it.
 
-    Pillow reads what is not laid out as `encode_png` does it.
+    Raises:
+        ValueError: the file is damaged, of another kind, or absurdly large.
     """
     if len(content) < _OVERHEAD or not content.startswith(_SIGNATURE) or not content.endswith(_END):
         raise ValueError(NOT_READABLE)
@@ -71,7 +72,10 @@ def decode_by_pillow(
 ) -> NDArray[np.uint8]:
     """Return `uint8 [H, W, channels]` of a file of one of Pillow's `formats` and `modes`, converted to grey or RGB.
 
-    Pillow, unlike OpenCV, writes nothing to the terminal about damaged content. ValueError as for `decode_png`.
+    Pillow, unlike OpenCV, writes nothing to the terminal about damaged content.
+
+    Raises:
+        ValueError: the file is damaged, of another kind, or absurdly large.
     """
     try:
         with Image.open(BytesIO(content), formats=formats) as image:
@@ -90,7 +94,7 @@ def decode_by_pillow(
 
 
 class _RefusedError(ValueError):
-    """A whole image that is not taken."""
+    """Say why an image is refused although it is undamaged."""
 
 
 def _require_sane(width: int, height: int) -> None:

@@ -1,10 +1,10 @@
-"""The shape of an image."""
+"""Describe the shape of an image."""
 
 from typing import NamedTuple, Self
 
 
 class ImageShape(NamedTuple):
-    """Channels, height and width (px), in the order in which tensors have them."""
+    """Hold channels, height and width (px), in the order in which tensors have them."""
 
     channels: int
     height: int
@@ -17,12 +17,16 @@ class ImageShape(NamedTuple):
 
     @property
     def side(self) -> int:
-        """Return the side of a square image; ValueError of another one."""
+        """Return the side of a square image, px.
+
+        Raises:
+            ValueError: the image is not square.
+        """
         if self.height != self.width:
             raise ValueError(f"an image of {self.size_text} is no square")
         return self.height
 
     @property
     def size_text(self) -> str:
-        """Say how large it is: of a square its side, else height and width."""
+        """Return the size as a text: the side of a square image, else height and width."""
         return f"{self.height} px" if self.height == self.width else f"{self.height}x{self.width} px"

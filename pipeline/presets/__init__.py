@@ -1,1 +1,1 @@
-"""`imagemint init`: look at a source of images, say what is in it, and write a preset for it."""
+"""Inspect a source of images, say what is in it, and write a preset for it: `imagemint init`."""

@@ -1,4 +1,4 @@
-"""What about a source makes training a GAN on it hard: a sentence each, with what to do."""
+"""Warn of what makes training a GAN on a source hard, in one sentence each, with what to do."""
 
 import numpy as np
 
@@ -20,8 +20,8 @@ _NAMED = 5
 
 
 def concerns(found: SourceStats, size: int) -> list[str]:
-    """Return the warnings, the gravest first."""
-    told = [
+    """Return the warnings about a source, the gravest first."""
+    warnings = [
         _few(found),
         _shared_with_holdout(found),
         _rare_classes(found),
@@ -32,7 +32,7 @@ def concerns(found: SourceStats, size: int) -> list[str]:
         _elongated(found),
         _letterboxed(found),
     ]
-    return [line for line in told if line is not None] + found.listing.warnings
+    return [line for line in warnings if line is not None] + found.listing.warnings
 
 
 def _few(found: SourceStats) -> str | None:
@@ -69,13 +69,13 @@ def _rare_classes(found: SourceStats) -> str | None:
     refused = [name for name in rare if found.classes[name] < OF_A_CLASS * len(SPLITS)]
     if not rare:
         return None
-    of, fewer_than, so = (
+    affected, fewer_than, consequence = (
         (refused, OF_A_CLASS * len(SPLITS), f", and ingest refuses a class without {OF_A_CLASS} images in each split")
         if refused
         else (rare, LEAST_OF_A_CLASS, "")
     )
-    named = ", ".join(f"{name} ({found.classes[name]})" for name in sorted(of)[:_NAMED])
-    return f"{len(of)} class(es) with fewer than {fewer_than} images: {named}{so}. Leave them out by data.classes, or use --unlabelled."
+    named = ", ".join(f"{name} ({found.classes[name]})" for name in sorted(affected)[:_NAMED])
+    return f"{len(affected)} class(es) with fewer than {fewer_than} images: {named}{consequence}. Leave them out by data.classes, or use --unlabelled."
 
 
 def _imbalance(found: SourceStats) -> str | None:

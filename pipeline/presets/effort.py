@@ -1,4 +1,4 @@
-"""What a preset will take on this machine, measured on a few steps."""
+"""Forecast what a preset will take on this machine, measured on a few training steps."""
 
 import time
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ IMAGES = 512
 
 @dataclass(frozen=True)
 class Effort:
-    """Times in seconds, sizes in bytes."""
+    """Hold the forecast of a preset: times in seconds, sizes in bytes."""
 
     ingest_s: float
     train_s: float
@@ -28,15 +28,18 @@ class Effort:
 
 
 def effort(config: Config, images: int, classes: int, prepare_s: float, png_bytes: float, cpus: int) -> Effort:
-    """Forecast a whole `make repro`, from what one image took to prepare, `prepare_s`, and has as PNG, `png_bytes`."""
+    """Forecast a whole `make repro`.
+
+    `prepare_s` is the time that one image took to prepare, and `png_bytes` is the size of one image as PNG.
+    """
     rate = _training_rate(config, classes)
     # Prepared images and the canonical dataset; DVC keeps links to the same bytes, or one copy more.
-    kept = 3 * images + config.sample.count * 2 * len(config.sample.formats)
-    return Effort(images * prepare_s / cpus, config.train.total_images / rate, rate, kept * png_bytes)
+    stored = 3 * images + config.sample.count * 2 * len(config.sample.formats)
+    return Effort(images * prepare_s / cpus, config.train.total_images / rate, rate, stored * png_bytes)
 
 
 def _training_rate(config: Config, classes: int) -> float:
-    """Images a second of the training algorithm on noise, on all cores, without evaluations."""
+    """Return how many images a second the training algorithm processes: on noise, on all cores, without evaluations."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     spec, recipe = spec_of(config, classes), Recipe.of(config.train, device)
     noise = torch.randint(0, 256, (IMAGES, *spec.shape), dtype=torch.uint8)

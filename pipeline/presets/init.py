@@ -1,4 +1,4 @@
-"""`imagemint init NAME SOURCE`: looks, says what it found, writes `conf/NAME.yaml`."""
+"""Run `imagemint init NAME SOURCE`: inspect the source, say what is in it, and write `conf/NAME.yaml`."""
 
 import re
 from collections import Counter
@@ -33,7 +33,7 @@ _DOWNLOADS = Path("runs") / "downloads"
 
 
 def require_new_name(name: str) -> Path:
-    """Return the path of the new preset; a name that is taken, or none, is refused."""
+    """Return the path of the new preset; refuse a name that is taken or not allowed."""
     path = CONF / f"{name}.yaml"
     if name in RESERVED:
         raise UserError(f"{name!r}: conf/{name} is a file of the project's own; choose another name for the preset.")
@@ -57,15 +57,15 @@ def init(
     agreed: Callable[[], bool],
     say: Callable[[str], None],
 ) -> None:
-    """Look at a source and write a preset for it.
+    """Inspect a source and write a preset for it.
 
     Args:
-        name: of the preset.
+        name: the name of the preset.
         given: the source: a path, an address or a known dataset's name.
-        size: px; None: what fits the images.
+        size: the side of the images, px; None: what fits the images.
         unlabelled: whether labels are to be ignored.
         agreed: asks the user whether to write.
-        say: takes the report, line by line.
+        say: receives the report, line by line.
     """
     path = require_new_name(name)
     if not given.strip():
@@ -105,7 +105,7 @@ def init(
 
 
 def _section(given: str, say: Callable[[str], None]) -> dict[str, object]:
-    """The section `data.source`, as short as it can be."""
+    """Return the section `data.source`, as short as it can be."""
     if given == "digits":
         return {"kind": "digits"}
     if given in KNOWN_DATASETS and not Path(given).exists():
@@ -129,8 +129,8 @@ def _data(source: dict[str, object], size: int) -> Data:
 
 
 def _found(found: SourceStats) -> Iterator[str]:
-    about = "" if found.whole else "at least "
-    yield f"images     {about}{found.images:,}; {found.inspected:,} of them looked at" + (
+    bound = "" if found.whole else "at least "
+    yield f"images     {bound}{found.images:,}; {found.inspected:,} of them looked at" + (
         f"; {found.texts:,} with a text" if found.texts else ""
     )
     if found.classes:

@@ -1,4 +1,4 @@
-"""The preset that fits what was found, as the text of its file."""
+"""Propose the preset that fits a source, as the text of its file."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from pipeline.config.config import Config
 from pipeline.config.defaults import Found, fill_in
 from pipeline.presets.source_scan import SourceStats
 
-# That are proposed. A CPU takes hours for more than 32 px, and days for 128 px, which has to be asked for.
+# The proposed sizes, px. A CPU takes hours for more than 32 px, and days for 128 px, which has to be asked for.
 SIZES = (8, 16, 32, 64)
 LARGEST_ON_CPU = 32
 _QUARTER = 25  # per cent of the images that may be smaller than the proposed size
 
 
 def proposed_size(found: SourceStats, *, gpu: bool) -> int:
-    """Return the largest size that three quarters of the images reach, px, and that this machine can train."""
+    """Return the largest size, px, that three quarters of the images reach and that this machine can train."""
     if not found.usable:
         return SIZES[0]
     shorter = float(np.percentile(found.short_sides(), _QUARTER))
@@ -34,10 +34,10 @@ def propose(
     """Return the text of `conf/NAME.yaml`, of at most 12 lines, and the whole config that it stands for.
 
     Args:
-        name: of the preset.
+        name: the name of the preset.
         source: the section `data.source`.
         found: what is in the source.
-        size: px.
+        size: the side of the images, px.
         unlabelled: whether labels are to be ignored.
     """
     data: dict[str, object] = {"source": source, "size": size}
@@ -61,7 +61,10 @@ def propose(
 
 
 def named_source(given: str) -> str:
-    """Return the source's path as the preset keeps it: one of this machine relative to the project, if it lies in it."""
+    """Return the source's path as the preset stores it.
+
+    A path of this machine is relative to the project if it lies in the project.
+    """
     if "://" in given or not Path(given).expanduser().exists():
         return given
     path = Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100  # resolve() would follow the user's own links
@@ -73,6 +76,6 @@ def _classes_text(classes: int) -> str:
 
 
 def _flow(source: dict[str, object]) -> str:
-    """One line of YAML; a path may hold any character."""
+    """Return `source` as one line of YAML; a path may hold any character."""
     plain = yaml.safe_dump(source, default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False).strip()
     return plain if "\n" not in plain else json.dumps(source)

@@ -1,4 +1,4 @@
-"""What is in a source of images, from all of its labels and a sample of its pictures."""
+"""Scan a source of images: read all of its labels and decode a sample of its pictures."""
 
 import time
 from collections import Counter
@@ -16,16 +16,16 @@ from pipeline.data.decode import UnusableError
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import Listing, RawImage
 
-LOOKED_AT = 2_000  # pictures that are decoded, at most
-_SEEN = 40  # px: what a picture is made smaller to, to look for bars
-_PLAIN = 3  # of 255
-_ALONG = 0.6  # share of the columns
-PATIENCE_S = 90.0  # a source that takes longer to read through is judged by what was read
+MOST_DECODED = 2_000  # pictures
+_SEEN = 40  # px: the side to which a picture is resized before the search for bars
+_PLAIN = 3  # largest difference within a row of one colour, of 255
+_ALONG = 0.6  # share of the columns in which the picture has to differ from the bar
+PATIENCE_S = 90.0  # a source that takes longer to read through is described by what was read of it
 
 
 @dataclass
 class SourceStats:
-    """What was found. Of the lists there is one entry for each picture that was decoded."""
+    """Hold what a scan found. Each list has one entry for each decoded picture that can be used."""
 
     kind: str
     listing: Listing
@@ -49,19 +49,22 @@ class SourceStats:
 
     @property
     def usable(self) -> int:
-        """How many of the pictures that were decoded can be used."""
+        """Return how many of the pictures that were decoded can be used."""
         return len(self.sizes)
 
     def short_sides(self) -> NDArray[np.int64]:
-        """Return the shorter side of each picture, px."""
+        """Return the shorter side of each picture that can be used, px, `int64 [N]`."""
         return np.array([min(size) for size in self.sizes], np.int64)
 
 
 def scan_source(kind: str, listing: Listing, data: Data) -> SourceStats:
-    """Read through the source once; decode every image at first, then every second, every fourth, and so on."""
+    """Read through the source once and return what is in it.
+
+    Every image is decoded at first, then every second, every fourth, and so on.
+    """
     found = SourceStats(kind, listing)
     preparation = Preparation(data, Path())
-    started, every, taken = time.monotonic(), 1, 0
+    started, every, decoded = time.monotonic(), 1, 0
     for raw in _all(listing):
         if time.monotonic() - started > PATIENCE_S:
             found.whole = False
@@ -73,9 +76,9 @@ def scan_source(kind: str, listing: Listing, data: Data) -> SourceStats:
         found.texts += raw.text is not None
         if found.images % every == 0:
             _scan_image(raw, preparation, found)
-            taken += 1
-            if taken >= LOOKED_AT // 2:  # so that no part of the source has more weight than another by much
-                every, taken = every * 2, 0
+            decoded += 1
+            if decoded >= MOST_DECODED // 2:  # so that no part of the source has more weight than another by much
+                every, decoded = every * 2, 0
     if (names := listing.classes) is not None:
         found.classes = Counter({names[int(number)]: count for number, count in found.classes.items()})
     return found
@@ -118,7 +121,10 @@ def _mode(raw: RawImage) -> str:
 
 
 def _is_letterboxed(raw: RawImage, preparation: Preparation) -> bool:
-    """Whether bars of one colour run along two opposite sides, and the picture begins all along them."""
+    """Return whether bars of one colour run along two opposite sides of a picture.
+
+    The picture must differ from each bar along most of the bar's length.
+    """
     try:
         picture = preparation.decoded(raw.content).picture.convert("L").resize((_SEEN, _SEEN), Image.Resampling.BOX)
     except UnusableError:
@@ -128,7 +134,10 @@ def _is_letterboxed(raw: RawImage, preparation: Preparation) -> bool:
 
 
 def _has_bar(rows: NDArray[np.int16]) -> bool:
-    """Whether `int16 [H, W]` begins with a bar: an object before a plain background differs from it in some columns only."""
+    """Return whether `int16 [H, W]` begins with a bar.
+
+    An object before a plain background differs from it only in a few columns.
+    """
     plain = np.ptp(rows, axis=1) <= _PLAIN
     height = int(np.argmin(plain))  # the first row that is not plain
     return bool(plain[0]) and height > 0 and bool((np.abs(rows[height] - rows[0, 0]) > 4 * _PLAIN).mean() > _ALONG)

@@ -1,4 +1,4 @@
-"""Sources of real images: what a config names is found among the kinds and the known datasets."""
+"""Find the source of real images that a config names, among the kinds of sources and the known datasets."""
 
 import difflib
 import os
@@ -20,7 +20,7 @@ from pipeline.store.local import LocalFolder
 def list_source(data: Data, downloads: Path, say: Callable[[str], None]) -> tuple[str, Listing]:
     """Return the kind of the source that the config names, and what is in it.
 
-    `downloads` keeps what has to be fetched; `say` is told when that happens.
+    `downloads` is the folder for what has to be fetched; `say` is called when that happens.
     """
     kind, listing = _listed(data.source, data.text, downloads, say)
     _require_splits(listing, data)
@@ -50,7 +50,7 @@ def _listed(source: Source, text: str, downloads: Path, say: Callable[[str], Non
 
 
 def location_of(source: Source, downloads: Path, say: Callable[[str], None]) -> Location | None:
-    """Return what the source's path points at; None for a dataset that is found by its name."""
+    """Return the location that the source's path points at; None for a dataset that is found by its name."""
     if source.path is None or source.kind in ("digits", "known"):
         return None
     if source.kind == "auto" and source.path in KNOWN_DATASETS and not Path(source.path).exists():

@@ -1,4 +1,4 @@
-"""A tree of image files together with what files beside them say of the images."""
+"""List a tree of image files together with what files next to them say of the images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ def list_annotated(
     *,
     wrapped: bool = False,
 ) -> Listing:
-    """List the images of a tree, which is a folder or what an archive holds; see `list_tree`."""
+    """List the images of a tree, which is a folder or the content of an archive; see `list_tree`."""
 
     def read(name: str) -> bytes:
         (content,) = tree.read_many([name])
@@ -33,7 +33,7 @@ def list_annotated(
         return content
 
     found = (reader(entries, read, request) for reader in READERS)
-    annotations: Annotations | None = next((told for told in found if told is not None), None)
+    annotations: Annotations | None = next((each for each in found if each is not None), None)
     if annotations is None:
         _require_no_columns(request)
         annotations = Annotations()
@@ -42,19 +42,19 @@ def list_annotated(
     return list_tree(tree, entries, str(request.location), annotations=annotations, left_out=left_out, wrapped=wrapped)
 
 
-def _with_captions(told: Annotations, entries: Mapping[str, Entry]) -> Annotations:
-    """Add the text files beside those images that no metadata gives a text."""
+def _with_captions(annotations: Annotations, entries: Mapping[str, Entry]) -> Annotations:
+    """Return the annotations with the text files next to those images that no metadata gives a text."""
     if not any(name.endswith(SUFFIX) for name in entries):
-        return told
+        return annotations
     images = [
         name
         for name in entries
         if not is_hidden(name)
         and not name.lower().endswith(OTHER_SUFFIXES)
-        and told.of.get(name, (None, None))[1] is None
+        and annotations.of.get(name, (None, None))[1] is None
     ]
     captions = caption_files(images, entries)
-    return replace(told, files=(*told.files, *sorted(set(captions.values()))), captions=captions)
+    return replace(annotations, files=(*annotations.files, *sorted(set(captions.values()))), captions=captions)
 
 
 def _require_no_columns(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""What a file beside the images says of them: their classes, their captions, or both."""
+"""Define what a file next to the images says of them: their classes, their captions, or both."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pipeline.store.folder import Entry
 
 @dataclass(frozen=True)
 class Annotations:
-    """Labels and texts by the names that the images have in their tree."""
+    """Hold labels and texts by the names that the images have in their tree."""
 
     files: tuple[str, ...] = ()  # where they were read, which is no image
     of: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)  # label and text

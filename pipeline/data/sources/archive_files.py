@@ -1,4 +1,4 @@
-"""ZIP and tar files from anywhere: listed without trust, and read member by member."""
+"""List ZIP and tar files from any origin without trust, and read them member by member."""
 
 import bz2
 import gzip
@@ -35,7 +35,7 @@ _UNIX, _DOS, _WINDOWS = 3, 0, 10
 
 
 def list_zip(file: BinaryIO, where: str) -> Members:
-    """Return the members of a ZIP archive; `where` names it in errors."""
+    """Return the members of a ZIP archive; `where` names the archive in errors."""
     members = Members(where)
     try:
         archive = zipfile.ZipFile(cast(BinaryIO, Bounded(file, LARGEST_DIRECTORY)))
@@ -61,7 +61,7 @@ def _require_bounds(where: str, count: int, total: int, packed: int) -> None:
 
 
 def _require_apart(infos: list[zipfile.ZipInfo], where: str) -> None:
-    """Refuse members that share their bytes, by which a small archive unpacks to any size."""
+    """Refuse members that share their bytes, since a small archive of such members unpacks to any size."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset < end:
@@ -93,7 +93,10 @@ def _add_zipped(members: Members, info: zipfile.ZipInfo, file: BinaryIO, where: 
 
 
 def _name_in_zip(info: zipfile.ZipInfo) -> str:
-    """The name as it was meant: macOS writes UTF-8 without saying so, some programs of Windows backslashes."""
+    """Return a member's name as it was meant.
+
+    macOS writes UTF-8 without saying so, and programs of Windows may write backslashes.
+    """
     name = info.orig_filename
     if not info.flag_bits & _UTF8:
         with suppress(UnicodeError):
@@ -102,9 +105,10 @@ def _name_in_zip(info: zipfile.ZipInfo) -> str:
 
 
 def list_tar(file: BinaryIO, where: str, identity: str) -> tuple[Members, list[str]]:
-    """Return the members of an uncompressed tar archive, and what is odd about it.
+    """Return the members of an uncompressed tar archive, and warnings about it.
 
-    `where` names it in errors; `identity` differs where the archive does: its headers say nothing of what is in a member.
+    `where` names the archive in errors. `identity` differs where the archive does, since its headers say nothing of the
+    content of a member.
     """
     members = Members(where)
     try:
@@ -176,7 +180,10 @@ def read_member(file: BinaryIO, span: Span) -> bytes | None:
 
 
 def unpacked(file: BinaryIO, kind: str, where: str, block_size: int = BLOCK) -> Iterator[bytes]:
-    """The blocks of a compressed file, until they are too many for its size; `kind` as `kind_of` says it."""
+    """Yield the blocks of a compressed file, and refuse it once they are too many for its size.
+
+    `kind` is the kind of the file as `kind_of` names it.
+    """
     packed = file.seek(0, 2)
     file.seek(0)
     total = 0
@@ -199,7 +206,10 @@ def _blocks(file: BinaryIO, kind: str, block_size: int) -> Iterator[bytes]:
 
 
 def _from_xz(file: BinaryIO, block_size: int) -> Iterator[bytes]:
-    """Python's own reader of xz files takes as much memory as the file asks for."""
+    """Yield the blocks of an xz file within a limit of memory.
+
+    Python's own reader takes as much memory as the file asks for.
+    """
     rest = file.read(BLOCK)
     while rest:
         decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)

@@ -1,4 +1,4 @@
-"""What an archive says that it holds, refused where it would lead out of the archive or was made to do harm."""
+"""List what an archive says that it holds; refuse what would lead out of the archive or was made to do harm."""
 
 import posixpath
 import re
@@ -20,7 +20,7 @@ REPLACED = "replaced by a later member of the same name"
 
 @dataclass(frozen=True)
 class Span:
-    """Where a member's bytes are in the archive's file."""
+    """Describe where a member's bytes are in the archive's file."""
 
     start: int
     packed: int  # bytes there
@@ -49,7 +49,7 @@ class _Folder:
 
 
 def refusal(where: str, what: str) -> UserError:
-    """Return the error of an archive that no tool makes by itself out of a folder of images."""
+    """Return the error for an archive that no tool by itself makes out of a folder of images."""
     return UserError(
         f"data.source.path: {where}: {what}. Nothing of it was unpacked. Get the archive from where you trust it, or point path at a "
         "folder of the images."
@@ -57,7 +57,7 @@ def refusal(where: str, what: str) -> UserError:
 
 
 class Members:
-    """The tree in an archive, as it grows with each member."""
+    """Hold the tree of files in an archive, which grows with each member."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -66,11 +66,17 @@ class Members:
         self._left_out: list[tuple[str, str]] = []
 
     def add_file(self, name: str, entry: Entry, span: Span) -> None:
-        """A later one of the same name takes the earlier one's place, as in every unpacker. `entry.tag` stands for the content."""
+        """Add a file. A later one of the same name replaces an earlier one, as in every unpacker.
+
+        `entry.tag` stands for the content.
+        """
         self._add(name, _File(entry, span))
 
     def add_link(self, name: str, target: str, *, hard: bool = False) -> None:
-        """See `add_file`; `target` is relative to the link's folder, that of a hard link to the top."""
+        """Add a link, which replaces an earlier member of the same name; see `add_file`.
+
+        `target` is relative to the link's folder, or for a hard link to the top of the archive.
+        """
         if (
             len(target) > LONGEST_NAME
             or target.startswith(("/", "\\"))
@@ -81,21 +87,24 @@ class Members:
         self._add(name, _Link(target, hard))
 
     def _is_out(self, name: str, target: str, *, hard: bool) -> bool:
-        """Whether a link leads out as it is written; one that does so through other links is found when it is followed."""
+        """Return whether a link leads out of the archive as it is written.
+
+        A link that does so through other links is found when it is followed.
+        """
         start = "" if hard else posixpath.dirname(name)
         return posixpath.normpath(posixpath.join(start, target)).split("/")[0] == ".."
 
     def add_folder(self, name: str) -> None:
-        """Checks the name; an empty folder changes nothing."""
+        """Check the name of a folder; an empty folder changes nothing."""
         self._steps(name)
 
     def leave_out(self, name: str, reason: str) -> None:
-        """What is in the archive and cannot be an image."""
+        """Record that a member cannot be an image, with the reason."""
         self._steps(name)
         self._left_out.append((name, reason))
 
     def listed(self) -> tuple[dict[str, Entry], dict[str, Span], list[tuple[str, str]]]:
-        """All files by name, where they are, and what is left out. Links are followed, as in a folder."""
+        """Return all files by name, where their bytes are, and what is left out. Links are followed, as in a folder."""
         found, left_out = walk(self._top, self._children, id, self._where)
         entries = {name: file.entry for name, file in found.items()}
         return entries, {name: file.span for name, file in found.items()}, [*self._left_out, *left_out]
@@ -139,7 +148,10 @@ class Members:
                 yield Child(name, linked, reason=BROKEN)
 
     def _followed(self, link: _Link, folder: _Folder, name: str) -> _Folder | _File | None:
-        """What a link leads to, through others where these are on its way; None: nothing that is there."""
+        """Return what a link leads to, through other links where these are on its way.
+
+        None means that the link leads to nothing that is there.
+        """
         here: list[_Folder | _File] = [self._top]
         steps = deque([*(() if link.hard else folder.path), *link.target.split("/")])
         links = 0

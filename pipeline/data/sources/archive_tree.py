@@ -1,4 +1,4 @@
-"""The files in an archive, read without unpacking it."""
+"""Read the files in an archive without unpacking it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from pipeline.store.folder import Folder
 
 @dataclass(frozen=True)
 class ArchiveTree:
-    """The files in an archive."""
+    """Represent the files in an archive as a `Tree`."""
 
     folder: Folder
     file: str
@@ -21,11 +21,11 @@ class ArchiveTree:
         return self.given
 
     def only(self, names: Sequence[str]) -> "ArchiveTree":
-        """See `Divisible`."""
+        """Return the same tree with the files `names` alone; see `Divisible`."""
         return replace(self, spans={name: self.spans[name] for name in names})
 
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """See `Tree`."""
+        """Yield the contents of files, in the order of `names`; None for one that cannot be read. See `Tree`."""
         try:
             opened = self.folder.open(self.file)
         except OSError:

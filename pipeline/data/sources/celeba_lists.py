@@ -1,4 +1,4 @@
-"""CelebA's two lists as they are published: the attributes of each image, and which split it is in."""
+"""Read CelebA's two lists as they are published: the attributes of each image, and the split of each image."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SPLITS: dict[str, OfficialSplit] = {"0": "train", "1": "validation", "2": "holdo
 
 @dataclass(frozen=True)
 class Table:
-    """A list, whichever form it has."""
+    """Hold the content of a list, whichever form the list has."""
 
     where: str
     columns: list[str]  # without that of the file names
@@ -22,7 +22,7 @@ class Table:
     promised: int | None  # images, by the count line
 
     def warnings(self) -> list[str]:
-        """Say where the count line is wrong."""
+        """Return a warning where the count line is wrong."""
         if self.promised is None or self.promised == len(self.rows):
             return []
         return [f"{self.where}: its first line says {self.promised:,} images, it has {len(self.rows):,} rows."]
@@ -32,9 +32,9 @@ def read_attributes(content: bytes, where: str, wanted: Sequence[str]) -> tuple[
     """Return the class of each file, and warnings.
 
     Args:
-        content: of `list_attr_celeba.txt` or `.csv`.
-        where: names it in messages.
-        wanted: the attributes whose values are the class: "Male+not Smiling".
+        content: the bytes of `list_attr_celeba.txt` or `.csv`.
+        where: names the list in messages.
+        wanted: the attributes whose values make the class: "Male+not Smiling".
     """
     table = _table(content, where, None)
     unknown = [name for name in wanted if name not in table.columns]
@@ -52,7 +52,7 @@ def read_attributes(content: bytes, where: str, wanted: Sequence[str]) -> tuple[
 
 
 def read_partition(content: bytes, where: str) -> dict[str, OfficialSplit]:
-    """Return the split of each file, from `list_eval_partition.txt` or `.csv`."""
+    """Return the split of each file, from the bytes of `list_eval_partition.txt` or `.csv`."""
     splits: dict[str, OfficialSplit] = {}
     for number, file, (value, *_) in _once(_table(content, where, PARTITION)):
         if value not in SPLITS:
@@ -74,7 +74,10 @@ def _once(table: Table) -> Iterator[tuple[int, str, list[str]]]:
 
 
 def _table(content: bytes, where: str, columns: Sequence[str] | None) -> Table:
-    """`columns`: of a list that has no header in its text form; None: the header names them."""
+    """Parse a list in its text form or its CSV form.
+
+    `columns` names the columns of a list whose text form has no header; None: the header names them.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""One file of CIFAR: a batch of images with their labels, or the names of classes."""
+"""Read one file of CIFAR: a batch of images with their labels, or the names of classes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,7 +29,7 @@ _LOCATIONS: dict[Column, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A file in a folder, or in a tar in a folder. It can be sent to other processes."""
+    """Represent a file in a folder, or in a tar in a folder. It can be sent to other processes."""
 
     folder: Folder
     file: str  # that is opened
@@ -40,18 +40,18 @@ class BatchFile:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """The file at its first byte. In a tar other files follow, so read `size` bytes at most."""
+        """Yield the file at its first byte. In a tar other files follow, so read at most `size` bytes."""
         with self.folder.open(self.file) if self.offset is None else open_tar(self.folder, self.file) as file:
             file.seek(self.offset or 0)
             yield file
 
     @property
     def pickled(self) -> bool:
-        """Whether it is of the Python version."""
+        """Return whether the file is of the Python version of CIFAR."""
         return not self.name.endswith((".bin", ".txt"))
 
     def refusal(self, why: object) -> UserError:
-        """Return the error of a file that is not what its name says."""
+        """Return the error for a file that is not what its name says."""
         return UserError(
             f"{self.where}: {why}. Get it again from where CIFAR is published, or point data.source.path at another copy."
         )
@@ -60,7 +60,7 @@ class BatchFile:
 def count_images(batches: Sequence[BatchFile], column: Column) -> dict[str, int]:
     """Return how many images are in each batch, by its name; a pickle is checked whole.
 
-    A tar is gone through once, in its order, since in a packed one going back means beginning again.
+    A tar is read once and in its order, since in a packed tar going back means beginning again.
     """
     counts: dict[str, int] = {}
     with ExitStack() as stack:
@@ -84,7 +84,7 @@ def _count(batch: BatchFile, column: Column, file: BinaryIO) -> int:
 
 
 def read_batch(batch: BatchFile, column: Column, first: int, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return `count` images, `uint8 [N, 32, 32, 3]`, and their labels, from number `first` on."""
+    """Return `count` images from number `first` on, `uint8 [N, 32, 32, 3]`, and their labels, `int64 [N]`."""
     if batch.pickled:
         with batch.open() as file:
             pixels, labels = _unpickled(batch, column, file)
@@ -119,7 +119,7 @@ def _record(column: Column) -> int:
 
 
 def _unpickled(batch: BatchFile, column: Column, file: BinaryIO) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pixels as they lie there, `[N, 3072]`, and labels."""
+    """Return the pixels as they are stored, `uint8 [N, 3072]`, and the labels, `int64 [N]`."""
     content = _loaded(batch, file)
     pixels, labels = content.get("data"), content.get(_KEYS[column])
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 2 or pixels.shape[1] != _PIXELS:
@@ -131,10 +131,10 @@ def _unpickled(batch: BatchFile, column: Column, file: BinaryIO) -> tuple[NDArra
     return pixels, np.array(labels, np.int64)
 
 
-def _loaded(of: BatchFile, file: BinaryIO) -> dict[str, object]:
-    if of.size > LARGEST_PICKLE:
-        raise of.refusal(f"{of.size} bytes are too many for a file of CIFAR")
+def _loaded(batch: BatchFile, file: BinaryIO) -> dict[str, object]:
+    if batch.size > LARGEST_PICKLE:
+        raise batch.refusal(f"{batch.size} bytes are too many for a file of CIFAR")
     try:
-        return load_pickle(file, of.size)
+        return load_pickle(file, batch.size)
     except PickleRefusedError as error:
-        raise of.refusal(f"its pickle is refused: {error}") from None
+        raise batch.refusal(f"its pickle is refused: {error}") from None

@@ -16,12 +16,12 @@ FILES = (
 LABELS = ("label", "labels", "class", "category", "target", "class_name", "label_name")
 TEXTS = ("text", "caption", "prompt", "description", "title")
 SEPARATOR = " + "  # between the values of several label columns
-_SAMPLE = 100  # values by which a column is judged
+_SAMPLE = 100  # values that decide whether a column names image files
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns: of the files, of the labels (none: there are no labels), of the captions."""
+    """Name the columns of the files, of the labels (none: there are no labels) and of the captions."""
 
     file: str
     labels: tuple[str, ...]
@@ -40,9 +40,9 @@ def find_columns(table: Table, source: Source, text: str) -> Columns:
 def described_columns(
     names: Sequence[str], source: Source, text: str, where: str, counted: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], str | None, tuple[str, ...]]:
-    """Return the columns of the labels and of the captions among `names`, and what is odd about them.
+    """Return the columns of the labels and of the captions among `names`, and warnings about them.
 
-    `counted`: those that are known to hold numbers of classes.
+    `counted` are the columns that are known to hold numbers of classes.
     """
     if source.label is not None:
         labels = (source.label,) if isinstance(source.label, str) else tuple(source.label)
@@ -62,7 +62,7 @@ def described_columns(
 
 
 def joined_labels(columns: Sequence[Sequence[str | None]]) -> list[str | None]:
-    """Return the values of several columns, row by row, joined; None where one is empty."""
+    """Return the joined values of several columns, row by row; None for a row in which one of them is empty."""
     return [SEPARATOR.join(filter(None, row)) if all(row) else None for row in zip(*columns, strict=True)]
 
 
@@ -75,8 +75,8 @@ def _only_one(found: Sequence[str], where: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _file_column(table: Table, taken: set[str | None]) -> str:
-    names = [name for name in table.names if name not in taken]
+def _file_column(table: Table, others: set[str | None]) -> str:
+    names = [name for name in table.names if name not in others]
     named = _among(FILES, names)
     like_files = [name for name in names if _looks_like_files(table, name)]
     if sure := [name for name in named if name in like_files]:
@@ -100,7 +100,7 @@ def _looks_like_files(table: Table, name: str) -> bool:
 
 
 def _among(wanted: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Those of the wanted names that occur, as they are spelt there, in the order of `wanted`."""
+    """Return those of the wanted names that occur in `names`, as they are spelt there, in the order of `wanted`."""
     return [name for want in wanted for name in names if name.casefold() == want]
 
 

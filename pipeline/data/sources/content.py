@@ -1,4 +1,7 @@
-"""Whether a source has changed: a digest of the content of its files, each read once and again only when its size or time differs."""
+"""Compute a digest of the content of a source's files, which shows whether the source has changed.
+
+Each file is read once, and again only when its size or time differs.
+"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -14,13 +17,13 @@ from pipeline.store.folder import Entry
 
 
 def content_digest(location: Location, cache: Path) -> tuple[str, int]:
-    """Return a digest of the names and contents of all files at a place, and how many they are.
+    """Return a digest of the names and contents of all files at a location, and the number of these files.
 
     Junk, caches of Python and times count for nothing; an object store's own tags stand for the contents there.
 
     Args:
-        location: the source.
-        cache: a file that keeps what was read, for the next time.
+        location: the location of the source.
+        cache: a file that stores the digests of what was read, for the next time.
     """
     entries = {name: entry for name, entry in location.entries.items() if not _counts_for_nothing(name)}
     tags = {name: f"{entry.size} {entry.tag}" for name, entry in entries.items() if entry.tag is not None}
@@ -34,16 +37,16 @@ def _counts_for_nothing(name: str) -> bool:
 
 
 def _digests(location: Location, entries: dict[str, Entry], cache: Path) -> dict[str, str]:
-    """SHA-256 of each file of this machine."""
+    """Return the SHA-256 of each file of this machine, by its name."""
     if not entries:
         return {}
     cache.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with closing(sqlite3.connect(cache, timeout=60)) as kept, kept:
-            kept.execute("CREATE TABLE IF NOT EXISTS files (name BLOB PRIMARY KEY, size, modified, sha256)")
+        with closing(sqlite3.connect(cache, timeout=60)) as database, database:
+            database.execute("CREATE TABLE IF NOT EXISTS files (name BLOB PRIMARY KEY, size, modified, sha256)")
             known = {
                 _name(name): (size, modified, sha256)
-                for name, size, modified, sha256 in kept.execute("SELECT name, size, modified, sha256 FROM files")
+                for name, size, modified, sha256 in database.execute("SELECT name, size, modified, sha256 FROM files")
             }
             found: dict[str, str] = {}
             changed = []
@@ -56,8 +59,8 @@ def _digests(location: Location, entries: dict[str, Entry], cache: Path) -> dict
             for name, sha256 in _read(location, changed):
                 found[name] = sha256
                 row = (_key(name), entries[name].size, entries[name].modified, sha256)
-                kept.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
-            kept.executemany(
+                database.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", row)
+            database.executemany(
                 "DELETE FROM files WHERE name = ?", [(_key(name),) for name in known.keys() - entries.keys()]
             )
             return found

@@ -1,4 +1,4 @@
-"""Files out of Debian's packages: found where the package is installed, or fetched and unpacked without being root."""
+"""Find files of Debian's packages where the package is installed, or fetch and unpack them without being root."""
 
 import hashlib
 import shutil
@@ -17,27 +17,27 @@ SUMS = "SHA256SUMS"  # of what was fetched, as `sha256sum` writes it
 
 
 class NotHereError(Exception):
-    """One way of getting the data did not work; the text says why in a few words."""
+    """Say in a few words why one way of getting the data did not work."""
 
 
 @dataclass(frozen=True)
 class DebianPackage:
-    """A package and the files of it that are read, by their paths below `/`."""
+    """Name a package and those of its files that are read, by their paths below `/`."""
 
     name: str
     files: tuple[str, ...]
 
 
 def find_or_fetch(package: DebianPackage, cache: Path, say: Callable[[str], None]) -> dict[str, Path]:
-    """Return where the files of a package lie, by their paths in it.
+    """Return the paths of a package's files on this machine, by their paths in the package.
 
     Args:
-        package: what is looked for.
-        cache: keeps what is fetched; found there whole, it is not fetched again.
-        say: is told that it is being fetched.
+        package: the package to find.
+        cache: the folder for what is fetched; what is there whole is not fetched again.
+        say: receives a message when the package is fetched.
 
     Raises:
-        UserError: the files are nowhere and cannot be fetched.
+        UserError: the files are not installed and cannot be fetched.
     """
     if all((SYSTEM / file).is_file() for file in package.files):
         return {file: SYSTEM / file for file in package.files}
@@ -59,10 +59,12 @@ def find_or_fetch(package: DebianPackage, cache: Path, say: Callable[[str], None
 
 
 def fetch(package: DebianPackage) -> dict[str, bytes]:
-    """Return the contents of the files of a package, by their paths in it, without touching the system's package lists.
+    """Return the contents of the files of a package, by their paths in it.
+
+    The system's package lists stay as they are.
 
     Raises:
-        NotHereError: there are no Debian tools, no such package, or it lacks a file.
+        NotHereError: there are no Debian tools, there is no such package, or it lacks a file.
     """
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
@@ -86,7 +88,10 @@ def fetch(package: DebianPackage) -> dict[str, bytes]:
 
 
 def _is_whole(package: DebianPackage, folder: Path) -> bool:
-    """Whether the files are there, undamaged where they were fetched; those that a user put there have no sums."""
+    """Return whether the files are there, and undamaged where they were fetched.
+
+    Files that a user put there have no sums.
+    """
     try:
         lines = (folder / SUMS).read_text().splitlines() if (folder / SUMS).is_file() else []
         sums = {file: digest for digest, _, file in (line.partition("  ") for line in lines)}

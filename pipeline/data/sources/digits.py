@@ -1,4 +1,4 @@
-"""The source `digits`: what scikit-learn carries."""
+"""List the source `digits`, the images that scikit-learn carries."""
 
 import hashlib
 
@@ -8,7 +8,7 @@ from pipeline.data.sources.source import Listing, array_parts
 
 
 def list_digits() -> Listing:
-    """1,797 images of 8x8 px, grey, in ten classes."""
+    """List 1,797 grey images of 8x8 px in ten classes."""
     from sklearn.datasets import load_digits  # a second to import, and no other source needs it
 
     digits = load_digits()

@@ -1,4 +1,4 @@
-"""IDX, the file format of MNIST and its kin: a big-endian header and raw bytes, gzipped or not."""
+"""Read IDX, the file format of MNIST and related datasets: a big-endian header and raw bytes, gzipped or not."""
 
 import gzip
 import zlib
@@ -27,8 +27,9 @@ LARGEST_CONTENT = 4 << 30  # bytes; a gzip file that unpacks to more is taken fo
 def prefix_of(file: str, name: str) -> str | None:
     """Return what stands before `name` in the name of a file that holds it, often nothing; None if the file is another.
 
-    It may be gzipped (`name.gz`), have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`), as some sites spell it,
-    a prefix (`emnist-letters-train-images-idx3-ubyte`), and `test` in place of `t10k`, as those of EMNIST have.
+    The file may be gzipped (`name.gz`), or have a dot in place of its last hyphen but one (`train-images.idx3-ubyte`),
+    as several sites spell it. It may have a prefix (`emnist-letters-train-images-idx3-ubyte`), and `test` in place of
+    `t10k`, as the files of EMNIST do.
     """
     if "/" in file:
         return None
@@ -40,14 +41,17 @@ def prefix_of(file: str, name: str) -> str | None:
 
 
 def read_idx(folder: Folder, where: str, name: str) -> tuple[str, bytes]:
-    """Return which file of `folder` is `name`, see `prefix_of`, and its uncompressed content; `where` names the folder in errors."""
+    """Return which file of `folder` is `name`, see `prefix_of`, and its uncompressed content.
+
+    `where` names the folder in errors.
+    """
     with readable("data.source.path"):
-        there = [found for found in folder.entries("") if "/" not in found]
-    prefixes = {file: prefix for file in there if (prefix := prefix_of(file, name)) is not None}
+        files = [found for found in folder.entries("") if "/" not in found]
+    prefixes = {file: prefix for file in files if (prefix := prefix_of(file, name)) is not None}
     if not prefixes:
         raise UserError(
             f"data.source.path: the folder {where} has neither {name} nor {name}.gz (nor the same with "
-            f"{name.replace('-idx', '.idx')}). It has {_listed(there)}."
+            f"{name.replace('-idx', '.idx')}). It has {_listed(files)}."
         )
     if len(sets := sorted(set(prefixes.values()))) > 1:
         raise UserError(
@@ -94,13 +98,13 @@ def _unpack(packed: bytes, where: str) -> bytes:
 
 
 def parse_images(content: bytes, where: str) -> NDArray[np.uint8]:
-    """`uint8 [N, H, W, 1]` of an IDX image file; `where` names it in errors."""
+    """Return `uint8 [N, H, W, 1]` of an IDX image file; `where` names the file in errors."""
     count, height, width = _header(content, where, IMAGES_MAGIC, 3, "images")
     return np.frombuffer(content, np.uint8, offset=16).reshape(count, height, width, 1)
 
 
 def parse_labels(content: bytes, where: str) -> NDArray[np.int64]:
-    """`int64 [N]` of an IDX label file; `where` names it in errors."""
+    """Return `int64 [N]` of an IDX label file; `where` names the file in errors."""
     _header(content, where, LABELS_MAGIC, 1, "labels")
     return np.frombuffer(content, np.uint8, offset=8).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Which folders of a tree are classes, which are splits, and which only hold the rest."""
+"""Decide which folders of a tree are classes, which are splits, and which only hold the rest."""
 
 import unicodedata
 from collections import defaultdict
@@ -19,36 +19,36 @@ NO_IMAGE_INSIDE = "ignored: no image, by its content"
 
 
 class Readable(Protocol):
-    """A tree of which files can be read."""
+    """Describe a tree of which files can be read."""
 
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """See `Tree`."""
+        """Yield the contents of files, in the order of `names`; see `Tree`."""
         ...
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Names of images by their split and the folder that is their class (None: there is none)."""
+    """Hold the names of images by their split and the folder that is their class (None: there is none)."""
 
     groups: dict[tuple[OfficialSplit, str | None], list[str]]
     left_out: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-def layout_of(tree: Readable, names: Sequence[str], endings: tuple[str, ...], *, wrapped: bool) -> Layout:
+def layout_of(tree: Readable, names: Sequence[str], suffixes: tuple[str, ...], *, wrapped: bool) -> Layout:
     """Sort files by what the folders above them mean.
 
-    Folders named as splits are splits where all of them are, `train` among them. A single folder that holds nothing but folders of
-    images is stepped over; where the tree is `wrapped`, the topmost is in any case.
+    Folders are splits if all that stand next to each other have names of splits, `train` among them. A single folder
+    that holds nothing but folders of images is skipped. Where the tree is `wrapped`, the topmost is always skipped.
 
     Args:
-        tree: where the files are; those that may be no image and would change the layout are looked into.
-        names: of the files, with forward slashes.
-        endings: of the files that are images by their name.
+        tree: where the files are; those that may be no image and would change the layout are read.
+        names: the names of the files, with forward slashes.
+        suffixes: the suffixes of the files that are images by their name.
         wrapped: whether a single folder at the top is there to hold the rest.
     """
     steps = {name: tuple(name.split("/")) for name in names}
-    sure = [steps[name] for name in names if name.lower().endswith(endings)] or list(steps.values())
+    sure = [steps[name] for name in names if name.lower().endswith(suffixes)] or list(steps.values())
     levels = _levels(sure, wrapped=wrapped)
     doubtful: list[str] = []
     if any(len(path) > levels.of_classes + 1 for path in sure):
@@ -72,7 +72,7 @@ def layout_of(tree: Readable, names: Sequence[str], endings: tuple[str, ...], *,
 
 @dataclass(frozen=True)
 class _Levels:
-    """How many folders are `above` the classes or the splits; whether there `with_splits` are some."""
+    """Hold how many folders are `above` the classes or the splits, and whether there are splits (`with_splits`)."""
 
     above: int
     with_splits: bool
@@ -94,7 +94,10 @@ def _levels(paths: Sequence[tuple[str, ...]], *, wrapped: bool) -> _Levels:
 
 
 def _single_folder(paths: Sequence[Sequence[str]], *, loose: bool) -> str | None:
-    """The one folder in which all files are, unless it is a split or (but for `loose`) files lie right in it."""
+    """Return the one folder that all files are in; None where there is no such folder.
+
+    A folder `train` does not count, since it is a split. Unless `loose`, nor does one with files right in it.
+    """
     above = paths[0][0]
     fewest = min(len(path) for path in paths)
     if any(path[0] != above for path in paths) or above.lower() == "train" or fewest < (2 if loose else 3):
@@ -103,7 +106,7 @@ def _single_folder(paths: Sequence[Sequence[str]], *, loose: bool) -> str | None
 
 
 def _splits(paths: Sequence[Sequence[str]]) -> tuple[bool, list[str]]:
-    """Whether the topmost folders are splits, and what is odd about them."""
+    """Return whether the topmost folders are splits, and warnings about them."""
     folders = {path[0] for path in paths if len(path) > 1}
     found = {folder.lower() for folder in folders}
     named = sorted(folder for folder in folders if folder.lower() in SPLIT_FOLDERS)
@@ -129,7 +132,10 @@ def _twins(folders: set[str]) -> list[str]:
 
 
 def _is_image(content: bytes | None) -> bool:
-    """Whether a file begins like an image; one that cannot be read is told of later, by its name."""
+    """Return whether a file begins like an image.
+
+    A file that cannot be read counts as one, since it is reported later by its name.
+    """
     if content is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""What `data.source.path` points at: a folder or one file, of this machine, an object store or an https address."""
+"""Find what `data.source.path` points at: a folder or file of this machine or an object store, or an https address."""
 
 import difflib
 import hashlib
@@ -27,7 +27,7 @@ _HEAD = 1_000
 
 @dataclass(frozen=True)
 class Location:
-    """A folder, or one file in it."""
+    """Represent a folder, or one file in it."""
 
     folder: Folder
     file: str | None  # None: the whole folder
@@ -38,12 +38,12 @@ class Location:
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """All files below the folder, or the one file, by their names with forward slashes, in the order of these."""
+        """Return all files below the folder, or the one file, by name with forward slashes, in the order of names."""
         return self._walked[0]
 
     @property
     def left_out(self) -> list[tuple[str, str]]:
-        """Name and reason of what is below the folder and is no file that can be read, as a broken link."""
+        """Return name and reason of what is below the folder and is no readable file, such as a broken link."""
         return self._walked[1]
 
     @cached_property
@@ -58,27 +58,30 @@ class Location:
 
     @cached_property
     def kind_of_file(self) -> str | None:
-        """What the one file begins like, as `kind_of` says it; None for a folder and for what is not known."""
+        """Return the kind of the one file by its first bytes, as `kind_of` names it.
+
+        None means a folder, or a file of an unknown kind.
+        """
         if self.file is None:
             return None
         with readable(KEY), self.folder.open(self.file) as file:
             return kind_of(file.read(_HEAD))
 
     def identity_of(self, name: str) -> str:
-        """Return what differs where a file's content does: its name, size and time."""
+        """Return a digest that differs where a file's content does: of its folder, name, size and time."""
         entry = self.entries[name]
         seen = f"{self.folder}\0{name}\0{entry.size}\0{entry.modified!r}"
         return hashlib.sha256(seen.encode(errors="surrogateescape")).hexdigest()
 
 
 def locate(given: str, sha256: str | None, downloads: Path, say: Callable[[str], None]) -> Location:
-    """Find what `given` points at.
+    """Return the location that `given` points at.
 
     Args:
         given: a path, s3://BUCKET/KEY, gs://BUCKET/KEY, or an https:// address.
-        sha256: what the content of the one file has to have; an https address needs it.
-        downloads: keeps what is fetched from an https address.
-        say: is told what is fetched.
+        sha256: the digest that the content of the one file must have; an https address needs it.
+        downloads: the folder for what is fetched from an https address.
+        say: receives a message about what is fetched.
 
     Raises:
         UserError: nothing is there, or it has another digest.
@@ -136,8 +139,8 @@ def _here(given: str) -> Location:
             return Location(LocalFolder(path), None, given)
         if path.is_file():
             return Location(LocalFolder(path.parent), path.name, given)
-        beside = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, beside, n=1)
+        siblings = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, siblings, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise UserError(f"{KEY}: there is no file or folder {path}.{hint}")
 

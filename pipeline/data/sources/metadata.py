@@ -1,4 +1,7 @@
-"""Metadata beside the images of a tree, as Hugging Face's `imagefolder` has it: `metadata.csv`, `.jsonl` or `.parquet` in any folder."""
+"""Read metadata next to the images of a tree, in the form of Hugging Face's `imagefolder`.
+
+A `metadata.csv`, `.jsonl` or `.parquet` may be in any folder.
+"""
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
@@ -12,13 +15,14 @@ from pipeline.data.sources.table import LARGEST_TABLE, TABLE_SUFFIXES, read_tabl
 from pipeline.data.sources.tree import OTHER_SUFFIXES, is_hidden
 from pipeline.store.folder import Entry
 
-FILES = tuple(f"metadata{ending}" for ending in TABLE_SUFFIXES)
+FILES = tuple(f"metadata{suffix}" for suffix in TABLE_SUFFIXES)
 
 
 def read_metadata(entries: Mapping[str, Entry], read: Callable[[str], bytes], request: Request) -> Annotations | None:
-    """Return the labels and captions of the metadata files; each is of the images in its folder and below, down to the next.
+    """Return the labels and captions of the metadata files; None where there is no such file.
 
-    None where there is no such file. Where any has a label column, these label the images, and no folder does.
+    Each file is for the images in its folder and below, down to the next such file. Where any file has a label column,
+    these columns label the images, and no folder does.
     """
     tables = sorted(name for name in entries if name.rpartition("/")[2] in FILES and not is_hidden(name))
     if not tables:
@@ -30,7 +34,7 @@ def read_metadata(entries: Mapping[str, Entry], read: Callable[[str], bytes], re
             above = _table_of(image, folders)
             if above is not None:
                 nearest[above].append(image)
-    of: dict[str, tuple[str | None, str | None]] = {}
+    annotated: dict[str, tuple[str | None, str | None]] = {}
     labels, left_out, warnings = False, [], []
     for name, images in nearest.items():
         where = f"{request.location}: {name}"
@@ -39,17 +43,17 @@ def read_metadata(entries: Mapping[str, Entry], read: Callable[[str], bytes], re
         table = read_table(BytesIO(read(name)), name, where)
         columns = find_columns(table, request.source, request.text)
         matched = match_rows(table, columns, name, images)
-        of |= matched.of
+        annotated |= matched.of
         labels = labels or bool(columns.labels)
         left_out.extend(matched.left_out)
         warnings.extend(matched.warnings)
         if matched.without_row:
             warnings.append(f"{name} has no row for {count_and_names(matched.without_row, 'image')}.")
-    return Annotations(tuple(tables), of, labels, left_out=left_out, warnings=warnings)
+    return Annotations(tuple(tables), annotated, labels, left_out=left_out, warnings=warnings)
 
 
 def _by_folder(tables: list[str], where: str) -> dict[str, str]:
-    """Tables by their folder, "" for the topmost."""
+    """Return the tables by their folder, "" for the topmost; refuse two tables in one folder."""
     folders: dict[str, str] = {}
     for name in tables:
         folder = name.rpartition("/")[0]
@@ -60,7 +64,7 @@ def _by_folder(tables: list[str], where: str) -> dict[str, str]:
 
 
 def _table_of(image: str, folders: Mapping[str, str]) -> str | None:
-    """The table in the image's folder, or else in the nearest one above it."""
+    """Return the table in the image's folder, or else in the nearest one above it; None where there is none."""
     folder = image
     while folder:
         folder = folder.rpartition("/")[0]

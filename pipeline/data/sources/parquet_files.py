@@ -1,4 +1,4 @@
-"""Look into Parquet files of images: what their columns are, and which of them make a set."""
+"""Inspect Parquet files of images: find what their columns are, and which of them make a set."""
 
 import re
 from collections import defaultdict
@@ -27,7 +27,10 @@ _OF_MANY = re.compile(r"^(.*-)(\d{5})-of-(\d{5})(.*)$")
 
 @dataclass(frozen=True)
 class Footer:
-    """What the end of a Parquet file says. `rows`, `sizes`: of each row group, the size being that of the decoded columns in bytes."""
+    """Hold what the end of a Parquet file says.
+
+    `rows`, `sizes`: those of each row group; the size is that of the decoded columns in bytes.
+    """
 
     schema: pa.Schema
     rows: tuple[int, ...]
@@ -35,7 +38,11 @@ class Footer:
 
 
 def read_footer(folder: Folder, name: str, where: str) -> Footer:
-    """Read the end of a file; UserError where it is damaged."""
+    """Return what the end of a file says.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     try:
         with folder.open(name) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
             schema = parquet.schema_arrow
@@ -54,25 +61,29 @@ def read_footer(folder: Folder, name: str, where: str) -> Footer:
 
 
 def parquet_files(location: Location) -> list[str]:
-    """Return the names of the Parquet files at a place."""
+    """Return the names of the Parquet files at a location."""
     if location.file is not None:
         return [location.file] if location.kind_of_file == "a Parquet file" else []
     return [name for name in location.entries if name.lower().endswith(SUFFIX) and not is_hidden(name)]
 
 
 def has_images(location: Location) -> bool:
-    """Return whether the first Parquet file at a place has a column that can hold images."""
+    """Return whether the first Parquet file at a location has a column that can hold images."""
     files = parquet_files(location)
     return bool(files) and bool(image_columns(read_footer(location.folder, files[0], str(location)).schema))
 
 
 def image_columns(schema: pa.Schema) -> list[str]:
-    """Return the columns of Hugging Face's form, bytes and path, or of bytes alone."""
+    """Return the columns that can hold images: bytes and path in Hugging Face's form, or bytes alone."""
     return [field.name for field in schema if _holds_images(field.type)]
 
 
 def image_column(schema: pa.Schema, where: str) -> str:
-    """Return the column of the images; UserError where there is none, or more than one that may be it."""
+    """Return the column of the images.
+
+    Raises:
+        UserError: there is no such column, or more than one that may be it.
+    """
     found = image_columns(schema)
     named = [name for want in IMAGE_COLUMNS for name in found if name.casefold() == want]
     if named or len(found) == 1:
@@ -91,7 +102,9 @@ def _holds_images(kind: pa.DataType) -> bool:
 
 
 def splits_of(files: Sequence[str], where: str) -> tuple[dict[str, OfficialSplit], list[str]]:
-    """Return the split of each file and what is odd: a split by the file's name or folder, where all have one, train among them.
+    """Return the split of each file, and warnings.
+
+    The file's name or folder gives its split, where all files have one, `train` among them. Otherwise all are train.
 
     Raises:
         UserError: files of the same name stand in several folders, as where a repository has several sets.
@@ -128,18 +141,18 @@ def _require_one_set(named: Mapping[str, OfficialSplit | None], where: str) -> N
 
 
 def _missing(files: Sequence[str]) -> list[str]:
-    """A warning for each row of files, `train-00000-of-00002.parquet`, that has gaps."""
-    there = defaultdict(set)
+    """Return a warning for each series of files, such as `train-00000-of-00002.parquet`, that has gaps."""
+    series = defaultdict(set)
     for name in files:
         if match := _OF_MANY.match(name):
-            before, number, of, after = match.groups()
-            there[before, of, after].add(int(number))
+            before, number, total, after = match.groups()
+            series[before, total, after].add(int(number))
     warnings = []
-    for (before, of, after), numbers in sorted(there.items()):
-        gone = [number for number in range(min(int(of), max(numbers) + 2)) if number not in numbers]
-        if len(numbers) < int(of):
+    for (before, total, after), numbers in sorted(series.items()):
+        gone = [number for number in range(min(int(total), max(numbers) + 2)) if number not in numbers]
+        if len(numbers) < int(total):
             first = gone[0] if gone else max(numbers) + 1
             warnings.append(
-                f"{int(of) - len(numbers)} of {int(of)} files are missing, the first is {before}{first:05d}-of-{of}{after}."
+                f"{int(total) - len(numbers)} of {int(total)} files are missing, the first is {before}{first:05d}-of-{total}{after}."
             )
     return warnings

@@ -1,7 +1,8 @@
-"""Reading pickles of arrays and plain containers, and nothing else: a pickle is a program, and this one cannot call anything.
+"""Read pickles of arrays and plain containers, and nothing else.
 
-Only what the batches of CIFAR are made of is understood. The names of functions that make a NumPy array are recognised as text;
-no module is imported, and nothing that the file names is ever called.
+A pickle is a program, and this reader lets it call nothing. Only what the batches of CIFAR consist of is understood.
+The names of functions that create a NumPy array are recognised as text. No module is imported, and nothing that the
+file names is ever called.
 """
 
 import pickletools
@@ -27,34 +28,37 @@ _BYTE_TYPES = ("u1", "|u1", "uint8")
 
 
 class PickleRefusedError(Exception):
-    """What a pickle wants that is not allowed, or why it cannot be read."""
+    """Say what a pickle wants that is not allowed, or why it cannot be read."""
 
 
 @dataclass(frozen=True)
 class _Name:
-    """The name of something that a pickle wants to call; it is never looked up."""
+    """Hold the name of something that a pickle wants to call; it is never looked up."""
 
     name: str
 
 
 @dataclass
 class _Array:
-    """An array in the making: NumPy's pickles make an empty one and then give it its content."""
+    """Hold an array in the making: NumPy's pickles make an empty one and then give it its content."""
 
     content: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
 class _ByteType:
-    """NumPy's type of unsigned bytes."""
+    """Represent NumPy's type of unsigned bytes."""
 
 
 class _Mark:
-    """What stands on the stack where the items of a container begin."""
+    """Mark on the stack where the items of a container begin."""
 
 
 class _Limited:
-    """The rest of a file, of which nobody gets more than there is: memory is taken for what a pickle claims."""
+    """Hand out no more than the rest of a file has.
+
+    A pickle may claim any size, and memory would be taken for what it claims.
+    """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self._left = file, size
@@ -71,12 +75,12 @@ class _Limited:
 
 
 def load_pickle(file: BinaryIO, size: int) -> dict[str, Any]:
-    """Return the dictionary that a pickle of `size` bytes holds: of texts, numbers, arrays of uint8, and lists of these.
+    """Return the dictionary that a pickle of `size` bytes holds: texts, numbers, arrays of uint8, and lists of these.
 
-    Texts of Python 2 are taken as Latin-1.
+    Texts of Python 2 are decoded as Latin-1.
 
     Raises:
-        PickleRefusedError: it holds, or wants, anything else.
+        PickleRefusedError: the pickle holds, or wants, anything else.
     """
     if size > LARGEST_PICKLE:
         raise PickleRefusedError(f"it has more than {LARGEST_PICKLE >> 20} MiB")
@@ -155,7 +159,10 @@ def _to_mark(stack: list[Any]) -> list[Any]:
 
 
 def _pairs(items: list[Any]) -> dict[str | bytes, Any]:
-    """Of keys and values in turn; other keys than texts could take for ever to hash."""
+    """Return the dictionary of keys and values in turn.
+
+    Keys other than texts are refused, since they could take for ever to hash.
+    """
     return {_require(key, (str, bytes)): value for key, value in zip(items[::2], items[1::2], strict=True)}
 
 
@@ -183,7 +190,7 @@ def _made(name: str, arguments: tuple[Any, ...]) -> Any:
 
 
 def _build(target: Any, state: tuple[Any, ...]) -> None:
-    """Give an array its content; that of a type of bytes says nothing."""
+    """Give an array its content; ignore the state of a type of bytes, which says nothing."""
     if isinstance(target, _Array):
         _, shape, kind, fortran, content = state
         target.content = _array(content, kind, shape, fortran=bool(fortran))
@@ -203,7 +210,7 @@ def _text(value: Any) -> str:
 
 
 def _finished(value: Any) -> dict[str, Any]:
-    """The dictionary with texts as keys, and arrays in place of what they were made from."""
+    """Return the dictionary with texts as keys, and with arrays in place of what they were made from."""
     if not isinstance(value, dict):
         raise PickleRefusedError("it holds no dictionary")
     return {_text(key): inner.content if isinstance(inner, _Array) else inner for key, inner in value.items()}

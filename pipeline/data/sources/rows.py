@@ -21,7 +21,7 @@ _ABSOLUTE = re.compile(r"^([/\\]|[a-zA-Z]:[/\\]|~|[a-z0-9]+://)")
 
 @dataclass(frozen=True)
 class Matched:
-    """What rows say of the images they name: label and text by the name of the file."""
+    """Hold what rows say of the images they name: label and text by the name of the file."""
 
     of: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     row_of: dict[str, int] = field(default_factory=dict)  # the first that names the file
@@ -71,7 +71,7 @@ def match_rows(table: Table, columns: Columns, name: str, images: Sequence[str])
 
 
 def count_and_names(names: Sequence[str], what: str) -> str:
-    """Count and first of some names, for example "2 rows (a.png, b.png)"."""
+    """Return the number and the first of the names, for example "2 rows (a.png, b.png)"."""
     listed = ", ".join(names[:SHOWN]).encode(errors="backslashreplace").decode() + (
         ", ..." if len(names) > SHOWN else ""
     )
@@ -79,7 +79,7 @@ def count_and_names(names: Sequence[str], what: str) -> str:
 
 
 class _Files:
-    """Image files by what a row may call them."""
+    """Find image files by what a row may call them."""
 
     def __init__(self, folder: str, images: Sequence[str]) -> None:
         self._folder = folder
@@ -93,7 +93,7 @@ class _Files:
             self._by_stem[f"{above}{slash}{file.rpartition('.')[0] or file}"].append(image)
 
     def called(self, path: str) -> list[str]:
-        """The files of that name: as it is written, in another form of Unicode, or without its ending."""
+        """Return the files of a name as it is written, in another form of Unicode, or without its suffix."""
         for spelt in (path, path.replace("\\", "/"), path.strip()):
             name = self._folder + "/".join(step for step in spelt.split("/") if step not in ("", "."))
             if name in self._images:
@@ -116,8 +116,8 @@ def _paths(table: Table, column: str) -> Iterator[str | None]:
 
 
 def _no_match(table: Table, columns: Columns, folder: str, path: str, images: Sequence[str]) -> str:
-    ending = "/" + path.replace("\\", "/").rpartition("/")[2]
-    alike = next((image.removeprefix(folder) for image in images if ("/" + image).endswith(ending)), None)
+    suffix = "/" + path.replace("\\", "/").rpartition("/")[2]
+    alike = next((image.removeprefix(folder) for image in images if ("/" + image).endswith(suffix)), None)
     hint = f" Is {path!r} the file {alike!r}? Then write it so." if alike and path else ""
     first = f"; the first names {path!r}" if path else ""
     return (

@@ -1,4 +1,4 @@
-"""A WebDataset shard as samples: which image, class and caption belong together, however the members lie."""
+"""Read a WebDataset shard as samples: find which image, class and caption belong together, in any order of members."""
 
 import json
 import re
@@ -17,7 +17,7 @@ LONGEST_LABEL = 200  # characters
 MOST_MEMBERS = 2_000_000  # of a shard, about each of which some 500 bytes are held
 SEPARATOR = " + "  # between the values of several fields that make one class
 
-IMAGES = {ending.removeprefix(".") for ending in IMAGE_SUFFIXES} | {"pbm", "pnm", "jpe", "jfif", "img", "image"}
+IMAGES = {suffix.removeprefix(".") for suffix in IMAGE_SUFFIXES} | {"pbm", "pnm", "jpe", "jfif", "img", "image"}
 TEXTS = ("txt", "caption")
 SIDECARS = ("cls", "json", *TEXTS)  # with the earlier ones winning
 
@@ -37,14 +37,17 @@ _KEY = re.compile(r"^((?:.*/|)[^./][^./]*)\.([^/]+)$", re.DOTALL)
 
 @dataclass(frozen=True)
 class Fields:
-    """Where classes and captions are: sidecars by their ending, or fields of the JSON; None: found out, and "none": nowhere."""
+    """Name where classes and captions are: sidecars by their suffix, or fields of the JSON.
+
+    None means that this is found out; "none" as `text` means that there are no captions.
+    """
 
     label: tuple[str, ...] | None
     text: str | None
 
     @classmethod
     def of(cls, label: str | list[str] | None, text: str) -> "Fields":
-        """Those that `data.source.label` and `data.text` say."""
+        """Return the fields that `data.source.label` and `data.text` name."""
         return cls(
             None if label is None else (label,) if isinstance(label, str) else tuple(label),
             None if text == "auto" else text,
@@ -53,7 +56,10 @@ class Fields:
 
 @dataclass(frozen=True)
 class Sample:
-    """An image of a shard with what is known of it, or why there is none; what lies at `offset` belongs to it."""
+    """Hold an image of a shard with what is known of it, or the reason why there is none.
+
+    The content at `offset` belongs to it.
+    """
 
     name: str
     offset: int
@@ -65,11 +71,11 @@ class Sample:
 
 @dataclass(slots=True)
 class _Field:
-    """A member of a sample; `values` are what a sidecar says, by field."""
+    """Hold a member of a sample; `values` are what a sidecar says, by field."""
 
     member: Member
-    stem: str  # between the key and the ending
-    ending: str
+    stem: str  # between the key and the suffix
+    suffix: str
     values: dict[str, object]
     reason: str | None
 
@@ -78,8 +84,8 @@ def read_samples(file: BinaryIO, size: int, fields: Fields) -> tuple[list[Sample
     """Return the samples of a shard in the order of their images, and the members that belong to none.
 
     Args:
-        file: of `open_tar`.
-        size: of the file itself.
+        file: the unpacked bytes, as `open_tar` gives them.
+        size: the size of the file itself, which may be packed, in bytes.
         fields: where classes and captions are.
     """
     groups: dict[str, list[_Field]] = defaultdict(list)
@@ -107,32 +113,32 @@ def read_samples(file: BinaryIO, size: int, fields: Fields) -> tuple[list[Sample
 
 
 def _field(file: BinaryIO, member: Member, rest: str, fields: Fields) -> _Field:
-    stem, _, ending = rest.rpartition(".")
-    if ending not in SIDECARS or member.reason is not None:
-        return _Field(member, stem, ending, {}, member.reason)
+    stem, _, suffix = rest.rpartition(".")
+    if suffix not in SIDECARS or member.reason is not None:
+        return _Field(member, stem, suffix, {}, member.reason)
     if member.size > LARGEST_SIDECAR:
-        return _Field(member, stem, ending, {}, TOO_LARGE)
+        return _Field(member, stem, suffix, {}, TOO_LARGE)
     content = read_member(file, member.offset, member.size)
     try:
-        if ending == "json":
-            return _Field(member, stem, ending, _json_values(content, fields), None)
-        return _Field(member, stem, ending, {ending: content.decode("utf-8-sig").strip()}, None)
+        if suffix == "json":
+            return _Field(member, stem, suffix, _json_values(content, fields), None)
+        return _Field(member, stem, suffix, {suffix: content.decode("utf-8-sig").strip()}, None)
     except (ValueError, RecursionError):
-        return _Field(member, stem, ending, {}, NOT_JSON if ending == "json" else NOT_TEXT)
+        return _Field(member, stem, suffix, {}, NOT_JSON if suffix == "json" else NOT_TEXT)
 
 
 def _json_values(content: bytes, fields: Fields) -> dict[str, object]:
-    """Those of a JSON's fields that may be asked for; the rest would fill the memory."""
+    """Return those of a JSON's fields that may be requested; the rest would fill the memory."""
     found = json.loads(content)
     wanted = {"label", "class", "text", "caption", *(fields.label or ()), fields.text}
     return {name: value for name, value in found.items() if name in wanted} if isinstance(found, dict) else {}
 
 
 def _samples(group: list[_Field], fields: Fields) -> Iterator[Sample]:
-    """The samples of one key: mostly one, but with dots in names several images may have the same beginning."""
-    images = [field for field in group if field.ending in IMAGES]
-    sidecars = [field for field in group if field.ending in SIDECARS]
-    names = [(field.stem, field.ending) for field in group]
+    """Yield the samples of one key: mostly one, but with dots in names several images may have the same beginning."""
+    images = [field for field in group if field.suffix in IMAGES]
+    sidecars = [field for field in group if field.suffix in SIDECARS]
+    names = [(field.stem, field.suffix) for field in group]
     reason = next((field.reason for field in group if field.reason is not None), None)
     if reason is None and len(set(names)) < len(names):
         reason = TWICE
@@ -159,7 +165,7 @@ def _samples(group: list[_Field], fields: Fields) -> Iterator[Sample]:
 
 
 def _sample(image: _Field, sidecars: list[_Field], fields: Fields) -> Sample:
-    sidecars = sorted(sidecars, key=lambda field: (SIDECARS.index(field.ending), not field.stem))
+    sidecars = sorted(sidecars, key=lambda field: (SIDECARS.index(field.suffix), not field.stem))
     values: dict[str, object] = {}
     for sidecar in sidecars:
         values = sidecar.values | values
@@ -188,7 +194,7 @@ def _label(values: dict[str, object], fields: Fields) -> str | None:
 
 
 def _as_label(value: Any) -> str | None:
-    """A class by its name, or by its number in digits."""
+    """Return a class by its name, or by its number in digits; None where the value is empty."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if value is not None and not isinstance(value, (str, int, float)):
@@ -213,7 +219,10 @@ def _text(values: dict[str, object], fields: Fields) -> str | None:
 
 
 def is_of_samples(first: Iterable[Member]) -> bool:
-    """Whether the first members of a tar are samples: each image but the last has a class, caption or JSON beside it."""
+    """Return whether the first members of a tar are samples.
+
+    They are if each image but the last has a class, caption or JSON of the same key.
+    """
     endings: dict[str, set[str]] = defaultdict(set)
     for member in first:
         found = None if member.folder or is_junk(member.name) else _KEY.match(member.name)

@@ -1,4 +1,4 @@
-"""What every source of real images offers: pieces that workers read on their own, each in its true on-disk format."""
+"""Define what every source of real images offers: parts that workers read on their own, each in its on-disk format."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ OfficialSplit = Literal["train", "validation", "holdout"]
 
 @dataclass(frozen=True)
 class RawImage:
-    """An image as its source holds it."""
+    """Hold an image as its source has it."""
 
     name: str  # by which people find it in the source
     content: bytes | NDArray[np.uint8]  # an encoded file, or pixels [H, W, C]
@@ -30,21 +30,24 @@ class RawImage:
 
 
 class Part(Protocol):
-    """A piece of a source, of some hundred to some thousand images. It can be sent to other processes."""
+    """Describe a piece of a source, of hundreds to thousands of images. It can be sent to other processes."""
 
     @property
     def identity(self) -> str:
-        """Differs where the part's content does: names, sizes and times of files, or digests."""
+        """Return a text that differs where the part's content does.
+
+        It is made of names, sizes and times of files, or of digests.
+        """
         ...
 
     def images(self) -> Iterator[RawImage]:
-        """Its images in their order, one in memory at a time."""
+        """Yield the images of the part in their order, one in memory at a time."""
         ...
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What is in a source, before any image is decoded."""
+    """Hold what is in a source, before any image is decoded."""
 
     parts: list[Part]
     classes: list[str] | None = None  # names in the order of the numbers; None: labels are names
@@ -57,7 +60,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class Request:
-    """What a source is asked to list."""
+    """Hold what a source is requested to list."""
 
     location: Location
     source: Source
@@ -68,7 +71,7 @@ class Request:
 
 @dataclass(frozen=True)
 class SourceKind:
-    """One kind of source: the entry that its file gives to the registry."""
+    """Describe one kind of source: the entry that its file gives to the registry."""
 
     name: str
     rank: int  # of several that recognise a place the lowest one is taken
@@ -78,7 +81,7 @@ class SourceKind:
 
 @dataclass(frozen=True)
 class ArrayPart:
-    """Images that are in memory already."""
+    """Hold images that are in memory already, as a `Part`."""
 
     identity: str
     pixels: NDArray[np.uint8]  # [N, H, W, C]
@@ -87,7 +90,7 @@ class ArrayPart:
     first: int = 0  # number of the first image in its split
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`."""
+        """Yield the images in their order; see `Part`."""
         for offset, (image, label) in enumerate(zip(self.pixels, self.labels.tolist(), strict=True)):
             yield RawImage(f"{self.split}/{self.first + offset}", image, label, split=self.split)
 
@@ -95,7 +98,7 @@ class ArrayPart:
 def array_parts(
     digest: str, pixels: NDArray[np.uint8], labels: NDArray[np.int64], split: OfficialSplit, images: int = 10_000
 ) -> list[Part]:
-    """Parts of up to `images` images; `digest` stands for the content of all."""
+    """Return parts of up to `images` images each; `digest` stands for the content of all parts."""
     return [
         ArrayPart(
             f"{digest}/{split}/{start}", pixels[start : start + images], labels[start : start + images], split, start
@@ -105,7 +108,7 @@ def array_parts(
 
 
 def wrong_kind(request: Request, found: str, wanted: str) -> UserError:
-    """Return the error of a source that was said to be of a kind that it is not."""
+    """Return the error for a source that is not of the kind that the config says."""
     return UserError(
         f"data.source.path: {request.location}: {found}, but data.source.kind is {request.source.kind}, which wants {wanted}. "
         "Point path there, or set kind: auto."

@@ -1,4 +1,7 @@
-"""The labels of StyleGAN's datasets: a `dataset.json` with {"labels": [[file, number], ...]}, or null in place of the list."""
+"""Read the labels of StyleGAN's datasets from their `dataset.json`.
+
+The file holds {"labels": [[file, number], ...]}, or null in place of the list.
+"""
 
 import json
 import unicodedata
@@ -21,7 +24,10 @@ ANOTHER = "entry with another label than an earlier one of the same file, which 
 
 
 def read_stylegan(entries: Mapping[str, Entry], read: Callable[[str], bytes], request: Request) -> Annotations | None:
-    """Return the labels that `dataset.json` gives; an image without an entry has none. None where there is no such file."""
+    """Return the labels that `dataset.json` gives; an image without an entry has none.
+
+    None is returned where there is no such file, or where another program wrote it.
+    """
     name = _file(entries)
     if name is None:
         return None
@@ -39,7 +45,7 @@ def read_stylegan(entries: Mapping[str, Entry], read: Callable[[str], bytes], re
 
 
 def _file(entries: Mapping[str, Entry]) -> str | None:
-    """The file at the top, or in the single folder there."""
+    """Return the name of the file at the top, or in the single folder there; None where there is none."""
     if FILE in entries:
         return FILE
     tops = {name.split("/")[0] for name in entries if not is_junk(name)}

@@ -1,4 +1,7 @@
-"""Read a small table of texts from CSV, TSV, JSONL or Parquet: every cell as it is written, so that 00123 and 123 stay two."""
+"""Read a small table of texts from CSV, TSV, JSONL or Parquet.
+
+Every cell stays as it is written, so that 00123 and 123 stay two.
+"""
 
 import csv
 import json
@@ -25,7 +28,7 @@ _DELIMITERS = (",", ";", "\t")  # of .csv: the first that the header has
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of texts; null where a cell is empty."""
+    """Hold columns of texts; null where a cell is empty."""
 
     where: str  # the file, in messages
     cells: pa.Table
@@ -33,11 +36,11 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """Of the columns, in their order."""
+        """Return the names of the columns, in their order."""
         return list(self.cells.column_names)
 
     def column(self, name: str) -> list[str | None]:
-        """Return the cells of a column, without space around them."""
+        """Return the cells of a column without the space around them; None for an empty cell."""
         texts = pc.utf8_trim_whitespace(self.cells[name])
         return [text or None for text in texts.to_pylist()]
 
@@ -47,7 +50,7 @@ class Table:
 
 
 def read_table(file: BinaryIO, name: str, where: str) -> Table:
-    """Read a table whose format the ending of `name` tells; `where` names it in messages.
+    """Return a table whose format the suffix of `name` gives; `where` names the table in messages.
 
     Raises:
         UserError: it is damaged, with the line where that is known; it has two columns of one name, or too many rows.
@@ -63,7 +66,7 @@ def read_table(file: BinaryIO, name: str, where: str) -> Table:
 
 
 def class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Return the names of the classes of each column of numbers for which Hugging Face's metadata give some."""
+    """Return the names of the classes of each column of numbers for which Hugging Face's metadata has names."""
     features: Any = None
     with suppress(ValueError, KeyError, TypeError, RecursionError):
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
@@ -78,7 +81,10 @@ def class_names(schema: pa.Schema) -> dict[str, list[str]]:
 def as_texts(values: pa.ChunkedArray, names: list[str] | None, where: str) -> pa.ChunkedArray:
     """Return numbers, truth values and texts as texts; numbers of classes as their `names`, -1 of these as null.
 
-    Raises one of DAMAGE where a text is no UTF-8.
+    One of DAMAGE is raised where a text is no UTF-8.
+
+    Raises:
+        UserError: a number is not one of the classes that `names` has.
     """
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -120,23 +126,26 @@ def _from_parquet(file: BinaryIO, where: str) -> Table:
 def _collected(
     rows: Iterator[tuple[int, Mapping[str, str | None]]], where: str
 ) -> tuple[list[str], list[int], list[pa.Table]]:
-    """Names of the columns in the order of their appearance, lines, and the rows in pieces that are small in memory."""
+    """Return the names of the columns in the order of their appearance, the lines, and the rows.
+
+    The rows are in pieces that are small in memory.
+    """
     names: dict[str, None] = {}
     lines: list[int] = []
     batches: list[pa.Table] = []
-    some: list[Mapping[str, str | None]] = []
+    pending: list[Mapping[str, str | None]] = []
 
     def flush() -> None:
         schema = pa.schema([pa.field(name, pa.string()) for name in names])
-        batches.append(pa.Table.from_pylist(some, schema))
-        some.clear()
+        batches.append(pa.Table.from_pylist(pending, schema))
+        pending.clear()
 
     for line, row in rows:
         names |= dict.fromkeys(row)
         if line:  # 0: of the header
             lines.append(line)
-            some.append(row)
-        if len(some) == _ROWS_AT_ONCE:
+            pending.append(row)
+        if len(pending) == _ROWS_AT_ONCE:
             flush()
         if len(lines) > MOST_ROWS:
             raise UserError(f"{where}: has more than {MOST_ROWS:,} rows; divide it.")
@@ -145,7 +154,7 @@ def _collected(
 
 
 def _csv_rows(file: BinaryIO, name: str, where: str) -> Iterator[tuple[int, Mapping[str, str | None]]]:
-    """Line and cells of each row; the header first, as line 0."""
+    """Yield the line and the cells of each row; the header comes first, as line 0."""
     texts = _lines(file, where)
     first = next(texts, "")
     delimiter = "\t" if name.lower().endswith(".tsv") else next((sign for sign in _DELIMITERS if sign in first), ",")
@@ -199,12 +208,12 @@ def _as_text(value: Any) -> str | None:
 
 
 def _whole(text: str) -> str:
-    """JSON may hold halves of characters, which nothing can store."""
+    """Return a text without halves of characters, which JSON may hold and nothing can store."""
     return text.encode(errors="replace").decode()
 
 
 def _lines(file: BinaryIO, where: str) -> Iterator[str]:
-    """Line by line, so that what is no text is found where it stands."""
+    """Yield a file line by line, so that content that is no text is found where it stands."""
     for line, content in enumerate(file, start=1):
         try:
             text = content.decode("utf-8-sig" if line == 1 else "utf-8")

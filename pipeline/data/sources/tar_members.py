@@ -1,4 +1,7 @@
-"""The files in a tar from anywhere, one at a time: hostile until checked, and nothing of it is held or unpacked."""
+"""Read the files in a tar from any origin, one at a time.
+
+The tar is hostile until checked, and nothing of it is held in memory or unpacked.
+"""
 
 import gzip
 import tarfile
@@ -31,12 +34,15 @@ DAMAGE = (
 
 
 class BrokenTarError(Exception):
-    """Why the rest of a tar is not read, in words that do not depend on the tar."""
+    """Say why the rest of a tar is not read, in words that do not depend on the tar."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """An entry of a tar: its name without a leading `./`, and where its content lies; `reason` says why it is of no use."""
+    """Describe an entry of a tar: its name without a leading `./`, and where its content lies.
+
+    `reason` says why the entry is of no use.
+    """
 
     name: str
     offset: int
@@ -47,7 +53,7 @@ class Member:
 
 @contextmanager
 def open_tar(folder: Folder, name: str) -> Iterator[BinaryIO]:
-    """A tar's bytes as they are when unpacked; gzip is told by its first bytes."""
+    """Yield a tar's bytes as they are when unpacked; gzip is recognised by its first bytes."""
     with folder.open(name) as file:
         packed = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
@@ -62,11 +68,11 @@ def members(file: BinaryIO, size: int) -> Iterator[Member]:
     """Yield the entries of a tar in their order. The caller may read and seek in `file` in between, see `read_member`.
 
     Args:
-        file: of `open_tar`.
-        size: of the file itself, packed as it may be.
+        file: the unpacked bytes, as `open_tar` gives them.
+        size: the size of the file itself, which may be packed, in bytes.
 
     Raises:
-        BrokenTarError: the rest cannot be read.
+        BrokenTarError: the rest of the tar cannot be read.
     """
     most = max(LARGEST_UNPACKED, LARGEST_FACTOR * size) if isinstance(file, gzip.GzipFile) else size
     reached = -1
@@ -92,7 +98,7 @@ def read_member(file: BinaryIO, offset: int, size: int) -> bytes:
     """Return the content of a member.
 
     Raises:
-        BrokenTarError: the file ends or is damaged before its end.
+        BrokenTarError: the file ends or is damaged before the end of the member.
     """
     try:
         file.seek(offset)

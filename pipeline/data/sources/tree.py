@@ -1,4 +1,4 @@
-"""Image files in a tree of folders, wherever the tree is kept: the folder of a file is its class."""
+"""List image files in a tree of folders, wherever the tree is stored: the folder of a file is its class."""
 
 import hashlib
 import unicodedata
@@ -33,27 +33,30 @@ LARGEST_PART = 4 * PART_IMAGES
 
 
 class Tree(Protocol):
-    """Where the files are. It can be sent to other processes, and its text names it to people and in identities."""
+    """Describe where the files are.
+
+    A tree can be sent to other processes. Its text names it to people and in identities.
+    """
 
     def __str__(self) -> str: ...
 
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """The contents of files, in the order of `names`; None for one that cannot be read."""
+        """Yield the contents of files, in the order of `names`; None for one that cannot be read."""
         ...
 
 
 @runtime_checkable
 class Divisible(Tree, Protocol):
-    """A tree that carries a table of its files, which may be large: a part takes what it needs of it."""
+    """Describe a tree that carries a table of its files, which may be large: a part takes only what it needs of it."""
 
     def only(self, names: Sequence[str]) -> Self:
-        """The same tree with these files alone."""
+        """Return the same tree with the files `names` alone."""
         ...
 
 
 @dataclass(frozen=True)
 class TreePart:
-    """Some files of one split."""
+    """Hold the names of files of one split, as a `Part`."""
 
     tree: Tree
     names: tuple[str, ...]
@@ -64,7 +67,7 @@ class TreePart:
     identity: str
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`."""
+        """Yield the images in the files; see `Part`."""
         contents = self.tree.read_many(self.names)
         for name, label, text, content in zip(self.names, self.labels, self._all_texts(), contents, strict=True):
             reason = "unreadable" if content is None else None
@@ -72,7 +75,10 @@ class TreePart:
             yield RawImage(shown(name), content or b"", label, text, self.split, reason, surely)
 
     def _all_texts(self) -> list[str | None]:
-        """The files of captions are small, and those of a part few: they are read before its images."""
+        """Return the text of each image, from its caption file where the image has none here.
+
+        The files of captions are small, and those of a part few, so they are read before its images.
+        """
         files = [caption for caption in self.captions if caption is not None]
         lines = {
             file: None if content is None else first_line(content)
@@ -85,7 +91,7 @@ class TreePart:
 
 
 def shown(name: str) -> str:
-    """Return a file's name as text that can be written: a byte that is no UTF-8 as \\xff."""
+    r"""Return a file's name as text that can be written: a byte that is no UTF-8 as \xff."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
@@ -98,55 +104,66 @@ def list_tree(
     left_out: Sequence[tuple[str, str]] = (),
     wrapped: bool = False,
 ) -> Listing:
-    """Class folders, or one flat folder; `train`, `validation` and `test` above them where nothing else is.
+    """List the images in folders of classes, or in one flat folder.
+
+    `train`, `validation` and `test` above them are splits where no other folder stands next to them.
 
     Args:
         tree: where workers read the files.
         entries: all files by their names, with forward slashes; what an entry says changes where its content does.
-        where: the source, in messages.
+        where: names the source in messages.
         annotations: what a file among them says of the images.
         left_out: name and reason of what is there besides `entries`.
         wrapped: a single folder at the top holds all the rest, and is no class.
     """
-    told = annotations or Annotations()
-    reasons = {name: _why_not(name, entry) for name, entry in entries.items() if name not in told.files}
+    annotations = annotations or Annotations()
+    reasons = {name: _why_not(name, entry) for name, entry in entries.items() if name not in annotations.files}
     images = [name for name, reason in reasons.items() if reason is None]
     if not images:
         raise UserError(
             f"data.source.path: {where}: no image files below it. Point it at the folder that holds the images, or the folders of the classes."
         )
     layout = layout_of(tree, images, IMAGE_SUFFIXES, wrapped=wrapped)
-    if not told.labels:
+    if not annotations.labels:
         _require_one_depth(layout, where)
     folders: dict[OfficialSplit, dict[str, str | None]] = defaultdict(dict)
     for (split, folder), names in layout.groups.items():
         folders[split] |= dict.fromkeys(names, folder)
     parts: list[Part] = [
-        part for split in sorted(folders) for part in parts_of(tree, folders[split], entries, told, split)
+        part for split in sorted(folders) for part in parts_of(tree, folders[split], entries, annotations, split)
     ]
     not_images = [(name, reason) for name, reason in reasons.items() if reason is not None]
     return Listing(
         parts,
         splits=tuple(sorted(folders)),
-        left_out=[(shown(name), reason) for name, reason in [*left_out, *not_images, *layout.left_out, *told.left_out]],
-        warnings=[*([] if told.labels else layout.warnings), *told.warnings],  # the former are on what is a class
+        left_out=[
+            (shown(name), reason) for name, reason in [*left_out, *not_images, *layout.left_out, *annotations.left_out]
+        ],
+        warnings=[
+            *([] if annotations.labels else layout.warnings),
+            *annotations.warnings,
+        ],  # the former are on what is a class
     )
 
 
 def parts_of(
-    tree: Tree, folders: Mapping[str, str | None], entries: Mapping[str, Entry], told: Annotations, split: OfficialSplit
+    tree: Tree,
+    folders: Mapping[str, str | None],
+    entries: Mapping[str, Entry],
+    annotations: Annotations,
+    split: OfficialSplit,
 ) -> Iterator[TreePart]:
-    """The files of one split as parts of some hundred, whatever their folders; see `list_tree`.
+    """Yield the files of one split as parts of hundreds of files, whatever their folders; see `list_tree`.
 
     Args:
-        tree: as for `list_tree`, as are `entries`.
+        tree: where workers read the files.
         folders: for each file the folder that is its class.
-        entries: all files.
-        told: what an annotation says of the files.
-        split: the one of all these files.
+        entries: all files by their names, as for `list_tree`.
+        annotations: what an annotation says of the files.
+        split: the split of all these files.
     """
     for chunk in _chunks(sorted(folders)):
-        yield _part(tree, {name: folders[name] for name in chunk}, entries, told, split)
+        yield _part(tree, {name: folders[name] for name in chunk}, entries, annotations, split)
 
 
 def ends_part(name: str) -> bool:
@@ -160,7 +177,7 @@ def is_hidden(name: str) -> bool:
 
 
 def _why_not(name: str, entry: Entry) -> str | None:
-    """Why a file is not opened as an image, if it is not."""
+    """Return why a file is not opened as an image; None if it is opened."""
     if is_hidden(name):
         return JUNK
     if name.lower().endswith(OTHER_SUFFIXES):
@@ -190,23 +207,27 @@ def _chunks(names: list[str]) -> Iterator[list[str]]:
 
 
 def _part(
-    tree: Tree, folders: Mapping[str, str | None], entries: Mapping[str, Entry], told: Annotations, split: OfficialSplit
+    tree: Tree,
+    folders: Mapping[str, str | None],
+    entries: Mapping[str, Entry],
+    annotations: Annotations,
+    split: OfficialSplit,
 ) -> TreePart:
-    classes = {folder: None if told.labels else _class_of(folder) for folder in set(folders.values())}
+    classes = {folder: None if annotations.labels else _class_of(folder) for folder in set(folders.values())}
     labels: list[str | None] = []
     texts, captions = [], []
     seen = [f"{tree}\0{split}"]
     for name, folder in folders.items():
-        label, text = told.of.get(name, (None, None))
-        labels.append(label if told.labels else classes[folder])
+        label, text = annotations.of.get(name, (None, None))
+        labels.append(label if annotations.labels else classes[folder])
         texts.append(text)
-        captions.append(told.captions.get(name))
+        captions.append(annotations.captions.get(name))
         caption = None if captions[-1] is None else _version(entries[captions[-1]])
         seen.append(f"{name}\0{_version(entries[name])}\0{labels[-1]!r}\0{text!r}\0{caption}")
     needed = [*folders, *(caption for caption in captions if caption is not None)]
-    of_part = tree.only(needed) if isinstance(tree, Divisible) else tree
+    part_tree = tree.only(needed) if isinstance(tree, Divisible) else tree
     identity = hashlib.sha256("\0".join(seen).encode(errors="surrogateescape")).hexdigest()
-    return TreePart(of_part, tuple(folders), tuple(labels), tuple(texts), tuple(captions), split, identity)
+    return TreePart(part_tree, tuple(folders), tuple(labels), tuple(texts), tuple(captions), split, identity)
 
 
 def _class_of(folder: str | None) -> str | None:
@@ -214,5 +235,5 @@ def _class_of(folder: str | None) -> str | None:
 
 
 def _version(entry: Entry) -> str:
-    """What differs where a file's content does."""
+    """Return a text that differs where a file's content does."""
     return f"{entry.size} {entry.modified!r} {entry.tag}"

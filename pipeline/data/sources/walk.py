@@ -1,4 +1,4 @@
-"""Walk a tree of folders with links: each file by the names that lead to it, and an end to every loop."""
+"""Walk a tree of folders with links: find each file by the names that lead to it, and end every loop."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ MOST_THROUGH_LINKS = 2_000_000
 
 @dataclass(frozen=True)
 class Child(Generic[F, E]):
-    """What stands in a folder under a name: one of a folder, a file, and the reason why it is neither."""
+    """Hold what stands in a folder under a name: a folder, a file, or the reason why it is neither."""
 
     name: str
     linked: bool
@@ -36,10 +36,10 @@ def walk(
     """Return all files below `top` by their names, in the order of these, and the name and reason of what is left out.
 
     Args:
-        top: where to begin.
-        children: what stands right in a folder, with links followed.
-        key: the same for a folder however it is reached; a folder that is entered below itself is a loop.
-        where: the source, in messages.
+        top: the folder to begin with.
+        children: yields what stands right in a folder, with links followed.
+        key: returns the same for a folder however it is reached; a folder that is entered below itself is a loop.
+        where: names the source in messages.
     """
     files: dict[str, E] = {}
     left_out = []
@@ -73,7 +73,11 @@ class _LocalFolder:
 
 
 def walk_local(path: Path) -> tuple[dict[str, Entry], list[tuple[str, str]]]:
-    """Return what `walk` finds below a folder of this machine; raises OSError where a folder cannot be read."""
+    """Return what `walk` finds below a folder of this machine.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
     found = path.stat()
     top = _LocalFolder(str(path), (found.st_dev, found.st_ino))
     return walk(top, _local_children, lambda folder: folder.key, str(path))

@@ -1,4 +1,4 @@
-"""The kinds of sources, one a file, whose name is that of `data.source.kind`."""
+"""List the kinds of sources, one a file, whose name is that of `data.source.kind`."""
 
 from pipeline.base.registry import load_entries
 from pipeline.data.sources.source import SourceKind

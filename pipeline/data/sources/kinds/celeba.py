@@ -1,4 +1,7 @@
-"""The source `celeba`: CelebA's aligned photographs with its lists of attributes and of splits, as a folder or a ZIP archive."""
+"""List the source `celeba`: CelebA's aligned photographs with its lists of attributes and of splits.
+
+The source is a folder or a ZIP archive.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -27,7 +30,7 @@ WANTED = f"the folder or ZIP archive of {FOLDER}/*.jpg (or {ZIP}) with {ATTRIBUT
 
 @dataclass(frozen=True)
 class Found:
-    """Where the images are, and the lists."""
+    """Hold where the images are, and the lists."""
 
     tree: Tree  # of the images
     entries: Mapping[str, Entry]
@@ -36,10 +39,10 @@ class Found:
     left_out: list[tuple[str, str]]
 
     def list_of(self, stem: str) -> tuple[str, bytes] | None:
-        """The name and the content of a list; None where there is none."""
-        for ending in SUFFIXES:
+        """Return the name and the content of a list; None where there is no such list."""
+        for suffix in SUFFIXES:
             for name in self.lists:
-                if PurePosixPath(name).name == f"{stem}{ending}":
+                if PurePosixPath(name).name == f"{stem}{suffix}":
                     return name, self.read(name)
         return None
 
@@ -47,12 +50,12 @@ class Found:
 def _recognises(location: Location) -> bool:
     if location.file is not None:
         return "celeba" in location.file.lower() and location.kind_of_file == "a ZIP archive"
-    marks = {ZIP, *(f"{ATTRIBUTES}{ending}" for ending in SUFFIXES)}
+    marks = {ZIP, *(f"{ATTRIBUTES}{suffix}" for suffix in SUFFIXES)}
     return any(name.rpartition("/")[2] in marks for name in location.entries)
 
 
 def _has_marks(location: Location) -> bool:
-    """Return whether a folder can be CelebA's at all: one of its lists, its ZIP archive or its folder of images is there."""
+    """Return whether a folder can be CelebA's: it has one of its lists, its ZIP archive or its folder of images."""
     stems = (ATTRIBUTES, PARTITION, FOLDER)
     return FOLDER in PurePosixPath(str(location)).parts or any(
         part.partition(".")[0] in stems for name in location.entries for part in PurePosixPath(name).parts
@@ -85,12 +88,12 @@ def _list(request: Request) -> Listing:
         raise UserError(
             f"data.source.path: {location}: no image has a row in its lists. They go by file names, e.g. 000001.jpg."
         )
-    of = {name: (None if classes is None else classes[file], None) for file, name in named.items()}
-    told = Annotations(of=of, labels=classes is not None)
+    annotated = {name: (None if classes is None else classes[file], None) for file, name in named.items()}
+    annotations = Annotations(of=annotated, labels=classes is not None)
     parts: list[Part] = [
         part
         for split, names in sorted(groups.items())
-        for part in parts_of(found.tree, dict.fromkeys(names), found.entries, told, split)
+        for part in parts_of(found.tree, dict.fromkeys(names), found.entries, annotations, split)
     ]
     return Listing(parts, splits=tuple(sorted(groups)), left_out=sorted(left_out), warnings=warnings)
 
@@ -108,22 +111,25 @@ def _found(request: Request) -> Found:
 
 
 def _in_zip(location: Location, file: str) -> Found:
-    """The images of an archive, with the lists in it, or else those beside it."""
+    """Return the images of an archive, with the lists in it, or else the lists next to it."""
     where = str(location) if location.file is not None else f"{location}/{file}"
     with readable(KEY), location.folder.open(file) as opened:
         entries, spans, left_out = list_zip(opened, where).listed()
     tree = ArchiveTree(location.folder, file, where, spans)
     if any(PurePosixPath(name).stem in (ATTRIBUTES, PARTITION) for name in entries):
         return Found(tree, entries, entries, lambda name: next(tree.read_many([name])) or b"", left_out)
-    beside = location.entries
+    lists = location.entries
     if location.file is not None:
-        names = [f"{stem}{ending}" for stem in (ATTRIBUTES, PARTITION) for ending in SUFFIXES]
-        beside = {name: entry for name in names if (entry := location.folder.entry(name)) is not None}
-    return Found(tree, entries, beside, location.folder.read, left_out)
+        names = [f"{stem}{suffix}" for stem in (ATTRIBUTES, PARTITION) for suffix in SUFFIXES]
+        lists = {name: entry for name in names if (entry := location.folder.entry(name)) is not None}
+    return Found(tree, entries, lists, location.folder.read, left_out)
 
 
 def _images(found: Found, where: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The names of the images by their file names, by which the lists know them, and what is none."""
+    """Return the names of the images by their file names, which the lists use, and what is no image.
+
+    What is no image has its reason.
+    """
     named: dict[str, str] = {}
     left_out = list(found.left_out)
     for name in found.entries:

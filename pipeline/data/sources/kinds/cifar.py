@@ -1,4 +1,7 @@
-"""The source `cifar`: CIFAR-10 and CIFAR-100, in the binary and the Python version, unpacked or as they are downloaded."""
+"""List the source `cifar`: CIFAR-10 and CIFAR-100, in the binary and the Python version.
+
+The files are unpacked or as they are downloaded.
+"""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +22,7 @@ _PEEKED = 4  # members of an archive by which it is recognised
 
 @dataclass(frozen=True)
 class Version:
-    """One of the four forms, by the names of its files."""
+    """Describe one of the four forms of CIFAR, by the names of its files."""
 
     title: str
     folder: str  # that the archive makes
@@ -53,7 +56,7 @@ WANTED = "the files of CIFAR-10 or CIFAR-100, e.g. data_batch_1, …, test_batch
 
 @dataclass(frozen=True)
 class CifarPart:
-    """Some images of a batch."""
+    """Hold a range of the images of a batch, as a `Part`."""
 
     batch: BatchFile
     column: Column
@@ -63,7 +66,7 @@ class CifarPart:
     identity: str
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`."""
+        """Yield the images of the range; see `Part`."""
         pixels, labels = read_batch(self.batch, self.column, self.first, self.count)
         for number, (image, label) in enumerate(zip(pixels, labels.tolist(), strict=True), self.first):
             yield RawImage(f"{self.batch.name}/{number}", image, label, split=self.split)
@@ -84,7 +87,7 @@ def _recognises(location: Location) -> bool:
 
 
 def _versions(files: Iterable[str]) -> list[tuple[str, Version]]:
-    """The versions of which there are files, each with the folder they are in."""
+    """Return the versions of which there are files, each with the folder that they are in."""
     names: dict[str, set[str]] = {}
     for file in files:
         folder, _, name = file.rpartition("/")

@@ -1,4 +1,4 @@
-"""The source `folder`: image files in the folders of their classes, or all in one."""
+"""List the source `folder`: image files in the folders of their classes, or all in one."""
 
 from pipeline.data.sources.annotated import list_annotated
 from pipeline.data.sources.location import Location

@@ -1,4 +1,4 @@
-"""The source `idx`: four files, with an official test split."""
+"""List the source `idx`: four files, with an official test split."""
 
 import hashlib
 
@@ -30,7 +30,10 @@ def _list(request: Request) -> Listing:
 
 
 def list_idx(folder: Folder, where: str, *, transposed: bool) -> tuple[Listing, dict[str, str]]:
-    """The four files of a folder as a listing without names of classes, and the SHA-256 of each one's uncompressed content."""
+    """Return the four files of a folder as a listing without names of classes, and digests.
+
+    The digests are the SHA-256 of each file's uncompressed content, by the file's name.
+    """
     files = {name: read_idx(folder, where, name) for name in IDX_FILES}
     train, holdout = (_labelled(files, where, part, transposed=transposed) for part in ("train", "t10k"))
     digests = {name: hashlib.sha256(content).hexdigest() for name, (_, content) in files.items()}

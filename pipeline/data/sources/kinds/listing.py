@@ -1,4 +1,4 @@
-"""The source `listing`: a table of image files, with labels or captions, in or above the folder of the images."""
+"""List the source `listing`: a table of image files, with labels or captions, in or above the folder of the images."""
 
 from dataclasses import replace
 
@@ -48,7 +48,10 @@ def _list(request: Request) -> Listing:
 
 
 def _splits(table: Table, matched: Matched) -> tuple[dict[OfficialSplit | None, list[str]], list[str]]:
-    """Names of images by the split that a column of that name gives them, None: the folders may; and what is odd about it."""
+    """Return the names of images by the split that the column `split` gives them, and warnings about that column.
+
+    None in place of a split means that the folders may give it.
+    """
     column = next((name for name in table.names if name.casefold() == SPLIT_COLUMN), None)
     if column is None:
         return {None: list(matched.of)}, []
@@ -66,7 +69,7 @@ def _splits(table: Table, matched: Matched) -> tuple[dict[OfficialSplit | None, 
 
 
 def _joined(listings: dict[OfficialSplit | None, Listing]) -> Listing:
-    """One listing of those of the splits, which count more than the folders that the images are in."""
+    """Return one listing for those of the splits, which count more than the folders that the images are in."""
     if None in listings:
         return listings[None]
     parts: list[Part] = [

@@ -1,4 +1,7 @@
-"""The source `lsun`: LMDB folders of encoded images as LSUN publishes them, e.g. `bedroom_train_lmdb` beside `bedroom_val_lmdb`."""
+"""List the source `lsun`: LMDB folders of encoded images as LSUN publishes them.
+
+An example is `bedroom_train_lmdb` next to `bedroom_val_lmdb`.
+"""
 
 import hashlib
 import re
@@ -26,7 +29,7 @@ _SPLITS: dict[str, OfficialSplit] = {"train": "train", "val": "validation"}
 
 @dataclass(frozen=True)
 class Database:
-    """One LMDB folder."""
+    """Describe one LMDB folder."""
 
     path: Path
     prefix: str  # of the names of its images
@@ -37,7 +40,7 @@ class Database:
 
 @dataclass(frozen=True)
 class KeyRange:
-    """The images of a database from one key on."""
+    """Hold a range of the images of a database, from one key on, as a `Part`."""
 
     database: Database
     first: bytes
@@ -45,24 +48,24 @@ class KeyRange:
 
     @property
     def identity(self) -> str:
-        """See `Part`."""
+        """Return a text that differs where the content of the range does; see `Part`."""
         seen = f"{self.database.identity}/{self.database.label}/{self.database.split}/{self.count}/".encode()
         return hashlib.sha256(seen + self.first).hexdigest()
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`; behind a damaged page of the database the images have no keys."""
+        """Yield the images of the range; behind a damaged page of the database they have no keys. See `Part`."""
         import lmdb
 
         label, split, done = self.database.label, self.database.split, 0
         try:
             with _opened(self.database.path) as environment, environment.begin() as transaction:
                 cursor = transaction.cursor()
-                there = cursor.set_key(self.first)
-                while there and done < self.count:
+                found = cursor.set_key(self.first)
+                while found and done < self.count:
                     key, content = cursor.item()
                     yield RawImage(f"{self.database.prefix}{_text(key)}", content, label, split=split)
                     done += 1
-                    there = cursor.next()
+                    found = cursor.next()
         except lmdb.Error:
             pass  # what it says of pages helps nobody; the images are counted as what they are
         for number in range(done, self.count):
@@ -100,13 +103,16 @@ def _list(request: Request) -> Listing:
 
 
 def _folders(location: Location) -> list[str]:
-    """Names of the LMDB folders; "" is the place itself."""
+    """Return the names of the LMDB folders; "" is the location itself."""
     steps = (PurePosixPath(name) for name in location.entries if name.endswith(DATA))
     return [str(path.parent).removeprefix(".") for path in steps if path.name == DATA and len(path.parts) <= 2]
 
 
 def _databases(location: Location, path: Path, folders: list[str]) -> tuple[list[Database], list[tuple[str, str]]]:
-    """Each with its class and split; one alone, and those of one category, have no labels."""
+    """Return each database with its class and split, and what is left out.
+
+    One database alone has no labels, nor have those of one category.
+    """
     if len(folders) == 1:
         (folder,) = folders
         prefix = f"{folder}/" if folder else ""
@@ -130,7 +136,7 @@ def _databases(location: Location, path: Path, folders: list[str]) -> tuple[list
 
 
 def _key_ranges(database: Database) -> Iterator[KeyRange]:
-    """Goes over the keys alone."""
+    """Yield the ranges of a database, for which only its keys are read."""
     import lmdb
 
     try:
@@ -159,7 +165,10 @@ def _require_whole(environment: "lmdb.Environment", path: Path) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator["lmdb.Environment"]:
-    """Without a lock file: nobody writes, and the folder may be one that may not be written to."""
+    """Open a database without a lock file, and yield it.
+
+    Nobody writes, and the folder may be one that may not be written to.
+    """
     import lmdb
 
     with lmdb.open(str(path), readonly=True, lock=False, create=False) as environment:

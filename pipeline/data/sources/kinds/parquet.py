@@ -1,4 +1,7 @@
-"""The source `parquet`: images in Parquet as Hugging Face has them, one file or a folder of files named after their splits."""
+"""List the source `parquet`: images in Parquet in Hugging Face's form.
+
+The source is one file, or a folder of files named after their splits.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -35,7 +38,7 @@ DAMAGED = "in a damaged part of a Parquet file"
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that are read of each row."""
+    """Name the columns that are read of each row."""
 
     image: str
     labels: tuple[str, ...]
@@ -44,13 +47,13 @@ class Columns:
     text: str | None
 
     def all(self) -> list[str]:
-        """Return their names, each once."""
+        """Return the names of all columns, each once."""
         return list(dict.fromkeys([self.image, *self.labels, *([] if self.text is None else [self.text])]))
 
 
 @dataclass(frozen=True)
 class ParquetPart:
-    """Rows `start` to `stop` of some row groups of a file, counted from the first of these groups."""
+    """Hold rows `start` to `stop` of one or more row groups, counted from the first of these groups."""
 
     folder: Folder
     file: str
@@ -64,7 +67,7 @@ class ParquetPart:
     identity: str
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`; what comes behind damage in a row group has it as its reason."""
+        """Yield the images of the rows; those behind damage in a row group have it as their reason. See `Part`."""
         try:
             with (
                 self.folder.open(self.file) as file,
@@ -80,7 +83,7 @@ class ParquetPart:
             yield from self._lost(self.start, self.stop)
 
     def _of_group(self, parquet: pq.ParquetFile, group: int, begun: int, start: int, stop: int) -> Iterator[RawImage]:
-        """Rows `start` to `stop` of a group whose first one is `begun`."""
+        """Yield the images of rows `start` to `stop` of a group whose first row is `begun`."""
         row = start
         try:
             for batch in parquet.iter_batches(self.at_once, [group], columns=self.columns.all(), use_threads=False):
@@ -121,7 +124,7 @@ class ParquetPart:
 
 
 def _content(cell: object) -> tuple[bytes | None, str | None]:
-    """The bytes and the path of an image; either may be missing."""
+    """Return the bytes and the path of an image; either may be missing."""
     if isinstance(cell, dict):
         path = cell.get("path")
         return cell["bytes"], path if isinstance(path, str) else None
@@ -158,8 +161,8 @@ def _list(request: Request) -> Listing:
     classes = _shared([found.get(labels[0]) for found in names.values()]) if len(labels) == 1 else None
     parts: list[Part] = []
     for name, footer in footers.items():
-        of_labels = tuple(tuple(found) if (found := names[name].get(label)) else None for label in labels)
-        columns = Columns(image, labels, of_labels, classes is not None, text)
+        label_names = tuple(tuple(found) if (found := names[name].get(label)) else None for label in labels)
+        columns = Columns(image, labels, label_names, classes is not None, text)
         parts += _parts(location, name, footer, columns, splits[name])
     other = [(name, JUNK if is_hidden(name) else NO_IMAGE) for name in location.entries if name not in splits]
     return Listing(parts, classes, tuple(sorted(set(splits.values()))), other, [*warnings, *odd])
@@ -172,7 +175,7 @@ def _shared(names: list[list[str] | None]) -> list[str] | None:
 def _parts(
     location: Location, name: str, footer: Footer, columns: Columns, split: OfficialSplit
 ) -> Iterator[ParquetPart]:
-    """Row groups put together up to PART_IMAGES rows, and large ones divided."""
+    """Yield parts of about PART_IMAGES rows: small row groups are joined, and large ones are divided."""
     seen = f"{location.identity_of(name)}\0{columns}\0{split}"
     first = 0
     for groups in _grouped(footer.rows):

@@ -1,4 +1,4 @@
-"""The source `webdataset`: tar shards whose members `KEY.jpg`, `KEY.cls`, `KEY.json`, `KEY.txt` make a sample."""
+"""List the source `webdataset`: tar shards whose members `KEY.jpg`, `KEY.cls`, `KEY.json`, `KEY.txt` form a sample."""
 
 import hashlib
 import re
@@ -32,7 +32,7 @@ WANTED = "tar shards with members KEY.jpg (or another image), KEY.cls, KEY.txt, 
 
 @dataclass(frozen=True)
 class ShardPart:
-    """The samples of a shard of which the image begins in a range of bytes."""
+    """Hold the samples of a shard whose image begins in a range of bytes, as a `Part`."""
 
     folder: Folder
     shard: str
@@ -44,7 +44,10 @@ class ShardPart:
     identity: str
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`. A first pass finds what belongs together, since members of a sample need not be neighbours."""
+        """Yield the images of the samples; see `Part`.
+
+        A first pass finds what belongs together, since members of a sample need not be neighbours.
+        """
         with open_tar(self.folder, self.shard) as file:
             samples, others = read_samples(file, self.size, self.fields)
         with open_tar(self.folder, self.shard) as file:
@@ -77,7 +80,7 @@ def _recognises(location: Location) -> bool:
 
 
 def _peek(location: Location, shard: str) -> list[Member]:
-    """The first members of a shard, as far as they can be read."""
+    """Return the first members of a shard, as far as they can be read."""
     first: list[Member] = []
     try:
         with open_tar(location.folder, shard) as file:
@@ -113,9 +116,10 @@ def _list(request: Request) -> Listing:
 
 
 def _splits(shards: list[str]) -> tuple[dict[str, OfficialSplit], list[str]]:
-    """The split of each shard, by how its name begins or by its first folder, where all have one and some are for training.
+    """Return the split of each shard, and warnings.
 
-    Where some alone have one, none is taken, and a warning says so.
+    The beginning of its name, or its first folder, gives the split, where all shards have one and at least one is for
+    training. Where only a part of them has one, all are train, and a warning says so.
     """
     words = {}
     for shard in shards:

@@ -1,4 +1,7 @@
-"""The source `zip`: a ZIP or tar archive of a folder of images, read without unpacking it; a compressed tar is unpacked to a plain one."""
+"""List the source `zip`: a ZIP or tar archive of a folder of images, read without unpacking it.
+
+A compressed tar is unpacked to a plain one.
+"""
 
 import hashlib
 import tarfile
@@ -22,7 +25,7 @@ Format = Literal["zip", "tar", "compressed tar"]
 
 
 def format_of(location: Location) -> Format | None:
-    """What kind of archive a file is, by its content; None for a folder and for what is none."""
+    """Return the format of an archive, by its content; None for a folder and for a file that is no archive."""
     if location.file is None:
         return None
     kind = location.kind_of_file
@@ -38,7 +41,10 @@ def format_of(location: Location) -> Format | None:
 
 
 def _begins_like_tar(content: bytes) -> bool:
-    """The magic word alone is not in all of them; the checksum of the first header is."""
+    """Return whether content begins with the header of a tar.
+
+    The checksum of the first header is in every tar; the magic word is not in all of them.
+    """
     try:
         tarfile.TarInfo.frombuf(content[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
     except tarfile.TarError:
@@ -65,7 +71,10 @@ def _list(request: Request) -> Listing:
 
 
 def _unpacked(request: Request, file: str) -> tuple[Folder, str]:
-    """A compressed tar as a plain one, in which members can be found; of earlier versions of the same file nothing is kept."""
+    """Return a compressed tar as a plain one, in which members can be found.
+
+    What was unpacked of earlier versions of the same file is removed.
+    """
     location = request.location
     identity = location.identity_of(file)
     home = request.downloads / "unpacked" / hashlib.sha256(f"{location.folder}\0{file}".encode()).hexdigest()[:16]
@@ -83,7 +92,7 @@ def _unpacked(request: Request, file: str) -> tuple[Folder, str]:
 
 
 def _require_harmless(path: Path, where: str) -> None:
-    """Refuse a hostile archive while it is a temporary file that goes away."""
+    """Refuse a hostile archive while it is a temporary file, which is then removed."""
     with path.open("rb") as file:
         members, _ = list_tar(file, where, "")
     members.listed()

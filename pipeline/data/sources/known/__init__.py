@@ -1,4 +1,4 @@
-"""Datasets that are found or fetched by their name, one a file: `crossfire-tiles` is crossfire_tiles.py."""
+"""List datasets that are found or fetched by their name, one a file: `crossfire-tiles` is crossfire_tiles.py."""
 
 from collections.abc import Callable
 

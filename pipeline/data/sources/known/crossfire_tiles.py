@@ -1,4 +1,4 @@
-"""Crossfire's pictures: what the game draws its maps with, out of the one archive that its client reads."""
+"""List the pictures that the game Crossfire builds its maps from, out of the one archive that its client reads."""
 
 import hashlib
 import struct
@@ -34,7 +34,7 @@ PART_IMAGES = 500
 
 @dataclass(frozen=True)
 class Picture:
-    """Where a PNG file stands in the archive."""
+    """Describe where a PNG file stands in the archive."""
 
     name: str  # "monster/giant/cyclops.x11": its class is the first part
     offset: int
@@ -43,20 +43,20 @@ class Picture:
 
     @property
     def label(self) -> str:
-        """The name of its class."""
+        """Return the name of the picture's class."""
         return self.name.partition("/")[0]
 
 
 @dataclass(frozen=True)
 class ArchivePart:
-    """Some pictures of the archive."""
+    """Hold pictures of the archive, as a `Part`."""
 
     path: Path
     pictures: tuple[Picture, ...]
     identity: str
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`."""
+        """Yield the pictures as images; see `Part`."""
         with self.path.open("rb") as file:
             for picture in self.pictures:
                 file.seek(picture.offset)
@@ -64,15 +64,18 @@ class ArchivePart:
 
 
 def list_images(request: Request) -> Listing:
-    """Some 3,500 images of 32x32 px, colour, in eight classes; those that are equal are told apart from the pixels, later."""
+    """List about 3,500 colour images of 32x32 px in eight classes.
+
+    Equal images are recognised later, by their pixels.
+    """
     path = find_or_fetch(PACKAGE, request.downloads, request.say)[ARCHIVE]
     digest = file_sha256(path)
     with path.open("rb") as file:
         pictures = list(read_archive(file, str(path)))
-    kept, left_out = chosen(pictures)
+    selected, left_out = chosen(pictures)
     parts: list[Part] = [
-        ArchivePart(path, tuple(some), hashlib.sha256(f"{digest}/{some[0].offset}".encode()).hexdigest())
-        for some in (kept[start : start + PART_IMAGES] for start in range(0, len(kept), PART_IMAGES))
+        ArchivePart(path, tuple(chunk), hashlib.sha256(f"{digest}/{chunk[0].offset}".encode()).hexdigest())
+        for chunk in (selected[start : start + PART_IMAGES] for start in range(0, len(selected), PART_IMAGES))
     ]
     other = f"{path}: another version than 1.70.0 of the package, which the numbers of the documentation are of."
     return Listing(
@@ -85,7 +88,13 @@ def list_images(request: Request) -> Listing:
 
 
 def read_archive(file: BinaryIO, where: str) -> Iterator[Picture]:
-    """The pictures of an archive in their order: each is the line `IMAGE SIZE ./arch/NAME` and so many bytes of PNG."""
+    """Yield the pictures of an archive in their order.
+
+    Each picture is the line `IMAGE SIZE ./arch/NAME` and SIZE bytes of PNG.
+
+    Raises:
+        UserError: the file is truncated, or no such archive.
+    """
     length = file.seek(0, 2)
     start = 0
     while start < length:
@@ -108,8 +117,11 @@ def read_archive(file: BinaryIO, where: str) -> Iterator[Picture]:
 
 
 def chosen(pictures: Sequence[Picture]) -> tuple[list[Picture], list[tuple[str, str]]]:
-    """Return those of the eight classes and of the right size, class by class, and name and reason of the others."""
-    kept: dict[str, list[Picture]] = defaultdict(list)
+    """Return the pictures of the eight classes and the right size, class by class, and those that are left out.
+
+    The latter have their name and the reason.
+    """
+    selected: dict[str, list[Picture]] = defaultdict(list)
     left_out = []
     for picture in pictures:
         if picture.label in UNRELATED:
@@ -119,5 +131,5 @@ def chosen(pictures: Sequence[Picture]) -> tuple[list[Picture], list[tuple[str, 
         elif picture.sides != (SIDE, SIDE):
             left_out.append((picture.name, OF_OTHER_SIZE))
         else:
-            kept[picture.label].append(picture)
-    return [picture for label in CLASSES for picture in kept[label]], left_out
+            selected[picture.label].append(picture)
+    return [picture for label in CLASSES for picture in selected[label]], left_out

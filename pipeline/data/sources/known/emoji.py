@@ -1,4 +1,4 @@
-"""Emoji: the pictures of Noto Color Emoji, with the groups and names that Unicode gives them."""
+"""List the pictures of Noto Color Emoji, with the groups and names that Unicode gives them."""
 
 import hashlib
 import re
@@ -34,7 +34,7 @@ _LINE = re.compile(r"(?P<codes>[0-9A-F ]+?)\s*;\s*(?P<status>[a-z-]+)\s*#\s*\S+\
 
 @dataclass(frozen=True)
 class Emoji:
-    """One entry of `emoji-test.txt`."""
+    """Hold one entry of `emoji-test.txt`."""
 
     codes: tuple[int, ...]
     status: str
@@ -43,12 +43,12 @@ class Emoji:
 
     @property
     def name(self) -> str:
-        """By which people find it: "1F44B-1F3FB waving hand: light skin tone"."""
+        """Return the name by which people find the emoji: "1F44B-1F3FB waving hand: light skin tone"."""
         return f"{'-'.join(f'{code:04X}' for code in self.codes)} {self.text}"
 
     @property
     def family(self) -> str:
-        """The name without skin tones: "waving hand"."""
+        """Return the name without skin tones: "waving hand"."""
         base, _, details = self.text.partition(": ")
         others = [detail for detail in details.split(", ") if detail and not detail.endswith(SKIN_TONE)]
         return f"{base}: {', '.join(others)}" if others else base
@@ -56,7 +56,7 @@ class Emoji:
 
 @dataclass(frozen=True)
 class FontPart:
-    """Some emoji with the names of their glyphs."""
+    """Hold emoji with the names of their glyphs, as a `Part`."""
 
     font: Path
     emoji: tuple[tuple[Emoji, str], ...]
@@ -64,7 +64,7 @@ class FontPart:
     identity: str
 
     def images(self) -> Iterator[RawImage]:
-        """See `Part`."""
+        """Yield the images of the emoji; see `Part`."""
         with _open(self.font) as font:
             bitmaps = _bitmaps(font)
             for emoji, glyph in self.emoji:
@@ -73,7 +73,7 @@ class FontPart:
 
 
 def list_images(request: Request) -> Listing:
-    """3,655 images of 136x128 px, colour with transparency, in nine classes, each with its name."""
+    """List 3,655 colour images of 136x128 px with transparency, in nine classes, each with its name."""
     if request.text not in ("auto", "name", "none"):
         raise UserError(f"data.text: {request.text!r}, but emoji have only a name; use auto, name or none.")
     font = find_or_fetch(FONT_PACKAGE, request.downloads, request.say)[FONT]
@@ -97,7 +97,7 @@ def list_images(request: Request) -> Listing:
 
 
 def read_names(text: str) -> Iterator[Emoji]:
-    """The entries of `emoji-test.txt`, but for other spellings of the same emoji."""
+    """Yield the entries of `emoji-test.txt`, except for other spellings of the same emoji."""
     group = ""
     for line in text.splitlines():
         if line.startswith("# group:"):
@@ -108,7 +108,10 @@ def read_names(text: str) -> Iterator[Emoji]:
 
 
 def _with_glyphs(listed: list[Emoji], path: Path) -> tuple[list[tuple[Emoji, str]], list[tuple[str, str]]]:
-    """The emoji with the names of their glyphs, and name and reason of those that have none."""
+    """Return the emoji with the names of their glyphs, and name and reason of those that are left out.
+
+    Emoji without a picture are left out, and so are components.
+    """
     emoji, left_out = [], []
     with _open(path) as font:
         glyphs, ligatures, bitmaps = font.getBestCmap(), _ligatures(font), _bitmaps(font)
@@ -137,14 +140,14 @@ def _open(path: Path) -> "TTFont":
 
 
 def _bitmaps(font: "TTFont") -> dict[str, Any]:
-    """Of the largest size that the font has, by the names of glyphs."""
+    """Return the bitmaps of the largest size that the font has, by the names of glyphs."""
     sizes = [strike.bitmapSizeTable.ppemY for strike in font["CBLC"].strikes]
     bitmaps: dict[str, Any] = font["CBDT"].strikeData[sizes.index(max(sizes))]
     return bitmaps
 
 
 def _ligatures(font: "TTFont") -> dict[tuple[str | None, ...], str]:
-    """From the glyphs of a sequence's characters to the glyph of the whole."""
+    """Return the glyph of each whole sequence, by the glyphs of the sequence's characters."""
     if "GSUB" not in font:
         return {}
     found: dict[tuple[str | None, ...], str] = {}

@@ -1,4 +1,4 @@
-"""Finding Fashion-MNIST: a folder that is there, Debian's package, or its published address, in this order."""
+"""Find Fashion-MNIST in the installed folder, in Debian's package, or at its published address, in this order."""
 
 import gzip
 import hashlib
@@ -31,7 +31,7 @@ DOWNLOAD_TIMEOUT_S = 60
 
 @dataclass(frozen=True)
 class Published:
-    """Where a well-known dataset is to be had."""
+    """Describe where a well-known dataset can be found."""
 
     title: str
     installed: Path  # the folder that Debian's package installs
@@ -48,7 +48,7 @@ FASHION_MNIST = Published(
 
 
 def list_images(request: Request) -> Listing:
-    """60,000 + 10,000 images of 28x28 px, grey, in ten classes."""
+    """List 60,000 + 10,000 grey images of 28x28 px in ten classes."""
     folder = find_or_fetch(FASHION_MNIST, request.downloads / "fashion-mnist", DIGESTS, request.say)
     listing, digests = list_idx(LocalFolder(folder), str(folder), transposed=False)
     for name, digest in digests.items():
@@ -61,13 +61,16 @@ def list_images(request: Request) -> Listing:
 
 
 def find_or_fetch(source: Published, cache: Path, digests: dict[str, str] | None, say: Callable[[str], None]) -> Path:
-    """A folder with the four IDX files of a published dataset.
+    """Return a folder with the four IDX files of a published dataset.
 
     Args:
-        source: where it is to be had.
-        cache: folder for what is fetched; found there, it is not fetched again.
+        source: where the dataset can be found.
+        cache: the folder for what is fetched; what is there is not fetched again.
         digests: SHA-256 of each uncompressed file, by name; a fetched file that differs is refused.
-        say: told which way is being tried.
+        say: receives a message about which way is tried.
+
+    Raises:
+        UserError: no way gives the files.
     """
     if all((source.installed / f"{file}.gz").is_file() or (source.installed / file).is_file() for file in IDX_FILES):
         return source.installed
@@ -98,7 +101,7 @@ def find_or_fetch(source: Published, cache: Path, digests: dict[str, str] | None
 
 
 def _is_whole(cache: Path, digests: dict[str, str] | None) -> bool:
-    """Whether what was fetched before is still there and undamaged."""
+    """Return whether what was fetched before is still there and undamaged."""
     try:
         _check({file: (cache / f"{file}.gz").read_bytes() for file in IDX_FILES}, digests)
     except (OSError, NotHereError):
