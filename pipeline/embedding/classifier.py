@@ -1,6 +1,6 @@
-"""Image classifiers small enough to train on a laptop, and the way to train and use them.
+"""Train and use image classifiers that are small enough for a laptop.
 
-Two networks share it: the domain classifier, whose features measure distances, and the one that measures the
+Two networks share it: the domain classifier, whose features measure distances, and the classifier that measures the
 usefulness of a dataset. They differ in kind on purpose, so that the second is no echo of the first.
 """
 
@@ -20,7 +20,7 @@ SMALLEST_MAP = 4  # px
 
 
 class FeatureNetwork(nn.Module):
-    """Strided convolutions with batch norm; their features are the space of `fd_domain`.
+    """Compute features by strided convolutions with batch norm; they are the space of `fd_domain`.
 
     `features(images float [N, C, H, W] in [-1, 1]) -> float [N, features]`, none below 0.
     """
@@ -46,7 +46,7 @@ class FeatureNetwork(nn.Module):
 
 
 class DomainClassifier(FeatureNetwork):
-    """Tells the classes of the domain apart, by features in between: `forward -> logits float [N, classes]`."""
+    """Classify images of the domain, by features in between: `forward -> logits float [N, classes]`."""
 
     def __init__(self, shape: ImageShape, classes: int, features: int) -> None:
         super().__init__(shape, features)
@@ -59,7 +59,7 @@ class DomainClassifier(FeatureNetwork):
 
 
 def _halved(sides: Sequence[int]) -> list[int]:
-    """Height and width of maps behind a stride of 2."""
+    """Return height and width of the maps after a stride of 2."""
     return [math.ceil(side / 2) for side in sides]
 
 
@@ -68,7 +68,10 @@ def _block(before: int, after: int, stride: int) -> list[nn.Module]:
 
 
 class UsefulnessClassifier(nn.Module):
-    """Plain convolutions with max pooling, the textbook network: `images float [N, C, H, W] -> logits [N, classes]`."""
+    """Classify images by plain convolutions with max pooling, the textbook network.
+
+    `forward(images float [N, C, H, W]) -> logits [N, classes]`.
+    """
 
     def __init__(self, shape: ImageShape, classes: int) -> None:
         super().__init__()
@@ -89,7 +92,7 @@ class UsefulnessClassifier(nn.Module):
 
 @dataclass(frozen=True)
 class Fit:
-    """How long and how a classifier is trained; `total_images` counts repeats."""
+    """Describe how long and how a classifier is trained; `total_images` counts repeats."""
 
     total_images: int
     batch_size: int
@@ -104,7 +107,7 @@ def train_classifier(
     fit: Fit,
     progress: Callable[[int, float], None] | None = None,
 ) -> nn.Module:
-    """Trains what `build` makes, by AdamW and one learning-rate cycle (Smith & Topin 2018, arXiv:1708.07120).
+    """Train what `build` makes, by AdamW and one learning-rate cycle (Smith & Topin 2018, arXiv:1708.07120).
 
     Args:
         build: makes the network; its initial weights come from `fit.seed`.
@@ -138,22 +141,22 @@ def train_classifier(
 
 
 def to_classifier(images: Tensor) -> Tensor:
-    """`uint8 [N, C, H, W]` -> `float [N, C, H, W]` in [-1, 1]."""
+    """Convert pixels to a classifier's input: `uint8 [N, C, H, W]` -> `float [N, C, H, W]` in [-1, 1]."""
     return (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
 def in_batches(function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
-    """`function` of `uint8 [N, C, H, W]` images, applied batch by batch as to a classifier: `float [N, …]`."""
+    """Return `function` of `uint8 [N, C, H, W]` images, applied batch by batch as to a classifier: `float [N, …]`."""
     with autocast():
         return torch.cat([function(to_classifier(batch)).float() for batch in images.split(batch_size)])
 
 
 def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of images that `network` labels right."""
+    """Return the share of images that `network` labels correctly."""
     return float((in_batches(network, images).argmax(dim=1) == labels).float().mean())
 
 
 def autocast() -> torch.autocast:
-    """bfloat16 where the processor multiplies it."""
+    """Return a context that computes in bfloat16 where the processor multiplies it natively."""
     return torch.autocast("cpu", torch.bfloat16, enabled=resolve_precision("auto", "cpu") == "bf16")

@@ -1,4 +1,4 @@
-"""The work of the stage `embed`."""
+"""Train the embedder of a dataset: the work of the stage `embed`."""
 
 from functools import partial
 
@@ -33,7 +33,10 @@ QUALITY = {
 
 
 def embed(command: Command) -> None:
-    """Trains the classifier on `train`, or without labels what takes its place, and says how good it is on `holdout`."""
+    """Train the embedder on `train` and report its quality on `holdout`.
+
+    The embedder is the domain classifier or, without labels, the network that replaces it.
+    """
     settings, dataset = command.config.embed, describe(command.data)
     identity = run_identity(
         command.stage,
@@ -64,7 +67,7 @@ def embed(command: Command) -> None:
 
 
 def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, object]]:
-    """The classifier, with its shape and its accuracy on what it has not seen."""
+    """Return the trained classifier, with its shape and its accuracy on images that it has not seen."""
     shape, classes, features = dataset.image.shape, len(dataset.classes), command.config.embed.features
     images, labels = load_split(command.data, "train")
     build = partial(DomainClassifier, shape, classes, features)
@@ -75,7 +78,7 @@ def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[Fe
 
 
 def _train_without_labels(command: Command, dataset: DatasetDescription) -> tuple[FeatureNetwork, dict[str, object]]:
-    """What takes the classifier's place, with its shape and how many unseen images it recognises."""
+    """Return the network that replaces the classifier, with its shape and the share of unseen images it recognises."""
     shape, features = dataset.image.shape, command.config.embed.features
     images, _ = load_split(command.data, "train")
     command.say("one class only: learns without labels, to recognise each image by parts of it")
@@ -89,7 +92,7 @@ def _train_without_labels(command: Command, dataset: DatasetDescription) -> tupl
 
 
 def _stored(shape: ImageShape, features: int) -> dict[str, int]:
-    """What the embedder's description says of its network."""
+    """Return what the embedder's description says of its network."""
     return {"size": shape.side, "channels": shape.channels, "features": features}
 
 

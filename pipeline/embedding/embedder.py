@@ -1,4 +1,4 @@
-"""The embedder on disk: `embedder.safetensors` beside `embedder.json`, which says what it is and how good."""
+"""Save and load the embedder: `embedder.safetensors`, and `embedder.json`, which describes it and its quality."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,10 @@ CLASSIFIER, SELF_SUPERVISED = "classifier", "self_supervised"
 
 @dataclass(frozen=True)
 class Embedder:
-    """A frozen network and the digest of its weights, which goes into every metric made with it.
+    """Hold a frozen network and the digest of its weights, which goes into every metric made with it.
 
-    It is the domain classifier, or, of data of one class, a network that learnt without labels: that one has features alone.
+    The network is the domain classifier or, for data of one class, a network that learnt without labels and has
+    features alone.
     """
 
     network: FeatureNetwork
@@ -31,32 +32,38 @@ class Embedder:
 
     @property
     def shape(self) -> ImageShape:
-        """Return the shape of the images that it is for."""
+        """Return the shape of the images that the network was built for."""
         return self.network.shape
 
     @property
     def classes(self) -> int:
-        """Return how many classes the data has that it is for."""
+        """Return the number of classes of the data that the network was built for."""
         return self.network.classes
 
     def features(self, images: Tensor) -> Tensor:
-        """`uint8 [N, C, H, W]` -> `float [N, features]`."""
+        """Return the features of images: `uint8 [N, C, H, W]` -> `float [N, features]`."""
         return in_batches(self.network.features, images)
 
     def probabilities(self, features: Tensor) -> Tensor:
-        """Of each class for each feature vector: `float [N, features]` -> `float [N, classes]`. Of a classifier only."""
+        """Return the probability of each class for each feature vector: `float [N, features]` -> `float [N, classes]`.
+
+        The network has to be a classifier.
+        """
         assert isinstance(self.network, DomainClassifier)
         with torch.no_grad():
             probabilities: Tensor = self.network.logits(features).softmax(dim=1)
             return probabilities
 
     def labels(self, features: Tensor) -> Tensor:
-        """The class each feature vector stands for: `float [N, features]` -> `int64 [N]`. Of a classifier only."""
+        """Return the most probable class of each feature vector: `float [N, features]` -> `int64 [N]`.
+
+        The network has to be a classifier.
+        """
         return self.probabilities(features).argmax(dim=1)
 
 
 def save_embedder(folder: Path, network: FeatureNetwork, description: dict[str, object]) -> None:
-    """Writes the weights, then `description` with the network's kind and shape and the weights' digest."""
+    """Write the weights, then `description` with the network's kind and the weights' digest."""
     kind = CLASSIFIER if isinstance(network, DomainClassifier) else SELF_SUPERVISED
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     write_atomically(folder / WEIGHTS, save(state))
@@ -64,7 +71,11 @@ def save_embedder(folder: Path, network: FeatureNetwork, description: dict[str, 
 
 
 def load_embedder(folder: Path) -> Embedder:
-    """Loads an embedder after checking its digest."""
+    """Load an embedder after checking its digest.
+
+    Raises:
+        UserError: there is no embedder in the folder, or it is damaged.
+    """
     if not is_there(folder / DESCRIPTION):
         raise UserError(f"No embedder in {folder}: run `python -m stages.embed` first.")
     description = read_json(folder / DESCRIPTION, "embedder description")
@@ -84,7 +95,7 @@ def load_embedder(folder: Path) -> Embedder:
 
 
 def _build(kind: str, stored: dict[str, int]) -> FeatureNetwork:
-    """The network that a description's `kind` and `network` are about."""
+    """Build the network that a description's `kind` and `network` describe."""
     shape, features = ImageShape.square(stored["channels"], stored["size"]), stored["features"]
     if kind == CLASSIFIER:
         return DomainClassifier(shape, stored["classes"], features)

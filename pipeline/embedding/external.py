@@ -1,4 +1,4 @@
-"""Feature spaces from elsewhere: Inception's, in which FID is defined, and that of any ONNX module."""
+"""Load external feature spaces: Inception's, in which FID is defined, and that of any ONNX module."""
 
 import importlib.util
 import pickle
@@ -19,19 +19,24 @@ BATCH = 100
 
 @dataclass(frozen=True)
 class FeatureSpace:
-    """`of_batch` takes `uint8 [N, C, H, W]` to `float [N, features]`; the digest is that of the module's file."""
+    """Hold a feature extractor, and the digest of its module's file.
+
+    `of_batch` takes `uint8 [N, C, H, W]` to `float [N, features]`.
+    """
 
     of_batch: Callable[[Tensor], Tensor]
     digest: str
 
     def features(self, images: Tensor) -> Tensor:
-        """`uint8 [N, C, H, W]` -> `float [N, features]`."""
+        """Return the features of images: `uint8 [N, C, H, W]` -> `float [N, features]`."""
         with torch.no_grad():
             return torch.cat([self.of_batch(batch).float() for batch in images.split(BATCH)])
 
 
 def inception(weights: Path) -> FeatureSpace:
-    """The 2,048 features before the last layer of the network that FID is made with (Heusel et al. 2017, arXiv:1706.08500).
+    """Return the space of the 2,048 features before the last layer of the network that FID uses.
+
+    It is the Inception network of Heusel et al. 2017, arXiv:1706.08500.
 
     Args:
         weights: the file that torch-fidelity publishes, converted from the original ones.
@@ -68,11 +73,13 @@ def inception(weights: Path) -> FeatureSpace:
 
 
 def onnx(module: Path, shape: ImageShape) -> FeatureSpace:
-    """What an ONNX module with one input makes of `float32 [N, C, H, W]` in [-1, 1]: its first output, flattened.
+    """Return the feature space of an ONNX module with one input.
+
+    The features are its first output for `float32 [N, C, H, W]` in [-1, 1], flattened.
 
     Args:
         module: the file.
-        shape: of the images.
+        shape: shape of the images.
 
     Raises:
         UserError: onnxruntime is not there, or the file is no module that takes such images.
@@ -86,18 +93,18 @@ def onnx(module: Path, shape: ImageShape) -> FeatureSpace:
 
     try:
         session = onnxruntime.InferenceSession(str(module), providers=["CPUExecutionProvider"])
-        given = session.get_inputs()[0].name
+        input_name = session.get_inputs()[0].name
 
         def of_batch(images: Tensor) -> Tensor:
-            (made, *_) = session.run(None, {given: (images.float() / 127.5 - 1).numpy()})
-            return torch.from_numpy(np.asarray(made)).flatten(1)
+            (output, *_) = session.run(None, {input_name: (images.float() / 127.5 - 1).numpy()})
+            return torch.from_numpy(np.asarray(output)).flatten(1)
 
-        tried = of_batch(torch.zeros(2, *shape, dtype=torch.uint8))
+        trial = of_batch(torch.zeros(2, *shape, dtype=torch.uint8))
     except Exception as error:  # the library has no base class of its own for errors
         reason = str(error).splitlines()[0]
         raise UserError(f"{where}: no module that takes float32 [N, {', '.join(map(str, shape))}]: {reason}") from None
-    if len(tried) != 2 or not tried.is_floating_point():
+    if len(trial) != 2 or not trial.is_floating_point():
         raise UserError(
-            f"{where}: of two images it makes {tried.dtype} of the shape {tuple(tried.shape)}, no features."
+            f"{where}: of two images it makes {trial.dtype} of the shape {tuple(trial.shape)}, no features."
         )
     return FeatureSpace(of_batch, file_sha256(module))

@@ -1,4 +1,4 @@
-"""Nearest neighbours among features, in pieces that fit into memory."""
+"""Find nearest neighbours among features, in pieces that fit into memory."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ CHUNK = 4_096  # rows of a distance matrix at a time
 
 
 def nearest_distances(points: Tensor, references: Tensor, neighbour: int = 1) -> Tensor:
-    """Euclidean distance of each point to its nearest reference, or to its second nearest with `neighbour` 2, ...
+    """Return the Euclidean distance of each point to its nearest reference, or to its k-th nearest with `neighbour` k.
 
     `float [N, features]`, `float [M, features]` -> `float [N]`.
     """
@@ -22,7 +22,7 @@ def nearest_distances(points: Tensor, references: Tensor, neighbour: int = 1) ->
 
 
 def nearest_rows(points: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance of each point to its nearest reference, and which that is.
+    """Return the distance of each point to its nearest reference, and the row of that reference.
 
     `float [N, features]`, `float [M, features]` -> `float [N]`, `int64 [N]`; the first of several equally near ones.
     """

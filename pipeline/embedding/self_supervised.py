@@ -1,9 +1,9 @@
-"""Features of images that have no labels: a network learns to tell every image from all others by parts of it.
+"""Learn features of images without labels: a network learns to tell every image from all others by parts of it.
 
-It is the classifier's own network, trained with the contrastive loss of SimCLR (Chen et al. 2020, arXiv:2002.05709). Views are
-chosen for a ruler, not for recognising things: what a view varies, the features learn to overlook. So views are not blurred, mirrored
-or turned, and their colours change a little only. So does the noise: with none at all, noise of 3 % of the range would count for more
-than a class that is missing.
+It is the classifier's own network, trained with the contrastive loss of SimCLR (Chen et al. 2020, arXiv:2002.05709).
+Views are designed to measure distances, not to recognise things: what a view varies, the features learn to overlook. So
+views are not blurred, mirrored or turned, and their colours change a little only. Noise is weak, too, but not absent:
+without any, noise of 3 % of the range would count for more than a missing class.
 """
 
 import math
@@ -73,7 +73,10 @@ def train_self_supervised(
 
 
 def random_view(images: Tensor) -> Tensor:
-    """A part of each image, pulled to the whole size, with a little other light and colour, and noise: `float [N, C, H, W]`."""
+    """Return a random part of each image, scaled to the whole size, with slightly changed light and colour, and noise.
+
+    `float [N, C, H, W]` in and out.
+    """
     count, channels, _, _ = images.shape
     side = torch.empty(count).uniform_(SMALLEST_VIEW, 1).sqrt()
     longer = torch.empty(count).uniform_(-0.5, 0.5).mul(math.log(ASPECT)).exp()
@@ -91,9 +94,9 @@ def random_view(images: Tensor) -> Tensor:
 
 
 def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy of finding each view's partner among all other views, by cosine (NT-Xent; Chen et al. 2020, eq. 1).
+    """Return the cross-entropy of finding each view's partner among all other views, by cosine.
 
-    `first`, `second`: `float [N, D]`, row by row of the same images.
+    This is NT-Xent (Chen et al. 2020, eq. 1). `first`, `second`: `float [N, D]`, row by row of the same images.
     """
     count = len(first)
     views = F.normalize(torch.cat([first, second]), dim=1)
@@ -103,9 +106,10 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tenso
 
 
 def recognised_share(network: FeatureNetwork, images: Tensor) -> float:
-    """Return how often one view of an image is nearest to another view of that image among those of up to 500 images.
+    """Return how often one view of an image is nearest to another view of that image, among views of up to 500 images.
 
-    `images`: `uint8 [N, C, H, W]`. A network that has learnt nothing is right once in N; the views are the same each time.
+    `images`: `uint8 [N, C, H, W]`. A network that has learnt nothing is right once in N; the views are the same each
+    time.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What a record is asked for, and all that follows from it. Each condition is a file of `conditions`."""
+"""Define what is requested of a record, and all that follows from it. Each condition is a file of `conditions`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ Values = TypeVar("Values")  # int64 [N], of torch or of NumPy
 
 @dataclass(frozen=True)
 class Condition(ABC):
-    """What the records of a pair are asked for: of each, a whole number that stands for it, its value.
+    """Describe what is requested of the records of a pair: each request is a whole number, the record's value.
 
     Real images have values, too: their labels.
     """
@@ -28,7 +28,7 @@ class Condition(ABC):
     @staticmethod
     @abstractmethod
     def conditioned_on(classes: int) -> int:
-        """Return how many classes a pair for data of so many is conditioned on: `PairSpec.classes`."""
+        """Return how many of the data's `classes` a pair is conditioned on, which becomes `PairSpec.classes`."""
 
     @property
     @abstractmethod
@@ -41,28 +41,28 @@ class Condition(ABC):
 
     @abstractmethod
     def code(self, latent_size: int) -> LatentCode:
-        """Return the layer that makes a generator's input of latents and values."""
+        """Return the layer that turns latents and values into a generator's input."""
 
     @abstractmethod
     def head(self, features: int) -> LogitHead:
-        """Return the layer that makes a discriminator's logits of so many features and of values."""
+        """Return the layer that turns features and values into a discriminator's logits."""
 
     @abstractmethod
     def cycle(self, weights: Mapping[str, int] | None, names: Sequence[str]) -> "NDArray[np.int64]":
         """Return the values of the records 0 to K - 1, after which they begin again: `int64 [K]`.
 
         Args:
-            weights: of `sample.labels`; None: balanced.
-            names: those that `label_names` returned.
+            weights: the weights in `sample.labels`; None: balanced.
+            names: the names that `label_names` returned.
 
         Raises:
-            UserError: a weight is of no class that can be asked for.
+            UserError: a weight is of a class that cannot be requested.
         """
 
     @abstractmethod
     def labels(self, values: Values) -> Values | None:
-        """Return the labels that records of these values bear: the column that is stored. None: there is none."""
+        """Return the labels of records with these values, which is the stored column, or None where there is none."""
 
     @abstractmethod
     def label_names(self, classes: Sequence[str]) -> list[str]:
-        """Return the names of the stored labels, among those of the data's classes; none where there is no such column."""
+        """Return the names of the stored labels, among the data's classes; empty where there is no such column."""

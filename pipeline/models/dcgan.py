@@ -1,10 +1,11 @@
-"""The DCGAN pair (Radford et al. 2016, arXiv:1511.06434).
+"""Define the DCGAN pair (Radford et al. 2016, arXiv:1511.06434).
 
-As in the paper, the generator upsamples by transposed convolutions with stride 2, the discriminator downsamples by
-strided convolutions and judges by the last maps, flattened, and there is no pooling. With `batch` norm in both networks
-it is the paper's, initialisation included. The default normalises no image with the others of its batch: the
-generator each pixel's feature vector, the discriminator nothing (a gradient penalty is a per-sample quantity), so that
-an image depends on neither its batch nor the number of workers. Both can be conditioned on the class.
+As in the paper, the generator upsamples by transposed convolutions with stride 2 and the discriminator downsamples by
+strided convolutions. The discriminator's logit follows from the last maps, flattened, and there is no pooling. With
+`batch` norm in both networks it is the paper's pair, initialisation included. The default normalises no image with the
+others of its batch. The generator normalises each pixel's feature vector, the discriminator nothing (a gradient penalty
+is a per-sample quantity). So an image depends on neither its batch nor the number of workers. Both networks can be
+conditioned on the class.
 """
 
 import math
@@ -28,10 +29,10 @@ from pipeline.models.spec import PairSpec
 
 
 class Generator(nn.Module):
-    """Maps a latent and a label to an image; `spec.generator_norm` is pixel, batch or none.
+    """Map a latent and a label to an image; `spec.generator_norm` is pixel, batch or none.
 
-    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]`
-    in [-1, 1].
+    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]` in
+    [-1, 1].
     """
 
     def __init__(self, spec: PairSpec) -> None:
@@ -62,7 +63,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges images: large logits mean real; `spec.discriminator_norm` is none, batch or spectral.
+    """Map an image and its label to a logit, which is large for real images.
+
+    `spec.discriminator_norm` is none, batch or spectral.
 
     `forward(images: float [N, channels, resolution, resolution] in [-1, 1], labels: int64 [N]) -> float [N]`.
     """
@@ -93,7 +96,10 @@ class Discriminator(nn.Module):
 
 
 def _initialise_as_in_the_paper(network: nn.Module) -> None:
-    """Section 4: weights from N(0, 0.02), those of batch norm from N(1, 0.02). The generator's class embedding stays."""
+    """Initialise as in the paper's section 4: weights from N(0, 0.02), those of batch norm from N(1, 0.02).
+
+    The generator's class embedding stays as it is.
+    """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(layer.weight, std=0.02)
@@ -110,8 +116,9 @@ def _initialise_as_in_the_paper(network: nn.Module) -> None:
 
 
 def _keep_scale(convolution: nn.ConvTranspose2d, taps: int) -> None:
-    """He initialisation, so that features keep their scale without a norm; torch's own would lose it layer by layer.
+    """Initialise as He et al., so that features keep their scale without a norm.
 
-    `taps` is how many of the kernel's weights reach a pixel from each channel.
+    torch's own initialisation would lose the scale layer by layer. `taps` is how many of the kernel's weights reach a
+    pixel from each channel.
     """
     nn.init.normal_(convolution.weight, std=math.sqrt(2 / (taps * convolution.in_channels)))

@@ -1,4 +1,4 @@
-"""Using the two networks in batches of a fixed size: latents to pixels, pixels to logits."""
+"""Apply the two networks in batches of a fixed size: latents to pixels, pixels to logits."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from pipeline.models.spec import PairSpec
 def generate_pixels(
     generator: nn.Module, spec: PairSpec, latents: Tensor, labels: Tensor, *, batch_size: int, precision: str
 ) -> Tensor:
-    """`(float [N, latent_size], int64 [N]) -> uint8 [N, *spec.shape]`, on the CPU."""
+    """Generate images on the CPU: `(float [N, latent_size], int64 [N]) -> uint8 [N, *spec.shape]`."""
 
     def generate(z: Tensor, y: Tensor) -> Tensor:
         return to_pixels(generator(z, y), spec.shape)
@@ -23,7 +23,7 @@ def generate_pixels(
 def discriminate(
     discriminator: nn.Module, spec: PairSpec, images: Tensor, labels: Tensor, *, batch_size: int, precision: str
 ) -> Tensor:
-    """`(uint8 [N, *spec.shape], int64 [N]) -> logits float [N]`, on the CPU."""
+    """Return the discriminator's logits on the CPU: `(uint8 [N, *spec.shape], int64 [N]) -> float [N]`."""
 
     def score(pixels: Tensor, y: Tensor) -> Tensor:
         logits: Tensor = discriminator(to_network(pixels, spec.resolution), y)
@@ -41,7 +41,7 @@ def _in_batches(
     batch_size: int,
     precision: str,
 ) -> Tensor:
-    """`function`, which uses `network`, of batches of inputs and labels on the network's device."""
+    """Return the results of `function`, which uses `network`, for batches of inputs and labels on the network's device."""
     device = next(network.parameters()).device
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         return torch.cat(

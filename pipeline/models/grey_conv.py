@@ -1,9 +1,10 @@
-"""DCGAN's layers next to the image, 4x4 convolutions with stride 2, in a form that CPUs compute fast for grey images.
+"""Compute DCGAN's layers next to the image in a form that CPUs compute fast for grey images.
 
-A transposed convolution to a single channel, and so the gradient of a convolution with respect to a grey image, takes
-oneDNN as long as one to 32 channels. Written as what it is, a matrix product over the 16 taps of each window and the
-folding of windows into an image, it takes a fifth of that (torch 2.13, bf16, 256 images of 32 px, maps of 32 channels).
-For colours and on other devices these layers are torch's own.
+They are 4x4 convolutions with stride 2. In oneDNN, a transposed convolution to a single channel takes as long as one to
+32 channels. The same holds for the gradient of a convolution with respect to a grey image. Both are a matrix product
+over the 16 taps of each window and the folding of windows into an image. Written as that, they take a fifth of the time
+(torch 2.13, bf16, 256 images of 32 px, maps of 32 channels). For colours and on other devices these layers are torch's
+own.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ TAPS, STRIDE, PADDING = 4, 2, 1
 
 
 class _Unfold(Function):
-    """`unfold`, whose derivative is `fold`."""
+    """Compute `unfold`, whose derivative is `fold`."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor) -> Tensor:
@@ -32,7 +33,7 @@ class _Unfold(Function):
 
 
 class _Fold(Function):
-    """`fold`, whose derivative is `unfold`."""
+    """Compute `fold`, whose derivative is `unfold`."""
 
     @staticmethod
     def forward(_ctx: Any, taps: Tensor, shape: torch.Size) -> Tensor:
@@ -56,13 +57,13 @@ class _Fold(Function):
 
 
 def unfold(images: Tensor) -> Tensor:
-    """The taps of grey images' windows: `float [N, 1, 2H, 2W] -> float [16, N * H * W]`."""
+    """Return the taps of grey images' windows: `float [N, 1, 2H, 2W] -> float [16, N * H * W]`."""
     taps: Tensor = _Unfold.apply(images)  # type: ignore[no-untyped-call]
     return taps
 
 
 def fold(taps: Tensor, shape: torch.Size) -> Tensor:
-    """The images in which windows overlap and add up: `float [16, N * H * W] -> float [N, 1, 2H, 2W]`.
+    """Return the images in which windows overlap and add up: `float [16, N * H * W] -> float [N, 1, 2H, 2W]`.
 
     `shape` is (N, H, W). The sums are in fp32 at least.
     """
@@ -71,7 +72,7 @@ def fold(taps: Tensor, shape: torch.Size) -> Tensor:
 
 
 class PixelsToMaps(nn.Conv2d):
-    """`float [N, channels, 2H, 2W] -> float [N, maps, H, W]`."""
+    """Convolve images to feature maps: `float [N, channels, 2H, 2W] -> float [N, maps, H, W]`."""
 
     def __init__(self, channels: int, maps: int) -> None:
         super().__init__(channels, maps, TAPS, STRIDE, PADDING)
@@ -85,7 +86,7 @@ class PixelsToMaps(nn.Conv2d):
 
 
 class MapsToPixels(nn.ConvTranspose2d):
-    """`float [N, maps, H, W] -> float [N, channels, 2H, 2W]`."""
+    """Convolve feature maps to images, transposed: `float [N, maps, H, W] -> float [N, channels, 2H, 2W]`."""
 
     def __init__(self, maps: int, channels: int) -> None:
         super().__init__(maps, channels, TAPS, STRIDE, PADDING)

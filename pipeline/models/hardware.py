@@ -1,4 +1,4 @@
-"""What the numbers were computed on: results are equal bit for bit on one kind of hardware only."""
+"""Name the hardware that numbers were computed on: results are equal bit for bit on one kind of hardware only."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import torch
 
 
 def device_name(use_gpu: bool) -> str:
-    """For example "cuda NVIDIA H200" or "cpu AMD EPYC 9R14 AVX512"."""
+    """Return the name of the device, for example "cuda NVIDIA H200" or "cpu AMD EPYC 9R14 AVX512"."""
     if use_gpu:
         return f"cuda {torch.cuda.get_device_name()}" if torch.cuda.is_available() else "cuda"
     cpuinfo = Path("/proc/cpuinfo")

@@ -1,4 +1,4 @@
-"""Which label each record has: a cycle that goes round, so that any range of records knows its labels by itself."""
+"""Assign a label to each record, by a cycle that repeats, so that any range of records knows its labels by itself."""
 
 from collections.abc import Mapping, Sequence
 from math import gcd
@@ -10,11 +10,11 @@ from pipeline.base.errors import UserError
 
 
 def label_cycle(weights: Mapping[str, int] | None, classes: Sequence[str]) -> NDArray[np.int64]:
-    """The labels of the records 0 to K - 1, after which they begin again: `int64 [K]`.
+    """Return the labels of the records 0 to K - 1, after which they begin again: `int64 [K]`.
 
-    Every K records hold the classes exactly in proportion to their weights; among the first n, for every n, each
-    class has its share rounded up or down (the quota method: Balinski & Young 1975, "The quota method of
-    apportionment"). None: all classes alike.
+    Every K records hold the classes exactly in proportion to their weights. Among the first n, for every n, each class
+    has its share rounded up or down. This is the quota method (Balinski & Young 1975, "The quota method of
+    apportionment"). With `weights` None, all classes have equal weights.
 
     Raises:
         UserError: a weight is of no class.
@@ -27,15 +27,15 @@ def label_cycle(weights: Mapping[str, int] | None, classes: Sequence[str]) -> ND
     divisor = gcd(*weights.values())
     shares = np.array([weights.get(name, 0) // divisor for name in classes])
     length = int(shares.sum())
-    given = np.zeros_like(shares)
+    assigned = np.zeros_like(shares)
     cycle = np.empty(length, np.int64)
     for n in range(length):
-        below_quota = given * length < (n + 1) * shares
-        cycle[n] = np.argmax(np.where(below_quota, shares / (given + 1), -1))  # of equal ones the first
-        given[cycle[n]] += 1
+        below_quota = assigned * length < (n + 1) * shares
+        cycle[n] = np.argmax(np.where(below_quota, shares / (assigned + 1), -1))  # the first of equal ones
+        assigned[cycle[n]] += 1
     return cycle
 
 
 def labels_of(cycle: NDArray[np.int64], first: int, count: int) -> NDArray[np.int64]:
-    """Labels of the records `first .. first + count - 1`: `int64 [count]`."""
+    """Return the labels of the records `first .. first + count - 1`: `int64 [count]`."""
     return cycle[np.arange(first, first + count) % len(cycle)]

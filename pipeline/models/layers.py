@@ -1,4 +1,4 @@
-"""What the architectures share: feature-map sizes, normalisation, the two ends that conditions extend."""
+"""Define what the architectures share: feature-map sizes, normalisation, and the two layers that conditions extend."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,11 @@ BASE = 4  # px: side of the first feature maps of a generator and of the last on
 
 
 def stage_count(resolution: int) -> int:
-    """Number of doublings between `BASE` and `resolution` (px). ValueError if that is no power of two from 8."""
+    """Return the number of doublings between `BASE` and `resolution` (px).
+
+    Raises:
+        ValueError: the resolution is no power of two from 8.
+    """
     stages = (resolution // BASE).bit_length() - 1
     if stages < 1 or resolution != BASE * 2**stages:
         raise ValueError(f"resolution is {resolution} px: a convolutional pair needs a power of two, at least 8")
@@ -17,15 +21,18 @@ def stage_count(resolution: int) -> int:
 
 
 def stage_widths(resolution: int, width: int) -> list[int]:
-    """Channels at 4, 8 .. `resolution` px: `width` at the end, twice as many per halving, at most 8 times as many."""
+    """Return the channels at 4, 8 .. `resolution` px.
+
+    There are `width` channels at the end, twice as many per halving, and at most 8 times as many.
+    """
     stages = stage_count(resolution)
     return [width * min(2 ** (stages - stage), 8) for stage in range(stages + 1)]
 
 
 def pixel_norm(maps: Tensor) -> Tensor:
-    """Scales the feature vector of each pixel to mean square 1: `float [N, C, ...]` in and out.
+    """Scale the feature vector of each pixel to mean square 1: `float [N, C, ...]` in and out.
 
-    Karras et al. 2018, arXiv:1710.10196, section 4.2.
+    See Karras et al. 2018, arXiv:1710.10196, section 4.2.
     """
     # By the length, since the derivative of a mean of squares takes several times as long on a CPU.
     lengths = torch.linalg.vector_norm(maps, dim=1, keepdim=True)
@@ -33,16 +40,16 @@ def pixel_norm(maps: Tensor) -> Tensor:
 
 
 class PixelNorm(nn.Module):
-    """`pixel_norm` as a layer."""
+    """Apply `pixel_norm` as a layer."""
 
     def forward(self, maps: Tensor) -> Tensor:
         return pixel_norm(maps)
 
 
 def generator_normalisation(kind: str, channels: int, batch_norm: type[nn.Module] = nn.BatchNorm2d) -> nn.Module:
-    """The layer that normalises a generator's features of `channels` channels.
+    """Return the layer that normalises a generator's features of `channels` channels.
 
-    `kind` is pixel, batch (in the class `batch_norm`) or none; ValueError for another one.
+    `kind` is pixel, batch (in the class `batch_norm`) or none; another one raises a ValueError.
     """
     if kind not in ("pixel", "batch", "none"):
         raise ValueError(f"generator_norm is {kind!r}: pixel, batch or none are known")
@@ -50,10 +57,10 @@ def generator_normalisation(kind: str, channels: int, batch_norm: type[nn.Module
 
 
 def discriminator_normalisation(kind: str, channels: int, batch_norm: type[nn.Module] = nn.BatchNorm2d) -> nn.Module:
-    """The layer that normalises a discriminator's features of `channels` channels.
+    """Return the layer that normalises a discriminator's features of `channels` channels.
 
     `kind` is none, batch (in the class `batch_norm`) or spectral, which normalises weights and no features
-    (`normalise_spectra`); ValueError for another one.
+    (`normalise_spectra`). Another one raises a ValueError.
     """
     if kind not in ("none", "batch", "spectral"):
         raise ValueError(f"discriminator_norm is {kind!r}: none, batch or spectral are known")
@@ -61,10 +68,10 @@ def discriminator_normalisation(kind: str, channels: int, batch_norm: type[nn.Mo
 
 
 def normalise_spectra(discriminator: nn.Module) -> None:
-    """Divides the weight of every layer, embeddings included, by its largest singular value from now on.
+    """Divide the weight of every layer, embeddings included, by its largest singular value from now on.
 
-    Miyato et al. 2018, arXiv:1802.05957: one power iteration a forward pass in training mode. To be called after
-    initialisation, which would write to the normalised copy of a weight otherwise.
+    A forward pass in training mode does one power iteration (Miyato et al. 2018, arXiv:1802.05957). Call this after
+    initialisation, which would otherwise write to the normalised copy of a weight.
     """
     for layer in list(discriminator.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
@@ -72,7 +79,7 @@ def normalise_spectra(discriminator: nn.Module) -> None:
 
 
 class VectorToMap(nn.ConvTranspose2d):
-    """A transposed convolution of a single pixel, computed as the matrix product that it is.
+    """Compute a transposed convolution of a single pixel as the matrix product that it is.
 
     `forward(vectors: float [N, size, 1, 1]) -> float [N, C, side, side]`. On CPUs the convolution takes several times
     as long as the product.
@@ -91,7 +98,7 @@ class VectorToMap(nn.ConvTranspose2d):
 
 
 class LatentCode(nn.Module):
-    """A generator's input: the latent; conditions add what they ask for. `size` is how many numbers it has.
+    """Build a generator's input: the latent, to which conditions add what they request. `size` is its number of values.
 
     `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, size]`.
     """
@@ -105,7 +112,7 @@ class LatentCode(nn.Module):
 
 
 class LogitHead(nn.Module):
-    """A discriminator's output: linear in the features; conditions add how these agree with what was asked for.
+    """Compute a discriminator's output, linear in the features; conditions add how these agree with the request.
 
     `forward(features: float [N, features], labels: int64 [N]) -> float [N]`.
     """

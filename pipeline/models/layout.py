@@ -1,4 +1,4 @@
-"""Memory layout of networks."""
+"""Set the memory layout of networks."""
 
 from typing import TypeVar
 
@@ -9,6 +9,9 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def channels_last(network: Network) -> Network:
-    """`network` with its convolutions' weights laid out channels last: together with bf16, twice the speed on CPUs."""
+    """Lay out the weights of the network's convolutions channels last, and return the network.
+
+    Together with bf16 that doubles the speed on CPUs.
+    """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     return network

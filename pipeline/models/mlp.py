@@ -1,4 +1,4 @@
-"""The fully connected pair of the first GAN (Goodfellow et al. 2014, arXiv:1406.2661).
+"""Define the fully connected pair of the first GAN (Goodfellow et al. 2014, arXiv:1406.2661).
 
 The generator's hidden units are rectifiers, as in the paper; the discriminator's are leaky ones in place of maxout with
 dropout. Having no convolutions, the pair takes images of any size, so also points in the plane: 2 channels of 1x1 px.
@@ -21,10 +21,10 @@ UNITS = 16
 
 
 class Generator(nn.Module):
-    """Maps a latent and a label to an image; `spec.generator_norm` is pixel, batch or none.
+    """Map a latent and a label to an image; `spec.generator_norm` is pixel, batch or none.
 
-    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]`
-    in [-1, 1].
+    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]` in
+    [-1, 1].
     """
 
     def __init__(self, spec: PairSpec) -> None:
@@ -46,7 +46,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges images: large logits mean real; `spec.discriminator_norm` is none, batch or spectral.
+    """Map an image and its label to a logit, which is large for real images.
+
+    `spec.discriminator_norm` is none, batch or spectral.
 
     `forward(images: float [N, channels, resolution, resolution] in [-1, 1], labels: int64 [N]) -> float [N]`.
     """

@@ -1,4 +1,4 @@
-"""Building a generator-discriminator pair, and the way between stored pixels and network tensors."""
+"""Build a generator-discriminator pair, and convert between stored pixels and network tensors."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,18 +17,24 @@ ARCHITECTURES: dict[str, Any] = {"mlp": mlp, "dcgan": dcgan, "resnet": resnet, "
 
 
 def build_generator(spec: PairSpec) -> nn.Module:
-    """A generator: `(latents float [N, latent_size], labels int64 [N]) -> float [N, C, resolution, resolution]`.
+    """Build a generator: `(latents float [N, latent_size], labels int64 [N]) -> float [N, C, resolution, resolution]`.
 
-    The images lie in [-1, 1]. ValueError if `spec` asks for what its architecture cannot be.
+    The images lie in [-1, 1].
+
+    Raises:
+        ValueError: `spec` asks for what its architecture cannot be.
     """
     generator: nn.Module = _architecture(spec).Generator(spec)
     return channels_last(generator)
 
 
 def build_discriminator(spec: PairSpec) -> nn.Module:
-    """A discriminator: `(images float [N, C, resolution, resolution], labels int64 [N]) -> logits float [N]`.
+    """Build a discriminator: `(images float [N, C, resolution, resolution], labels int64 [N]) -> logits float [N]`.
 
-    The images lie in [-1, 1]. ValueError if `spec` asks for what its architecture cannot be.
+    The images lie in [-1, 1].
+
+    Raises:
+        ValueError: `spec` asks for what its architecture cannot be.
     """
     own = spec if spec.discriminator_width is None else replace(spec, width=spec.discriminator_width)
     discriminator: nn.Module = _architecture(own).Discriminator(own)
@@ -42,7 +48,10 @@ def _architecture(spec: PairSpec) -> Any:
 
 
 def to_network(images: Tensor, resolution: int) -> Tensor:
-    """`uint8 [N, C, H, W]` -> `float [N, C, resolution, resolution]` in [-1, 1], padded with black all around."""
+    """Convert pixels to the network's input: `uint8 [N, C, H, W]` -> `float [N, C, resolution, resolution]` in [-1, 1].
+
+    The images are padded with black all around.
+    """
     height, width = images.shape[-2:]
     scaled = images.float() / 127.5 - 1
     padded = F.pad(scaled, (*_margins(width, resolution), *_margins(height, resolution)), value=-1.0)
@@ -50,18 +59,21 @@ def to_network(images: Tensor, resolution: int) -> Tensor:
 
 
 def to_pixels(images: Tensor, shape: ImageShape) -> Tensor:
-    """`float [N, C, R, R]` in [-1, 1] -> `uint8 [N, *shape]`, the margins cropped away."""
+    """Convert the network's images to pixels, with the margins cropped away.
+
+    `float [N, C, R, R]` in [-1, 1] -> `uint8 [N, *shape]`.
+    """
     return ((without_margins(images, shape).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def without_margins(images: Tensor, shape: ImageShape) -> Tensor:
-    """`[N, C, R, R]` -> `[N, *shape]`, a view: what `to_network` padded, if it did, is cropped away."""
+    """Crop the padding of `to_network` away, if there is any: `[N, C, R, R]` -> `[N, *shape]`, a view."""
     resolution = images.shape[-1]
     (top, _), (left, _) = _margins(shape.height, resolution), _margins(shape.width, resolution)
     return images[..., top : top + shape.height, left : left + shape.width]
 
 
 def _margins(side: int, resolution: int) -> tuple[int, int]:
-    """Return what is padded before and after a side of an image."""
+    """Return how many pixels are padded before and after a side of an image."""
     before = (resolution - side) // 2
     return before, resolution - side - before

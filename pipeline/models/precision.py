@@ -1,4 +1,4 @@
-"""What `precision: auto` means on the hardware at hand."""
+"""Resolve what `precision: auto` means on the hardware at hand."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import torch
 
 
 def resolve_precision(wanted: str, device: str) -> str:
-    """`wanted` (auto, fp32, bf16) on `device` (cpu, cuda) -> "fp32" or "bf16".
+    """Return "fp32" or "bf16" for `wanted` (auto, fp32, bf16) on `device` (cpu, cuda).
 
-    bf16 autocast halves the time of a step where the hardware multiplies bf16 natively; elsewhere it is
+    Autocast to bf16 halves the time of a step where the hardware multiplies bf16 natively. On other hardware it is
     emulated and slower than fp32.
     """
     if wanted != "auto":

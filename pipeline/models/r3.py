@@ -1,11 +1,11 @@
-"""The R3GAN pair (Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv:2501.05441).
+"""Define the R3GAN pair (Huang et al. 2024, "The GAN is dead; long live the GAN!", arXiv:2501.05441).
 
-No norm anywhere. Residual blocks in inverted bottlenecks with grouped 3x3 convolutions; the last convolution of a block
-starts at zero, and the others are scaled down by the number of blocks (Zhang et al. 2019, Fixup, arXiv:1901.09321),
-so that both networks start as their resampling path alone. Sides change by bilinear resampling, outside the blocks,
-and channels by 1x1 convolutions beside it. The generator starts from a learned 4x4 basis, modulated by the latent; the
-discriminator ends with a 4x4 depthwise convolution and a linear layer. Differences: tanh keeps the images in range, and
-the discriminator is conditioned by the shared projection head.
+There is no norm anywhere. Residual blocks are inverted bottlenecks with grouped 3x3 convolutions. The last convolution
+of a block starts at zero. The others are scaled down by the number of blocks (Zhang et al. 2019, Fixup,
+arXiv:1901.09321). So both networks start as their resampling path alone. Sides change by bilinear resampling, outside
+the blocks, and channels by 1x1 convolutions next to it. The generator starts from a learned 4x4 basis, modulated by the
+latent; the discriminator ends with a 4x4 depthwise convolution and a linear layer. Two things differ: tanh limits the
+range of the images, and the discriminator is conditioned by the shared projection head.
 """
 
 import math
@@ -36,7 +36,7 @@ def _convolution(
 
 
 class Block(nn.Module):
-    """A residual block: `float [N, channels, H, W]` in and out; `blocks` is the number of blocks of its network."""
+    """Compute a residual block, `float [N, channels, H, W]` in and out; its network consists of `blocks` blocks."""
 
     def __init__(self, channels: int, blocks: int) -> None:
         inside = EXPANSION * channels
@@ -58,11 +58,11 @@ class Block(nn.Module):
 
 
 class Blur(nn.Module):
-    """The filter [1, 2, 1] in both directions: `float [N, C, H, W]` in and out, black beyond the border.
+    """Apply the filter [1, 2, 1] in both directions: `float [N, C, H, W]` in and out, black beyond the border.
 
-    Behind nearest-neighbour doubling it makes bilinear upsampling, before averaging 2x2 px bilinear downsampling.
-    (torch's own bilinear interpolation has no deterministic gradient on GPUs, and the 4x4 px filter that does both at
-    once took ten times as long in bf16 on a CPU.)
+    After nearest-neighbour doubling it gives bilinear upsampling, before averaging 2x2 px bilinear downsampling.
+    (torch's own bilinear interpolation has no deterministic gradient on GPUs. The 4x4 px filter that does both at once
+    took ten times as long in bf16 on a CPU.)
     """
 
     kernel: Tensor
@@ -86,10 +86,10 @@ def _refuse_norms(spec: PairSpec) -> None:
 
 
 class Generator(nn.Module):
-    """Maps a latent and a label to an image. ValueError unless both norms of `spec` are none.
+    """Map a latent and a label to an image; a `spec` whose norms are not both none raises a ValueError.
 
-    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]`
-    in [-1, 1].
+    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]` in
+    [-1, 1].
     """
 
     def __init__(self, spec: PairSpec) -> None:
@@ -115,7 +115,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges images: large logits mean real. ValueError unless both norms of `spec` are none.
+    """Map an image and its label to a logit, which is large for real images.
+
+    A `spec` whose norms are not both none raises a ValueError.
 
     `forward(images: float [N, channels, resolution, resolution] in [-1, 1], labels: int64 [N]) -> float [N]`.
     """

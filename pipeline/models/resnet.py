@@ -1,10 +1,12 @@
-"""The residual pair of WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028) and SNGAN (Miyato et al. 2018, arXiv:1802.05957).
+"""Define the residual pair of WGAN-GP and SNGAN.
 
-Pre-activation blocks of two 3x3 convolutions; the generator doubles the side inside a block by nearest neighbours, the
-discriminator halves it by averaging. Both run from 4 px to the full resolution, whose feature maps have `width` channels;
-the discriminator ends with one more block at 4 px and a pool over its pixels. Weights start from Glorot's uniform
-distribution, those of a residual branch scaled by the square root of 2. Conditioning is by the class code and projection,
-not by SNGAN's class-conditional batch norm, so that every norm can be chosen.
+The papers are Gulrajani et al. 2017 (arXiv:1704.00028) and Miyato et al. 2018 (arXiv:1802.05957).
+
+Pre-activation blocks hold two 3x3 convolutions. The generator doubles the side inside a block by nearest neighbours,
+the discriminator halves it by averaging. Both run from 4 px to the full resolution, whose feature maps have `width`
+channels. The discriminator ends with one more block at 4 px and a pool over its pixels. Weights start from Glorot's
+uniform distribution, scaled in a residual branch by the square root of 2. Conditioning is by the class code and
+projection, not by SNGAN's class-conditional batch norm, so that every norm can be selected.
 """
 
 import math
@@ -25,14 +27,14 @@ from pipeline.models.spec import PairSpec
 
 
 def _branch(before: int, after: int, *, bias: bool) -> nn.Conv2d:
-    """A 3x3 convolution of a residual branch."""
+    """Return a 3x3 convolution of a residual branch."""
     convolution = nn.Conv2d(before, after, 3, padding=1, bias=bias)
     nn.init.xavier_uniform_(convolution.weight, gain=math.sqrt(2))
     return convolution
 
 
 def _shortcut(before: int, after: int) -> nn.Conv2d:
-    """A 1x1 convolution; the branch that its output is added to has the bias."""
+    """Return a 1x1 convolution without bias: the branch that its output is added to has one."""
     convolution = nn.Conv2d(before, after, 1, bias=False)
     nn.init.xavier_uniform_(convolution.weight)
     return convolution
@@ -43,7 +45,10 @@ def _upsample(maps: Tensor) -> Tensor:
 
 
 class GeneratorBlock(nn.Module):
-    """`forward(maps: float [N, before, H, W]) -> float [N, after, 2H, 2W]`."""
+    """Double the side of feature maps in a residual block.
+
+    `forward(maps: float [N, before, H, W]) -> float [N, after, 2H, 2W]`.
+    """
 
     def __init__(self, before: int, after: int, norm: str) -> None:
         super().__init__()
@@ -63,8 +68,9 @@ class GeneratorBlock(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """`start`, 3x3, `norm`, ReLU, 3x3, `pool`, beside a shortcut; `bias` says whether the second convolution has one.
+    """Apply `start`, 3x3, `norm`, ReLU, 3x3 and `pool`, parallel to a shortcut.
 
+    `bias` says whether the second convolution has one.
     `forward(maps: float [N, before, H, W]) -> float [N, after, H', W']`, where `pool` sets the side.
     """
 
@@ -95,10 +101,10 @@ class DiscriminatorBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Maps a latent and a label to an image; `spec.generator_norm` is pixel, batch or none.
+    """Map a latent and a label to an image; `spec.generator_norm` is pixel, batch or none.
 
-    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]`
-    in [-1, 1].
+    `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, channels, resolution, resolution]` in
+    [-1, 1].
     """
 
     def __init__(self, spec: PairSpec) -> None:
@@ -120,7 +126,9 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges images: large logits mean real; `spec.discriminator_norm` is none, batch or spectral.
+    """Map an image and its label to a logit, which is large for real images.
+
+    `spec.discriminator_norm` is none, batch or spectral.
 
     `forward(images: float [N, channels, resolution, resolution] in [-1, 1], labels: int64 [N]) -> float [N]`.
     """

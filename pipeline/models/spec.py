@@ -1,4 +1,4 @@
-"""What defines a generator-discriminator pair."""
+"""Define what a generator-discriminator pair is built from."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ NAMED_BY_CLASSES = ("none", "class")  # conditions that `PairSpec.classes` tells
 
 @dataclass(frozen=True)
 class PairSpec:
-    """Everything needed to build the two networks (sizes in px).
+    """Hold everything needed to build the two networks (sizes in px).
 
     Building refuses what an architecture cannot be: see `pipeline.models.pair`.
     """
@@ -35,5 +35,5 @@ class PairSpec:
 
     @property
     def condition(self) -> Condition:
-        """Return what records are asked for; of a stored model `classes` alone says it."""
+        """Return the condition, which says what is requested of records; a stored model has it from `classes` alone."""
         return CONDITIONS["class" if self.classes else "none"](self.classes)

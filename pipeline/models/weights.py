@@ -1,4 +1,4 @@
-"""A model on disk: generator, discriminator, and `model.json`, which says what they are."""
+"""Save and load a model: generator, discriminator, and `model.json`, which describes them."""
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -22,7 +22,7 @@ DESCRIPTION = "model.json"
 
 @dataclass(frozen=True)
 class TrainedPair:
-    """A trained pair, ready to use; `digest` names its weights, shape and calibration."""
+    """Hold a trained pair, ready to use; `digest` identifies its weights, shape and calibration."""
 
     spec: PairSpec
     generator: nn.Module
@@ -33,7 +33,7 @@ class TrainedPair:
 
     @property
     def label_names(self) -> list[str]:
-        """Names of the labels that its images bear: none where it is unconditional."""
+        """Return the names of the labels that its images bear; empty where the pair is unconditional."""
         return self.spec.condition.label_names(self.description["classes"])
 
 
@@ -45,7 +45,7 @@ def save_pair(
     calibration: Calibration,
     description: dict[str, Any],
 ) -> None:
-    """Writes both networks' state, then `model.json`, whose presence says that the model is whole."""
+    """Write the state of both networks, then `model.json`, whose presence says that the model is complete."""
     files = {GENERATOR: generator, DISCRIMINATOR: discriminator}
     for name, state in files.items():
         write_atomically(folder / name, save({key: tensor.contiguous() for key, tensor in state.items()}))
@@ -57,7 +57,11 @@ def save_pair(
 
 
 def load_pair(folder: Path) -> TrainedPair:
-    """Loads a model after checking the digests of its files; both networks in evaluation mode."""
+    """Load a model after checking the digests of its files; both networks are in evaluation mode.
+
+    Raises:
+        UserError: there is no model in the folder, or it is damaged.
+    """
     if not is_there(folder / DESCRIPTION):
         raise UserError(f"No model in {folder}: run `python -m stages.train` first, or point --model at one.")
     description = read_json(folder / DESCRIPTION, "model description")
@@ -89,6 +93,9 @@ def load_pair(folder: Path) -> TrainedPair:
 
 
 def _spec(stored: dict[str, Any]) -> PairSpec:
-    """The spec of a model; a choice that was taken out since is passed over where the model does without it."""
+    """Return the spec of a stored model.
+
+    A field that this version no longer has is ignored where the model does without it.
+    """
     known = {field.name for field in fields(PairSpec)}
     return PairSpec(**{name: value for name, value in stored.items() if name in known or value})

@@ -1,4 +1,4 @@
-"""A run's shards become a dataset, its manifest last."""
+"""Assemble the shards of a run to a dataset, whose manifest is written last."""
 
 import json
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ LOCK = ".lock"
 
 @dataclass(frozen=True)
 class DatasetOutput:
-    """Where a dataset goes: a folder of this machine, and where the root is in an object store, a prefix there that holds the shards.
+    """Represent where a dataset goes: a folder of this machine and, with a root in an object store, a prefix there.
 
-    The prefix is named by the dataset's identity and never changed. The folder holds the manifest then, too, and in `data` nothing
-    but the prefix's name.
+    The prefix holds the shards. It is named by the dataset's identity and never changes afterwards. The folder then
+    holds the manifest as well, and its `data` holds only the name of the prefix.
     """
 
     folder: Path
@@ -39,24 +39,31 @@ class DatasetOutput:
 
     @contextmanager
     def reserved(self) -> Iterator[None]:
-        """Keep other processes from making a dataset in the folder for as long as it lasts."""
+        """Keep other processes from writing a dataset into the folder as long as the context lasts.
+
+        Raises:
+            UserError: the folder cannot be written, or another process holds its lock.
+        """
         lock = self.folder / LOCK
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock.touch()
         except OSError as error:
             raise UserError(f"{self.folder}: cannot be written: {error.strerror}.") from None
-        taken = f"{self.folder}: another process is making a dataset there; wait for it, or give another --out."
-        with locked(lock, taken):
+        busy = f"{self.folder}: another process is making a dataset there; wait for it, or give another --out."
+        with locked(lock, busy):
             try:
                 yield
             finally:
                 lock.unlink(missing_ok=True)  # while it is held: a dataset has no such file
 
     def require_same_records(self, fingerprint: str, header: ManifestHeader) -> None:
-        """Refuse to put a dataset where one of other records lies: only a larger or smaller count may take its place.
+        """Refuse to replace a dataset of other records: only the same records in another count may replace it.
 
-        `fingerprint` and `header` are the new manifest's.
+        `fingerprint` and `header` belong to the new manifest.
+
+        Raises:
+            UserError: the records differ; its message lists the settings that do.
         """
         try:
             json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
@@ -71,12 +78,13 @@ class DatasetOutput:
             )
 
     def assemble(self, target: ShardTarget, manifest: Manifest) -> Folder | Path:
-        """Make a dataset of a run's shards, its manifest last; until then there is none, so nothing half-made looks whole.
+        """Assemble a run's shards to a dataset and write its manifest last.
 
-        What an audit wrote about another dataset there is removed.
+        No manifest exists until then, so an unfinished dataset never looks complete. Files that an audit wrote for
+        another dataset in the folder are removed.
 
         Returns:
-            Where the shards are.
+            The folder that holds the shards, or the prefix in the object store.
         """
         out, dataset = self.folder, store_prefix(self.root, f"datasets/{manifest.name}/{manifest.dataset_id[:16]}")
         if dataset is None:
@@ -85,18 +93,21 @@ class DatasetOutput:
             with _replacing(out, manifest, wanted, runs):
                 _put(target.run, manifest, LocalFolder(out), whole=False)
             return out
-        there = _whole(dataset, manifest.dataset_id)
-        _put(target.run, manifest, dataset, whole=there is not None)
-        if there is None:
+        existing = _whole(dataset, manifest.dataset_id)
+        _put(target.run, manifest, dataset, whole=existing is not None)
+        if existing is None:
             write_document(dataset, MANIFEST, manifest.model_dump())
         # The manifest that was there first stays: the same records may have been asked for with another config around them.
-        with _replacing(out, there or manifest, {LOCATION}, None) as data:
+        with _replacing(out, existing or manifest, {LOCATION}, None) as data:
             write_json(data / LOCATION, {"url": str(dataset)})
         return dataset
 
 
 def _put(run: Folder, manifest: Manifest, dataset: Folder, *, whole: bool) -> None:
-    """Copy the shards that the dataset lacks; `whole`: whether it has a manifest, without which a file is at best half of a dataset's."""
+    """Copy the shards that the dataset lacks.
+
+    `whole` says whether the dataset has a manifest. Without one, no file in it is trusted and all are copied.
+    """
     files = [file for shard in manifest.shards for file in shard.files]
     there = at_once(partial(_holds, dataset), files) if whole else repeat(False)  # what is there may be damaged
     missing = [file.file for file, is_there in zip(files, there, strict=False) if not is_there]
@@ -107,7 +118,7 @@ def _put(run: Folder, manifest: Manifest, dataset: Folder, *, whole: bool) -> No
 
 
 def _whole(dataset: Folder, identity: str) -> Manifest | None:
-    """The manifest of the dataset of that identity, where it can be read."""
+    """Return the manifest of the dataset with that identity, or None where it cannot be read."""
     try:
         manifest = manifest_in(dataset)
     except UserError:  # there is none, or it is damaged
@@ -122,9 +133,10 @@ def _holds(dataset: Folder, file: ShardFile) -> bool:
 
 @contextmanager
 def _replacing(out: Path, manifest: Manifest, wanted: set[str], runs: Path | None) -> Iterator[Path]:
-    """Makes way for a dataset in `out`, gives its folder for data, which shall hold `wanted`, and writes the manifest last.
+    """Prepare the folder `out` for a dataset, yield its data folder, and write the manifest at the end.
 
-    `runs` holds the runs of this root, None where they are in an object store.
+    Files in the data folder that are not in `wanted` are deleted. `runs` holds the runs of this root; None: they are in
+    an object store.
     """
     require_own_dataset(out, runs)
     if _identity(out) != manifest.dataset_id:
@@ -144,7 +156,7 @@ def _replacing(out: Path, manifest: Manifest, wanted: set[str], runs: Path | Non
 
 
 def _identity(out: Path) -> str | None:
-    """The identity of what was published here before, None where nothing was or it cannot be read."""
+    """Return the identity of the dataset that was assembled in `out` before, or None where no manifest can be read."""
     try:
         return read_manifest(out).dataset_id
     except UserError:

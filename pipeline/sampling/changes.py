@@ -1,4 +1,4 @@
-"""What tells the records of one dataset from those of another, by their manifests."""
+"""Find what distinguishes the records of one dataset from the records of another, by their manifests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,17 +6,19 @@ from typing import Any
 from pipeline.sampling.manifest import Manifest, ManifestHeader
 
 
-def record_changes(there: Manifest, fingerprint: str, now: ManifestHeader) -> list[str]:
-    """What records depend on and is another in `now`: "key: old there, new now" each; nothing where they are the same.
+def record_changes(existing: Manifest, fingerprint: str, header: ManifestHeader) -> list[str]:
+    """Return the settings on which records depend and which differ between two datasets, as "key: old there, new now".
 
-    `fingerprint` is of the run that `now` describes. Count and formats are not of the records.
+    The list is empty where the records are the same. `fingerprint` identifies the run that `header` describes. Count
+    and formats do not count, since records do not depend on them.
     """
-    if there.fingerprint == fingerprint:
+    if existing.fingerprint == fingerprint:
         return []
     changed = [
-        f"{key}: {old!r} there, {new!r} now" for key, old, new in _differences("", _of_records(there), _of_records(now))
+        f"{key}: {old!r} there, {new!r} now"
+        for key, old, new in _differences("", _of_records(existing), _of_records(header))
     ]
-    repackaged = there.config.sample.formats != now.config.sample.formats
+    repackaged = existing.config.sample.formats != header.config.sample.formats
     return changed if changed or repackaged else ["the code of imagemint that makes records"]
 
 

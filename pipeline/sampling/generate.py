@@ -1,4 +1,4 @@
-"""Generating the records of a shard: the algorithm, apart from files and workers."""
+"""Generate the records of a shard: the algorithm, apart from files and workers."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,10 @@ from pipeline.sampling.shards.ranges import ShardPlan
 
 @contextmanager
 def reproducible_numerics() -> Iterator[None]:
-    """One thread (how a sum is split over threads shows in its last bits) and denormals flushed, for as long as it lasts."""
+    """Run torch with one thread and with denormals flushed to zero, as long as the context lasts.
+
+    The last bits of a sum depend on how many threads share it.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -47,9 +50,9 @@ class GeneratedImages:
 
 @dataclass(frozen=True)
 class RecordGenerator:
-    """Generates the records of a model under some settings, of which each had to pass some filters.
+    """Generate the records of a model under given settings; each record has to pass the filters.
 
-    Batches are whole and aligned to the shard, also where the shard ends within one: a batch of another size would give
+    Batches are whole and aligned to the shard, also where the shard ends within one. A batch of another size would give
     other last bits, and a partial shard could not be completed later.
     """
 
@@ -83,12 +86,15 @@ class RecordGenerator:
         return GeneratedShard(records, refusals, time.monotonic() - started)
 
     def batch(self, first: int, attempts: NDArray[np.int64] | None = None) -> Records:
-        """Return the batch of records from `first` on, of given attempts, `int64 [batch_size]`, or of the first ones."""
+        """Return the batch of records from `first` on, each from its first attempt or from the given `attempts`.
+
+        `attempts`: `int64 [batch_size]`.
+        """
         size, spec = self.settings.batch_size, self.pair.spec
         z = torch.empty(size, spec.latent_size)
-        of_rows = np.zeros(size, np.int64) if attempts is None else attempts
-        for attempt in np.unique(of_rows).tolist():
-            rows = torch.from_numpy(of_rows == attempt)
+        row_attempts = np.zeros(size, np.int64) if attempts is None else attempts
+        for attempt in np.unique(row_attempts).tolist():
+            rows = torch.from_numpy(row_attempts == attempt)
             z[rows] = self._latents(first, attempt)[rows]
         values = self._values(first, size)
         images = self.images(z, torch.from_numpy(values))
@@ -101,11 +107,11 @@ class RecordGenerator:
         )
 
     def selected_attempts(self, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return which attempts of the batch from `first` on pass the filters, and how often each filter refused."""
+        """Return the attempts of the batch from `first` on that pass the filters, and how often each filter refused."""
         return select_attempts(self.filters, partial(self.candidates, first), first, self.settings.batch_size)
 
     def candidates(self, first: int, rows: NDArray[np.int64], attempt: int) -> Candidates:
-        """Return one attempt at some `rows`, `int64 [N]`, of the batch of records from `first` on."""
+        """Return one attempt at the given `rows`, `int64 [N]`, of the batch of records from `first` on."""
         chosen = torch.from_numpy(rows)
         values = torch.from_numpy(self._values(first, self.settings.batch_size)[rows])
         images = self.images(self._latents(first, attempt)[chosen], values)
@@ -128,10 +134,10 @@ class RecordGenerator:
         return latents(settings.seed, first, size, spec.latent_size, spec.latent_prior, truncation, attempt)
 
     def _values(self, first: int, count: int) -> NDArray[np.int64]:
-        """What the records `first .. first + count - 1` are asked for, `int64 [count]`."""
+        """Return the requested values of the records `first .. first + count - 1`, `int64 [count]`."""
         return labels_of(self.settings.label_cycle, first, count)
 
 
 def _joined(parts: Sequence[NDArray[Any] | None], rows: int) -> NDArray[Any]:
-    """The first `rows` of all parts together."""
+    """Return the first `rows` rows of all parts together."""
     return np.concatenate([part for part in parts if part is not None])[:rows]

@@ -1,4 +1,4 @@
-"""The manifest: the truth about a dataset. It is written last, atomically, and never edited."""
+"""Define the manifest, which describes a dataset completely. It is written last, atomically, and never edited."""
 
 import json
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class _Sampled(_Strict):
 
 
 class ImageFormat(_Strict):
-    """What each image is."""
+    """Describe the shape and the encoding of each image."""
 
     height: Size
     width: Size
@@ -69,14 +69,14 @@ class ImageFormat(_Strict):
 
 
 class UsedModel(_Strict):
-    """The model that made the records, and the folder that it was in."""
+    """Describe the model that generated the records, and the folder that it was in."""
 
     digest: Digest
     uri: Annotated[str, Field(max_length=1000)]
 
 
 class RealData(_Strict):
-    """The real images that the model was trained on."""
+    """Describe the real images that the model was trained on."""
 
     digest: Digest
     name: str
@@ -84,9 +84,9 @@ class RealData(_Strict):
 
 
 class UsedConfig(RootModel[dict[str, JsonValue]]):
-    """The config that the dataset was made with; readers rely on its section `sample`.
+    """Hold the config that the dataset was generated with; readers rely on its section `sample`.
 
-    Not a model with a field `sample`, which would be written before the sections that stood before it.
+    It is no model with a field `sample`, because that field would be written before the sections that preceded it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -104,13 +104,13 @@ class UsedConfig(RootModel[dict[str, JsonValue]]):
 
 
 class FittedFilter(_Strict):
-    """A filter that candidates had to pass; its further keys say what it was fitted to."""
+    """Describe a filter that candidates had to pass; its further keys say what it was fitted to."""
 
     kind: FilterKindName
 
 
 def _with_device(software: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    """Require the device, which readers rely on."""
+    """Require the key `device`, which readers rely on."""
     _Device.model_validate(software)
     return software
 
@@ -123,7 +123,7 @@ class _Identity(_Strict):
 
 
 class ManifestHeader(_Strict):
-    """What a manifest says besides its shards and the dataset's identity."""
+    """Hold what a manifest says besides its shards and the dataset's identity."""
 
     name: str
     classes: list[str]  # none: the records have no labels
@@ -138,13 +138,13 @@ class ManifestHeader(_Strict):
 
 
 class Manifest(ManifestHeader, _Identity):  # keys are written in this order: identity, header, shards
-    """What a dataset's manifest says; a file that lacks a part of it is no manifest."""
+    """Hold all that the manifest of a dataset says; a file that lacks a part of it is no manifest."""
 
     shards: Annotated[list[ShardRecord], Field(min_length=1)]
 
 
 def build_manifest(target: ShardTarget, commits: Sequence[Commit], header: ManifestHeader) -> Manifest:
-    """The header with the shards and the dataset's identity."""
+    """Return the manifest: the header with the shards and the dataset's identity."""
     ordered = sorted(commits, key=lambda commit: commit.shard)
     count = sum(commit.rows for commit in ordered)
     return Manifest.model_validate(
@@ -160,7 +160,10 @@ def build_manifest(target: ShardTarget, commits: Sequence[Commit], header: Manif
 
 
 def dataset_id(fingerprint: str, count: int, shards: Sequence[ShardRecord]) -> str:
-    """Identity of a dataset's content, in every format it is in; nothing of time, place or number of workers is in it."""
+    """Return the identity of a dataset's content, in every format that it is in.
+
+    It does not depend on time, location or number of workers.
+    """
     return canonical_digest(
         {
             "format_version": FORMAT_VERSION,
@@ -180,38 +183,51 @@ def dataset_id(fingerprint: str, count: int, shards: Sequence[ShardRecord]) -> s
 
 
 def open_dataset(place: Path | str) -> tuple[Folder, Manifest]:
-    """Where a dataset's files are, and its manifest; `place` is a folder, or a prefix of an object store by its URL."""
+    """Return the folder that holds a dataset's files, and its manifest.
+
+    `place` is a folder, or the URL of a prefix in an object store.
+
+    Raises:
+        UserError: there is no readable manifest, or the prefix that the folder names holds another one.
+    """
     folder = folder_at(str(place))
     manifest = manifest_in(folder)
     location = f"data/{LOCATION}"
     if folder.entry(location) is None:
         return folder, manifest
-    where = _location(folder, location)
-    if where is None:
+    url = _location(folder, location)
+    if url is None:
         raise UserError(f"{folder}/{location}: names no prefix of an object store. {FETCH_OR_FINISH}")
-    there = folder_at(where)
-    if manifest_in(there) != manifest:
-        raise UserError(f"{there}: its manifest is not that of {folder}. {FETCH_OR_FINISH}")
-    return there, manifest
+    prefix = folder_at(url)
+    if manifest_in(prefix) != manifest:
+        raise UserError(f"{prefix}: its manifest is not that of {folder}. {FETCH_OR_FINISH}")
+    return prefix, manifest
 
 
 def _location(folder: Folder, name: str) -> str | None:
-    """The prefix of an object store that holds the shards of the dataset in a folder; None where the file names none."""
+    """Return the object-store prefix that holds the shards of a dataset, as the file `name` in its folder says.
+
+    The result is None where the file names none.
+    """
     try:
-        where = json.loads(folder.read(name))
+        content = json.loads(folder.read(name))
     except (OSError, ValueError):
         return None
-    url = where.get("url") if isinstance(where, dict) else None
+    url = content.get("url") if isinstance(content, dict) else None
     return url if isinstance(url, str) and url.startswith(SCHEMES) else None
 
 
 def read_manifest(dataset: Path) -> Manifest:
-    """The manifest of the dataset in a folder."""
+    """Read the manifest of the dataset in a folder."""
     return manifest_in(LocalFolder(dataset))
 
 
 def manifest_in(dataset: Folder) -> Manifest:
-    """The manifest of the dataset there; a UserError says what is wrong with it, or that there is none."""
+    """Read the manifest of a dataset.
+
+    Raises:
+        UserError: there is none, or it is damaged; the message says what is wrong with it.
+    """
     place = f"{dataset}/{MANIFEST}"
     try:
         content = json.loads(dataset.read(MANIFEST))

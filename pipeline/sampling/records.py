@@ -1,4 +1,7 @@
-"""Records on their way from the generator to a file: arrays, and nothing of torch, which writers need not load."""
+"""Define records on their way from the generator to a file.
+
+They are arrays without anything of torch, which writers need not load.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +14,10 @@ REFUSED = "refused_"
 
 @dataclass(frozen=True)
 class Records:
-    """`images: uint8 [N, H, W, C]`, `labels, indices, attempts: int64 [N]`, `logits: float32 [N]`.
+    """Hold records: `images: uint8 [N, H, W, C]`, `labels, indices, attempts: int64 [N]`, `logits: float32 [N]`.
 
-    `labels` is None where the pair is unconditional: nothing was asked for, so nothing is known. `attempts` says which
-    candidate of each record passed the filters; None where there are none, and the first is taken.
+    `labels` is None where the pair is unconditional: no class was requested, so none is known. `attempts` says which
+    candidate of each record passed the filters. It is None without filters, where the first candidate is used.
     """
 
     images: NDArray[np.uint8]
@@ -26,7 +29,7 @@ class Records:
 
 @dataclass(frozen=True)
 class GeneratedShard:
-    """The records of a shard, how many candidates each filter refused on the way to them, by its kind, and the time it took."""
+    """Hold a shard's records, how many candidates each kind of filter refused, and the seconds that generating took."""
 
     records: Records
     refused: dict[str, int]
@@ -34,18 +37,21 @@ class GeneratedShard:
 
     @property
     def candidates(self) -> int:
-        """How many were generated until every record had one that passed the filters."""
+        """Return how many candidates were generated until every record had one that passed the filters."""
         return len(self.records.indices) + sum(self.refused.values())
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """As one row of a table: arrays travel between processes without being copied. What is None stays away."""
+        """Return the shard as one row of a table, since arrays travel between processes without being copied.
+
+        Columns that are None are left out.
+        """
         arrays = {name: array[None] for name, array in vars(self.records).items() if array is not None}
         counts = {f"{REFUSED}{kind}": np.array([count]) for kind, count in self.refused.items()}
         return {**arrays, **counts, "seconds": np.array([self.seconds])}
 
     @classmethod
     def of_columns(cls, row: dict[str, NDArray[Any]]) -> "GeneratedShard":
-        """The counterpart of `columns`."""
+        """Return the shard whose `columns` are given."""
         labels, attempts = (row[name][0] if name in row else None for name in ("labels", "attempts"))
         records = Records(row["images"][0], labels, row["indices"][0], row["logits"][0], attempts)
         refused = {name.removeprefix(REFUSED): int(row[name][0]) for name in row if name.startswith(REFUSED)}

@@ -1,4 +1,4 @@
-"""Generating single records of a dataset again from its model."""
+"""Generate single records of a dataset again from its model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,21 +25,21 @@ SOFTWARE = ("torch", "numpy", "scipy", "opencv-python-headless", "deflate")
 
 
 def why_not_comparable(manifest: Manifest, pair: TrainedPair) -> str:
-    """Why records made here by `pair` say nothing about the dataset's; empty where they do."""
+    """Return why records that `pair` generates here say nothing of the dataset's records; an empty text where they do."""
     if pair.digest != manifest.model.digest:
         return "not compared: another model than the dataset was made with"
     made_with = manifest.software
-    here = {"device": device_name(use_gpu=False), **{name: version(name) for name in SOFTWARE}}
-    differing = [name for name in here if made_with.get(name, here[name]) != here[name]]
+    current = {"device": device_name(use_gpu=False), **{name: version(name) for name in SOFTWARE}}
+    differing = [name for name in current if made_with.get(name, current[name]) != current[name]]
     if not differing:
         return ""
-    there = ", ".join(f"{name} {made_with[name]}" for name in differing)
-    return f"not comparable here: made with {there}; this is {', '.join(here[name] for name in differing)}"
+    original = ", ".join(f"{name} {made_with[name]}" for name in differing)
+    return f"not comparable here: made with {original}; this is {', '.join(current[name] for name in differing)}"
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record, as it is stored or as it is made here and now."""
+    """Hold one record, either as it is stored or as it was generated again."""
 
     image: NDArray[np.uint8]  # [H, W, C], as a reader sees it
     content: bytes  # encoded
@@ -47,7 +47,10 @@ class Record:
     logit: float
 
     def equals(self, other: "Record") -> bool:
-        """Whether a reader sees the same; of the logit, JSON keeps six decimals."""
+        """Return whether a reader sees the same record in both.
+
+        Logits are compared to six decimals, which is what JSON keeps.
+        """
         logits = round(self.logit, 6), round(other.logit, 6)
         return self.label == other.label and logits[0] == logits[1] and np.array_equal(self.image, other.image)
 
@@ -55,7 +58,7 @@ class Record:
 def load_model_of(manifest: Manifest, folder: Path | None) -> TrainedPair:
     """Load the model in `folder`, or, where that is None, the one in the folder that the manifest names.
 
-    Only a model that was asked for has to be the dataset's: the other folder may hold one of another time.
+    Only a model in a given `folder` has to be the dataset's: the folder in the manifest may hold a later one.
 
     Raises:
         UserError: there is none, it is damaged, or it is not the one that made the dataset.
@@ -71,7 +74,11 @@ def load_model_of(manifest: Manifest, folder: Path | None) -> TrainedPair:
 
 
 def require_model_of(manifest: Manifest, pair: TrainedPair) -> None:
-    """Refuses a model that the dataset was not made with."""
+    """Refuse a model that the dataset was not generated with.
+
+    Raises:
+        UserError: the digests of the two models differ.
+    """
     if pair.digest != manifest.model.digest:
         raise UserError(
             f"The dataset {manifest.name} was made with another model, {manifest.model.digest[:16]}; this is "
@@ -80,7 +87,7 @@ def require_model_of(manifest: Manifest, pair: TrainedPair) -> None:
 
 
 class Regenerator:
-    """Generates records of the dataset that a manifest describes, one at a time."""
+    """Generate records of the dataset that a manifest describes, one at a time."""
 
     def __init__(self, pair: TrainedPair, manifest: Manifest) -> None:
         sample = manifest.config.sample
@@ -90,7 +97,10 @@ class Regenerator:
         self._generator = RecordGenerator(pair, settings)
 
     def record(self, index: int, attempts: Attempts) -> Record:
-        """The record `index`, from the whole batch that it is made in; `attempts` are those of its shard, as they are stored."""
+        """Return the record `index`, generated with its whole batch.
+
+        `attempts` are the stored attempts of its shard.
+        """
         settings = self._generator.settings
         first = batch_start(index, self._shard_size, settings.batch_size)
         row = index - first
@@ -108,7 +118,7 @@ class Regenerator:
 
 
 def stored_records(reader: ShardReader, shard: ShardRecord, indices: Sequence[int]) -> tuple[list[Record], Attempts]:
-    """Some records of a shard, as the manifest describes it, and the attempts of all its records.
+    """Read the given records of a shard, as the manifest describes it, and the attempts of all its records.
 
     Raises:
         DamagedShardError: they cannot be read, or are not where they should be.
@@ -127,7 +137,11 @@ def stored_records(reader: ShardReader, shard: ShardRecord, indices: Sequence[in
 
 
 def shard_of(dataset: Folder, manifest: Manifest, index: int) -> ShardRecord:
-    """The shard that holds record `index`."""
+    """Return the shard that holds record `index`.
+
+    Raises:
+        UserError: the dataset has no such record, or none of its shards holds it.
+    """
     if not 0 <= index < manifest.count:
         raise UserError(f"record {index}: {dataset} has the records 0 to {manifest.count - 1}.")
     for shard in manifest.shards:
@@ -137,22 +151,24 @@ def shard_of(dataset: Folder, manifest: Manifest, index: int) -> ShardRecord:
 
 
 def compare(index: int, stored: Record, attempts: Attempts, manifest: Manifest, pair: TrainedPair) -> str:
-    """Makes record `index` again and says how it compares with the stored one, of a shard with these attempts.
+    """Generate record `index` again and return a text on how it compares with the stored one.
+
+    `attempts` are the stored attempts of its shard.
 
     Raises:
-        UserError: it is not what the model makes, or the model is another one.
+        UserError: the stored record is not what the model generates, or the model is another one.
     """
     require_model_of(manifest, pair)
     obstacle = why_not_comparable(manifest, pair)
     if obstacle:
         return obstacle
-    made = Regenerator(pair, manifest).record(index, attempts)
-    if not made.equals(stored):
-        different = int((made.image != stored.image).sum())
+    regenerated = Regenerator(pair, manifest).record(index, attempts)
+    if not regenerated.equals(stored):
+        different = int((regenerated.image != stored.image).sum())
         raise UserError(
-            f"record {index} is not what the model makes: {different} of {made.image.size} values differ; label "
-            f"{stored.label}, made again {made.label}; logit {stored.logit:.6f}, made again {made.logit:.6f}."
+            f"record {index} is not what the model makes: {different} of {regenerated.image.size} values differ; label "
+            f"{stored.label}, made again {regenerated.label}; logit {stored.logit:.6f}, made again {regenerated.logit:.6f}."
         )
-    if made.content != stored.content:
+    if regenerated.content != stored.content:
         return "made again: the same pixels, encoded otherwise"
     return "made again: the same bytes"

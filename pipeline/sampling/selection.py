@@ -1,4 +1,4 @@
-"""Which candidate becomes a record: the first of its own that every filter lets pass."""
+"""Select the candidate that becomes a record: the first of its own that passes every filter."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,10 +15,11 @@ CandidatesOf = Callable[[NDArray[np.int64], int], Candidates]  # of some rows of
 def select_attempts(
     filters: Sequence[Filter], candidates_of: CandidatesOf, first: int, size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each record of the aligned batch from `first` on, the first attempt that passes, and how often each filter refused.
+    """Return the first attempt that passes for each record of a batch, and how often each filter refused.
 
-    A record has its own sequence of candidates, all of its label: what becomes of it depends on its index alone, as
-    without filters. `int64 [size]`, `int64 [filters, size]`.
+    The batch is aligned and begins at the record `first`. The shapes are `int64 [size]` and `int64 [filters, size]`. A
+    record has its own sequence of candidates, all of its label. So its content depends on its index alone, as without
+    filters.
 
     Raises:
         UserError: a record found none in `ATTEMPTS`.
@@ -43,7 +44,10 @@ def select_attempts(
 
 
 def first_refusals(filters: Sequence[Filter], candidates: Candidates) -> NDArray[np.int64]:
-    """The number of the filter that refuses each candidate, -1 where none does; a later one sees what earlier ones let pass."""
+    """Return the number of the filter that refuses each candidate, `int64 [N]`, or -1 where none does.
+
+    Each filter sees only the candidates that the earlier ones accepted.
+    """
     refused_by = np.full(len(candidates.labels), -1)
     for number, each in enumerate(filters):
         left = np.flatnonzero(refused_by < 0)

@@ -1,4 +1,4 @@
-"""What the records of a dataset depend on, besides the model and the filters."""
+"""Define what the records of a dataset depend on, besides the model and the filters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipeline.models.condition import Condition
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """What a record depends on, besides the model, its index and the filters."""
+    """Hold what a record depends on, besides the model, its index and the filters."""
 
     seed: int
     batch_size: int
@@ -24,10 +24,10 @@ class GenerationSettings:
 
     @classmethod
     def of(cls, sample: Sample, condition: Condition, names: Sequence[str], precision: str) -> "GenerationSettings":
-        """What a config says, for a model's condition and the names of its labels.
+        """Return the settings that a config asks for, with a model's condition and the names of its labels.
 
         Raises:
-            UserError: a weight is of none of them.
+            UserError: the config gives a weight to a label that the model does not have.
         """
         return cls(
             seed=sample.seed,

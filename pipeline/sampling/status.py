@@ -1,4 +1,4 @@
-"""How far a sampling run is, read from its commits: also while another process works on it."""
+"""Read the progress of a sampling run from its commits, also while another process works on it."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ REQUEST = "request.json"
 
 
 class Request(BaseModel):
-    """What a run was last asked for; in its folder."""
+    """Hold what was last requested of a run; the file is in the run's folder."""
 
     model_config = ConfigDict(strict=True)
 
@@ -27,13 +27,13 @@ class Request(BaseModel):
 
 
 def write_request(run: Folder, request: Request) -> None:
-    """Leaves word of what is being made."""
+    """Write the request to the run's folder."""
     write_document(run, REQUEST, request.model_dump())
 
 
 @dataclass(frozen=True)
 class Status:
-    """Of one run."""
+    """Describe the progress of one sampling run."""
 
     run: Folder
     request: Request
@@ -45,19 +45,22 @@ class Status:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the rate so far."""
+        """Return the seconds until the run is done, at the rate so far, or None where no rate is known."""
         return None if not self.images_per_s else (self.request.count - self.done_rows) / self.images_per_s
 
 
 def statuses(root: str, name: str) -> list[Status]:
-    """The sampling runs of a preset below `root`, the one started last first."""
+    """Return the status of each sampling run of a preset below `root`, the one started last first."""
     requests = [(run, read_request(run)) for run in runs_below(root, "sample")]
     found = [_status(run, request) for run, request in requests if request is not None and request.name == name]
     return sorted(found, key=lambda one: -one.request.started)
 
 
 def read_request(run: Folder) -> Request | None:
-    """What a run was last asked for; None where it was never begun, or by another version."""
+    """Read what was last requested of a run.
+
+    The result is None where the run was never begun, or was begun by another version.
+    """
     try:
         return Request.model_validate_json(run.read(REQUEST))
     except (OSError, ValueError):  # pydantic's ValidationError is a ValueError
@@ -73,11 +76,11 @@ def is_going_on(run: Folder, request: Request) -> bool:
 def _status(run: Folder, request: Request) -> Status:
     target = ShardTarget(run, request.fingerprint, formats=(), classes=())
     plans = plan_shards(request.count, request.shard_size)
-    there = run.entries(COMMITS)
-    commits = dict(valid_commits(target, plans, there))
-    times = {plan: there[commit_name(plan.shard)].modified for plan in commits}
+    entries = run.entries(COMMITS)
+    commits = dict(valid_commits(target, plans, entries))
+    times = {plan: entries[commit_name(plan.shard)].modified for plan in commits}
     new = {plan: times[plan] for plan in times if times[plan] >= request.started}
-    # Not since the start: Ray and the workers took a while to be there.
+    # From the first shard on, not from the request: Ray and the workers took a while to start.
     began = min((new[plan] - commits[plan].seconds for plan in new), default=request.started)
     elapsed = max(new.values(), default=began) - began
     return Status(

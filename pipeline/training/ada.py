@@ -1,4 +1,4 @@
-"""Adaptive discriminator augmentation (Karras et al. 2020, arXiv:2006.06676): as strong as D's overfitting asks for."""
+"""Augment as strongly as the discriminator's overfitting demands (ADA; Karras et al. 2020, arXiv:2006.06676)."""
 
 import math
 from functools import reduce
@@ -31,19 +31,20 @@ SMALLEST_DRAW = 2.0**-25
 
 
 class AdaptiveAugment:
-    """Geometry and colour, each transformation applied to each image with probability `p`, which training adapts.
+    """Change geometry and colour: apply each transformation to each image with probability `p`, which training adapts.
 
-    The paper's "bgc" with simplifications for small images: the warp is bilinear, without the paper's wavelet filters
-    against aliasing, beyond the edges lies black instead of a reflection, and grey images keep their luma. Images are square.
+    The set of transformations is the paper's "bgc", with simplifications for small images. The warp is bilinear,
+    without the paper's wavelet filters against aliasing. Beyond the edges lies black instead of a reflection, and grey
+    images keep their luma. Images are square.
 
     Args:
-        target: the mean sign of D(real) - D(fake) over pairs, in (-1, 1), at which `p` stays as it is. The paper takes the sign
-            of D(real), which needs a logit with a zero, and 0.6.
+        target: the mean sign of D(real) - D(fake) over pairs, in (-1, 1), at which `p` stays as it is. The paper
+            uses 0.6 and the sign of D(real), which needs a logit with a zero.
         device: where the images are.
 
     Attributes:
-        p: `float32 []` in [0, 1] on the device. At 0 images come out exactly as they went in: `torch.where` takes the
-            whole image from the input unless one of its gates is open.
+        p: `float32 []` in [0, 1] on the device. At 0 images come out exactly as they went in: `torch.where` takes
+            the whole image from the input unless one of its gates is open.
     """
 
     draws_per_image = len(TRANSFORMATIONS) + len(AMOUNTS)
@@ -53,11 +54,11 @@ class AdaptiveAugment:
         self.p = torch.zeros((), device=device)
 
     def random_numbers(self, generator: torch.Generator, count: int) -> Tensor:
-        """See `Augmentation`."""
+        """Generate the random numbers: see `Augmentation`."""
         return torch.rand(count, self.draws_per_image, generator=generator)
 
     def __call__(self, images: Tensor, draws: Tensor) -> Tensor:
-        """See `Augmentation`."""
+        """Augment the images: see `Augmentation`."""
         with torch.autocast(images.device.type, enabled=False):
             result = to_full_precision(images)
             gate_draws, amount_draws = draws.split([len(TRANSFORMATIONS), len(AMOUNTS)], dim=1)
@@ -68,7 +69,7 @@ class AdaptiveAugment:
             return in_the_form_of(images, result)
 
     def _gates(self, draws: Tensor) -> dict[str, Tensor]:
-        """Which transformation each image gets: `bool [N]` each."""
+        """Decide which transformations each image gets: `bool [N]` for each."""
         gates = dict(zip(TRANSFORMATIONS, (draws < self.p).unbind(1), strict=True))
         # Two turns, one before and one after the stretch: together they happen with probability p.
         once = 1 - (1 - self.p).sqrt()
@@ -78,19 +79,19 @@ class AdaptiveAugment:
 
     @torch.no_grad()
     def adapt(self, sign: Tensor, images: int) -> None:
-        """Moves `p` after another `images` images: up if D is too sure of the real ones, down if it is not.
+        """Adjust `p` after another `images` images: up if D is too sure of the real ones, down if it is not.
 
-        `sign: float []`, the mean of sign(D(real)) over the global batch.
+        `sign: float []` is the mean of sign(D(real) - D(fake)) over the pairs of the global batch.
         """
         self.p += torch.sign(sign - self.target) * (images / IMAGES_FROM_0_TO_1)
         self.p.clamp_(0, 1)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What a checkpoint needs to keep."""
+        """Return what a checkpoint has to store."""
         return {"p": self.p.clone()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Continues from what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self.p.copy_(state["p"])
 
 
@@ -99,7 +100,7 @@ def _any_of(names: tuple[str, ...], gates: dict[str, Tensor]) -> Tensor:
 
 
 def _amounts(gates: dict[str, Tensor], draws: Tensor) -> dict[str, Tensor]:
-    """How much of each transformation each image gets, `float [N]` each; 0 is nothing of it, in every unit."""
+    """Return how much of each transformation each image gets, `float [N]` each; 0 changes nothing, in every unit."""
     uniform = dict(zip(AMOUNTS, draws.unbind(1), strict=True))
     normal_draws = torch.special.ndtri(draws.clamp(min=SMALLEST_DRAW))
     normal = dict(zip(AMOUNTS, normal_draws.unbind(1), strict=True))
@@ -124,10 +125,10 @@ def _amounts(gates: dict[str, Tensor], draws: Tensor) -> dict[str, Tensor]:
 
 
 def _sources(amounts: dict[str, Tensor], side: int) -> Tensor:
-    """Where each image's pixels come from: `float [N, 2, 3]`, for `warp`.
+    """Return the affine maps that say where each image's pixels come from: `float [N, 2, 3]`, for `warp`.
 
-    A product of the inverses, as it leads from the result back to the image. Steps that are as likely as their inverses
-    are not inverted.
+    The product consists of inverses, as it leads from the result back to the image. Steps that are as likely as their
+    inverses are not inverted.
     """
     pixel = 2 / side
     quarter = amounts["quarter_turn"]
@@ -162,7 +163,7 @@ def _shift(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _matrices(rows: list[list[Tensor]]) -> Tensor:
-    """`float [N]` entries -> `float [N, 3, 3]`."""
+    """Stack `float [N]` entries to matrices, `float [N, 3, 3]`."""
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
@@ -176,10 +177,10 @@ def _recolour(images: Tensor, amounts: dict[str, Tensor]) -> Tensor:
 
 
 def _about_luma(amounts: dict[str, Tensor]) -> Tensor:
-    """The colour matrices, `float [N, 3, 3]`, that flip luma, turn hues and scale saturations.
+    """Return the colour matrices, `float [N, 3, 3]`, that flip luma, turn hues and scale saturations.
 
-    All of them keep the grey axis (1, 1, 1), so their product falls into a part along it and a rotation around it, the
-    latter by Rodrigues' formula.
+    All of them preserve the grey axis (1, 1, 1). So their product splits into a part along it and a rotation around it,
+    the latter by Rodrigues' formula.
     """
     identity = torch.eye(3, dtype=amounts["hue"].dtype, device=amounts["hue"].device)
     luma = torch.full_like(identity, 1 / 3)

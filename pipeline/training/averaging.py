@@ -1,7 +1,7 @@
-"""How workers on CPUs average their gradients, so that a restart changes no bit.
+"""Average the gradients of workers on CPUs, so that a restart changes no bit.
 
-Gloo's own ring adds each part in another order, and DDP sorts its buckets anew after a process's first step: the last bits of sums
-over three workers or more would change.
+Gloo's own ring adds each part in another order, and DDP sorts its buckets anew after a process's first step. So the
+last bits of sums over three workers or more would change.
 """
 
 import torch
@@ -12,21 +12,22 @@ from torch.nn import functional as F
 
 
 def average(gradients: Tensor) -> None:
-    """Make `gradients`, `float32 [n]`, the workers' mean, in place: each one's share of it, added in the order of ranks.
+    """Replace `gradients`, `float32 [n]`, by the workers' mean, in place.
 
-    Each worker adds up one part for all: as many bytes as a ring sends.
+    The shares of the workers are added in the order of ranks. Each worker adds up one part for all, which sends as many
+    bytes as a ring does.
     """
     workers = dist.get_world_size()
     part = -(-len(gradients) // workers)
-    mine = F.pad(gradients / workers, (0, part * workers - len(gradients)))
-    parts = torch.empty_like(mine)
-    dist.all_to_all_single(parts, mine)
+    buffer = F.pad(gradients / workers, (0, part * workers - len(gradients)))
+    parts = torch.empty_like(buffer)
+    dist.all_to_all_single(parts, buffer)
     rows = parts.view(workers, part)
     total = rows[0].clone()
     for row in rows[1:]:  # `torch.sum` promises no order
         total += row
-    dist.all_gather_into_tensor(mine, total)
-    gradients.copy_(mine[: len(gradients)])
+    dist.all_gather_into_tensor(buffer, total)
+    gradients.copy_(buffer[: len(gradients)])
 
 
 def averaging_hook(

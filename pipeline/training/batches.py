@@ -1,4 +1,4 @@
-"""Real images on their way to the step: held on the device or streamed in blocks, prepared one batch ahead."""
+"""Provide batches of real images: resident on the device or streamed in blocks, prepared one batch ahead."""
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class StepInputs:
-    """All that one update needs, on the device; N is this worker's share of the batch."""
+    """Hold all that one update needs, on the device; N is this worker's share of the batch."""
 
     real: Tensor  # float [N, C, R, R] in [-1, 1]
     labels: Tensor  # int64 [N]
@@ -27,7 +27,7 @@ class StepInputs:
     )
 
     def split(self, parts: int) -> list["StepInputs"]:
-        """Equal parts, in order."""
+        """Split the inputs into equal parts, in order."""
         if parts == 1:
             return [self]
         columns = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
@@ -36,22 +36,25 @@ class StepInputs:
 
 
 class RealImages(Protocol):
-    """The training images, addressed by position in the order of training."""
+    """Provide the training images, addressed by position in the order of training."""
 
     def at(self, position: int, count: int, share: slice) -> tuple[Tensor, Tensor]:
-        """`share` of the batch at `position .. position + count - 1`: `(float [n, C, R, R] in [-1, 1], int64 [n])`."""
+        """Return the `share` of the batch at `position .. position + count - 1`.
+
+        The result is `(float [n, C, R, R] in [-1, 1], int64 [n])`: images and labels.
+        """
         ...
 
 
 class ResidentImages:
-    """All images held on the device.
+    """Provide images that are all held on the device.
 
     Args:
         images: `uint8 [N, C, H, W]`.
         labels: `int64 [N]`.
         order: the order of training.
         resolution: side of the network's images, px.
-        device: where they are wanted.
+        device: the device to hold them on.
     """
 
     def __init__(
@@ -68,21 +71,23 @@ class ResidentImages:
 
 
 class ImageBlocks(Protocol):
-    """Images on disk, in numbered blocks of equal size (the last one may be short)."""
+    """Provide images on disk, in numbered blocks of equal size (the last one may be short)."""
 
     def load(self, block: int) -> tuple[Tensor, Tensor]:
-        """`(uint8 [n, C, H, W], int64 [n])`."""
+        """Return the images and labels of a block: `(uint8 [n, C, H, W], int64 [n])`."""
         ...
 
 
 class StreamedImages:
-    """Images read in blocks, those of the next window while this one is trained on; the same batches as resident ones.
+    """Read images in blocks: the next window is read during training on this one.
+
+    The batches are the same as those of resident images.
 
     Args:
-        blocks: where they are read; blocks of `order.block` images.
+        blocks: reads blocks of `order.block` images.
         order: the order of training.
         resolution: side of the network's images, px.
-        device: where they are wanted.
+        device: the device to copy batches to.
     """
 
     def __init__(self, blocks: ImageBlocks, order: BlockShuffleSampler, resolution: int, device: torch.device) -> None:
@@ -120,14 +125,14 @@ class StreamedImages:
 
 
 def on_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """`tensor` there; a GPU is not waited for, whatever it still has to do."""
+    """Copy `tensor` to the device without waiting for work that a GPU still has to do."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def prepared(prepare: Callable[[int], Item], numbers: Iterable[int]) -> Generator[tuple[int, Item], None, None]:
-    """`(number, prepare(number))` in order, each prepared in another thread while the one before is used."""
+    """Yield `(number, prepare(number))` in order; another thread prepares each while the caller uses the previous one."""
     with _helper("batches") as ahead:
         waiting: tuple[int, Future[Item]] | None = None
         for number in numbers:
@@ -140,7 +145,10 @@ def prepared(prepare: Callable[[int], Item], numbers: Iterable[int]) -> Generato
 
 
 def _helper(name: str) -> ThreadPoolExecutor:
-    """One thread beside the step's, for torch on one core: a second team of OpenMP threads would spin against the step's."""
+    """Return an executor with one thread next to that of the training step, in which torch uses one core.
+
+    A second team of OpenMP threads would spin against that of the step.
+    """
     # A thread that has not used its own number of cores yet would take over that of the helper.
     torch.get_num_threads()
     return ThreadPoolExecutor(1, name, initializer=torch.set_num_threads, initargs=(1,))

@@ -1,4 +1,4 @@
-"""Randomness addressed by (seed, position): the same whatever the number of workers and the restarts."""
+"""Address randomness by (seed, position): it is the same whatever the number of workers and restarts."""
 
 import hashlib
 from functools import lru_cache
@@ -9,17 +9,17 @@ from torch import Tensor
 
 
 def generator_for(seed: int, stream: str, position: int) -> torch.Generator:
-    """A CPU random generator that depends on its address only."""
+    """Return a CPU random generator that depends on its address only."""
     digest = hashlib.sha256(f"{seed}/{stream}/{position}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little", signed=True))
 
 
 class BlockShuffleSampler:
-    """The endless order in which `size` images are shown: each once an epoch.
+    """Order `size` images endlessly for training: each image occurs once an epoch.
 
-    The images lie in blocks of `block` neighbours. An epoch shuffles the blocks, takes `window` of them at a time and
-    shuffles the images of these, so that data which does not fit into memory can be read in whole blocks; data of one
-    window or less is shuffled through and through.
+    The images lie in blocks of `block` neighbours. An epoch shuffles the blocks, then the images of `window` blocks at
+    a time. So data that does not fit into memory can be read in whole blocks; data of one window or less is shuffled
+    completely.
     """
 
     def __init__(self, size: int, seed: int, block: int = 500, window: int = 32) -> None:
@@ -31,7 +31,7 @@ class BlockShuffleSampler:
         self._shuffled: tuple[tuple[int, int], Tensor] = ((-1, -1), torch.empty(0))
 
     def indices(self, start: int, count: int) -> Tensor:
-        """Image indices at the positions `start .. start + count - 1`: `int64 [count]`."""
+        """Return the image indices at the positions `start .. start + count - 1`: `int64 [count]`."""
         parts = []
         while count > 0:
             epoch, offset = divmod(start, self.size)
@@ -42,17 +42,17 @@ class BlockShuffleSampler:
         return torch.cat(parts)
 
     def blocks_ahead(self, position: int) -> list[int]:
-        """The blocks that hold the images from `position` on: its window's and the next one's."""
+        """Return the blocks that hold the images from `position` on: those of its window and of the next one."""
         epoch, offset = divmod(position, self.size)
-        _, (_, end, here) = self._buffer_at(epoch, offset)
-        _, (_, _, there) = self._buffer_at(*divmod(position - offset + end, self.size))
-        return [*here.tolist(), *there.tolist()]
+        _, (_, end, this_window) = self._buffer_at(epoch, offset)
+        _, (_, _, next_window) = self._buffer_at(*divmod(position - offset + end, self.size))
+        return [*this_window.tolist(), *next_window.tolist()]
 
     def _buffer_at(self, epoch: int, offset: int) -> tuple[int, tuple[int, int, Tensor]]:
         return next((n, window) for n, window in enumerate(self._windows(epoch)) if offset < window[1])
 
     def _plan(self, epoch: int) -> list[tuple[int, int, Tensor]]:
-        """The windows of an epoch: first and last position + 1 in it, blocks."""
+        """Return the windows of an epoch, each as its first position, its last position + 1, and its blocks."""
         blocks = torch.randperm(-(-self.size // self.block), generator=generator_for(self.seed, "blocks", epoch))
         windows = list(blocks.split(self.window))
         sizes = [sum(len(self._images_of(block)) for block in window.tolist()) for window in windows]
@@ -73,7 +73,7 @@ class BlockShuffleSampler:
 
 
 def training_latents(generator: torch.Generator, count: int, size: int, prior: str) -> Tensor:
-    """Latents of a global batch: `float [count, size]`, normal or uniform on [-1, 1)."""
+    """Generate the latents of a global batch: `float [count, size]`, normal or uniform on [-1, 1)."""
     if prior == "normal":
         return torch.randn(count, size, generator=generator)
     return torch.rand(count, size, generator=generator) * 2 - 1

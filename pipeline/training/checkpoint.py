@@ -1,4 +1,7 @@
-"""A training run's state on disk: written whole, digested, and passed over when damaged."""
+"""Save and load the state of a training run on disk.
+
+A checkpoint is written whole, with a digest, and passed over when it is damaged.
+"""
 
 import hashlib
 import io
@@ -19,9 +22,9 @@ StateDict = dict[str, Any]
 
 
 class CheckpointWriter:
-    """Writes checkpoints in the background, one at a time and in order; leaving the context waits for the last one.
+    """Write checkpoints in the background, one at a time and in order; leaving the context waits for the last one.
 
-    `written` is called after each, in the background, too.
+    `written` is called after each checkpoint, also in the background.
     """
 
     def __init__(self, folder: Path, written: Callable[[], None] = lambda: None) -> None:
@@ -40,7 +43,7 @@ class CheckpointWriter:
             self._thread.shutdown()
 
     def save(self, number: int, state: StateDict) -> None:
-        """Starts to write `state`, which nobody may change any more; an error of the one before is raised here."""
+        """Start to write `state`, which nobody may change any more; an error of the previous checkpoint is raised here."""
         self._finish()
         self._writing = self._thread.submit(self._save, number, state)
 
@@ -55,24 +58,25 @@ class CheckpointWriter:
 
 
 def save_checkpoint(folder: Path, number: int, state: StateDict) -> None:
-    """Writes `state` (tensors, numbers, strings, containers of them) and drops all others but `KEEP - 1` before it.
+    """Write `state` and delete all other checkpoints but the `KEEP - 1` before it.
 
-    `number` grows from one checkpoint of a run to the next. Greater numbers are of a past that was damaged.
+    `state` consists of tensors, numbers, strings and containers of them. `number` grows from one checkpoint of a run to
+    the next. Checkpoints with greater numbers are deleted: they are left over from a damaged past.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     body = buffer.getvalue()
     newest = folder / f"{number:06d}.pt"
     write_atomically(newest, hashlib.sha256(body).digest() + body)
-    kept = [path for path in _newest_first(folder) if path <= newest][:KEEP]
-    for other in set(_newest_first(folder)) - set(kept):
+    retained = [path for path in _newest_first(folder) if path <= newest][:KEEP]
+    for other in set(_newest_first(folder)) - set(retained):
         other.unlink(missing_ok=True)  # a worker of a killed run may be going, and prune the same
 
 
 def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> StateDict | None:
-    """The newest checkpoint that is whole, or None; `warn` hears of each one passed over.
+    """Return the newest checkpoint that is whole, or None; `warn` gets a message for each one that is passed over.
 
-    Nothing in it can execute code (`weights_only`).
+    Nothing in a checkpoint can execute code (`weights_only`).
     """
     damaged = False
     for path in _newest_first(folder):
@@ -92,7 +96,7 @@ def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> StateDi
 
 
 def copied_to_cpu(state: Any) -> Any:
-    """`state` with every tensor in it copied, so that training on does not change it."""
+    """Return `state` with every tensor in it copied to the CPU, so that further training does not change it."""
     if isinstance(state, Tensor):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):

@@ -1,7 +1,8 @@
-"""What goes wrong in adversarial training, told from the figures of a run's evaluations.
+"""Detect what goes wrong in adversarial training, from the metrics of a run's evaluations.
 
-Each diagnostic looks at the evaluations so far and says in words what is wrong, or None. A figure of validation that an
-evaluation lacks is not judged. What is done about a finding is the recipe's policy: `warn`, `rollback` or `stop`.
+Each diagnostic examines the evaluations so far and returns a message that says what is wrong, or None. A validation
+metric that an evaluation lacks raises no finding. The recipe's policy says what follows from a finding: `warn`,
+`rollback` or `stop`.
 """
 
 import math
@@ -23,7 +24,7 @@ MEMORISED_RATIO = 0.3  # distance of fakes to the nearest training image over th
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that went wrong, and what is done about it."""
+    """Describe something that went wrong, and the action that follows."""
 
     images_seen: int
     diagnostic: str
@@ -33,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Evaluations:
-    """A run's evaluations so far, oldest first, and the name of the distance that it lowers."""
+    """Hold a run's evaluations so far, oldest first, and the name of the distance that training lowers."""
 
     history: Sequence[EvaluationRow]
     criterion: str
@@ -44,11 +45,11 @@ class Evaluations:
 
     @property
     def last_two(self) -> list[EvaluationRow]:
-        """The newest evaluations, `PERSISTENT` of them or fewer; from before a rollback there are none."""
+        """Return the newest evaluations, `PERSISTENT` of them or fewer; those before a rollback are left out."""
         return [row for row in self.history[-PERSISTENT:] if row.rollbacks == self.newest.rollbacks]
 
     def distances(self, rows: Sequence[EvaluationRow]) -> list[float]:
-        """The criterion in those of the evaluations that have it."""
+        """Return the criterion of each of the evaluations that have it."""
         return [row.validation[self.criterion] for row in rows if self.criterion in row.validation]
 
     @property
@@ -57,25 +58,25 @@ class Evaluations:
 
 
 def diagnose(run: Evaluations, policies: dict[str, str]) -> list[Finding]:
-    """What is wrong after the newest evaluation."""
+    """Return a finding for each diagnostic that reports something wrong after the newest evaluation."""
     messages = {name: diagnostic(run) for name, diagnostic in DIAGNOSTICS.items()}
     seen = run.newest.images_seen
     return [Finding(seen, name, message, policies[name]) for name, message in messages.items() if message]
 
 
 def hardest(findings: Sequence[Finding]) -> str | None:
-    """The hardest action that any finding asks for."""
+    """Return the hardest action that any finding asks for, or None."""
     return max((finding.action for finding in findings), key=POLICIES.index, default=None)
 
 
 def _non_finite(run: Evaluations) -> str | None:
     newest = run.newest
-    judged = {
+    values = {
         "discriminator_loss": newest.discriminator_loss,
         "generator_loss": newest.generator_loss,
         run.criterion: newest.validation.get(run.criterion, 0.0),
     }
-    broken = [name for name, value in judged.items() if not math.isfinite(value)]
+    broken = [name for name, value in values.items() if not math.isfinite(value)]
     if broken:
         return f"{', '.join(broken)} not finite"
     if newest.skipped > SKIPPED_SHARE:
@@ -84,9 +85,9 @@ def _non_finite(run: Evaluations) -> str | None:
 
 
 def _collapse(run: Evaluations) -> str | None:
-    figures = {"diversity_min": "within some class ", "diversity_mean": "", "diversity_all": ""}
-    for figure, where in figures.items():
-        diversity = run.newest.validation.get(f"validation_{figure}", math.inf)
+    metrics = {"diversity_min": "within some class ", "diversity_mean": "", "diversity_all": ""}
+    for metric, where in metrics.items():
+        diversity = run.newest.validation.get(f"validation_{metric}", math.inf)
         if diversity < COLLAPSED_DIVERSITY:
             return f"{where}the images differ from each other {diversity:.3f} times as much as real ones"
     return None

@@ -1,4 +1,4 @@
-"""The two players with all that changes as they train: weights, average, optimizers, augmentation."""
+"""Hold generator and discriminator with all that changes as they train: weights, average, optimizers, augmentation."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,26 +21,29 @@ from pipeline.training.replicas import WorkerContext, average_buffers, require_e
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A moment of a run to which it can go back; everything in it is a copy, on the CPU."""
+    """Hold a moment of a run to which it can go back; everything in it is a copy, on the CPU."""
 
     images_seen: int
     parts: StateDict  # state of every network, optimizer and of the augmentation
     evaluation: EvaluationRow | None  # at this moment; None: there was none
 
     def state_dict(self) -> StateDict:
-        """What a checkpoint needs to keep."""
+        """Return what a checkpoint has to store."""
         evaluation = None if self.evaluation is None else self.evaluation.record()
         return {"images_seen": self.images_seen, "parts": self.parts, "evaluation": evaluation}
 
     @classmethod
     def of_state(cls, state: StateDict) -> Self:
-        """The moment of which `state_dict` is."""
+        """Return the snapshot from what its `state_dict` returned."""
         evaluation = None if state["evaluation"] is None else EvaluationRow.of_record(state["evaluation"])
         return cls(state["images_seen"], state["parts"], evaluation)
 
 
 class GanState:
-    """Generator, its moving average, discriminator, both optimizers and the augmentation, the same on every worker."""
+    """Hold generator, discriminator and all that is trained with them, which is the same on every worker.
+
+    That is the moving average of the generator, both optimizers and the augmentation.
+    """
 
     def __init__(self, spec: PairSpec, recipe: Recipe, context: WorkerContext) -> None:
         self.recipe = recipe
@@ -58,7 +61,7 @@ class GanState:
         self.augment = _augmentation(recipe.augmentation, context.device)
 
     def set_learning_rate(self, rate: float) -> None:
-        """The generator's; the discriminator's is the recipe's multiple of it."""
+        """Set the generator's learning rate, and the discriminator's to the recipe's multiple of it."""
         for optimizer, share in (
             (self.generator_optimizer, 1.0),
             (self.discriminator_optimizer, self.recipe.optimizer.discriminator_rate),
@@ -67,35 +70,35 @@ class GanState:
                 group["lr"] = rate * share
 
     def update_average(self) -> None:
-        """Moves the average towards the generator as it is after `images_seen` images."""
+        """Move the average towards the generator as it is after `images_seen` images."""
         decay = ema_decay(self.images_seen, self.recipe.batch_size, self.recipe.ema_half_life_images)
         update_ema(self.average, self.generator, decay)
 
     def average_distance(self) -> float:
-        """How far the average is from the generator, as a share of the generator's length."""
+        """Return the distance from the average to the generator, as a share of the generator's length."""
         raw, average = ([p.detach() for p in g.parameters()] for g in (self.generator, self.average))
         apart = nn.utils.get_total_norm([a - r for a, r in zip(average, raw, strict=True)])
         return float(apart / nn.utils.get_total_norm(raw))
 
     def reconcile(self) -> None:
-        """Makes the workers' batch statistics one, and ends the run where their weights differ."""
+        """Average the workers' batch statistics, and end the run if their weights differ."""
         average_buffers(self._networks(), self.context)
         self.require_equal()
 
     def require_equal(self) -> None:
-        """Ends the run where the workers' weights differ, or how many images they have seen."""
+        """End the run if the workers differ in their weights, or in how many images they have seen."""
         require_equal_replicas(self._networks(), self.context, self.images_seen)
 
     def _networks(self) -> list[nn.Module]:
         return [self.generator, self.discriminator, self.average]
 
     def snapshot(self, evaluation: EvaluationRow | None) -> Snapshot:
-        """A copy of this moment."""
+        """Return a copy of this moment."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         return Snapshot(self.images_seen, copied_to_cpu(parts), evaluation)
 
     def return_to(self, moment: Snapshot) -> None:
-        """Everything becomes what it was then."""
+        """Restore everything to what it was at the given moment."""
         self.images_seen = moment.images_seen
         for name, part in self._parts().items():
             # An optimizer would take the tensors themselves, and training on would change the snapshot.

@@ -1,4 +1,4 @@
-"""What a run's evaluations measured: one row each."""
+"""Record what a run's evaluations measured: one row each."""
 
 import math
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True)
 class EvaluationRow:
-    """The numbers of one evaluation, the same each time the run is repeated.
+    """Hold the numbers of one evaluation, which are the same each time the run is repeated.
 
-    Losses and what else the step tells are means over the steps since the evaluation before, without those that were skipped;
-    not a number where there are none.
+    Losses and the other results of steps are means over the steps since the last evaluation. Skipped steps do not
+    count; where all were skipped, these means are not a number.
     """
 
     images_seen: int
@@ -35,7 +35,7 @@ class EvaluationRow:
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Self:
-        """Return the row of what `record` returned; what is not a number may be None, as JSON keeps it.
+        """Return the row from what `record` returned; a value that is not a number may be None, as JSON stores it.
 
         Raises:
             ValueError: a number is missing, or something else stands in its place.

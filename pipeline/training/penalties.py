@@ -1,4 +1,4 @@
-"""Gradient penalties on the discriminator."""
+"""Compute gradient penalties on the discriminator."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Penalties:
-    """Weights of the gradient penalties; each is lazy: applied every k-th step, k times as strong
-    (Karras et al. 2020, arXiv:1912.04958, appendix B).
+    """Hold the weights of the gradient penalties.
+
+    Each is lazy: applied every k-th step, k times as strong (Karras et al. 2020, arXiv:1912.04958, appendix B).
     """
 
     r1: float = 0.0  # on real images
@@ -23,21 +24,28 @@ class Penalties:
 
 
 def squared_gradient_norms(logits: Tensor, images: Tensor) -> Tensor:
-    """||d logit / d image||^2 of each image (Mescheder et al. 2018, arXiv:1801.04406, eq. 9: R1 on real, R2 on fake).
+    """Return ||d logit / d image||^2 of each image, which is R1 on real images and R2 on fake ones.
 
-    `logits: float [N]`, `images: float [N, C, H, W]` with `requires_grad` -> `float [N]`, differentiable.
-    The gradient of the sum gives each image's own gradient, as no layer of the discriminator mixes images.
+    See Mescheder et al. 2018, arXiv:1801.04406, eq. 9. `logits: float [N]`, `images: float [N, C, H, W]` with
+    `requires_grad` -> `float [N]`, differentiable. The gradient of the sum gives each image's own gradient, as no layer
+    of the discriminator mixes images.
     """
     (gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradients.float().square().sum(dim=(1, 2, 3))
 
 
 def mixed_images(real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
-    """Points between real and fake images, of which `gp` wants slopes of 1: `shares: float [N]` in [0, 1) of real."""
+    """Return points between real and fake images, at which `gp` wants slopes of 1.
+
+    `shares: float [N]` in [0, 1) are the shares of the real images.
+    """
     return torch.lerp(fake, real, shares[:, None, None, None])
 
 
 def slope_penalties(squared_norms: Tensor) -> Tensor:
-    """(||gradient|| - 1)^2 of each image (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3): `float [N]` in and out."""
+    """Return (||gradient|| - 1)^2 of each image: `float [N]` in and out.
+
+    See Gulrajani et al. 2017, arXiv:1704.00028, eq. 3.
+    """
     # The root has no derivative at 0.
     return ((squared_norms + 1e-12).sqrt() - 1).square()

@@ -1,4 +1,4 @@
-"""How to train: every choice that the outcome depends on, apart from networks and data."""
+"""Describe how to train: every choice that the result depends on, apart from networks and data."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -18,7 +18,7 @@ Group = TypeVar("Group")
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """Adam of both players, and the way of its learning rate over the run."""
+    """Hold the settings of Adam for both networks, and the schedule of its learning rate over the run."""
 
     learning_rate: float
     final_learning_rate: float
@@ -30,7 +30,7 @@ class OptimizerSettings:
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """How images are changed on their way to the discriminator."""
+    """Describe how images are changed on their way to the discriminator."""
 
     kind: str  # none, diffaugment or ada: of real and fake images
     ada_target: float
@@ -39,7 +39,10 @@ class AugmentationSettings:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every amount is counted in images; `batch_size` is global, whatever the number of workers."""
+    """Hold every choice of a training run.
+
+    Every amount is counted in images; `batch_size` is global, whatever the number of workers.
+    """
 
     loss: str  # a key of losses.LOSSES
     penalty: Penalties
@@ -57,7 +60,7 @@ class Recipe:
 
     @classmethod
     def of(cls, train: "Train", device: str) -> Self:
-        """Return how a config trains, with what `auto` and null stand for on `device` (cpu, cuda)."""
+        """Return the recipe of a config, with the values that `auto` and null stand for on `device` (cpu, cuda)."""
         gp = train.penalty.gp
         if gp is None:
             gp = WGAN_GP_WEIGHT if train.loss == "wgan_gp" else 0.0
@@ -77,7 +80,7 @@ class Recipe:
         return self.total_images // self.batch_size
 
     def record(self) -> dict[str, object]:
-        """Return all choices in one level, as model.json keeps them."""
+        """Return all choices in one level, as model.json stores them."""
         record: dict[str, object] = {}
         for name, value in asdict(self).items():
             group = {name: value} if name == "policies" or not isinstance(value, dict) else value
@@ -86,6 +89,6 @@ class Recipe:
 
 
 def _by_name(group: type[Group], section: object, /, **others: Any) -> Group:
-    """Return a dataclass whose fields are those of a config's section by the same names, but for `others`."""
+    """Return a dataclass with the values of a config's section under the same names, except for those in `others`."""
     names = [field.name for field in fields(group) if field.name not in others]  # type: ignore[arg-type]  # any dataclass
     return group(**{name: getattr(section, name) for name in names}, **others)

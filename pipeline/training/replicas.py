@@ -1,4 +1,4 @@
-"""Workers that hold the same pair: where each stands, and what they do together."""
+"""Synchronise the workers that train the same pair: average gradients and buffers, and compare weights."""
 
 from dataclasses import dataclass, field
 
@@ -12,20 +12,20 @@ from pipeline.training.averaging import averaging_hook
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """Where this process stands among the workers."""
+    """Describe this process among the workers: its rank, their number, and its device."""
 
     rank: int = 0
     workers: int = 1
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def share_of(self, batch_size: int) -> slice:
-        """The rows of a global batch that this worker computes."""
+        """Return the rows of a global batch that this worker computes."""
         share = batch_size // self.workers
         return slice(self.rank * share, (self.rank + 1) * share)
 
 
 def distribute(network: nn.Module, context: WorkerContext) -> nn.Module:
-    """`network`, wrapped so that its gradients are averaged over the workers."""
+    """Return `network`, wrapped so that its gradients are averaged over the workers."""
     if context.workers == 1:
         return network
     on_gpu = context.device.type == "cuda"
@@ -41,7 +41,7 @@ def distribute(network: nn.Module, context: WorkerContext) -> nn.Module:
 
 
 def mean_over_workers(values: Tensor, context: WorkerContext) -> Tensor:
-    """The mean of every worker's `values`, on each of them."""
+    """Return the mean of every worker's `values`, on each of them; `values` itself is changed."""
     if context.workers > 1:
         dist.all_reduce(values)
         values /= context.workers
@@ -49,14 +49,14 @@ def mean_over_workers(values: Tensor, context: WorkerContext) -> Tensor:
 
 
 def from_first_worker(values: Tensor, context: WorkerContext) -> Tensor:
-    """The first worker's `values`, on each of them."""
+    """Return the first worker's `values`, on each of them; `values` itself is changed."""
     if context.workers > 1:
         dist.broadcast(values, 0)
     return values
 
 
 def average_buffers(networks: list[nn.Module], context: WorkerContext) -> None:
-    """Batch norm's running statistics are each worker's own; at a checkpoint they become everybody's mean."""
+    """Average batch norm's running statistics over the workers, which each have their own until a checkpoint."""
     for network in networks:
         for buffer in network.buffers():
             if buffer.is_floating_point():
@@ -64,15 +64,18 @@ def average_buffers(networks: list[nn.Module], context: WorkerContext) -> None:
 
 
 def require_equal_replicas(networks: list[nn.Module], context: WorkerContext, images_seen: int) -> None:
-    """Ends the run on every worker when one differs from another in a bit, or in how far it is.
+    """End the run on every worker when one differs from another in a bit, or in the number of images seen.
 
-    Nothing learnt after it would mean anything.
+    Further training of such replicas would be meaningless.
+
+    Raises:
+        RuntimeError: the workers differ.
     """
     if context.workers == 1:
         return
     seen = torch.tensor(images_seen, device=context.device)
-    mine = torch.stack([seen, *(parameter_sum(network) for network in networks)])
-    lowest, highest = mine.clone(), mine.clone()
+    checksums = torch.stack([seen, *(parameter_sum(network) for network in networks)])
+    lowest, highest = checksums.clone(), checksums.clone()
     dist.all_reduce(lowest, dist.ReduceOp.MIN)
     dist.all_reduce(highest, dist.ReduceOp.MAX)
     if not torch.equal(lowest, highest):
@@ -80,7 +83,10 @@ def require_equal_replicas(networks: list[nn.Module], context: WorkerContext, im
 
 
 def parameter_sum(network: nn.Module) -> Tensor:
-    """A checksum of parameters and buffers: `int64 []`, the sum of their bit patterns, each weighted by its position."""
+    """Return a checksum of parameters and buffers: `int64 []`.
+
+    It is the sum of their bit patterns, each weighted by its position.
+    """
     tensors = [*network.parameters(), *network.buffers()]
     bits = torch.cat([tensor.detach().float().flatten().view(torch.int32).long() for tensor in tensors])
     return (bits * torch.arange(1, 2 * len(bits), 2, device=bits.device)).sum()

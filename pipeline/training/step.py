@@ -1,4 +1,4 @@
-"""One update of both players: the algorithm, apart from data, workers, checkpoints and logs."""
+"""Update generator and discriminator once: the algorithm, apart from data, workers, checkpoints and logs."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ from pipeline.training.penalties import Penalties, mixed_images, slope_penalties
 
 @dataclass(frozen=True)
 class StepResult:
-    """Scalars `float []` on the device; reading one waits for the device, so read them rarely."""
+    """Hold scalars `float []` on the device, the results of a step.
+
+    Reading one waits for the device, so read them rarely.
+    """
 
     discriminator_loss: Tensor
     generator_loss: Tensor
@@ -24,18 +27,22 @@ class StepResult:
     # Share of pairs, of one class each, in which the real image has the higher logit, ties by half; 1/2 at the optimum.
     discriminator_accuracy: Tensor
     generator_gradient: Tensor  # mean over the fakes of the norm of each one's loss gradient
-    skipped: Tensor  # 1 where a gradient was not finite and a player kept its weights, else 0
+    skipped: Tensor  # 1 where a gradient was not finite and a network kept its weights, else 0
 
 
 @dataclass(frozen=True)
 class NetworkWithOptimizer:
-    """One of the two networks, which may be wrapped for data-parallel training, and what updates it: a fused Adam."""
+    """Hold one of the two networks, which may be wrapped for data-parallel training, and its optimizer, a fused Adam."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
 
     def update(self) -> Tensor:
-        """Takes the optimizer's step unless a gradient is not finite; whether it was left out, without asking the device."""
+        """Update the weights, unless a gradient is not finite, without waiting for the device.
+
+        Returns:
+            `float []`: 1 where the update was skipped, else 0.
+        """
         with record_function("optimizer"):
             gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
             skipped = (~nn.utils.get_total_norm(gradients).isfinite()).float()
@@ -47,7 +54,7 @@ class NetworkWithOptimizer:
 
 @dataclass(frozen=True)
 class StepSettings:
-    """How both players are updated."""
+    """Describe how both networks are updated."""
 
     loss: AdversarialLoss
     penalties: Penalties
@@ -57,14 +64,15 @@ class StepSettings:
 
 
 class AdversarialStep:
-    """Alternating updates: the discriminator's, then the generator's, on one batch of fakes.
+    """Update the discriminator, then the generator, on one batch of fakes.
 
-    In the generator's turn the bare discriminator is used, frozen: its gradients must not be averaged over the workers then.
+    The generator's update uses the bare discriminator, frozen: its gradients must not be averaged over the workers
+    then.
 
     Args:
-        generator, discriminator: the players.
+        generator, discriminator: the networks.
         settings: how they are updated.
-        augment: what the discriminator sees every image through, or None.
+        augment: the augmentation of every image that the discriminator sees, or None.
     """
 
     def __init__(
@@ -80,13 +88,13 @@ class AdversarialStep:
         self.augment = augment
 
     def __call__(self, step: int, inputs: StepInputs, penalty_strength: float = 1.0) -> StepResult:
-        """Updates the discriminator, then the generator; a player whose gradient is not finite keeps its weights."""
+        """Update the discriminator, then the generator; a network whose gradient is not finite keeps its weights."""
         settings = self.settings
         parts = inputs.split(settings.accumulation)
         statistics = [
             buffer
-            for player in (self.generator, self.discriminator)
-            for buffer in player.network.buffers()
+            for side in (self.generator, self.discriminator)
+            for buffer in side.network.buffers()
             if buffer.is_floating_point()
         ]
         statistics_before = [buffer.clone() for buffer in statistics]
@@ -143,7 +151,7 @@ class AdversarialStep:
         return fake
 
     def _discriminator_loss(self, part: StepInputs, fake: Tensor, penalty_strength: float) -> tuple[Tensor, Tensor]:
-        """The loss, and the logits `float [2, N]` of real and fake images."""
+        """Return the loss, and the logits `float [2, N]` of real and fake images."""
         weights = self.settings.penalties
         sides = [part.real, fake]
         if penalty_strength and weights.gp:
@@ -151,7 +159,7 @@ class AdversarialStep:
         images = torch.cat(sides).contiguous(memory_format=torch.channels_last)
         images.requires_grad_(penalty_strength > 0)
         with record_function("forward"):
-            logits = self._verdicts(self.discriminator.network, images, part, [0, 1, 1][: len(sides)])
+            logits = self._logits(self.discriminator.network, images, part, [0, 1, 1][: len(sides)])
             real_logits, fake_logits, *_ = by_side = logits.chunk(len(sides))
             loss = self.settings.loss.discriminator(real_logits, fake_logits)
         if penalty_strength:
@@ -167,12 +175,12 @@ class AdversarialStep:
     def _generator_loss(self, frozen: nn.Module, part: StepInputs, fake: Tensor) -> Tensor:
         loss = self.settings.loss
         with record_function("forward"):
-            fake_logits = self._verdicts(frozen, fake, part, [2])
-            real_logits = self._verdicts(frozen, part.real, part, [0]) if loss.generator_sees_real else fake_logits
+            fake_logits = self._logits(frozen, fake, part, [2])
+            real_logits = self._logits(frozen, part.real, part, [0]) if loss.generator_sees_real else fake_logits
             return loss.generator(real_logits, fake_logits)
 
-    def _verdicts(self, frozen: nn.Module, images: Tensor, part: StepInputs, draws: list[int]) -> Tensor:
-        """Logits `float [N * sides]` of images of one or more sides, each augmented with its own draws."""
+    def _logits(self, discriminator: nn.Module, images: Tensor, part: StepInputs, draws: list[int]) -> Tensor:
+        """Return logits `float [N * sides]` of images of one or more sides, each augmented with its own random numbers."""
         if self.augment is not None:
             assert part.draws is not None  # the trainer draws where there is an augmentation
             images = self.augment(images, torch.cat([part.draws[:, number] for number in draws]))
@@ -180,12 +188,12 @@ class AdversarialStep:
         labels = part.labels if self.settings.apart else part.labels.repeat(len(draws))
         # In one pass where images do not see each other in it: it is faster, and simpler for DDP.
         with self._autocast(images):
-            logits = [frozen(group, labels) for group in groups]
+            logits = [discriminator(group, labels) for group in groups]
         return torch.cat(logits).float()
 
-    def _last_alone_synchronises(self, player: NetworkWithOptimizer, number: int) -> AbstractContextManager[None]:
-        """DDP averages over the workers once, with the last part's backward pass."""
-        network, last = player.network, number + 1 == self.settings.accumulation
+    def _last_alone_synchronises(self, side: NetworkWithOptimizer, number: int) -> AbstractContextManager[None]:
+        """Let DDP average over the workers once, with the last part's backward pass."""
+        network, last = side.network, number + 1 == self.settings.accumulation
         return nullcontext() if last or not isinstance(network, DistributedDataParallel) else network.no_sync()
 
     def _autocast(self, tensor: Tensor) -> torch.autocast:
@@ -193,5 +201,5 @@ class AdversarialStep:
 
 
 def unwrap(module: nn.Module) -> nn.Module:
-    """The module inside a data-parallel wrapper, or the module itself."""
+    """Return the module inside a data-parallel wrapper, or the module itself."""
     return module.module if isinstance(module, DistributedDataParallel) else module

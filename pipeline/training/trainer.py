@@ -1,4 +1,4 @@
-"""The training loop: batches, schedules, evaluations and what follows from them. It knows torch alone."""
+"""Run the training loop: batches, schedules, evaluations and what follows from them. It knows torch alone."""
 
 import math
 import time
@@ -25,7 +25,7 @@ from pipeline.training.replicas import WorkerContext, distribute, from_first_wor
 from pipeline.training.step import AdversarialStep, NetworkWithOptimizer, StepResult, StepSettings
 
 ADAPT_EVERY = 4  # steps between two adjustments of an adaptive augmentation (Karras et al. 2020, arXiv:2006.06676)
-INTERVAL_STEPS = 64  # steps between two looks at whether a node is about to be taken away
+INTERVAL_STEPS = 64  # steps between two checks of whether a node is about to be taken away
 ROLLBACK_FACTOR = 0.3  # what each rollback leaves of the learning rate
 ROLLBACK_LIMIT = 6  # a run that has gone back so often does not recover
 
@@ -33,18 +33,18 @@ STEP_METRICS = tuple(field.name for field in fields(StepResult))
 
 
 class Evaluator(Protocol):
-    """Looks at the averaged generator at each checkpoint, on the first worker."""
+    """Evaluate the averaged generator at each checkpoint, on the first worker."""
 
-    criterion: str  # the figure by which the best checkpoint is chosen: the lower, the better
+    criterion: str  # the metric by which the best checkpoint is selected: the lower, the better
 
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> Metrics:
-        """Figures, `criterion` among them. Both networks are in evaluation mode."""
+        """Return metrics, `criterion` among them. Both networks are in evaluation mode."""
         ...
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a checkpoint brought. Findings are there on the first worker only."""
+    """Hold the result of a checkpoint's evaluation. Findings exist on the first worker only."""
 
     row: EvaluationRow
     findings: list[Finding]
@@ -53,17 +53,17 @@ class Evaluation:
 
 
 class TrainingStoppedError(RuntimeError):
-    """A diagnostic ended the run, by its policy or because going back did not help."""
+    """Report that a diagnostic ended the run, by its policy or because going back did not help."""
 
 
 class Trainer:
-    """Trains one pair on one set of images.
+    """Train one pair on one set of images.
 
     Args:
-        spec: the networks.
-        recipe: how to train them.
+        spec: describes the networks.
+        recipe: says how to train them.
         images: the real images.
-        context: this worker.
+        context: describes this worker.
         evaluator: measures the averaged generator; None on every worker but the first.
     """
 
@@ -100,9 +100,10 @@ class Trainer:
         on_checkpoint: Callable[["Trainer", Evaluation], None],
         on_interval: Callable[["Trainer"], None] = lambda _: None,
     ) -> None:
-        """Trains to the end of the budget; calls `on_checkpoint` on every worker at each checkpoint.
+        """Train to the end of the budget, and call `on_checkpoint` on every worker at each checkpoint.
 
-        `on_interval` is called on every worker after every `INTERVAL_STEPS`-th step that is none, and may keep the `state`.
+        `on_interval` is called on every worker after every `INTERVAL_STEPS`-th step without a checkpoint. It may save
+        the `state`.
 
         Raises:
             TrainingStoppedError: on every worker, after `on_checkpoint` has seen why.
@@ -135,7 +136,7 @@ class Trainer:
                 started, first_image = time.monotonic(), self.gan.images_seen
 
     def prepare(self, step: int) -> StepInputs:
-        """The inputs of a step: this worker's share of what is drawn for the whole batch."""
+        """Return the inputs of a step: this worker's share of what is prepared for the whole batch."""
         recipe, count, device = self.recipe, self.recipe.batch_size, self.context.device
         share, start = self.context.share_of(count), step * count
         real, labels = self.images.at(start, count, share)
@@ -153,7 +154,7 @@ class Trainer:
         return StepInputs(real, labels, on_device(latents[share], device), on_device(mix[share], device), draws)
 
     def one_step(self, step: int, inputs: StepInputs) -> None:
-        """Updates both players and the average."""
+        """Update both networks and the average."""
         recipe, gan, seen = self.recipe, self.gan, step * self.recipe.batch_size
         gan.set_learning_rate(
             ROLLBACK_FACTOR**self.rollbacks
@@ -176,19 +177,25 @@ class Trainer:
             sign = mean_over_workers(2 * result.discriminator_accuracy - 1, self.context)
             gan.augment.adapt(sign, ADAPT_EVERY * recipe.batch_size)
         # Sums stay on the device: reading them at every step would wait for it.
-        figures = torch.stack([getattr(result, name) for name in STEP_METRICS])
-        figures = torch.where(result.skipped > 0, 0, figures)
-        figures[STEP_METRICS.index("skipped")] = result.skipped
-        self._sums += figures
+        values = torch.stack([getattr(result, name) for name in STEP_METRICS])
+        values = torch.where(result.skipped > 0, 0, values)
+        values[STEP_METRICS.index("skipped")] = result.skipped
+        self._sums += values
         self._steps_summed += 1
 
     def settle(self) -> None:
-        """Between checkpoints: makes one what each worker has of its own, so that one of them can keep the state of all."""
+        """Average over the workers, between checkpoints, what each has of its own.
+
+        After that, one of them can save the state of all.
+        """
         self.gan.reconcile()
         mean_over_workers(self._sums, self.context)
 
     def state(self) -> StateDict:
-        """Everything a restart needs, as a copy. Randomness is addressed by position, so there is none to keep."""
+        """Return everything that a restart needs, as a copy.
+
+        Randomness is addressed by position, so none has to be stored.
+        """
         return {
             "now": self.gan.snapshot(None).state_dict(),
             "sums": self._sums.tolist(),
@@ -200,7 +207,7 @@ class Trainer:
         }
 
     def restore(self, state: StateDict) -> None:
-        """Continues from what `state` returned."""
+        """Continue from what `state` returned."""
         self.gan.return_to(Snapshot.of_state(state["now"]))
         self._sums.copy_(torch.tensor(state["sums"]))
         self._steps_summed = state["steps_summed"]
@@ -210,7 +217,7 @@ class Trainer:
         self.findings = [Finding(**finding) for finding in state["findings"]]
 
     def _roll_back(self) -> None:
-        """Goes back to the best moment, to go on with another draw of latents and a lower learning rate."""
+        """Go back to the best moment, to continue with other latents and a lower learning rate."""
         self.gan.return_to(self.best)
         self.rollbacks += 1
 
@@ -248,11 +255,11 @@ class Trainer:
         return Evaluation(row, findings, action, images_per_s)
 
     def _row(self) -> EvaluationRow:
-        """Means over the steps since the last evaluation that were not skipped, and where the run stands."""
+        """Return where the run stands, and the means over all steps since the last evaluation that were not skipped."""
         sums = dict(zip(STEP_METRICS, mean_over_workers(self._sums, self.context).tolist(), strict=True))
         skipped = sums.pop("skipped")
-        taken = self._steps_summed - skipped
-        means: dict[str, Any] = {name: value / taken if taken else math.nan for name, value in sums.items()}
+        counted = self._steps_summed - skipped
+        means: dict[str, Any] = {name: value / counted if counted else math.nan for name, value in sums.items()}
         share_skipped = skipped / self._steps_summed
         self._sums.zero_()
         self._steps_summed = 0
@@ -271,11 +278,11 @@ class Trainer:
         return math.isfinite(row.validation[criterion]) and row.validation[criterion] < best
 
     def _agree(self, action: str | None, better: bool) -> tuple[str | None, bool]:
-        """The first worker's verdict, on every worker."""
+        """Return the first worker's decision, on every worker."""
         actions = (None, *POLICIES)
-        verdict = torch.tensor([actions.index(action), int(better)], device=self.context.device)
-        number, better_there = from_first_worker(verdict, self.context).tolist()
-        return actions[number], bool(better_there)
+        decision = torch.tensor([actions.index(action), int(better)], device=self.context.device)
+        number, is_better = from_first_worker(decision, self.context).tolist()
+        return actions[number], bool(is_better)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Affine warps of images that can be differentiated twice, as gradient penalties through an augmentation need."""
+"""Warp images affinely and twice differentiably, as gradient penalties through an augmentation need."""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -7,10 +7,10 @@ from pipeline.training.augment import BACKGROUND
 
 
 def warp(images: Tensor, sources: Tensor) -> Tensor:
-    """Affine warp with bilinear sampling; black comes in from beyond the edges.
+    """Warp images affinely with bilinear sampling; black comes in from beyond the edges.
 
-    `images: float [N, C, H, W]`; `sources: float [N, 2, 3]` takes x, y of the result to x, y of the image, both on [-1, 1]
-    from edge to edge -> `float [N, C, H, W]`.
+    `images: float [N, C, H, W]` -> `float [N, C, H, W]`. `sources: float [N, 2, 3]` takes x, y of the result to x, y of
+    the image, both on [-1, 1] from edge to edge.
     """
     grid = F.affine_grid(sources, list(images.shape), align_corners=False)
     # The sampler lets in zeros.

@@ -54,7 +54,7 @@ def test_the_discriminator_s_turn_leaves_the_generator_untouched(accumulation: i
 def test_each_player_s_update_lowers_its_own_loss(name: str) -> None:
     duel, seen = Duel(name, rate=1e-4), {}
     duel.D_optimizer.register_step_pre_hook(lambda *_: seen.update(before=duel.logits()))
-    duel.D_optimizer.register_step_post_hook(lambda *_: seen.update(on_interval=duel.logits()))
+    duel.D_optimizer.register_step_post_hook(lambda *_: seen.update(between=duel.logits()))
     duel.play()
     after = duel.logits()
     assert duel.loss.discriminator(*seen["between"]) < duel.loss.discriminator(*seen["before"])

@@ -1,4 +1,4 @@
-"""Conditions, one a file, whose name is that in `model.conditioning`."""
+"""Register the conditions: one a file, whose name is that in `model.conditioning`."""
 
 from pipeline.base.registry import load_entries, name_in_config
 from pipeline.models.condition import Condition

@@ -1,4 +1,4 @@
-"""A class is asked for: its embedding is part of the generator's input, its projection of the discriminator's logit."""
+"""Request a class: its embedding is part of the generator's input, its projection of the discriminator's logit."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ CLASS_EMBEDDING_DEVIATION = 0.3
 
 
 class ClassCode(LatentCode):
-    """A generator's input: the latent, followed by the embedding of the class.
+    """Build a generator's input: the latent, followed by the embedding of the class.
 
     `forward(latents: float [N, latent_size], labels: int64 [N]) -> float [N, size]`.
     """
@@ -35,9 +35,10 @@ class ClassCode(LatentCode):
 
 
 class ProjectionHead(LogitHead):
-    """A discriminator's output: linear in the features, plus their projection on the class.
+    """Compute a discriminator's output, which is linear in the features, plus their projection on the class.
 
-    Miyato & Koyama 2018, arXiv:1802.05637. `forward(features: float [N, features], labels: int64 [N]) -> float [N]`.
+    See Miyato & Koyama 2018, arXiv:1802.05637.
+    `forward(features: float [N, features], labels: int64 [N]) -> float [N]`.
     """
 
     def __init__(self, classes: int, features: int) -> None:
@@ -51,11 +52,11 @@ class ProjectionHead(LogitHead):
 
 
 class OneOfClasses(Condition):
-    """Ask for one of so many classes: values are labels, and each class is a group."""
+    """Request one of so many classes: values are labels, and each class is a group."""
 
     @staticmethod
     def conditioned_on(classes: int) -> int:
-        """Return the number of classes, but 0 of one class alone: there is nothing to be conditioned on."""
+        """Return the number of classes, or 0 for a single class, on which conditioning would change nothing."""
         return classes if classes > 1 else 0
 
     @property
@@ -64,15 +65,15 @@ class OneOfClasses(Condition):
         return self.classes
 
     def group(self, values: Tensor) -> Tensor:
-        """Return the labels."""
+        """Return the labels, since each class is a group."""
         return values
 
     def code(self, latent_size: int) -> LatentCode:
-        """Return a code of latent and class."""
+        """Return a layer that joins the latent and the embedding of the class."""
         return ClassCode(self.classes, latent_size)
 
     def head(self, features: int) -> LogitHead:
-        """Return a head of features and class."""
+        """Return a head that uses features and class."""
         return ProjectionHead(self.classes, features)
 
     def cycle(self, weights: Mapping[str, int] | None, names: Sequence[str]) -> "NDArray[np.int64]":
@@ -86,7 +87,7 @@ class OneOfClasses(Condition):
         return values
 
     def label_names(self, classes: Sequence[str]) -> list[str]:
-        """Return all."""
+        """Return the names of all classes."""
         return list(classes)
 
 

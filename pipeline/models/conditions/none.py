@@ -1,4 +1,4 @@
-"""Nothing is asked for: both networks ignore labels, and records have none."""
+"""Request nothing of records: both networks ignore labels, and records have none."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 class Nothing(Condition):
-    """Ask for nothing: any value means the same."""
+    """Request nothing: any value means the same."""
 
     groups = 1
 
     @staticmethod
     def conditioned_on(_classes: int) -> int:
-        """Return 0, whatever the data has."""
+        """Return 0, whatever classes the data has."""
         return 0
 
     def group(self, values: Tensor) -> Tensor:
-        """Put all into one group."""
+        """Put all values into one group."""
         return torch.zeros_like(values)
 
     def code(self, latent_size: int) -> LatentCode:
-        """Return a code of the latent alone."""
+        """Return a layer that passes on the latent alone."""
         return LatentCode(latent_size)
 
     def head(self, features: int) -> LogitHead:
@@ -38,7 +38,11 @@ class Nothing(Condition):
         return LogitHead(features)
 
     def cycle(self, weights: Mapping[str, int] | None, _names: Sequence[str]) -> "NDArray[np.int64]":
-        """Return one value, 0, since records do not differ in what they are asked for."""
+        """Return one value, 0, since the same is requested of all records.
+
+        Raises:
+            UserError: a class has a weight.
+        """
         import numpy as np  # which training does without
 
         if weights:
@@ -46,10 +50,10 @@ class Nothing(Condition):
         return np.zeros(1, np.int64)
 
     def labels(self, _values: Values) -> None:
-        """Return None: nothing was asked for, so nothing is known."""
+        """Return None: no class was requested, so none is known."""
 
     def label_names(self, _classes: Sequence[str]) -> list[str]:
-        """Return no names."""
+        """Return no names, since there is no column of labels."""
         return []
 
 

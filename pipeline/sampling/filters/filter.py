@@ -1,4 +1,7 @@
-"""What every filter offers. The config loads filters for their keys, so torch and NumPy are not imported here, nor in `kinds`."""
+"""Define what every filter offers.
+
+The config loads filters for their keys, so neither this module nor `kinds` imports torch or NumPy.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ Keys = TypeVar("Keys", bound=Section)
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a filter looks at: images as a reader would see them, `uint8 [N, C, H, W]`, and what is known of them."""
+    """Hold images that a filter decides on, `uint8 [N, C, H, W]` as a reader would see them, and what is known of them."""
 
     images: Tensor
     labels: Tensor  # int64 [N]; of an unconditional pair all 0
@@ -28,21 +31,27 @@ class Candidates:
     chances: NDArray[np.float64]  # [N], between 0 and 1, drawn for this purpose
 
     def only(self, rows: NDArray[np.int64]) -> Candidates:
-        """Those in `rows`."""
+        """Return the candidates in `rows`."""
         return Candidates(self.images[rows], self.labels[rows], self.log_ratios[rows], self.chances[rows])
 
 
 class Filter(Protocol):
-    """A filter that is ready to use; it is sent to the workers as it is."""
+    """Decide which candidates may become records.
+
+    A filter is ready to use: it is sent to the workers as it is.
+    """
 
     @property
     def kind(self) -> str:
-        """Its name in the config."""
+        """Return the name of the filter's kind in the config."""
         ...
 
     @property
     def description(self) -> dict[str, object]:
-        """What it was fitted to, as the manifest says it: two filters that say the same do the same."""
+        """Return what the filter was fitted to, for the manifest.
+
+        Two filters with equal descriptions accept the same candidates.
+        """
         ...
 
     def accepts(self, candidates: Candidates) -> NDArray[np.bool_]:
@@ -51,37 +60,40 @@ class Filter(Protocol):
 
 
 class NearestImage(Protocol):
-    """Distances to the nearest training image, by the embedder's features; it can be sent to the workers."""
+    """Measure distances to the nearest training image, by the embedder's features; it can be sent to the workers."""
 
     @property
     def description(self) -> dict[str, object]:
-        """What is measured with and on: digests."""
+        """Return the digests of the embedder and the data that distances are measured with."""
         ...
 
     def distances(self, images: Tensor) -> Tensor:
-        """`uint8 [N, C, H, W]` -> `float [N]`."""
+        """Return the distance of each image to its nearest training image: `uint8 [N, C, H, W]` -> `float [N]`."""
         ...
 
 
 class Fitting(Protocol):
-    """What a filter can be fitted by. Nothing is computed or read before it is asked for."""
+    """Offer what a filter can be fitted with. Nothing is computed or read before a filter requests it."""
 
     @property
     def classes(self) -> int:
-        """The classes of the model; 0 where it has no labels."""
+        """Return the number of classes of the model; 0 where it has no labels."""
         ...
 
     @property
     def discriminates(self) -> bool:
-        """Whether the discriminator tells real images from generated ones better than a coin."""
+        """Return whether the discriminator tells real images from generated ones better than a coin."""
         ...
 
     def generated(self, images_per_label: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return calibrated logits and labels, `[N]` each, of so many generated images of each label that occurs."""
+        """Return calibrated logits and labels, `[N]` each, of generated images.
+
+        There are `images_per_label` images of each label that occurs.
+        """
         ...
 
     def nearest_training_image(self) -> NearestImage:
-        """Return what measures how near a training image is.
+        """Return an object that measures the distance to the nearest training image.
 
         Raises:
             UserError: the data at hand is not what the model was trained on.
@@ -99,7 +111,7 @@ class Fitting(Protocol):
 
 @dataclass(frozen=True)
 class FilterKind(Generic[Keys]):
-    """One kind of filter: the entry that its file gives to the registry."""
+    """Describe one kind of filter: the entry that its file gives to the registry."""
 
     keys: type[Keys]  # in the config; `kind` is the file's name
     fit: Callable[[Keys, Fitting], Filter]

@@ -1,4 +1,4 @@
-"""Fitting the filters that a config names to a model and to its training data."""
+"""Fit the filters that a config names to a model and to its training data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,16 +26,16 @@ FIT_SEED = 2**32  # above all seeds of datasets
 
 
 def fit_filters(wanted: Sequence[FilterKeys], generator: RecordGenerator, model: Path, data: Path) -> list[Filter]:
-    """The filters, in the order of the config.
+    """Return the fitted filters, in the order of the config.
 
     Args:
-        wanted: as in the config.
-        generator: of the records that they are for.
-        model: folder of the model, which holds its embedder, too.
+        wanted: the filters' keys, as in the config.
+        generator: generates the records that the filters are for.
+        model: folder of the model, which also holds its embedder.
         data: folder of the canonical dataset, read only where a filter compares with training images.
 
     Raises:
-        UserError: the model or the data do not allow them.
+        UserError: the model or the data do not allow these filters.
     """
     with reproducible_numerics():
         return [FILTERS[each.kind].fit(each, ModelFitting(each.kind, generator, model, data)) for each in wanted]
@@ -43,7 +43,7 @@ def fit_filters(wanted: Sequence[FilterKeys], generator: RecordGenerator, model:
 
 @dataclass(frozen=True)
 class TrainingImages:
-    """The features of the training images, by the embedder."""
+    """Hold the features of the training images, as the embedder computes them."""
 
     embedder: Embedder
     features: Tensor  # float [M, features]
@@ -51,17 +51,17 @@ class TrainingImages:
 
     @property
     def description(self) -> dict[str, object]:
-        """The embedder's digest and the data's."""
+        """Return the digests of the embedder and of the data."""
         return {"embedder": self.embedder.digest, "data": self.digest}
 
     def distances(self, images: Tensor) -> Tensor:
-        """Distance of each image to the nearest training image: `uint8 [N, C, H, W]` -> `float [N]`."""
+        """Return the distance of each image to its nearest training image: `uint8 [N, C, H, W]` -> `float [N]`."""
         return nearest_distances(self.embedder.features(images), self.features)
 
 
 @dataclass(frozen=True)
 class ModelFitting:
-    """What one filter is fitted by: a model and its training data."""
+    """Offer a model and its training data for the fitting of one filter."""
 
     kind: str  # the filter's
     generator: RecordGenerator
@@ -70,16 +70,19 @@ class ModelFitting:
 
     @property
     def classes(self) -> int:
-        """The classes of the model; 0 where it has no labels."""
+        """Return the number of classes of the model; 0 where it has no labels."""
         return self.generator.pair.spec.classes
 
     @property
     def discriminates(self) -> bool:
-        """Whether the discriminator tells real images from generated ones better than a coin, in every class."""
+        """Return whether the discriminator tells real images from generated ones better than a coin, in every class."""
         return min(self.generator.pair.calibration.slopes) > 0
 
     def generated(self, images_per_label: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return calibrated logits and labels, `[N]` each, of so many generated images of each label that occurs."""
+        """Return calibrated logits and labels, `[N]` each, of generated images.
+
+        There are `images_per_label` images of each label that occurs.
+        """
         settings = self.generator.settings
         occurring = np.unique(settings.label_cycle)
         generator = RecordGenerator(self.generator.pair, replace(settings, seed=FIT_SEED, label_cycle=occurring))
@@ -88,7 +91,11 @@ class ModelFitting:
         return logits, labels_of(occurring, 0, len(logits))
 
     def nearest_training_image(self) -> TrainingImages:
-        """Return what measures how near a training image is; a UserError says that the data is not the model's."""
+        """Return an object that measures the distance to the nearest training image.
+
+        Raises:
+            UserError: the data at hand is not what the model was trained on.
+        """
         return self._training_images
 
     def validation_distances(self) -> tuple[Tensor, Tensor]:
@@ -112,11 +119,11 @@ class ModelFitting:
 
 
 def _features(embedder: Embedder, data: Path, split: Split) -> tuple[Tensor, Tensor]:
-    """`(float [N, features], int64 [N])` of a split, read in blocks."""
+    """Return the features and labels of a split, which is read in blocks: `(float [N, features], int64 [N])`."""
     blocks = ParquetBlocks(data, split)
     features, labels = [], []
     for block in range(blocks.count):
-        images, of_class = blocks.load(block)
+        images, block_labels = blocks.load(block)
         features.append(embedder.features(images))
-        labels.append(of_class)
+        labels.append(block_labels)
     return torch.cat(features), torch.cat(labels)

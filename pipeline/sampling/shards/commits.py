@@ -1,4 +1,4 @@
-"""What a run has committed: a record for each shard that is whole, and where a run's files are."""
+"""Read the commit records of a run, one for each complete shard, and name the run's files."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 
 
 class ShardFile(BaseModel):
-    """A file of a shard; `file` is its name within the dataset."""
+    """Describe a file of a shard; `file` is its name within the dataset."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
@@ -27,7 +27,7 @@ class ShardFile(BaseModel):
 
 
 class ShardRecord(BaseModel):
-    """What the manifest says of a shard, in the order of the keys there; further keys are kept."""
+    """Hold what the manifest says of a shard, in the order of its keys there; further keys are preserved."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
@@ -45,12 +45,12 @@ class ShardRecord(BaseModel):
 
     @property
     def files(self) -> list[ShardFile]:
-        """Every file of the shard."""
+        """Return every file of the shard."""
         return [ShardFile(file=self.file, bytes=self.bytes, sha256=self.sha256), *self.also]
 
 
 class Commit(ShardRecord):
-    """The record that a shard is whole; further keys are none of the manifest's."""
+    """Record that a shard is complete; further keys do not go into the manifest."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -59,7 +59,7 @@ class Commit(ShardRecord):
 
 @dataclass(frozen=True)
 class ShardTarget:
-    """Where shards go and what they are called by."""
+    """Describe where shards are written, and the fingerprint, formats and classes that go with them."""
 
     run: Folder
     fingerprint: str
@@ -68,36 +68,36 @@ class ShardTarget:
 
 
 def commit_name(shard: int) -> str:
-    """A commit record's name within the run."""
+    """Return the name of a shard's commit record within the run."""
     return f"{COMMITS}/{shard:06d}.json"
 
 
 def name_in_run(file: str) -> str:
-    """A shard's name within the run, by its name within the dataset."""
+    """Return a shard's name within the run, by its name within the dataset."""
     return f"{SHARDS}/{file.removeprefix('data/')}"
 
 
 def committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> dict[int, Commit]:
-    """The commits among those of `plans` that are valid and whose files are whole, by shard."""
-    there = target.run.entries(SHARDS)
+    """Return the valid commits of `plans` whose files are complete, by shard."""
+    entries = target.run.entries(SHARDS)
     return {
         plan.shard: commit
         for plan, commit in valid_commits(target, plans, target.run.entries(COMMITS))
-        if all(_is_whole(target.run, file, there) for file in commit.files)
+        if all(_is_whole(target.run, file, entries) for file in commit.files)
     }
 
 
 def missing_shards(target: ShardTarget, plans: Sequence[ShardPlan]) -> list[ShardPlan]:
-    """Return those of `plans` that have no valid commit, or whose files are not whole."""
+    """Return the plans that have no valid commit, or whose files are incomplete."""
     done = committed(target, plans)
     return [plan for plan in plans if plan.shard not in done]
 
 
 def require_committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> list[Commit]:
-    """Return the commits of `plans`, all of which were made.
+    """Return the commits of `plans`, all of which were written before.
 
     Raises:
-        UserError: one is not there any more.
+        UserError: a commit or a file of it has disappeared.
     """
     done = committed(target, plans)
     lost = [plan.name for plan in plans if plan.shard not in done]
@@ -110,10 +110,13 @@ def require_committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> list[C
 
 
 def valid_commits(
-    target: ShardTarget, plans: Sequence[ShardPlan], there: Mapping[str, Entry]
+    target: ShardTarget, plans: Sequence[ShardPlan], entries: Mapping[str, Entry]
 ) -> Iterator[tuple[ShardPlan, Commit]]:
-    """The commit records among those of `plans` that can be read and are of this run; `there`: the files in its `COMMITS`."""
-    present = [plan for plan in plans if commit_name(plan.shard) in there]
+    """Yield the commit records of `plans` that can be read and belong to this run.
+
+    `entries` are the files in its folder `COMMITS`.
+    """
+    present = [plan for plan in plans if commit_name(plan.shard) in entries]
     contents = target.run.read_many([commit_name(plan.shard) for plan in present])
     for plan, content in zip(present, contents, strict=True):
         commit = _parsed(content)
@@ -122,7 +125,7 @@ def valid_commits(
 
 
 def _parsed(content: bytes | None) -> Commit | None:
-    """A commit record, None where it is none."""
+    """Return a commit record, or None where the content is none."""
     if content is None:
         return None
     try:
@@ -132,7 +135,7 @@ def _parsed(content: bytes | None) -> Commit | None:
 
 
 def _is_commit_of(commit: Commit, target: ShardTarget, plan: ShardPlan) -> bool:
-    """Whether the record is one of this shard of this run, and its numbers agree with each other."""
+    """Return whether the record belongs to this shard of this run, and its numbers agree with each other."""
     return (
         (commit.fingerprint, commit.first_index, commit.rows) == (target.fingerprint, plan.first_index, plan.rows)
         and commit.candidates == plan.rows + sum(commit.refused.values())
@@ -140,7 +143,7 @@ def _is_commit_of(commit: Commit, target: ShardTarget, plan: ShardPlan) -> bool:
     )
 
 
-def _is_whole(run: Folder, file: ShardFile, there: Mapping[str, Entry]) -> bool:
+def _is_whole(run: Folder, file: ShardFile, entries: Mapping[str, Entry]) -> bool:
     name = name_in_run(file.file)
-    entry = there.get(name)
+    entry = entries.get(name)
     return entry is not None and entry.size == file.bytes and (run.guards_content or run.sha256(name) == file.sha256)

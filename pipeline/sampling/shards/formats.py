@@ -1,4 +1,4 @@
-"""Shard formats: one function each, giving equal bytes for equal records."""
+"""Write shards in each format: one function a format, which gives equal bytes for equal records."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,25 +12,31 @@ from pipeline.sampling.shards.tar import archive, member
 
 
 def extra_columns(filters: Sequence[object]) -> dict[str, str]:
-    """Name and type of the columns besides image, label and index; filters add which candidate of a record passed."""
+    """Return the names and types of the columns besides image, label and index.
+
+    With filters there is one more, which says which candidate of a record passed.
+    """
     return {"logit": "float32", **({"attempt": "int64"} if filters else {})}
 
 
-# Of records, their encoded images, class names, and the ending of the images' encoding: a file's content.
+# Turns records, their encoded images, class names and the suffix of the encoding into a file's content.
 ShardFormat = Callable[[Records, Sequence[bytes], Sequence[str], str], bytes | memoryview]
 
 
-def as_parquet(records: Records, encoded: Sequence[bytes], classes: Sequence[str], ending: str) -> memoryview:
-    """Columns image, label (where there are classes), index, logit, attempt (where there are filters)."""
+def as_parquet(records: Records, encoded: Sequence[bytes], classes: Sequence[str], suffix: str) -> memoryview:
+    """Return a Parquet file with the columns image, label (with classes), index, logit and attempt (with filters)."""
     extra: dict[str, NDArray[Any]] = {"logit": records.logits}
     if records.attempts is not None:
         extra["attempt"] = records.attempts
     schema = image_schema(classes, {name: values.dtype.name for name, values in extra.items()})
-    return images_as_parquet(schema, encoded, records.labels, records.indices, extra, ending)
+    return images_as_parquet(schema, encoded, records.labels, records.indices, extra, suffix)
 
 
-def as_webdataset(records: Records, encoded: Sequence[bytes], classes: Sequence[str], ending: str) -> bytes:
-    """Members KEY.cls (where there are classes), KEY.json, KEY.png (or what the encoding ends in); KEY is the index."""
+def as_webdataset(records: Records, encoded: Sequence[bytes], classes: Sequence[str], suffix: str) -> bytes:
+    """Return a tar file with the members KEY.cls (with classes), KEY.json and KEY.png (or another encoding's suffix).
+
+    KEY is the index of the record.
+    """
     labels, attempts = (
         [None] * len(records.indices) if values is None else values.tolist()
         for values in (records.labels, records.attempts)
@@ -44,14 +50,14 @@ def as_webdataset(records: Records, encoded: Sequence[bytes], classes: Sequence[
         if label is not None:
             members.append(member(f"{key}.cls", str(label).encode()))
         members.append(member(f"{key}.json", json.dumps(header).encode()))
-        members.append(member(key + ending, image))
+        members.append(member(key + suffix, image))
     return archive(members)
 
 
 def record_header(
     index: int, label: int | None, classes: Sequence[str], logit: float, attempt: int | None
 ) -> dict[str, object]:
-    """What a record's JSON says; of the logit six decimals."""
+    """Return what a record's JSON says; the logit has six decimals."""
     named = {} if label is None else {"label": label, "class": classes[label]}
     chosen = {} if attempt is None else {"attempt": attempt}
     return {"index": index, **named, "logit": round(logit, 6), **chosen}

@@ -1,11 +1,11 @@
-"""Which shard holds which records."""
+"""Plan which shard holds which records."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """Records `first_index .. first_index + rows - 1`."""
+    """Represent a shard of the records `first_index .. first_index + rows - 1`."""
 
     shard: int
     first_index: int
@@ -13,7 +13,7 @@ class ShardPlan:
 
     @property
     def name(self) -> str:
-        """File name without ending. It carries no total, so that a dataset can grow."""
+        """Return the file name without a suffix. It carries no total, so that a dataset can grow."""
         return f"train-{self.shard:06d}"
 
 
@@ -23,7 +23,7 @@ def batch_start(index: int, shard_size: int, batch_size: int) -> int:
 
 
 def plan_shards(count: int, shard_size: int) -> list[ShardPlan]:
-    """`count` records in shards of `shard_size`; the last may be partial."""
+    """Divide `count` records into shards of `shard_size`; the last one may be smaller."""
     return [
         ShardPlan(shard, first, min(shard_size, count - first))
         for shard, first in enumerate(range(0, count, shard_size))

@@ -1,4 +1,4 @@
-"""Reading shards back, in either format: the counterpart of `formats`."""
+"""Read shards back, in either format: the counterpart of `formats`."""
 
 import io
 import json
@@ -24,12 +24,15 @@ Attempts = NDArray[np.int64] | None  # `[N]`; None in a dataset without filters
 
 
 class DamagedShardError(Exception):
-    """A file that is no shard of its dataset; says why."""
+    """Report that a file is no shard of its dataset, and why."""
 
 
 @dataclass(frozen=True)
 class StoredRecords:
-    """A shard's file as it is: encoded images, labels, indices `int64 [N]`, logits `float32 [N]`, attempts `int64 [N]`."""
+    """Hold the records of a shard's file: its encoded images and what is stored with each.
+
+    Labels, indices and attempts are `int64 [N]`, logits `float32 [N]`.
+    """
 
     contents: list[bytes]
     labels: Labels
@@ -38,12 +41,15 @@ class StoredRecords:
     attempts: Attempts
 
     def label(self, row: int) -> int | None:
-        """The label in a row, where there are labels."""
+        """Return the label in a row, or None in a dataset without labels."""
         return None if self.labels is None else int(self.labels[row])
 
 
 class ShardReader:
-    """Reads the shards of the dataset in a folder that a manifest describes; a `DamagedShardError` says what is wrong."""
+    """Read the shards of the dataset in a folder that a manifest describes.
+
+    A damaged file raises a `DamagedShardError`, which says what is wrong with it.
+    """
 
     def __init__(self, dataset: Folder, manifest: Manifest) -> None:
         self._dataset = dataset
@@ -53,7 +59,11 @@ class ShardReader:
         self._filters = manifest.filters
 
     def read(self, file: str) -> StoredRecords:
-        """The records of `file`, as the manifest names it."""
+        """Read the records of `file`, a name from the manifest.
+
+        Raises:
+            DamagedShardError: the file is missing, cannot be read, or is not what the manifest describes.
+        """
         try:
             content = self._dataset.read(file)
         except FileNotFoundError:
@@ -73,7 +83,11 @@ class ShardReader:
             raise DamagedShardError("its members refer to one another without end") from None
 
     def decode(self, contents: list[bytes]) -> NDArray[np.uint8]:
-        """The images, `uint8 [N, H, W, C]`, of the size that the manifest gives."""
+        """Decode images to `uint8 [N, H, W, C]`, of the shape that the manifest gives.
+
+        Raises:
+            DamagedShardError: an image cannot be decoded, or has another shape.
+        """
         image, decode = self._image, self._encoding.decode
         expected = (image.height, image.width, image.channels)
         try:
@@ -101,19 +115,19 @@ class ShardReader:
 
     def _read_tar(self, content: bytes) -> StoredRecords:
         samples: dict[int, dict[str, bytes]] = {}
-        endings = {".json", self._encoding.ending, *([".cls"] if self._classes else [])}
+        suffixes = {".json", self._encoding.ending, *([".cls"] if self._classes else [])}
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:  # never compressed
             for member in tar:
-                key, dot, ending = member.name.partition(".")
+                key, dot, suffix = member.name.partition(".")
                 # A sparse file would unpack to more than it is.
                 plain = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
                 file = tar.extractfile(member) if plain else None
-                if file is None or not INDEX.fullmatch(key) or dot + ending not in endings:
+                if file is None or not INDEX.fullmatch(key) or dot + suffix not in suffixes:
                     raise ValueError(f"unexpected member {member.name!r}")
                 sample = samples.setdefault(int(key), {})
-                if dot + ending in sample:
+                if dot + suffix in sample:
                     raise ValueError(f"member {member.name!r} is there twice")
-                sample[dot + ending] = file.read()
+                sample[dot + suffix] = file.read()
         headers = [self._header_of(index, sample) for index, sample in samples.items()]
         return StoredRecords(
             contents=[sample[self._encoding.ending] for sample in samples.values()],
@@ -124,7 +138,7 @@ class ShardReader:
         )
 
     def _header_of(self, index: int, sample: dict[str, bytes]) -> dict[str, object]:
-        """What the JSON of a sample of a tar says, which must agree with what else does."""
+        """Return what the JSON of a sample in a tar says; it must agree with the sample's other members."""
         headers = json.loads(sample[".json"])
         label = int(sample[".cls"]) if self._classes else None
         if label is not None and not 0 <= label < len(self._classes):
@@ -141,7 +155,7 @@ class ShardReader:
 
 
 def _require_plain(metadata: pq.FileMetaData, size: int) -> None:
-    """Refuses a file that would unpack to much more than its `size` in bytes: ours are as large in memory as on disk."""
+    """Refuse a file that would unpack to much more than its `size` in bytes: shards are as large in memory as on disk."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     columns = [group.column(number) for group in groups for number in range(group.num_columns)]
     compressed = any(column.compression != "UNCOMPRESSED" or column.has_dictionary_page for column in columns)

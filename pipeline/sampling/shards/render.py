@@ -1,4 +1,4 @@
-"""Writing shards: encode, write, commit."""
+"""Write shards: encode the images, write the files, commit."""
 
 import hashlib
 import time
@@ -24,7 +24,7 @@ Row = dict[str, NDArray[Any]]  # name -> array of one element
 def render_shard(
     shard: GeneratedShard, encoding: Encoding, formats: Sequence[str], classes: Sequence[str]
 ) -> dict[str, bytes | memoryview]:
-    """The content of a shard's file in each format, in the order of `FORMATS`."""
+    """Return the content of a shard's file in each of the `formats`, in the order of `FORMATS`."""
     encoded = [encoding.encode(image) for image in shard.records.images]
     return {
         kind: render(shard.records, encoded, classes, encoding.ending)
@@ -34,7 +34,7 @@ def render_shard(
 
 
 def write_shard(shard: GeneratedShard, encoding: Encoding, target: ShardTarget, plan: ShardPlan) -> Commit:
-    """Writes one shard in each format and commits it, the commit record last."""
+    """Write one shard in each format and commit it; the commit record comes last."""
     started = time.monotonic()
     files = []
     for kind, content in render_shard(shard, encoding, target.formats, target.classes).items():
@@ -62,9 +62,10 @@ def write_shard(shard: GeneratedShard, encoding: Encoding, target: ShardTarget, 
 
 
 def write_row(row: Row, encoding: Encoding, target: ShardTarget) -> Row:
-    """As `write_shard`, of a plan's numbers and a generated shard's columns, unless they bear a message; passes number and message on.
+    """Write the shard in a row, unless the row bears an error message, and return its number and the message.
 
-    A message is returned, not raised, as the one who asked is in another process.
+    A row holds a plan's numbers and a generated shard's columns. An error is returned as a message, not raised, because
+    the caller is in another process.
     """
     keep_freed_memory()
     message = str(row["message"][0])
@@ -77,12 +78,12 @@ def write_row(row: Row, encoding: Encoding, target: ShardTarget) -> Row:
 
 
 def plan_of(row: Row) -> ShardPlan:
-    """The plan whose numbers a row has."""
+    """Return the plan whose numbers a row holds."""
     return ShardPlan(*(int(row[field.name][0]) for field in fields(ShardPlan)))
 
 
 def label_counts(labels: NDArray[np.int64] | None, classes: Sequence[str]) -> dict[str, int]:
-    """Records of each class, by its name; nothing where there are no labels (`int64 [N]` or None)."""
+    """Return the number of records of each class, by its name; empty where there are no labels (`int64 [N]` or None)."""
     if labels is None:
         return {}
     return dict(zip(classes, np.bincount(labels, minlength=len(classes)).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Tar archives of which every byte follows from names and contents: ustar headers without time, owner or host.
+"""Write tar archives of which every byte follows from names and contents: ustar headers without time, owner or host.
 
 Python's `tarfile`, and `webdataset.TarWriter` upon it, take 80 us for the three members of a record, which is more than
 making its image takes.
@@ -16,7 +16,10 @@ _FIXED_SUM = sum(_MODE_AND_OWNERS + _TIME + _REST) + 8 * ord(" ")  # the checksu
 
 
 def member(name: str, content: bytes) -> bytes:
-    """A file of the archive: header, content, and zeros up to the next block. `name` has at most 100 ASCII characters."""
+    """Return a file of the archive: header, content, and zeros up to the next block.
+
+    `name` has at most 100 ASCII characters; a longer one raises a ValueError.
+    """
     encoded = name.encode("ascii")
     if len(encoded) > _NAME_BYTES:
         raise ValueError(f"a name of {len(encoded)} characters in a tar: {name}")
@@ -27,13 +30,16 @@ def member(name: str, content: bytes) -> bytes:
 
 @lru_cache(maxsize=1 << 16)  # images of one shape differ little in size
 def _of_size(size: int) -> tuple[bytes, int, bytes]:
-    """Of a file of so many bytes: the header between name and checksum, what all but the name adds to the checksum, and the padding."""
+    """Return the parts of a member that follow from its size in bytes.
+
+    They are the header between name and checksum, what all but the name adds to the checksum, and the padding.
+    """
     field = b"%011o\0" % size
     return _MODE_AND_OWNERS + field + _TIME, _FIXED_SUM + sum(field), bytes(-size % BLOCKSIZE)
 
 
 def archive(members: list[bytes]) -> bytes:
-    """A whole archive of `members`, with the two empty blocks at its end, padded to a record."""
+    """Return a whole archive of `members`, with two empty blocks at its end, padded to a record."""
     end = 2 * BLOCKSIZE
     end += -(sum(map(len, members)) + end) % RECORDSIZE
     return b"".join([*members, bytes(end)])

@@ -1,4 +1,4 @@
-"""The index by which `wids` reads the records of tars in any order (format wids-shard-index-v1)."""
+"""Build the index by which `wids` reads the records of tars in any order (format wids-shard-index-v1)."""
 
 from pathlib import PurePosixPath
 
@@ -8,7 +8,7 @@ WIDS = "data/wids.json"
 
 
 def wids_index(manifest: Manifest) -> dict[str, object] | None:
-    """The index of a dataset's tars, which follows from its manifest; None where there are none."""
+    """Return the index of a dataset's tars, which follows from its manifest, or None where the dataset has no tars."""
     tars = [
         {"url": PurePosixPath(file.file).name, "nsamples": shard.rows, "filesize": file.bytes}
         for shard in manifest.shards

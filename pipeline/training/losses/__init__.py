@@ -1,4 +1,4 @@
-"""Adversarial losses, one a file, whose name is that of the loss in `train.loss`."""
+"""Register the adversarial losses: one a file, whose name is that of the loss in `train.loss`."""
 
 from pipeline.base.registry import load_entries
 from pipeline.training.adversarial_loss import AdversarialLoss

@@ -1,4 +1,4 @@
-"""Lim & Ye 2017 (arXiv:1705.02894), Miyato et al. 2018 (arXiv:1802.05957)."""
+"""Define the hinge loss of Lim & Ye 2017 (arXiv:1705.02894) and Miyato et al. 2018 (arXiv:1802.05957)."""
 
 from torch import Tensor
 from torch.nn.functional import relu

@@ -1,4 +1,7 @@
-"""Mao et al. 2017 (arXiv:1611.04076), equation 8: targets -1 for fake, 1 for real, 0 for the generator."""
+"""Define the least-squares loss of Mao et al. 2017 (arXiv:1611.04076), equation 8.
+
+The targets are -1 for fake, 1 for real, and 0 for the generator.
+"""
 
 from torch import Tensor
 

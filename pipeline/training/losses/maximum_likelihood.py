@@ -1,4 +1,4 @@
-"""The maximum likelihood game, Goodfellow 2016 (arXiv:1701.00160), section 3.2.4."""
+"""Define the maximum likelihood game of Goodfellow 2016 (arXiv:1701.00160), section 3.2.4."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ LARGEST_EXPONENT = 10.0
 
 
 def _generator(_: Tensor, fake: Tensor) -> Tensor:
-    """-E exp(logit) / 2: with the best discriminator its gradient is that of the likelihood."""
+    """Return -E exp(logit) / 2: with the best discriminator its gradient is that of the likelihood."""
     within = fake.clamp(max=LARGEST_EXPONENT)
     return -(within.exp() * (1 + fake - within)).mean() / 2
 

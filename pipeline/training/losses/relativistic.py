@@ -1,4 +1,7 @@
-"""Jolicoeur-Martineau 2018 (arXiv:1807.00734), paired as in R3GAN (Huang et al. 2024, arXiv:2501.05441)."""
+"""Define the relativistic loss of Jolicoeur-Martineau 2018 (arXiv:1807.00734).
+
+It is paired as in R3GAN (Huang et al. 2024, arXiv:2501.05441).
+"""
 
 from torch import Tensor
 from torch.nn.functional import softplus

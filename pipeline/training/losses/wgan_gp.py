@@ -1,4 +1,7 @@
-"""Arjovsky et al. 2017 (arXiv:1701.07875); with the penalty `gp`, Gulrajani et al. 2017 (arXiv:1704.00028)."""
+"""Define the Wasserstein loss of Arjovsky et al. 2017 (arXiv:1701.07875).
+
+With the penalty `gp` it is WGAN-GP (Gulrajani et al. 2017, arXiv:1704.00028).
+"""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""The kinds of filters, one a file, whose name is that of `kind` in `sample.filters`.
+"""Register the kinds of filters: one a file, whose name is that of `kind` in `sample.filters`.
 
 Records depend on the code of the filters that they pass, and on no other: `pipeline.sampling_on_ray.plan` says which.
 """

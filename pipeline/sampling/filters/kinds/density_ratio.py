@@ -1,4 +1,4 @@
-"""Rejection by the discriminator: candidates are kept in proportion to how much more frequent they are among real images."""
+"""Reject candidates by the discriminator, which estimates how much more frequent each one is among real images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ FITTED_IMAGES = 1_000  # generated of each label
 
 
 class DensityRatioFilter(Section):
-    """Keeps images in proportion to how much more frequent they are among real ones (after Azadi et al. 2019, arXiv:1810.06758)."""
+    """Accept images in proportion to how much more frequent they are among real ones.
+
+    The method follows Azadi et al. 2019 (arXiv:1810.06758).
+    """
 
     kind: Literal["density_ratio"]
     acceptance: Annotated[float, Field(ge=0.05, le=0.95)] = Field(
@@ -32,11 +35,12 @@ class DensityRatioFilter(Section):
 
 @dataclass(frozen=True)
 class DensityRatio:
-    """Rejection by the discriminator's ratio of densities, after Azadi et al. 2019 (arXiv:1810.06758).
+    """Reject candidates by the discriminator's ratio of densities, after Azadi et al. 2019 (arXiv:1810.06758).
 
-    A candidate passes with probability min(1, r / c), r the ratio of the densities of real and generated images there. Were
-    c the largest ratio of all, as in the paper with its gamma at 0, what passes would be distributed as real images are; but next
-    to nothing would pass. The paper's gamma shifts a logit to pass more; here c is lowered until the share asked for passes.
+    A candidate passes with probability min(1, r / c), where r is the ratio of the densities of real and generated
+    images at this image. With c as the largest ratio of all (the paper with its gamma at 0), accepted images would be
+    distributed as real ones. Hardly any candidate would pass, however. The paper's gamma shifts a logit to accept more;
+    here c is lowered until the requested share passes.
     """
 
     log_bounds: list[float]  # log c of each label
@@ -44,11 +48,11 @@ class DensityRatio:
 
     @property
     def description(self) -> dict[str, object]:
-        """The bounds."""
+        """Return the kind and the bound of each label."""
         return {"kind": self.kind, "log_bounds": self.log_bounds}
 
     def accepts(self, candidates: Candidates) -> NDArray[np.bool_]:
-        """By the chance drawn for each."""
+        """Return which candidates pass, `bool [N]`, by the random number of each."""
         import numpy as np
 
         bounds = np.array(self.log_bounds)[candidates.labels.numpy()]
@@ -56,7 +60,11 @@ class DensityRatio:
 
 
 def _fit(wanted: DensityRatioFilter, fitting: Fitting) -> DensityRatio:
-    """Of the images of each label that the generator makes, the wanted share passes."""
+    """Return a filter that accepts the wanted share of the generated images of each label.
+
+    Raises:
+        UserError: the discriminator tells real images from generated ones no better than a coin.
+    """
     if not fitting.discriminates:
         raise UserError(
             "sample.filters: density_ratio goes by the discriminator, but this model's tells real images from fakes no better than a "
@@ -70,7 +78,7 @@ def _fit(wanted: DensityRatioFilter, fitting: Fitting) -> DensityRatio:
 
 
 def _log_bound(log_ratios: NDArray[np.float64], acceptance: float) -> float:
-    """The log c for which min(1, r / c) is `acceptance` on average, to six digits."""
+    """Return the log c for which min(1, r / c) is `acceptance` on average, to six digits."""
     import numpy as np
     from scipy.optimize import brentq
 

@@ -1,4 +1,4 @@
-"""Refusing copies: what lies as near to a training image as few held-out images do."""
+"""Refuse near copies: images as near to a training image as few held-out images are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NearCopyFilter(Section):
-    """Refuses images that lie as near to a training image as only the nearest of the validation images do."""
+    """Refuse images that lie as near to a training image as only the nearest of the validation images do."""
 
     kind: Literal["near_copy"]
     share: Annotated[float, Field(gt=0, le=0.5)] = Field(
@@ -29,7 +29,7 @@ class NearCopyFilter(Section):
 
 @dataclass(frozen=True)
 class NearCopy:
-    """Refuses what is too near to any training image, by the embedder's features."""
+    """Refuse images that are too near to any training image, by the embedder's features."""
 
     nearest: NearestImage
     nearest_allowed: list[float]  # for each label
@@ -37,11 +37,11 @@ class NearCopy:
 
     @property
     def description(self) -> dict[str, object]:
-        """The distances, and what they were measured with and on."""
+        """Return the allowed distances, and the digests of what they were measured with."""
         return {"kind": self.kind, "nearest_allowed": self.nearest_allowed, **self.nearest.description}
 
     def accepts(self, candidates: Candidates) -> NDArray[np.bool_]:
-        """Those farther away than the distance allowed to their class."""
+        """Return which candidates are farther away than the distance allowed to their class, `bool [N]`."""
         distances = self.nearest.distances(candidates.images)
         allowed = distances.new_tensor(self.nearest_allowed)[candidates.labels]
         passed: NDArray[np.bool_] = (distances > allowed).numpy()
@@ -49,7 +49,7 @@ class NearCopy:
 
 
 def _fit(wanted: NearCopyFilter, fitting: Fitting) -> NearCopy:
-    """The distances that all but the wanted share of each class of `validation` keep from the training images."""
+    """Return a filter with a least distance for each class, under which the wanted share of its validation images lies."""
     distances, labels = fitting.validation_distances()
     groups = [distances[labels == label] for label in range(fitting.classes)] or [distances]
     # A class that validation has no image of is measured by all.
