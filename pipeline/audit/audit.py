@@ -70,7 +70,7 @@ def audit(command: Command) -> None:
             settings=config.audit,
         ),
         say=command.say,
-        kept=partial(cache.get, command.stage),
+        cached=partial(cache.get, command.stage),
     )
     metrics = {**metrics_with_real_baseline(evidence, cache), "dataset_id": manifest.dataset_id}
     everything = {**evaluation, **metrics}

@@ -59,7 +59,7 @@ def evaluate(command: Command) -> None:
         seed=seed,
         other=other,
         say=command.say,
-        kept=partial(cache.get, command.stage),
+        cached=partial(cache.get, command.stage),
     )
     metrics = {
         **metrics_with_real_baseline(evidence, cache),

@@ -1,4 +1,4 @@
-"""Distances in the feature space that `evaluate.features` names, besides the embedder's."""
+"""Measure distances in the feature space that `evaluate.features` names, besides the embedder's."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ NAMES = {"inception": {"fd": "fid", "kid": "kid"}, "onnx": {"fd": "fd_onnx", "ki
 
 
 def _measure(evidence: "Evidence") -> MetricValues:
-    """Measure the synthetic images, and training images in their place; say which module the features are of."""
+    """Measure the synthetic images, and training images in their place; add the digest of the features' module."""
     from pipeline.evaluation.fidelity import distances
 
     assert evidence.other is not None
