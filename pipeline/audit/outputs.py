@@ -41,7 +41,7 @@ class Shown:
 def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown: Shown) -> None:
     """Write beside the shards what people read, and the few metrics that DVC shows."""
     config, classes = command.config, manifest.classes
-    training, walk = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"
+    training, interpolation = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"
     records, originals = shown.nearest
     write_report(
         command.out / "report" / "index.html",
@@ -52,7 +52,7 @@ def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown
             fake=_shown(shown.images, shown.labels, classes),
             real=_shown(shown.holdout[0], shown.holdout[1] if classes else None, classes),
             nearest=(_for_people(records), _for_people(originals)),
-            walk=walk.read_bytes() if walk.is_file() else b"",
+            interpolation=interpolation.read_bytes() if interpolation.is_file() else b"",
             training=training.read_text(encoding="utf-8") if training.is_file() else "",
             source=shown.source,
         ),

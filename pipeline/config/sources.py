@@ -1,4 +1,4 @@
-"""The keys of `data.source`, which say where real images come from."""
+"""Define the keys of `data.source`, which say where real images come from."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,7 +22,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Source(Section):
-    """A source of real images of any kind; which kinds there are, and what each reads, stands in docs/ingest.md."""
+    """Describe a source of real images of any kind; docs/ingest.md lists the kinds, and what each reads."""
 
     path: str | None = Field(
         None,

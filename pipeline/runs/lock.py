@@ -11,17 +11,17 @@ from pipeline.base.errors import UserError
 
 
 @contextmanager
-def locked(path: Path, message: str) -> Iterator[None]:
+def locked(path: Path, refusal: str) -> Iterator[None]:
     """Hold the lock `path` for as long as the block runs.
 
     Raises:
-        UserError: another process holds it; the message is `message`.
+        UserError: another process holds it; the message is `refusal`.
     """
     lock = FileLock(path, fallback_to_soft=False)  # a file that merely lies there would hold for ever
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(message) from None
+        raise UserError(refusal) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be locked: {error.strerror}. Use a folder on another disk.") from None
     try:

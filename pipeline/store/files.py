@@ -56,7 +56,7 @@ def is_temporary(path: Path) -> bool:
 
 
 def sweep_temporary(folder: Path) -> None:
-    """Remove what killed processes left half-written in `folder` and below; of a process that writes now, too."""
+    """Remove half-written files in `folder` and below, which killed processes left; those of a running writer, too."""
     for path in folder.rglob(f".*{_TEMPORARY}"):
         path.unlink(missing_ok=True)
 

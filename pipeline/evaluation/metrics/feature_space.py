@@ -21,12 +21,12 @@ def _measure(evidence: "Evidence") -> MetricValues:
     kind, space = evidence.other.kind, evidence.other.space
     evidence.say(f"measuring in the features of {evidence.other.path}")
     real = space.features(evidence.holdout[0])
-    figures: MetricValues = {f"{kind}_digest": space.digest}
-    for ending, images in (("", evidence.fake), ("_real", evidence.stand_ins)):
+    metrics: MetricValues = {f"{kind}_digest": space.digest}
+    for suffix, images in (("", evidence.fake), ("_real", evidence.stand_ins)):
         for key, value in distances(space.features(images), real, scaled=kind != "inception").items():
             which, _, rest = key.partition("_")
-            figures[f"{NAMES[kind][which]}{'_' if rest else ''}{rest}{ending}"] = six_digits(value)
-    return figures
+            metrics[f"{NAMES[kind][which]}{'_' if rest else ''}{rest}{suffix}"] = six_digits(value)
+    return metrics
 
 
 MEASUREMENT = Measurement(
