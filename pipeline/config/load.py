@@ -29,8 +29,8 @@ QUOTES = ("'", '"')
 class _Loader(yaml.SafeLoader):
     """Load YAML safely, without two surprises of YAML 1.1.
 
-    Of two equal keys it would take the last without a word: here that is an error. And `1e-4` would be a string: here
-    it is a number, as in YAML 1.2 and for DVC.
+    Of two equal keys it would take the last without a word: for this loader that is an error. And `1e-4` would be a
+    string: it is a number, as in YAML 1.2 and for DVC.
     """
 
 

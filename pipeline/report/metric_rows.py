@@ -48,5 +48,5 @@ def _comparison(metric: Metric, row: ReportRow, metrics: MetricValues) -> str:
     if row.comparison is not None:
         return row.comparison(metrics)
     real = metrics.get(metric.real) if metric.real is not None else None
-    said = ([] if real is None else [f"{row.real}: {metric.form.text(real)}"]) + ([row.note] if row.note else [])
-    return "; ".join(said)
+    parts = ([] if real is None else [f"{row.real}: {metric.form.text(real)}"]) + ([row.note] if row.note else [])
+    return "; ".join(parts)

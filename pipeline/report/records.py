@@ -13,16 +13,16 @@ def occurring_classes(manifest: Manifest) -> list[str]:
 def unusual_settings(manifest: Manifest) -> list[str]:
     """Return what was requested besides equal shares of classes, any latent and images as made, in words."""
     sample = manifest.config.sample
-    said = []
+    settings = []
     if sample.labels != "balanced":
         weights = ", ".join(f"{name} {weight}" for name, weight in sample.labels.items())
-        said.append(f"classes by weight ({weights})")
+        settings.append(f"classes by weight ({weights})")
     if sample.truncation is not None:
-        said.append(f"latents truncated at {sample.truncation}: more typical images, less variety")
+        settings.append(f"latents truncated at {sample.truncation}: more typical images, less variety")
     if sample.encoding == "jpeg":
-        said.append(f"images kept as JPEG of quality {sample.jpeg_quality}, which loses some detail")
-    said += [_filter(manifest, each.kind) for each in sample.filters]
-    return said
+        settings.append(f"images kept as JPEG of quality {sample.jpeg_quality}, which loses some detail")
+    settings += [_filter(manifest, each.kind) for each in sample.filters]
+    return settings
 
 
 def _filter(manifest: Manifest, kind: str) -> str:

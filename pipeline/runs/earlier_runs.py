@@ -44,10 +44,10 @@ def restart(root: str, name: str, parameters: Parameters, total_images: int) -> 
         return None
     named = [_difference_in_words(key, before, now) for key, (before, now) in differences.items()]
     more = f" and {len(named) - NAMED_DIFFERENCES} more" if len(named) > NAMED_DIFFERENCES else ""
-    spent = usage_of(run)
+    usage = usage_of(run)
     cost = ""
-    if spent.images and not any(key.startswith(COSTLY) for key in differences):
-        cost = f"; {in_words(total_images * spent.seconds / spent.images)} at the earlier run's speed"
+    if usage.images and not any(key.startswith(COSTLY) for key in differences):
+        cost = f"; {in_words(total_images * usage.seconds / usage.images)} at the earlier run's speed"
     return f"starts from 0: {', '.join(named[:NAMED_DIFFERENCES])}{more}{cost}; the earlier run is kept in {run}"
 
 

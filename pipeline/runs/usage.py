@@ -40,13 +40,13 @@ class UsageMeter:
         seconds, more = now - self._since, images - self._images
         self._images, self._since = images, now
         before = usage_of(self._run)
-        spent = ResourceUsage(
+        total = ResourceUsage(
             before.images + more,
             before.seconds + seconds,
             before.core_seconds + seconds * self._cores,
             before.gpu_seconds + seconds * self._gpus,
         )
-        write_document(self._run, TIME, {name: round(value, 3) for name, value in asdict(spent).items()})
+        write_document(self._run, TIME, {name: round(value, 3) for name, value in asdict(total).items()})
 
 
 def usage_of(run: Folder, name: str = TIME) -> ResourceUsage:

@@ -45,16 +45,16 @@ class WorkingCopy:
         if self._is_place:
             return
         with self._pushing:
-            here = {
+            files = {
                 file.relative_to(self.path).as_posix(): _state(file)
                 for file in self.path.rglob("*")
                 if file.is_file() and not is_temporary(file)
             }
-            changed = [name for name, state in here.items() if self._same.get(name) != state]
-            for name in sorted(changed, key=lambda name: here[name][1]):
+            changed = [name for name, state in files.items() if self._same.get(name) != state]
+            for name in sorted(changed, key=lambda name: files[name][1]):
                 self.place.write(name, (self.path / name).read_bytes())
-                self._same[name] = here[name]
-            gone = [name for name in self._same if name not in here]
+                self._same[name] = files[name]
+            gone = [name for name in self._same if name not in files]
             self.place.remove(gone)
             for name in gone:
                 del self._same[name]
