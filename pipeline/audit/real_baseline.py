@@ -59,7 +59,7 @@ def metrics_with_real_baseline(evidence: Evidence, cache: ResultCache) -> Metric
 def _real_baseline(evidence: Evidence, cache: ResultCache) -> MetricValues:
     """Return what training images score in the place of the synthetic ones, each name with `_real`.
 
-    They are as many as the synthetic ones, or all.
+    There are as many of them as of synthetic images, or all training images.
     """
     depends_on = {
         "data": evidence.data_digest,

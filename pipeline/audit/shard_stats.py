@@ -71,10 +71,10 @@ def shard_stats_of(
 
 
 def sampled_rows(first_index: int, rows: int, count: int, keep: int) -> NDArray[np.int64]:
-    """Return the rows of a shard to sample, so that of all `count` records `min(keep, count)` are: the same each time.
+    """Return the rows that a shard gives to a random sample of `min(keep, count)` of all `count` records.
 
-    The choice is random. Each shard gives its share, so what is wrong with one shard shows in the sample as much as it
-    does in the dataset.
+    The sample is the same each time. Each shard gives its share, so what is wrong with one shard shows in the sample as
+    much as it does in the dataset.
     """
     keep = min(keep, count)
     share = (first_index + rows) * keep // count - first_index * keep // count
@@ -124,10 +124,10 @@ def dataset_stats(shards: Iterable[ShardStats], sampled: int) -> DatasetStats | 
 
 
 def shard_shift(count: int, mean: NDArray[np.float64], whole: Moments) -> float:
-    """Return how far a shard's mean features lie off those of all records, over what `count` random ones would.
+    """Return how far a shard's mean features lie off those of all records, over what chance makes of it.
 
-    The squared distance of a random sample's mean is `trace(covariance) / count * (1 - count / all)` on average. So 1
-    is chance, whatever the shard's size. It is 0 where the shard is the whole dataset.
+    The squared distance of the mean of `count` random records is `trace(covariance) / count * (1 - count / all)` on
+    average. So 1 is chance, whatever the shard's size. It is 0 where the shard is the whole dataset.
     """
     others = whole.count - count
     if not others:

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Describe a mistake or a condition that the user can mend.
+    """Report a mistake or a condition that the user can mend.
 
     Its text is complete as it stands: where (file, key), what was found, what is allowed, what to do. The edge (a stage
     or the console script) prints it without a traceback and exits with 1.

@@ -31,7 +31,7 @@ class Form:
     share: bool = False  # as a percentage
 
     def text(self, value: float) -> str:
-        """Return for example "87.6 %" of 0.876."""
+        """Return the value as text, for example "87.6 %" for 0.876."""
         return f"{100 * value:.{self.decimals}f} %" if self.share else f"{value:.{self.decimals}f}"
 
     def error(self, error: float | None) -> str:

@@ -9,10 +9,10 @@ class Pace:
     """
 
     def __init__(self, began: float, *, at_once: int = 1) -> None:
-        """Begin to count.
+        """Begin to count at the time `began`.
 
-        `at_once` is how many reports to expect at the same moment, from workers side by side. Before all are there,
-        there is no rate.
+        `at_once` is how many reports to expect at the same moment, from workers side by side. There is no rate before
+        all of them have come.
         """
         self._began, self._at_once = began, at_once
         self._done, self._reports = 0.0, 0

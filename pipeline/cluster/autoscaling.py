@@ -1,4 +1,4 @@
-"""Request nodes from a cluster's autoscaler before work begins: a stage later requests what it sees there."""
+"""Request nodes from a cluster's autoscaler before work begins, as a stage plans its workers by the nodes it finds."""
 
 import os
 import time

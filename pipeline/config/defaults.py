@@ -33,7 +33,7 @@ class Found:
     channels: int
 
 
-# A default that is right only beside the default of these other keys.
+# A default counts only where the preset also leaves out these other keys, whose defaults it fits.
 _GOES_WITH = {
     ("embed", "features"): {"total_images"},
     ("train", "penalty"): {"loss"},

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     SourceKindName = str
 else:
     SourceKindName = Literal[SOURCE_KINDS]
-# Which kinds a key besides path, kind, name and licence means something for.
+# The kinds that a key applies to; path, kind, name and licence apply to all.
 ONLY_FOR = {
     "label": ("folder", "zip", "webdataset", "parquet", "listing", "cifar", "celeba"),
     "transposed": ("idx",),

@@ -38,7 +38,7 @@ def distances(fake: Tensor, real: Tensor, *, scaled: bool) -> dict[str, float]:
     Args:
         fake: `float [N, features]`.
         real: `float [M, features]`.
-        scaled: as for `_kernel`.
+        scaled: whether `kid` is taken of features with a mean square of 1 over the reals.
     """
     fakes, reals = fake.double(), real.double()
     kernel, kernel_error = _kernel(fake, real, scaled=scaled)

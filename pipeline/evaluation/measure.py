@@ -36,7 +36,10 @@ def metrics_of(evidence: Evidence, of_real: MetricValues) -> MetricValues:
 
 
 def metrics_of_real(evidence: Evidence) -> MetricValues:
-    """Measure training images in the place of the synthetic ones, each name with `_real`; a better metric is chance."""
+    """Measure training images in the place of the synthetic ones, each name with `_real`.
+
+    Synthetic images that come out better do so by chance.
+    """
     return {
         f"{name}_real": value
         for each in _possible(evidence)
@@ -46,7 +49,7 @@ def metrics_of_real(evidence: Evidence) -> MetricValues:
 
 
 def _possible(evidence: Evidence) -> Iterator[Measurement]:
-    """Yield the measurements for which what at least one of their metrics needs is available, by rank."""
+    """Yield, by rank, the measurements of which at least one metric has all that it needs."""
     for each in sorted(ENTRIES.values(), key=lambda entry: entry.rank):
         if any(evidence.available.issuperset(metric.needs) for metric in each.metrics):
             yield each

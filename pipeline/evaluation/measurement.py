@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Measurement:
     """Hold what a file of `pipeline/evaluation/metrics` declares as `MEASUREMENT`.
 
-    `measure` is called where what at least one of the metrics needs is available. It returns their values by name,
-    their standard errors as NAME_error, and the names that they list in `also`. It also returns those counterparts of
-    real images that `measure_real` does not.
+    `measure` is called where at least one of the metrics has all that it needs. It returns their values by name, their
+    standard errors as NAME_error, and the names that they list in `also`. It also returns those counterparts of real
+    images that `measure_real` does not.
     """
 
     metrics: tuple[Metric, ...]

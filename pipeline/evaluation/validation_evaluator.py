@@ -28,7 +28,7 @@ BATCH = 500
 
 
 class ValidationEvaluator:
-    """Measure a pair on `validation`, which serves choices; `holdout` is only ever measured after them.
+    """Measure a pair on `validation`, by which choices are made; `holdout` is only measured after them.
 
     Args:
         embedder: folder of the embedder.

@@ -75,10 +75,10 @@ def upload_outputs(checkout: Path, name: str, root: Folder) -> int:
 
 
 def download_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
-    """Replace the checkout's outputs by those that were uploaded, `dvc.lock` last; return the names that were replaced.
+    """Replace the checkout's outputs by those that were uploaded, and return the names that were missing or different.
 
-    What else lies in a folder that a stage makes is removed, as DVC would do. None says that nothing was uploaded under
-    this name.
+    `dvc.lock` comes last. What else lies in a folder that a stage makes is removed, as DVC would do. None says that
+    nothing was uploaded under this name.
     """
     index = _read_index(name, root)
     if index is None:
@@ -99,7 +99,7 @@ def download_outputs(checkout: Path, name: str, root: Folder) -> list[str] | Non
 
 
 def require_replaceable_lock(checkout: Path) -> None:
-    """Refuse to replace a `dvc.lock` that git does not have: it names what was made in this checkout."""
+    """Refuse to replace a `dvc.lock` with changes that are not committed: it names what was made in this checkout."""
     if not (checkout / LOCK).exists():
         return
     try:

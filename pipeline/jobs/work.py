@@ -25,7 +25,7 @@ LEFT_OUT_BELOW = {"__pycache__", "cache", "tmp"}  # the last two: in .dvc
 
 
 def require_target(target: str) -> None:
-    """Refuse what is no stage."""
+    """Refuse a target that is neither a stage nor `all`."""
     if target not in (ALL, *STAGES):
         raise UserError(f"{target!r}: no stage; use {ALL} or one of {', '.join(STAGES)}.")
 

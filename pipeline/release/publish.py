@@ -151,7 +151,7 @@ def _latest(home: Folder) -> _Earlier | None:
 
 
 def _release_in(target: Folder, identity: str) -> Release | None:
-    """Return what is words of the release in `target`, where it is whole and of that dataset."""
+    """Return what is said of the release in `target`, where it is whole and of that dataset."""
     if target.entry(MANIFEST) is None or manifest_in(target).dataset_id != identity:
         return None
     try:
@@ -166,7 +166,7 @@ def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
 
 
 def _metrics_in_words(before: MetricValues | None, now: MetricValues) -> str:
-    """Return for example "; TSTR 0.886, was 0.884"."""
+    """Return the metrics in words, for example "; TSTR 0.886, was 0.884"."""
     words = ""
     for key, name in CHANGELOG_METRICS.items():
         if key in now:

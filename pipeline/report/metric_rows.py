@@ -24,7 +24,7 @@ class Row:
 
     @property
     def value_with_error(self) -> str:
-        """Return for example "0.92 ± 0.004"."""
+        """Return the value with its error, for example "0.92 ± 0.004"."""
         return f"{self.value} ± {self.error}" if self.error else self.value
 
 

@@ -47,7 +47,7 @@ def sample(command: Command) -> None:
                 shard_size=wanted.shard_size,
                 started=time.time(),
             )
-            # By the same command, which may have been told --fresh.
+            # Where an interrupted request to the same output goes on, the user may have begun it with --fresh.
             if not command.fresh and not is_going_on(run.folder, request):
                 output.require_same_records(plan.identity, plan.header)
             write_request(run.folder, request)

@@ -217,7 +217,7 @@ def warnings_of_little(images: int, config: Config) -> list[str]:
 
 
 def sample_images_in(folder: Path) -> list[Path]:
-    """Return the pictures of a folder of samples, by name, without what desktops leave."""
+    """Return the sample images of a folder, by name, without what desktops leave."""
     return sorted(path for path in folder.glob("*.png") if not is_junk(path.name))
 
 
