@@ -1,4 +1,4 @@
-"""The work of the stage `accept`."""
+"""Run the stage `accept`."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pipeline.store.files import read_json, write_json
 
 
 def accept(command: Command) -> None:
-    """Compares the figures of evaluate and audit with the gates of the config."""
+    """Compare the metrics of evaluate and audit with the gates of the config."""
     verdict_file = command.metrics / "accept.json"
     verdict_file.unlink(missing_ok=True)
     measured = {}

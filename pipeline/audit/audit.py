@@ -1,4 +1,4 @@
-"""The work of the stage `audit`."""
+"""Run the stage `audit`."""
 
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ COMPARED = 10_000  # records whose distances to training images are measured; a 
 
 
 def audit(command: Command) -> None:
-    """Reads every byte back, measures, writes the report; a damaged dataset is refused."""
+    """Read every byte back, measure, and write the report; refuse a damaged dataset."""
     config = command.config
     dataset, manifest = open_dataset(command.out)
     evaluation = _evaluation_of(manifest, command.metrics / "evaluate.json", command.out)
@@ -70,7 +70,7 @@ def audit(command: Command) -> None:
             settings=config.audit,
         ),
         say=command.say,
-        kept=partial(cache.get, command.stage),
+        cached=partial(cache.get, command.stage),
     )
     metrics = {**metrics_with_real_baseline(evidence, cache), "dataset_id": manifest.dataset_id}
     everything = {**evaluation, **metrics}
@@ -110,13 +110,13 @@ def _nearest(evidence: Evidence) -> Nearest:
 
 
 def _in_words(metrics: MetricValues) -> str:
-    taught = "no labels to learn from"
+    usefulness = "no labels to learn from"
     if "tstr_accuracy" in metrics:
-        taught = (
+        usefulness = (
             f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}, on both "
             f"{metrics['augmented_accuracy']:.1%}"
         )
     return (
-        f"{taught}; {metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images, "
+        f"{usefulness}; {metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images, "
         f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are"
     )

@@ -1,4 +1,4 @@
-"""The work of the stage `evaluate`."""
+"""Run the stage `evaluate`."""
 
 from dataclasses import replace
 from functools import partial
@@ -27,7 +27,7 @@ from pipeline.store.files import write_json
 
 
 def evaluate(command: Command) -> None:
-    """Measures fakes against `holdout`, beside as many real training images (where there are) in their place."""
+    """Measure fakes against `holdout`, and as many real training images (where there are) in their place."""
     config, dataset = command.config, describe(command.data)
     pair, embedder = load_pair(command.model), load_embedder(command.model)
     spec, names = pair.spec, dataset.classes
@@ -59,7 +59,7 @@ def evaluate(command: Command) -> None:
         seed=seed,
         other=other,
         say=command.say,
-        kept=partial(cache.get, command.stage),
+        cached=partial(cache.get, command.stage),
     )
     metrics = {
         **metrics_with_real_baseline(evidence, cache),
@@ -80,7 +80,7 @@ def evaluate(command: Command) -> None:
 
 
 def _variety_in_words(metrics: MetricValues) -> str:
-    """Say how varied the images are, within classes where there are some, and whether those are right."""
+    """Return how varied the images are, within classes where there are several, and whether those are right."""
     if "diversity_all" in metrics:
         return f"diversity {metrics['diversity_all']:.2f} of real"
     classes_said = (

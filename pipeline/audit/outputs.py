@@ -29,7 +29,7 @@ Nearest = tuple[torch.Tensor, torch.Tensor]  # records and the training images n
 
 @dataclass(frozen=True)
 class Shown:
-    """Images that the report shows, and what it says of their source."""
+    """Hold the images that the report shows, and what it says of their source."""
 
     images: torch.Tensor  # of records, uint8 [N, C, H, W]
     labels: torch.Tensor | None  # int64 [N]
@@ -39,9 +39,9 @@ class Shown:
 
 
 def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown: Shown) -> None:
-    """Write beside the shards what people read, and the few metrics that DVC shows."""
+    """Write next to the shards what people read, and the few metrics that DVC shows."""
     config, classes = command.config, manifest.classes
-    training, walk = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"
+    training, interpolation = command.metrics / "training.csv", command.model / "samples" / "interpolation.png"
     records, originals = shown.nearest
     write_report(
         command.out / "report" / "index.html",
@@ -52,7 +52,7 @@ def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown
             fake=_shown(shown.images, shown.labels, classes),
             real=_shown(shown.holdout[0], shown.holdout[1] if classes else None, classes),
             nearest=(_for_people(records), _for_people(originals)),
-            walk=walk.read_bytes() if walk.is_file() else b"",
+            interpolation=interpolation.read_bytes() if interpolation.is_file() else b"",
             training=training.read_text(encoding="utf-8") if training.is_file() else "",
             source=shown.source,
         ),
@@ -65,7 +65,10 @@ def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown
 
 
 def _shown(images: torch.Tensor, labels: torch.Tensor | None, classes: list[str]) -> dict[str, NDArray[np.uint8]]:
-    """Images for people, `uint8 [N, H, W, C]` by caption: the first of each class that occurs, or of all where there are no labels."""
+    """Return images for people, `uint8 [N, H, W, C]` by caption.
+
+    They are the first of each class that occurs, or of all where there are no labels.
+    """
     if labels is None:
         chosen = {"The first images": images[:UNLABELLED_SHOWN]}
     else:

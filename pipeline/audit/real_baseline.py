@@ -1,4 +1,4 @@
-"""What the stages that measure know of real images: how far they are from one another, kept from run to run."""
+"""Measure the baseline of real images: how far they are from one another, cached from run to run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ BASELINE = "floor"  # the name of the runs that the stages that measure share
 
 @dataclass(frozen=True)
 class ResultCache:
-    """Results that take minutes, each kept in a run below `root` that is named by all that the result depends on."""
+    """Cache results that take minutes, each in a run below `root` that is named by all that the result depends on."""
 
     root: str
     fresh: bool  # compute anew
@@ -48,7 +48,7 @@ def holdout_of(data: Path) -> Labelled:
 
 
 def metrics_with_real_baseline(evidence: Evidence, cache: ResultCache) -> MetricValues:
-    """Measure all that the evidence allows, beside the same of real images, and say of how many images it is."""
+    """Measure all that the evidence allows, with the baseline of real images, and say of how many images it is."""
     return {
         **metrics_of(evidence, _real_baseline(evidence, cache)),
         "images": len(evidence.fake),
@@ -57,7 +57,10 @@ def metrics_with_real_baseline(evidence: Evidence, cache: ResultCache) -> Metric
 
 
 def _real_baseline(evidence: Evidence, cache: ResultCache) -> MetricValues:
-    """What as many training images (or all) have in the place of the synthetic ones, each name with `_real`."""
+    """Return what training images score in the place of the synthetic ones, each name with `_real`.
+
+    There are as many of them as of synthetic images, or all training images.
+    """
     depends_on = {
         "data": evidence.data_digest,
         "embedder": evidence.embedder.digest,

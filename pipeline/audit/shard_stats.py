@@ -1,4 +1,4 @@
-"""The audit: what the shards on disk hold, judged from their bytes alone, shard by shard."""
+"""Measure what the shards on disk hold from their bytes alone, shard by shard."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ Pixels = NDArray[np.uint8]  # [N, H, W, C]
 
 @dataclass(frozen=True)
 class References:
-    """What records are held against: a ruler, and the digests of real images, `void [N]` (see `short_digests`)."""
+    """Hold what records are compared with: an embedder, and the digests of real images.
+
+    The digests are `void [N]`, see `short_digests`.
+    """
 
     embedder: Embedder
     train: NDArray[np.void]
@@ -27,9 +30,10 @@ class References:
 
 @dataclass(frozen=True)
 class ShardStats:
-    """What is found in one shard; of a dataset without labels, `labels` and `label_counts` are None.
+    """Hold what is found in one shard; of a dataset without labels, `labels` and `label_counts` are None.
 
-    `digests void [N]`: 16 bytes a record. `images uint8 [kept, H, W, C]` and `labels int64 [kept]` are the records that were kept.
+    `digests void [N]` has 16 bytes a record. `images uint8 [sampled, H, W, C]` and `labels int64 [sampled]` are those
+    of the records that are held in memory.
     """
 
     digests: NDArray[np.void]
@@ -42,21 +46,24 @@ class ShardStats:
 
 
 def short_digests(images: Pixels) -> NDArray[np.void]:
-    """Half of the SHA-256 of each image's pixels, 16 bytes: among a billion, two that differ are taken for one with p = 10^-21."""
+    """Return half of the SHA-256 of each image's pixels, 16 bytes.
+
+    Among a billion, two that differ are taken for one with p = 10^-21.
+    """
     return np.frombuffer(b"".join(bytes.fromhex(digest)[:16] for digest in pixel_digests(images)), "V16")
 
 
 def shard_stats_of(
-    images: Pixels, labels: NDArray[np.int64] | None, known: References, keep: NDArray[np.int64]
+    images: Pixels, labels: NDArray[np.int64] | None, references: References, keep: NDArray[np.int64]
 ) -> ShardStats:
-    """Everything about one shard's records, of which the rows `keep` are kept."""
+    """Return all statistics of one shard's records, and the images and labels of the rows `keep`."""
     digests = short_digests(images)
-    features = known.embedder.features(torch.from_numpy(images.transpose(0, 3, 1, 2)))
+    features = references.embedder.features(torch.from_numpy(images.transpose(0, 3, 1, 2)))
     return ShardStats(
         digests=digests,
-        train_copies=int(np.isin(digests, known.train).sum()),
-        held_out_copies=int(np.isin(digests, known.held_out).sum()),
-        label_counts=None if labels is None else np.bincount(labels, minlength=known.classes),
+        train_copies=int(np.isin(digests, references.train).sum()),
+        held_out_copies=int(np.isin(digests, references.held_out).sum()),
+        label_counts=None if labels is None else np.bincount(labels, minlength=references.classes),
         moments=Moments.of(features.double().numpy()),
         images=images[keep],
         labels=None if labels is None else labels[keep],
@@ -64,30 +71,31 @@ def shard_stats_of(
 
 
 def sampled_rows(first_index: int, rows: int, count: int, keep: int) -> NDArray[np.int64]:
-    """Rows of a shard that are kept so that of all `count` records `min(keep, count)` are: a random choice, the same each time.
+    """Return the rows that a shard gives to a random sample of `min(keep, count)` of all `count` records.
 
-    Each shard gives its share, so what is wrong with one shard shows in what is kept as much as it does in the dataset.
+    The sample is the same each time. Each shard gives its share, so what is wrong with one shard shows in the sample as
+    much as it does in the dataset.
     """
     keep = min(keep, count)
     share = (first_index + rows) * keep // count - first_index * keep // count
     return np.sort(np.random.default_rng(first_index).permutation(rows)[:share])
 
 
-def dataset_stats(shards: Iterable[ShardStats], kept: int) -> DatasetStats | None:
-    """Gathers all shards, in order: the last bits of the moments depend on it. None of no shard.
+def dataset_stats(shards: Iterable[ShardStats], sampled: int) -> DatasetStats | None:
+    """Gather all shards, in order: the last bits of the moments depend on it. Return None for no shard.
 
-    `kept`: how many records all shards together have kept. Memory: 16 bytes a record, three times that while duplicates are
-    counted, one mean a shard, and the records that were kept, once.
+    `sampled` is how many records all shards together hold in memory. Memory: 16 bytes a record, three times that while
+    duplicates are counted, one mean a shard, and the sampled records, once.
     """
     seen: list[NDArray[np.void]] = []
     whole: Moments | None = None
     places: list[tuple[int, NDArray[np.float64]]] = []
-    images, labels, counts = torch.empty(0, dtype=torch.uint8), torch.empty(kept, dtype=torch.int64), []
+    images, labels, counts = torch.empty(0, dtype=torch.uint8), torch.empty(sampled, dtype=torch.int64), []
     records = filled = train_copies = held_out_copies = 0
     for shard in shards:
         if whole is None:
             _, height, width, channels = shard.images.shape
-            images = torch.empty((kept, channels, height, width), dtype=torch.uint8)
+            images = torch.empty((sampled, channels, height, width), dtype=torch.uint8)
         rows = slice(filled, filled + len(shard.images))
         images[rows] = torch.from_numpy(shard.images.transpose(0, 3, 1, 2))
         if shard.labels is not None and shard.label_counts is not None:
@@ -116,10 +124,10 @@ def dataset_stats(shards: Iterable[ShardStats], kept: int) -> DatasetStats | Non
 
 
 def shard_shift(count: int, mean: NDArray[np.float64], whole: Moments) -> float:
-    """How far a shard's mean features lie off those of all records, over what chance makes of `count` random ones.
+    """Return how far a shard's mean features lie off those of all records, over what chance makes of it.
 
-    The squared distance of a random sample's mean is `trace(covariance) / count * (1 - count / all)` on average: 1 is chance,
-    whatever the shard's size. 0 where the shard is the whole dataset.
+    The squared distance of the mean of `count` random records is `trace(covariance) / count * (1 - count / all)` on
+    average. So 1 is chance, whatever the shard's size. It is 0 where the shard is the whole dataset.
     """
     others = whole.count - count
     if not others:

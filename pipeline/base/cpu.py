@@ -1,4 +1,4 @@
-"""How a process that computes on the CPU uses it."""
+"""Set up how a process that computes on the CPU uses threads and memory."""
 
 import ctypes
 import gc
@@ -26,7 +26,7 @@ def usable_cpus() -> int:
 
 
 def use_cpu(threads: int) -> None:
-    """Sets this process up for training on `threads` threads."""
+    """Set this process up for training on `threads` threads."""
     import torch  # seconds, which a process that only keeps its memory need not spend
 
     torch.set_num_threads(threads)
@@ -35,26 +35,29 @@ def use_cpu(threads: int) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Lets this process keep up to `KEPT_BYTES` that it frees, where the C library is glibc.
+    """Let this process keep up to `KEPT_BYTES` that it frees, where the C library is glibc.
 
-    By default glibc returns every tensor of some megabytes to the system at once and asks for it again at the next step,
-    zeroed page by page: an eighth of the time of a training step.
+    By default glibc returns every tensor of several megabytes to the system at once. At the next step it asks for it
+    again, zeroed page by page. That is an eighth of the time of a training step.
     """
     _set({_M_MMAP_THRESHOLD: KEPT_BYTES, _M_TRIM_THRESHOLD: KEPT_BYTES})
 
 
 def keep_little_memory() -> None:
-    """Has all threads of this process share one heap that shrinks again, where the C library is glibc.
+    """Make all threads of this process share one heap that shrinks again, where the C library is glibc.
 
-    By default each thread grows one of its own: some 150 MB more in a process that reads shards and computes on them, and a
-    sixth less time.
+    By default each thread grows one of its own. In a process that reads shards and computes on them that takes about
+    150 MB more, and a sixth less time.
     """
     _set({_M_ARENA_MAX: 1, _M_TRIM_THRESHOLD: 2**17})
 
 
 @contextmanager
 def without_search_for_cycles() -> Iterator[None]:
-    """Has Python not look for cycles of objects: among millions that hold none, each search takes longer than the one before."""
+    """Stop Python's search for cycles of objects while the block runs.
+
+    Among millions of objects without cycles, each search takes longer than the one before.
+    """
     searched = gc.isenabled()
     gc.disable()
     try:
@@ -65,7 +68,7 @@ def without_search_for_cycles() -> Iterator[None]:
 
 
 def give_back_memory() -> None:
-    """Returns to the system what this process has freed and its allocators still hold."""
+    """Return to the system what this process has freed and its allocators still hold."""
     import pyarrow  # not in processes that only keep their memory
 
     pyarrow.default_memory_pool().release_unused()

@@ -8,9 +8,9 @@ from pipeline.base.registry import entry_names
 
 
 def declarations(package: str, name: str) -> dict[str, Any]:
-    """Return what the entries of a package declare as `name`, by entry; a UserError says which file declares nothing.
+    """Return what the entries of a package declare as `name`, by entry; a UserError names a file that declares nothing.
 
-    Who asks may stand below the package's room. An entry's work cannot change what comes of its declaration, so
+    A caller may stand below the package's room. An entry's work cannot change what comes of its declaration, so
     `pipeline/runs/code.py` follows `load_entries` and not this.
     """
     found = {}

@@ -1,4 +1,7 @@
-"""Files that desktops and editors put into folders unasked: no part of any dataset, model or source, and never deleted."""
+"""Recognise files that desktops and editors put into folders unasked.
+
+They are no part of any dataset, model or source, and are never deleted.
+"""
 
 import re
 from pathlib import PurePosixPath

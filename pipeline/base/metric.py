@@ -10,7 +10,7 @@ MetricValues = dict[str, Any]
 
 
 class Need(StrEnum):
-    """Name what has to be there for a metric to be measured."""
+    """Name what has to be available for a metric to be measured."""
 
     # A dataset on disk, which the stage `audit` reads back; without this need, images that a stage generates will do.
     RECORDS = "records"
@@ -25,17 +25,20 @@ class Need(StrEnum):
 
 @dataclass(frozen=True)
 class Form:
-    """Write a value for people."""
+    """Format a value for people."""
 
     decimals: int
     share: bool = False  # as a percentage
 
     def text(self, value: float) -> str:
-        """For example "87.6 %" of 0.876."""
+        """Return the value as text, for example "87.6 %" for 0.876."""
         return f"{100 * value:.{self.decimals}f} %" if self.share else f"{value:.{self.decimals}f}"
 
     def error(self, error: float | None) -> str:
-        """To one digit, in the value's unit: more would say nothing, as an error is itself known to a sixth. Empty of None."""
+        """Return the error to one digit, in the value's unit; empty for None.
+
+        More digits would say nothing, as an error is itself known to a sixth.
+        """
         if error is None:
             return ""
         unit, scaled = (" %", 100 * error) if self.share else ("", error)
@@ -50,7 +53,7 @@ Group = Literal["Usefulness", "Fidelity and variety", "Privacy"]
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRow:
-    """Where a metric stands in the report, and what is said there."""
+    """Say where a metric stands in the report, and what is said there."""
 
     group: Group
     label: str  # in plain words
@@ -71,7 +74,7 @@ class TrainingView:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One number that is measured, by its name in `evaluate.json` and `audit.json`."""
+    """Declare one number that is measured, by its name in `evaluate.json` and `audit.json`."""
 
     name: str
     also: tuple[str, ...] = ()  # names of what is measured with it and told of in the same row of the docs
@@ -89,10 +92,10 @@ class Metric:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names that the docs tell of in its row."""
+        """Return all names that its row of the docs explains."""
         return (self.name, *self.also)
 
     @property
     def ratio(self) -> str | None:
-        """Name of the counterpart that a gate may bound its ratio to."""
+        """Return the name of the counterpart that a gate may bound its ratio to."""
         return None if self.signed or not self.gate else self.real

@@ -1,14 +1,19 @@
-"""How long the rest of some work takes, at its mean rate since the work itself began."""
+"""Estimate how long the rest of the work takes, at its mean rate since the work itself began."""
 
 
 class Pace:
-    """What was done since the work began. Its mean rate changes little by one slow stretch, unlike that of the last interval.
+    """Count what was done since the work began.
 
-    All times are in seconds on one clock, which the caller reads.
+    Its mean rate changes little by one slow stretch, unlike that of the last interval. All times are in seconds on one
+    clock, which the caller reads.
     """
 
     def __init__(self, began: float, *, at_once: int = 1) -> None:
-        """`at_once`: how many reports to expect at the same moment, from workers side by side; before all are there is no rate."""
+        """Begin to count at the time `began`.
+
+        `at_once` is how many reports to expect at the same moment, from workers side by side. There is no rate before
+        all of them have come.
+        """
         self._began, self._at_once = began, at_once
         self._done, self._reports = 0.0, 0
 
@@ -29,7 +34,7 @@ class Pace:
 
 
 def in_words(seconds: float) -> str:
-    """Return for example "about 35 min", no finer than an estimate can be."""
+    """Return a duration in words, for example "about 35 min", no finer than an estimate can be."""
     if seconds < 60:
         return "less than a minute"
     step_s = 60 if seconds < 600 else 300 if seconds < 3600 else 600 if seconds < 36_000 else 3600

@@ -1,4 +1,4 @@
-"""Registries whose entries are modules of a package: a new entry is a new file, and its name is the file's."""
+"""Load registries whose entries are modules of a package: a new entry is a new file, and its name is the file's."""
 
 from importlib import import_module
 from pathlib import Path
@@ -21,5 +21,8 @@ def load_entries(package: str) -> dict[str, ModuleType]:
 
 
 def name_in_config(entry: str) -> str:
-    """Return what the config calls an entry: a word of Python's, such as `class`, has an underscore behind it as a file's name."""
+    """Return what the config calls an entry.
+
+    A word of Python's, such as `class`, has an underscore behind it as a file's name.
+    """
     return entry.rstrip("_")

@@ -1,4 +1,4 @@
-"""Asks a cluster's autoscaler for nodes before work begins: what a stage asks for later, it asks for by what is there."""
+"""Request nodes from a cluster's autoscaler before work begins, as a stage plans its workers by the nodes it finds."""
 
 import os
 import time
@@ -16,13 +16,14 @@ CHECK_EVERY_S = 1.0
 
 
 def grow(workers: int | str, on_gpus: bool) -> None:
-    """Waits until there is a device for each worker, in a cluster whose nodes come when they are asked for.
+    """Wait until there is a device for each worker, in a cluster whose nodes are started on request.
 
-    It is one if the environment says which kind of devices its nodes have. Elsewhere nothing is asked for.
+    The environment says that a cluster is one, and which kind of devices its nodes have. Otherwise nothing is
+    requested.
 
     Args:
-        workers: how many are wanted; "auto" takes what is there, and asks for one.
-        on_gpus: whether the work can be done on GPUs; else CPUs are asked for.
+        workers: how many are wanted; "auto" takes what is there, and requests one.
+        on_gpus: whether the work can be done on GPUs; else CPUs are requested.
 
     Raises:
         UserError: the environment is wrong, or the nodes do not come.

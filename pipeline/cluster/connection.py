@@ -1,4 +1,4 @@
-"""Connecting to Ray, and refusing what the cluster could never run."""
+"""Connect to Ray, and refuse what the cluster could never run."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Resources:
-    """What the cluster has, all nodes together."""
+    """Hold what the cluster has, all nodes together."""
 
     cpus: int
     gpus: int
@@ -40,10 +40,10 @@ class Resources:
 
 @contextmanager
 def connect(root: str, workers: int | str = "auto", *, on_gpus: bool = False) -> Iterator[Resources]:
-    """Connects to the cluster that `RAY_ADDRESS` names, else starts Ray inside this process; ends it afterwards.
+    """Connect to the cluster that `RAY_ADDRESS` names, else start Ray inside this process; disconnect afterwards.
 
-    Refuses a cluster whose nodes are not ready to work on what is kept below `root`. One that starts nodes when they are
-    asked for is asked for `workers` of them (`pipeline.cluster.autoscaling`).
+    A cluster whose nodes are not ready to work on what is stored below `root` is refused. One that starts nodes on
+    request is asked for `workers` of them (`pipeline.cluster.autoscaling`).
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's own remarks on its inner life; what concerns the user is raised as an error.
@@ -101,7 +101,7 @@ def connect(root: str, workers: int | str = "auto", *, on_gpus: bool = False) ->
 
 
 def _resources() -> Resources:
-    """Of the cluster that this process is connected to."""
+    """Return the resources of the cluster that this process is connected to."""
     import ray
 
     total = ray.cluster_resources()
@@ -112,10 +112,10 @@ def _resources() -> Resources:
 
 
 def on_a_worker(work: Callable[[], Result], resources: Resources) -> Result:
-    """What `work` returns where a worker would run: on a GPU if there are any, else on a CPU.
+    """Return what `work` returns where a worker would run: on a GPU if there are any, else on a CPU.
 
     Raises:
-        UserError: that of `work`, or nothing is free for it.
+        UserError: `work` raised it, or nothing is free for it.
     """
     import ray
     from ray.exceptions import GetTimeoutError, RayTaskError
@@ -139,19 +139,21 @@ def on_a_worker(work: Callable[[], Result], resources: Resources) -> Result:
 
 
 def on_driver_node() -> dict[str, Any]:
-    """Options of an actor that all others talk to: no CPU, and on the driver's node, with which the run ends anyway."""
+    """Return the options of an actor that all others talk to.
+
+    It takes no CPU, and runs on the driver's node, with which the run ends anyway.
+    """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here = ray.get_runtime_context().get_node_id()
-    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
+    node = ray.get_runtime_context().get_node_id()
+    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
 
 
 def train_workers(wanted: int | str, resources: Resources, batch_size: int, accumulation: int) -> int:
-    """How many workers train: `wanted`, or for "auto" one a GPU, without GPUs one a node.
+    """Return how many workers train: `wanted`, or for "auto" one a GPU, without GPUs one a node.
 
-    "auto" is lowered until the batch can be shared evenly, each share in `accumulation` parts of 2 images
-    or more.
+    "auto" is lowered until the batch can be shared evenly, each share in `accumulation` parts of 2 images or more.
     """
     if wanted != "auto":
         return require_workers("cluster.train_workers", int(wanted), resources)
@@ -162,7 +164,10 @@ def train_workers(wanted: int | str, resources: Resources, batch_size: int, accu
 
 
 def fewest_train_workers(wanted: int | str, workers: int, batch_size: int, accumulation: int) -> int:
-    """How few of `workers` may go on when nodes are lost: for "auto" as few as can be reached one by one, else all are waited for."""
+    """Return how few of `workers` may go on when nodes are lost.
+
+    For "auto" these are as few as can be reached one by one; else all are waited for.
+    """
     fewest = workers
     while wanted == "auto" and fewest > 1 and _can_share(fewest - 1, batch_size, accumulation):
         fewest -= 1
@@ -170,7 +175,10 @@ def fewest_train_workers(wanted: int | str, workers: int, batch_size: int, accum
 
 
 def threads_each(workers: int, resources: Resources) -> int:
-    """How many CPUs each worker that trains can have: those of a node of its own, or as many as let all of them find room."""
+    """Return how many CPUs each worker that trains can have.
+
+    Each has those of its own node, or as many as let all of them find room.
+    """
     cpus = sorted(resources.node_cpus, reverse=True)
     if workers <= len(cpus):
         return cpus[workers - 1]
@@ -180,20 +188,20 @@ def threads_each(workers: int, resources: Resources) -> int:
 
 
 def _can_share(workers: int, batch_size: int, accumulation: int) -> bool:
-    """Whether a batch can be shared evenly, each share in `accumulation` parts of 2 images or more."""
+    """Return whether a batch can be shared evenly, each share in `accumulation` parts of 2 images or more."""
     part, left = divmod(batch_size, workers * accumulation)
     return left == 0 and part >= 2
 
 
 def sample_workers(wanted: int | str, resources: Resources) -> int:
-    """How many generator actors sample: `wanted`, or for "auto" one a GPU, without GPUs one a CPU."""
+    """Return how many generator actors sample: `wanted`, or for "auto" one a GPU, without GPUs one a CPU."""
     if wanted != "auto":
         return require_workers("cluster.sample_workers", int(wanted), resources)
     return resources.gpus or resources.cpus
 
 
 def require_workers(key: str, wanted: int, resources: Resources) -> int:
-    """`wanted`, unless the cluster has not a device for each: Ray would wait for ever."""
+    """Return `wanted`, or refuse it where the cluster has not a device for each: Ray would wait for ever."""
     available = resources.gpus or resources.cpus
     if wanted > available:
         kind = "GPUs" if resources.gpus else "CPUs"
@@ -204,9 +212,10 @@ def require_workers(key: str, wanted: int, resources: Resources) -> int:
 
 
 def _use_token_of_our_own() -> None:
-    """Ray listens on all of the machine's addresses: what starts here wants a token that nobody else has.
+    """Protect the Ray that starts in this process by a token that nobody else has.
 
-    Ray would take one from the home folder, or write it there, for all to read.
+    Ray listens on all of the machine's addresses. It would take a token from the home folder, or write it there, for
+    all to read.
     """
     if "RAY_AUTH_TOKEN_PATH" not in os.environ:
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

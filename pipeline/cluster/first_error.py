@@ -1,4 +1,4 @@
-"""One error channel from workers: the first message for the user is kept, and all who share it can ask for it."""
+"""Collect errors of workers in one channel: it stores the first message for the user, and all who share it can ask."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -12,9 +12,9 @@ Channel = TypeVar("Channel", bound="FirstError")
 
 
 class FirstError:
-    """An actor that keeps the first message, from whichever process: who finds one here does nothing more.
+    """Store the first message from whichever process, as an actor: a worker that finds one does nothing more.
 
-    Workers report to it what they would raise elsewhere. Ray Data would print what they raise with a page of its own
+    Workers report to it what they would raise otherwise. Ray Data would print what they raise with a page of its own
     stack, and Ray Train would start them anew.
     """
 
@@ -22,11 +22,11 @@ class FirstError:
         self._message = ""
 
     def report(self, message: str) -> None:
-        """Keep it, unless there is one."""
+        """Store the message, unless there is one."""
         self._message = self._message or message
 
     def message(self) -> str:
-        """Return the message; empty so far."""
+        """Return the message, empty where there is none so far."""
         return self._message
 
 
@@ -36,11 +36,11 @@ def start_on_driver_node(kind: type[Channel]) -> Any:
 
 
 def without_errors(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of Ray Data that bring no error, whose column `message` is empty.
+    """Yield the rows of Ray Data without an error, whose column `message` is empty.
 
     Raises:
-        UserError: a row brought one. It is raised after the last row, since ending Ray under a running executor can end
-            this process before it speaks.
+        UserError: a row has a message. It is raised after the last row, since a shutdown of Ray under a running
+            executor can end this process before it speaks.
     """
     first = ""
     for row in rows:

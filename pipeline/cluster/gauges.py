@@ -1,4 +1,7 @@
-"""Numbers of a running stage for Prometheus: Ray offers them on the node where they are set, with `ray_` before their names."""
+"""Offer numbers of a running stage to Prometheus.
+
+Ray offers them on the node where they are set, with `ray_` before their names.
+"""
 
 from unicodedata import normalize
 
@@ -35,15 +38,15 @@ GAUGES = _OF_RUNS | _of_metrics()
 
 
 class RunGauges:
-    """Those of one run. They are offered while this process lives."""
+    """Offer the gauges of one run while this process lives."""
 
     def __init__(self, stage: str, preset: str, fingerprint: str) -> None:
         self._labels = dict(zip(LABELS, (stage, preset, fingerprint[:16]), strict=True))
         self._gauges: dict[str, Gauge] = {}
 
-    def show(self, **figures: float) -> None:
-        """Sets gauges by their names in `GAUGES`."""
-        for name, value in figures.items():
+    def show(self, **values: float) -> None:
+        """Set gauges by their names in `GAUGES`."""
+        for name, value in values.items():
             if name not in self._gauges:
                 self._gauges[name] = Gauge(PREFIX + name, description=GAUGES[name], tag_keys=LABELS)
             self._gauges[name].set(value, tags=self._labels)

@@ -1,4 +1,4 @@
-"""Notices that a cluster's head is gone before Ray does, which ends this process after a minute and says nothing."""
+"""Notice that a cluster's head is gone before Ray does, which ends this process after a minute and says nothing."""
 
 import os
 import signal
@@ -17,12 +17,15 @@ PATIENCE_S = 40  # a head that keeps its state elsewhere may come back; Ray give
 
 
 class HeadLostError(UserError):
-    """The cluster's head has not answered for too long."""
+    """Report that the cluster's head has not answered for too long."""
 
 
 @contextmanager
 def watched(address: str) -> Iterator[None]:
-    """Raises a HeadLostError in the main thread, which has to be the one that calls this, when nothing answers at HOST:PORT."""
+    """Raise a HeadLostError in the main thread when nothing answers at HOST:PORT any more.
+
+    The main thread has to be the one that calls this.
+    """
     host, _, port = address.rpartition(":")
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What every node of a cluster must have before work begins: the same software, the storage root, the time, room on its disk."""
+"""Check that every node of a cluster is ready: software, storage root, clock, and room on its disk."""
 
 import importlib.metadata
 import platform
@@ -31,7 +31,7 @@ HANDSHAKE = "runs/handshake"  # folder below the root; its files are removed whe
 
 @dataclass(frozen=True)
 class NodeReport:
-    """What a node says of itself."""
+    """Hold what a node reports of itself."""
 
     address: str
     versions: dict[str, str]
@@ -43,7 +43,7 @@ class NodeReport:
 
 
 def inspect_nodes(root: str) -> list[NodeReport]:
-    """Asks every living node of the cluster that this process is connected to; refuses what work would fail of later.
+    """Ask every living node of the cluster that this process is connected to; refuse what work would fail of later.
 
     Args:
         root: the config's `root`, a folder or a place in an object store.
@@ -68,8 +68,8 @@ def inspect_nodes(root: str) -> list[NodeReport]:
     waited_for = list(requests)
     try:
         while waited_for:
-            left = asked_at + ANSWER_WITHIN_S - time.time()
-            answered, waited_for = ray.wait(waited_for, timeout=max(left, 0))
+            remaining = asked_at + ANSWER_WITHIN_S - time.time()
+            answered, waited_for = ray.wait(waited_for, timeout=max(remaining, 0))
             if not answered:
                 silent |= {requests[one]: f"no answer within {ANSWER_WITHIN_S:.0f} s" for one in waited_for}
                 break
@@ -93,7 +93,7 @@ def inspect_nodes(root: str) -> list[NodeReport]:
 
 
 def problems_of(reports: Sequence[NodeReport], versions: dict[str, str]) -> list[str]:
-    """What is wrong on any node, a line each; `versions` are those of the process that asks."""
+    """Return what is wrong on any node, a line each; `versions` are those of the process that asks."""
     lines = []
     for report in reports:
         others = [
@@ -119,7 +119,7 @@ def problems_of(reports: Sequence[NodeReport], versions: dict[str, str]) -> list
 
 
 def common_interface(reports: Sequence[NodeReport]) -> str | None:
-    """The name of the network interface by which the nodes know each other, where it is the same on all."""
+    """Return the name of the network interface by which the nodes know each other, where it is the same on all."""
     names = Counter(report.interface for report in reports)
     (name, count), *_ = names.most_common(1) or [("", 0)]
     return name if name and count == len(reports) else None
@@ -130,7 +130,7 @@ def _answer(nonce: str, address: str) -> str:
 
 
 def _inspect(place: Folder, nonce: str, address: str, disk: str) -> NodeReport:
-    """Runs on the node."""
+    """Return the report of the node that this runs on."""
     trouble = ""
     try:
         if place.read(f"{HANDSHAKE}/{nonce}") != nonce.encode():
@@ -154,7 +154,10 @@ def _inspect(place: Folder, nonce: str, address: str, disk: str) -> NodeReport:
 
 
 def _heard(report: NodeReport, place: Folder, nonce: str, asked_at: float) -> NodeReport:
-    """The report with what only this side can tell: how far the clock is off, and whether the node's answer has arrived."""
+    """Return the report with what only the driver can tell.
+
+    That is how far the clock is off, and whether the node's answer has arrived.
+    """
     # It was read at some time between question and answer.
     off = min(report.clock - asked_at, 0) or max(report.clock - time.time(), 0)
     if not report.root_trouble and place.entry(_answer(nonce, report.address)) is None:

@@ -1,4 +1,4 @@
-"""Lets Ray start its processes in a folder of any name, and refuses at once the few names that it cannot take."""
+"""Let Ray start its processes in a folder of any name, and refuse at once the few names that it cannot take."""
 
 import os
 import shlex
@@ -15,11 +15,11 @@ SOCKET = "/ray/session_2000-01-01_00-00-00_000000_{process}/sockets/plasma_store
 
 
 def interpreter_for_workers() -> dict[str, str]:
-    """Return the `runtime_env` by which workers get this interpreter; empty where its path is one plain word to a shell.
+    """Return the `runtime_env` by which workers get this interpreter; empty where its path needs no quotes in a shell.
 
-    A worker with a `runtime_env`, which Ray Train gives to all of its own, is started by a shell line that holds the
-    interpreter's path unquoted (`ray._private.runtime_env.context`). With a blank in it the line fails, and Ray tries
-    again for ever. `py_executable` goes into that line as it stands.
+    A worker with a `runtime_env` is started by a shell line that holds the interpreter's path unquoted
+    (`ray._private.runtime_env.context`). Ray Train gives one to all of its workers. With a blank in the path the line
+    fails, and Ray tries again for ever. `py_executable` goes into that line as it stands.
     """
     quoted = shlex.quote(sys.executable)
     return {} if quoted == sys.executable else {"py_executable": quoted}
@@ -32,12 +32,12 @@ def posix_command_lines() -> Iterator[None]:
     It quotes those of its agents and workers by `subprocess.list2cmdline` (`ray._private.services`), whose rules are those
     of Windows: a single quote stays as it is. Its raylet reads them by POSIX rules, and dies of that quote.
     """
-    of_windows = subprocess.list2cmdline
+    original = subprocess.list2cmdline
     subprocess.list2cmdline = shlex.join  # type: ignore[assignment]  # Ray hands it words alone, no bytes and no paths
     try:
         yield
     finally:
-        subprocess.list2cmdline = of_windows
+        subprocess.list2cmdline = original
 
 
 def require_paths() -> None:

@@ -1,4 +1,4 @@
-"""Frozen, strict models of `conf/*.yaml`, and the loader that words their errors."""
+"""Load `conf/*.yaml` into frozen, strict models, and word the errors for the user."""
 
 from pipeline.config.config import Config
 from pipeline.config.load import load_config, load_preset

@@ -1,8 +1,8 @@
-"""Which preset is active: the default that git shares in `conf/active.yaml`, or this checkout's own choice.
+"""Choose the active preset: the default that git shares in `conf/active.yaml`, or this checkout's own choice.
 
-DVC reads the preset from that file, in the work tree and in every commit, so that it has to be tracked. A choice of this
-checkout is written into it and hidden from git (`git update-index --skip-worktree`): nothing is there to commit. The
-choice is also kept in a file of its own, since `dvc exp run --queue` puts back what git has and drops the flag.
+DVC reads the preset from that file, in the work tree and in every commit, so it has to be tracked. A choice of this
+checkout is written into it and hidden from git (`git update-index --skip-worktree`): nothing is there to commit. A
+separate file holds the choice, too, since `dvc exp run --queue` puts back what git has and drops the flag.
 """
 
 import subprocess
@@ -28,7 +28,10 @@ def named_preset() -> str | None:
 
 
 def default_preset() -> str:
-    """Return the preset that is active where nobody has chosen another: the one that git has, or will have by the next commit."""
+    """Return the preset that is active where nobody has chosen another.
+
+    It is the one that git has, or will have by the next commit.
+    """
     shared = _shared_text()
     if shared is None:
         return active_preset()
@@ -80,7 +83,10 @@ def lost_choice(name: str) -> str | None:
 
 
 def opening_lines(name: str, file: Path | None = None) -> list[str]:
-    """Return the lines that a command begins with: what it goes by, and a warning where `imagemint use` chose another preset."""
+    """Return the lines that a command begins with: the config it uses, and a warning where another preset was chosen.
+
+    `imagemint use` makes such a choice.
+    """
     lost = lost_choice(name) if file is None else None
     return [which_config(name, file), *([] if lost is None else [f"warning: {lost}"])]
 
@@ -95,7 +101,10 @@ def shown_choice() -> str | None:
 
 @contextmanager
 def _replaced(path: Path, text: str | None) -> Iterator[None]:
-    """Let a file hold `text`: none of it ("") removes the file, None leaves it. After an error it is as it was before."""
+    """Let a file hold `text` while the block runs; after an error it is as it was before.
+
+    An empty `text` removes the file, None leaves it as it is.
+    """
     before = _read(path)
     if text is None or text == before:
         yield
@@ -133,7 +142,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _hide(wanted: bool) -> None:
-    """Make git pass over what the file holds, or look at it again."""
+    """Make git ignore changes of the file, or notice them again."""
     if (_flag() == HIDDEN) != wanted:
         _git("update-index", "--skip-worktree" if wanted else "--no-skip-worktree", "--", str(ACTIVE))
 

@@ -1,4 +1,4 @@
-"""A whole preset, right in itself and in how its sections fit together."""
+"""Validate a whole preset, in itself and in how its sections fit together."""
 
 import os
 
@@ -9,7 +9,7 @@ from pipeline.config.schema import Sections
 
 
 class Config(Sections):
-    """A whole preset; what its file leaves out, `defaults` fills in before."""
+    """Hold a whole preset, in which `defaults` has filled in what its file leaves out."""
 
     @field_validator("root")
     @classmethod

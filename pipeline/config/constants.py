@@ -1,4 +1,4 @@
-"""Numbers and words that the config shares with other rooms."""
+"""Define numbers and words that the config shares with other rooms."""
 
 import re
 

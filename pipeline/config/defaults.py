@@ -1,7 +1,8 @@
-"""What a preset leaves out, filled in with what is right for the images that ingest found.
+"""Fill in what a preset leaves out with what is right for the images that ingest found.
 
-`data` alone has to be there: everything else follows from the size, the number of images and classes, and the channels. The budgets are
-starting points that were not tuned for the data; an ML engineer sets what matters to them in the preset, and that counts.
+`data` alone has to be there: everything else follows from the size, the number of images and classes, and the channels.
+The budgets are starting points that were not tuned for the data. An ML engineer sets what matters to them in the
+preset, and that counts.
 """
 
 import json
@@ -32,7 +33,7 @@ class Found:
     channels: int
 
 
-# A default that is right only beside the default of these other keys.
+# A default counts only where the preset also leaves out these other keys, whose defaults it fits.
 _GOES_WITH = {
     ("embed", "features"): {"total_images"},
     ("train", "penalty"): {"loss"},
@@ -40,33 +41,36 @@ _GOES_WITH = {
     ("sample", "shard_size"): {"count", "batch_size"},
 }
 
-# What is taken for granted before ingest has looked: enough to check the rest of a preset.
+# What is assumed before ingest has run: enough to check the rest of a preset.
 UNKNOWN = Found(images=10_000, classes=2, channels=3)
 
 
 def found_in(description: Path) -> Found | None:
-    """Return what `dataset.json` says; None where it is missing or no dataset's, of which the stage that reads it tells more."""
+    """Return what `dataset.json` says; None where it is missing or no dataset's.
+
+    Then the stage that reads it says more.
+    """
     try:
-        told = json.loads(description.read_text(encoding="utf-8"))
-        return Found(told["splits"]["train"]["rows"], len(told["classes"]), told["image"]["channels"])
+        described = json.loads(description.read_text(encoding="utf-8"))
+        return Found(described["splits"]["train"]["rows"], len(described["classes"]), described["image"]["channels"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def fill_in(raw: Mapping[str, Any], found: Found | None) -> dict[str, Any]:
-    """Return the preset with a value for each key that has to have one; what it says itself stays.
+    """Return the preset with a value for each key that has to have one; its own values stay.
 
     Args:
         raw: the preset as read from YAML, not validated yet.
         found: what ingest found; None: not known yet.
     """
     data = raw.get("data")
-    about = found or UNKNOWN
-    size, channels = _SIZE_AT_WORST, about.channels
+    assumed = found or UNKNOWN
+    size, channels = _SIZE_AT_WORST, assumed.channels
     if isinstance(data, dict):
         size = data["size"] if data.get("size") in _SIZES else size
         channels = data["channels"] if data.get("channels") in (1, 3) else channels
-    return _merged(_defaults(size, about, channels), raw)
+    return _merged(_defaults(size, assumed, channels), raw)
 
 
 def _defaults(size: int, found: Found, channels: int) -> dict[str, Any]:
@@ -117,17 +121,19 @@ def editor_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _within(value: int, bounds: tuple[int, int]) -> int:
-    """Round to thousands within the bounds."""
+    """Round to thousands, within the bounds."""
     least, most = bounds
     return max(least, min(most, round(value, -3)))
 
 
 def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections key by key, but a preset's own gates in place of the default ones: they belong together."""
+    """Merge sections key by key, but replace the default gates whole by a preset's own: they belong together."""
     merged = {**defaults, **raw}
     for name, section in defaults.items():
         own = raw.get(name)
         if name != "gates" and isinstance(section, dict) and isinstance(own, dict):
-            kept = {key: value for key, value in section.items() if not _GOES_WITH.get((name, key), set()) & own.keys()}
-            merged[name] = _merged(kept, own)
+            fitting = {
+                key: value for key, value in section.items() if not _GOES_WITH.get((name, key), set()) & own.keys()
+            }
+            merged[name] = _merged(fitting, own)
     return merged

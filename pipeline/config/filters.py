@@ -1,4 +1,4 @@
-"""The keys of `sample.filters`: those of each kind stand in the file of the filter."""
+"""Collect the keys of `sample.filters`: each filter's file declares those of its kind."""
 
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Union
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     FilterKindName = str
 
     class FilterKeys(Protocol):
-        """The keys of any kind of filter."""
+        """Describe the keys of any kind of filter."""
 
         @property
         def kind(self) -> str: ...

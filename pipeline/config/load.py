@@ -1,4 +1,4 @@
-"""From YAML files and `--set` to a `Config`, or to one message that lists every error at once."""
+"""Load YAML files and `--set` into a `Config`, or raise one message that lists every error at once."""
 
 import difflib
 import os
@@ -29,10 +29,10 @@ QUOTES = ("'", '"')
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, with two surprises of YAML 1.1 taken out.
+    """Load YAML safely, without two surprises of YAML 1.1.
 
-    Of two equal keys it would take the last without a word: here that is an error. And `1e-4` would be a string:
-    here it is a number, as in YAML 1.2 and for DVC.
+    Of two equal keys it would take the last without a word: for this loader that is an error. And `1e-4` would be a
+    string: it is a number, as in YAML 1.2 and for DVC.
     """
 
 
@@ -51,14 +51,14 @@ _Loader.add_implicit_resolver(
 
 
 def presets() -> list[str]:
-    """Names of the presets of this checkout, sorted."""
+    """Return the names of the presets of this checkout, sorted."""
     if not CONF.is_dir():
         raise UserError(f"No folder {CONF}/ in {Path.cwd()}: run this in the project's top folder.")
     return sorted(path.stem for path in CONF.glob("*.yaml") if path != ACTIVE and not is_junk(path.name))
 
 
 def active_preset() -> str:
-    """The preset that `conf/active.yaml` names."""
+    """Return the preset that `conf/active.yaml` names."""
     known = presets()
     if not ACTIVE.exists():
         raise UserError(
@@ -72,7 +72,7 @@ def active_preset() -> str:
 
 
 def which_config(name: str, file: Path | None = None) -> str:
-    """Return what a command says first: the preset that it goes by, or the config file that was given in its place."""
+    """Return what a command says first: the preset that it uses, or the config file that was given in its place."""
     return f"preset {name} ({CONF / name}.yaml)" if file is None else f"config {file} (name: {name})"
 
 
@@ -83,7 +83,7 @@ def load_preset(
     *,
     before_ingest: bool = False,
 ) -> Config:
-    """Loads `conf/<name>.yaml` (default: the active preset) with `--set` overrides; the rest as in `load_config`."""
+    """Load `conf/<name>.yaml` (default: the active preset) with `--set` overrides; the rest as in `load_config`."""
     chosen = name if name is not None else active_preset()
     known = presets()
     if chosen not in known:
@@ -116,12 +116,12 @@ def load_preset_or_file(
 def load_config(
     path: Path, overrides: list[str] | None = None, data: Path | None = None, *, before_ingest: bool = False
 ) -> Config:
-    """Loads one config file, and fills in what it leaves out.
+    """Load one config file, and fill in what it leaves out.
 
     Args:
         path: of the file.
         overrides: `section.key=value`, the value written as in YAML.
-        data: the canonical dataset, by which defaults go; None: `data/NAME`.
+        data: the canonical dataset that the defaults follow; None: `data/NAME`.
         before_ingest: whether a dataset that is there may be another one's, which says nothing.
     """
     raw = _read_yaml(path)
@@ -201,7 +201,7 @@ def _refuse(path: Path | str, error: ValidationError, overridden: bool) -> NoRet
 
 
 def _merged(lines: list[str]) -> list[str]:
-    """One line for a value that fits none of the types of a union, of which each has its own error."""
+    """Merge the errors of a value that fits none of the types of a union: each type has its own."""
     allowed: dict[str, list[str]] = {}
     for line in lines:
         problem, _, fits = line.partition("; allowed: ")
@@ -255,7 +255,7 @@ def _is_tag(location: tuple[int | str, ...], position: int) -> bool:
 
 
 def _keys_at(steps: tuple[int | str, ...]) -> list[str]:
-    """Known keys of the section that the path `steps` leads to."""
+    """Return the known keys of the section that the path `steps` leads to."""
     models: list[type[BaseModel]] = [Config]
     for step in steps:
         fields = [model.model_fields[str(step)] for model in models if str(step) in model.model_fields]

@@ -1,4 +1,7 @@
-"""What is declared of metrics, by name, in the order of the report: gates, their rules, rows and tables are made of it."""
+"""Collect what metrics declare, by name, in the order of the report.
+
+Gates, their rules, rows and tables are derived from it.
+"""
 
 from collections.abc import Iterable, Iterator
 

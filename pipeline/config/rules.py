@@ -1,4 +1,4 @@
-"""The rules that span several keys: each of them refuses in a second what would otherwise fail an hour later."""
+"""Check the rules that span several keys: each refuses in a second what would otherwise fail an hour later."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ MOST_SHARDS = 1_000_000
 
 
 def broken_rules(c: Sections) -> list[str]:
-    """Each line: key path, value found, what is allowed, what to do."""
+    """Return a line for each broken rule: key path, value found, what is allowed, what to do."""
     classes = _known_classes(c)
     return [
         *_root_rules(c),
@@ -142,14 +142,17 @@ def _sampling_rules(c: Sections) -> Iterator[str]:
 
 
 def _known_classes(c: Sections) -> list[str] | None:
-    """Return the classes of the data, as far as the config says them; None where the source decides."""
+    """Return the classes of the data as far as the config names them; None where the source decides."""
     if isinstance(c.data.classes, list):
         return c.data.classes
     return [ONLY_CLASS] if c.data.classes == "none" else None
 
 
 def broken_class_rules(c: Sections, classes: list[str]) -> list[str]:
-    """Return the rules that a config breaks with data of these classes, which ingest alone knows where data.classes is auto."""
+    """Return the rules that a config breaks with data of these classes.
+
+    Where data.classes is auto, only ingest knows the classes.
+    """
     broken = []
     if c.evaluate.images < 10 * len(classes):
         broken.append(f"evaluate.images: {c.evaluate.images} is fewer than 10 for each of the {len(classes)} classes")
@@ -184,7 +187,7 @@ def broken_class_rules(c: Sections, classes: list[str]) -> list[str]:
 
 
 def _gated(c: Sections, need: Need) -> list[str]:
-    """Return the bounded metrics that are measured only where there is what they need."""
+    """Return the bounded metrics that are measured only where this need is met."""
     return [metric for metric in c.gates if need in METRICS[metric].needs]
 
 

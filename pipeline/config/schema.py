@@ -1,4 +1,4 @@
-"""Every key of a preset: its type, its range, its unit and what it is for.
+"""Define every key of a preset: its type, its range, its unit and what it is for.
 
 The rules that span several keys stand in `rules.py`.
 """
@@ -77,7 +77,7 @@ class Data(Section):
 
     @property
     def background_rgb(self) -> tuple[int, int, int]:
-        """Red, green and blue of `background`, 0 to 255."""
+        """Return red, green and blue of `background`, 0 to 255."""
         digits = {"white": "ffffff", "black": "000000"}.get(self.background, self.background.removeprefix("#"))
         red, green, blue = bytes.fromhex(digits)
         return red, green, blue
@@ -98,7 +98,10 @@ class Data(Section):
 
 
 class Embed(Section):
-    """What measures distances by its features: a classifier of the data's classes, or of one class a network that learns without labels."""
+    """Train the embedder, in whose features distances are measured.
+
+    It is a classifier of the data's classes, or for one class a network that learns without labels.
+    """
 
     total_images: Count = Field(
         description="Images it is trained on, repeats counted; without labels each of two views counts."
@@ -146,7 +149,10 @@ class Model(Section):
 
 
 class Penalty(Section):
-    """Gradient penalties: r1, r2 zero-centred (Mescheder et al. 2018, Huang et al. 2024), gp one-centred (Gulrajani et al. 2017)."""
+    """Weigh the gradient penalties.
+
+    r1 and r2 are zero-centred (Mescheder et al. 2018, Huang et al. 2024), gp is one-centred (Gulrajani et al. 2017).
+    """
 
     r1: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight on real images.")
     r2: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight on fake images.")
@@ -163,10 +169,11 @@ Policy = Literal["warn", "rollback", "stop"]
 
 
 class Diagnostics(Section):
-    """What is done when an evaluation shows that something goes wrong; each finding stands in model.json.
+    """Say what is done when an evaluation shows that something goes wrong; each finding stands in model.json.
 
-    warn: say so. rollback: go back to the best evaluation, with another draw of latents and 0.3 times the learning rate,
-    at most six times. stop: end the run with an error.
+    warn: say so.
+    rollback: go back to the best evaluation, with other latents and 0.3 times the learning rate, at most six times.
+    stop: end the run with an error.
     """
 
     non_finite: Policy = Field(
@@ -235,7 +242,7 @@ class Train(Section):
 
 
 class OtherFeatures(Section):
-    """A feature space besides the domain classifier's."""
+    """Name a feature space besides the domain classifier's."""
 
     kind: Literal["inception", "onnx"]
     path: str = Field(min_length=1, description="Of Inception's weights, or of an ONNX module.")
@@ -313,7 +320,7 @@ class Sample(Section):
 
 
 class Prices(Section):
-    """What machines cost, for the report; the defaults are nobody's offer."""
+    """State what machines cost, for the report; the defaults are nobody's offer."""
 
     currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
     core_hour: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.05
@@ -333,7 +340,7 @@ class Audit(Section):
 
 
 class Gate(Section):
-    """Bounds for a figure, and for its ratio to the same figure of real images."""
+    """Bound a metric, and its ratio to the same metric of real images."""
 
     min: float | None = None
     max: float | None = None
@@ -345,14 +352,14 @@ class Gate(Section):
         pairs = {"": (self.min, self.max), "_of_real": (self.min_of_real, self.max_of_real)}
         if all(bound is None for pair in pairs.values() for bound in pair):
             raise ValueError("a gate needs min, max, min_of_real or max_of_real")
-        for ending, (least, most) in pairs.items():
+        for suffix, (least, most) in pairs.items():
             if least is not None and most is not None and least > most:
-                raise ValueError(f"min{ending} {least} is above max{ending} {most}: nothing could pass")
+                raise ValueError(f"min{suffix} {least} is above max{suffix} {most}: nothing could pass")
         return self
 
     @property
     def of_real(self) -> bool:
-        """Whether the ratio to real images is bounded."""
+        """Return whether the ratio to real images is bounded."""
         return self.min_of_real is not None or self.max_of_real is not None
 
 
@@ -363,14 +370,17 @@ else:
 
 
 class Cluster(Section):
-    """How many workers; "auto" takes one a GPU, or without GPUs one a node for training and one a CPU for sampling."""
+    """Say how many workers run.
+
+    "auto" takes one a GPU, or without GPUs one a node for training and one a CPU for sampling.
+    """
 
     train_workers: Auto | Count
     sample_workers: Auto | Count
 
 
 class Sections(Section):
-    """The keys of a preset, each right by itself."""
+    """Hold the keys of a preset, each right by itself."""
 
     root: str = Field(".", min_length=1, description="Holds runs/ and published versions.")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]

@@ -1,4 +1,4 @@
-"""The keys of `data.source`, which say where real images come from."""
+"""Define the keys of `data.source`, which say where real images come from."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     SourceKindName = str
 else:
     SourceKindName = Literal[SOURCE_KINDS]
-# Which kinds a key besides path, kind, name and licence means something for.
+# The kinds that a key applies to; path, kind, name and licence apply to all.
 ONLY_FOR = {
     "label": ("folder", "zip", "webdataset", "parquet", "listing", "cifar", "celeba"),
     "transposed": ("idx",),
@@ -22,7 +22,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Source(Section):
-    """A source of real images of any kind; which kinds there are, and what each reads, stands in docs/reference/sources.md."""
+    """Describe a source of real images of any kind; docs/reference/sources.md lists the kinds, and what each reads."""
 
     path: str | None = Field(
         None,

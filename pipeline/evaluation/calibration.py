@@ -1,4 +1,4 @@
-"""Calibrating a discriminator on held-out reals: logistic regression of real against fake on its logit."""
+"""Calibrate a discriminator on held-out reals, by logistic regression of real against fake on its logit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,27 +13,35 @@ Groups = NDArray[np.int64]
 def calibrate(
     real_logits: Logits, real_groups: Groups, fake_logits: Logits, fake_groups: Groups, groups: int
 ) -> tuple[Calibration, float]:
-    """`float [N], int64 [N]` of reals that the discriminator was not trained on, and of fakes, in the `groups` of a condition.
+    """Return the calibration of a discriminator, and the area under the ROC curve of its calibrated logits.
 
-    Each group is brought to its fakes' mean and spread, in which one line is fitted to all groups: one group alone may
-    have a handful of held-out reals. The reals of a group count as much as its fakes, however many there are. Returns
-    also how surely the calibrated logit tells reals from fakes (the area under the ROC curve: 0.5 not at all, 1 always).
-    A discriminator that tells them apart the wrong way round says nothing: slope 0.
+    The area says how surely these tell reals from fakes: 0.5 not at all, 1 always. A discriminator that tells them
+    apart the wrong way round says nothing: its slope is 0.
+
+    Each group is scaled to the mean and spread of its fakes, and one line is fitted to all groups. One group alone may
+    have a handful of held-out reals. The reals of a group weigh as much as its fakes, however many there are.
+
+    Args:
+        real_logits: `float [N]`, of reals that the discriminator was not trained on.
+        real_groups: `int64 [N]`, which group of the condition each real belongs to.
+        fake_logits: `float [M]`, of fakes.
+        fake_groups: `int64 [M]`, which group each fake belongs to.
+        groups: how many groups the condition has.
     """
     means, spreads = np.zeros(groups), np.ones(groups)
     for group in np.unique(fake_groups):
-        of_group = fake_logits[fake_groups == group]
-        means[group], spreads[group] = of_group.mean(), max(of_group.std(), 1e-6)
+        group_logits = fake_logits[fake_groups == group]
+        means[group], spreads[group] = group_logits.mean(), max(group_logits.std(), 1e-6)
     scaled = np.concatenate(
         [
-            (logits - means[of_each]) / spreads[of_each]
-            for logits, of_each in ((real_logits, real_groups), (fake_logits, fake_groups))
+            (logits - means[groups_of]) / spreads[groups_of]
+            for logits, groups_of in ((real_logits, real_groups), (fake_logits, fake_groups))
         ]
     )
     is_real = np.repeat([1, 0], [len(real_logits), len(fake_logits)])
     # As many reals as fakes of each group, so that the logit is the ratio of densities and nothing of counts.
-    fakes_of, reals_of = (np.bincount(of_each, minlength=groups) for of_each in (fake_groups, real_groups))
-    weights = np.concatenate([(fakes_of / np.maximum(reals_of, 1))[real_groups], np.ones(len(fake_groups))])
+    fake_counts, real_counts = (np.bincount(each, minlength=groups) for each in (fake_groups, real_groups))
+    weights = np.concatenate([(fake_counts / np.maximum(real_counts, 1))[real_groups], np.ones(len(fake_groups))])
     from sklearn.linear_model import LogisticRegression  # 2 s to import: once, at the end of a training
     from sklearn.metrics import roc_auc_score
 

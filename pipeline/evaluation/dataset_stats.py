@@ -1,4 +1,4 @@
-"""What all shards of a dataset hold together, and the figures of it."""
+"""Hold the statistics of all shards of a dataset together, and derive metrics from them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,11 @@ from pipeline.evaluation.moments import Moments, frechet
 
 @dataclass(frozen=True)
 class DatasetStats:
-    """What all shards hold together. `images uint8 [kept, C, S, S]` and `labels int64 [kept]` are the records that were kept."""
+    """Hold the statistics of all shards together.
+
+    `images uint8 [sampled, C, S, S]` and `labels int64 [sampled]` are those of the random choice of records that was
+    held in memory.
+    """
 
     records: int
     unique: int
@@ -25,23 +29,23 @@ class DatasetStats:
     labels: Tensor | None
 
 
-def dataset_metrics(content: DatasetStats, real: Moments) -> MetricValues:
-    """Figures of all records; `real`: of the holdout's features.
+def dataset_metrics(stats: DatasetStats, real: Moments) -> MetricValues:
+    """Return the metrics of all records of a dataset; `real` are the moments of the holdout's features.
 
-    `unique_share`, `duplicates`, `train_copies`, `held_out_copies` (of validation and holdout), `fd_domain_all_records`,
-    `shard_shift_max` and the number of that shard, `shard_shift_at`; where there are labels `class_balance` (rarest class over
-    commonest).
+    They are `records`, `unique_share`, `duplicates`, `train_copies`, `held_out_copies` (of validation and holdout),
+    `fd_domain_all_records`, `shard_shift_max` and the number of that shard, `shard_shift_at`. Where there are labels,
+    `class_balance` is the rarest class over the commonest.
     """
-    counts = content.label_counts
-    furthest = int(np.argmax(content.shifts))
+    counts = stats.label_counts
+    furthest = int(np.argmax(stats.shifts))
     return {
-        "records": content.records,
-        "unique_share": round(content.unique / content.records, 6),
-        "duplicates": content.records - content.unique,
-        "train_copies": content.train_copies,
-        "held_out_copies": content.held_out_copies,
-        "fd_domain_all_records": round(frechet(content.moments, real), 4),
-        "shard_shift_max": round(content.shifts[furthest], 3),
+        "records": stats.records,
+        "unique_share": round(stats.unique / stats.records, 6),
+        "duplicates": stats.records - stats.unique,
+        "train_copies": stats.train_copies,
+        "held_out_copies": stats.held_out_copies,
+        "fd_domain_all_records": round(frechet(stats.moments, real), 4),
+        "shard_shift_max": round(stats.shifts[furthest], 3),
         "shard_shift_at": furthest,
         **({} if counts is None else {"class_balance": round(float(counts.min() / counts.max()), 6)}),
     }

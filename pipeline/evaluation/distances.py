@@ -1,4 +1,4 @@
-"""Distances between sets of images, measured on an embedder's features."""
+"""Measure distances between sets of images on an embedder's features."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,15 +8,15 @@ from pipeline.evaluation.moments import Features, Moments, frechet
 
 
 def frechet_distance(a: Features, b: Features) -> float:
-    """Squared Fréchet distance of the Gaussians fitted to two sets."""
+    """Return the squared Fréchet distance of the Gaussians fitted to two sets."""
     return _frechet_of_few(a, b) if min(len(a), len(b)) < a.shape[1] else frechet(Moments.of(a), Moments.of(b))
 
 
 def _frechet_of_few(a: Features, b: Features) -> float:
-    """Return the same for a set of fewer images than features, without a matrix of features by features.
+    """Return the Fréchet distance of sets of fewer images than features, without a matrix of features by features.
 
-    The covariances' product and the images' products with each other, A B^T of the centred features, have the same eigenvalues
-    but for zeros: the trace of the root is the sum of that matrix's singular values.
+    The covariances' product and the images' products with each other, A B^T of the centred features, share their
+    eigenvalues but for zeros. So the trace of the root is the sum of that matrix's singular values.
     """
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
     off_a, off_b = (a - mean_a) / np.sqrt(len(a) - 1), (b - mean_b) / np.sqrt(len(b) - 1)
@@ -26,10 +26,11 @@ def _frechet_of_few(a: Features, b: Features) -> float:
 
 
 def frechet_at_infinity(a: Features, b: Features, sizes: int = 10) -> float:
-    """What `frechet_distance` would be of endlessly many images of both kinds.
+    """Estimate what `frechet_distance` would be of endlessly many images of both kinds.
 
-    That of N images is too large by a term in 1 / N (Chong & Forsyth 2020, arXiv:1911.07023, section 3): a line through the
-    distances of ever smaller parts of both sets, down to a fifth, is followed to 1 / N = 0. It can come out below 0 by its error.
+    The distance of N images is too large by a term in 1 / N (Chong & Forsyth 2020, arXiv:1911.07023, section 3). A line
+    through the distances of ever smaller parts of both sets, down to a fifth, is followed to 1 / N = 0. The estimate
+    can fall below 0 by its error.
     """
     random = np.random.default_rng(0)
     smaller = min(len(a), len(b))
@@ -44,9 +45,9 @@ def frechet_at_infinity(a: Features, b: Features, sizes: int = 10) -> float:
 def within_class_diversity(
     features: Features, labels: NDArray[np.int64], classes: int, limit: int
 ) -> NDArray[np.float64]:
-    """Mean pairwise Euclidean distance within each class, over its first `limit` members: `float [classes]`.
+    """Return the mean pairwise Euclidean distance within each class, over its first `limit` members: `float [classes]`.
 
-    NaN for a class with fewer than two members.
+    A class with fewer than two members has NaN.
     """
     return np.array(
         [

@@ -1,4 +1,4 @@
-"""What metrics are measured from."""
+"""Hold what metrics are measured from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.base.metric import MetricValues, Need
 from pipeline.embedding.nearest import nearest_rows
 from pipeline.evaluation.resampling import random_subset
 
-# Of types alone: what is measured does not depend on their code, see `CODE_OF_REAL`.
+# Imported for types alone: what is measured does not depend on their code, see `CODE_OF_REAL`.
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OtherSpace:
-    """The feature space that the config asks for besides the embedder's."""
+    """Hold the feature space that the config asks for besides the embedder's."""
 
     kind: Literal["inception", "onnx"]
     path: str
@@ -37,7 +37,7 @@ class OtherSpace:
 
 @dataclass(frozen=True)
 class AuditedRecords:
-    """A dataset on disk that was read back whole."""
+    """Hold the records of a dataset on disk that was read back whole."""
 
     dataset_id: str
     stats: DatasetStats
@@ -46,7 +46,10 @@ class AuditedRecords:
 
     @cached_property
     def compared(self) -> Tensor:
-        """These records, `uint8 [N, C, H, W]`; in a full audit hundreds of MB, so not before they are asked for."""
+        """Return the records to compare, `uint8 [N, C, H, W]`.
+
+        In a full audit these are hundreds of MB, so they are copied only when first asked for.
+        """
         return random_subset(self.stats.images, self.comparisons)
 
 
@@ -56,9 +59,9 @@ def _at_once(_name: str, _identity: dict[str, object], compute: Callable[[], Met
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that a stage has to measure from: synthetic images, real ones, and networks.
+    """Hold all that a stage has to measure from: synthetic images, real ones, and networks.
 
-    What takes long to make is made when it is first asked for.
+    Properties that take long to compute are computed when they are first asked for.
     """
 
     embedder: Embedder
@@ -74,60 +77,60 @@ class Evidence:
     records: AuditedRecords | None = None  # None in `evaluate`, which measures generated images alone
     say: Callable[[str], None] = lambda _: None  # tells the user what takes long
     # Returns what was once computed, kept from run to run: NAME of the file, all that the result depends on, the work.
-    kept: Callable[[str, dict[str, object], Callable[[], MetricValues]], MetricValues] = _at_once
+    cached: Callable[[str, dict[str, object], Callable[[], MetricValues]], MetricValues] = _at_once
 
     @property
     def available(self) -> frozenset[Need]:
-        """What there is of what metrics can need."""
-        there = {
+        """Return which of the needs of metrics are met."""
+        met = {
             Need.NO_LABELS if self.requested is None else Need.LABELS,
             Need.CLASSES if len(self.names) > 1 else Need.ONE_CLASS,
         }
         if self.other is not None:
-            there.add(Need(self.other.kind))
+            met.add(Need(self.other.kind))
         if self.records is not None:
-            there.add(Need.RECORDS)
-            there |= {Need.FULL} if self.records.settings.full else set()
-        return frozenset(there)
+            met.add(Need.RECORDS)
+            met |= {Need.FULL} if self.records.settings.full else set()
+        return frozenset(met)
 
     @cached_property
     def train(self) -> Labelled:
-        """Training images and their labels."""
+        """Return the training images and their labels."""
         return self.load_train()
 
     @cached_property
     def stand_ins(self) -> Tensor:
-        """As many training images as there are synthetic ones, or all: a random choice, the same each time."""
+        """Return as many training images as there are synthetic ones, or all: the same random choice each time."""
         images, _ = self.train
         return images[np.random.default_rng(self.seed).permutation(len(images))[: len(self.fake)]]
 
     @cached_property
     def fake_features(self) -> Tensor:
-        """`float [N, features]`, as are all features."""
+        """Return the features of the synthetic images: `float [N, features]`, as are all features."""
         return self.embedder.features(self.fake)
 
     @cached_property
     def holdout_features(self) -> Tensor:
-        """Features of the holdout's images."""
+        """Return the features of the holdout's images."""
         return self.embedder.features(self.holdout[0])
 
     @cached_property
     def train_features(self) -> Tensor:
-        """Features of all training images."""
+        """Return the features of all training images."""
         return self.embedder.features(self.train[0])
 
     @cached_property
     def stand_in_features(self) -> Tensor:
-        """Features of `stand_ins`."""
+        """Return the features of `stand_ins`."""
         return self.embedder.features(self.stand_ins)
 
     @cached_property
     def compared_features(self) -> Tensor:
-        """Features of the records that are compared with training images; of an audit alone."""
+        """Return the features of the records that are compared with training images; only an audit has these."""
         assert self.records is not None
         return self.embedder.features(self.records.compared)
 
     @cached_property
     def nearest_train(self) -> NearestRows:
-        """Of each compared record the distance to the nearest training image, and that one's row."""
+        """Return the distance from each compared record to its nearest training image, and that image's row."""
         return nearest_rows(self.compared_features, self.train_features)

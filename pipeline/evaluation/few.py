@@ -1,4 +1,4 @@
-"""Figures of too few images: from how many each was measured, and a warning where these are too few to mean anything."""
+"""Say how many images metrics were measured on, and warn where these are too few to mean anything."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +15,12 @@ COUNTED = {
 
 
 def measured_on(metrics: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many images of each kind the figures are of, as far as `metrics` say so."""
+    """Return how many images of each kind the metrics were measured on, as far as `metrics` say so."""
     return {kind: metrics[name] for name, kind in COUNTED.items() if name in metrics}
 
 
 def warnings_of_few(metrics: Mapping[str, Any]) -> list[str]:
-    """Return a line for each kind of images of which there are too few; none where there are enough of all."""
+    """Return a warning for each kind of images of which there are too few; none where there are enough of all."""
     return [
         f"measured on {count:,} {kind}: too few to mean anything; at least {ENOUGH} are needed"
         for kind, count in measured_on(metrics).items()

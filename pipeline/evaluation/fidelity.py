@@ -1,4 +1,4 @@
-"""How near a set of fakes comes to a set of reals, in the space of an embedder's features."""
+"""Measure how near a set of fakes comes to a set of reals, in the space of an embedder's features."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,15 @@ from pipeline.evaluation.resampling import Part, with_errors
 
 
 def domain_distances(fake: Tensor, real: Tensor) -> dict[str, float]:
-    """Distances of fakes' features, `float [N, features]`, to reals', `float [M, features]`, learnt from the domain.
+    """Return the distances of fakes to reals in features learnt from the domain.
 
-    Returns `fd_domain` and its extrapolation to endlessly many images, and `kid_domain`, of features scaled to a mean square of 1
-    over the reals (with Inception's features they would be FID and KID); each with its standard error, `_error`: that of
-    `kid_domain` over its subsets, the others' over random halves.
+    They are `fd_domain`, its extrapolation to endlessly many images, and `kid_domain`, of features scaled to a mean
+    square of 1 over the reals. With Inception's features they would be FID and KID. Each has its standard error,
+    `_error`: `kid_domain` over its subsets, the others over random halves.
+
+    Args:
+        fake: `float [N, features]`.
+        real: `float [M, features]`.
     """
     kernel, kernel_error = _kernel(fake, real, scaled=True)
     return {**with_errors(_domain_frechet, (fake,), (real,)), "kid_domain": kernel, "kid_domain_error": kernel_error}
@@ -27,9 +31,14 @@ def _domain_frechet(fakes: Part, reals: Part) -> dict[str, float]:
 
 
 def distances(fake: Tensor, real: Tensor, *, scaled: bool) -> dict[str, float]:
-    """`fd`, `fd_extrapolated` and `kid` of features, `float [N, features]`, against reals', `float [M, features]`, with errors.
+    """Return `fd`, `fd_extrapolated` and `kid` of fakes to reals in any features.
 
-    The extrapolation has none: of large features it takes minutes.
+    `fd` and `kid` have standard errors. The extrapolation has none: of large features it takes minutes.
+
+    Args:
+        fake: `float [N, features]`.
+        real: `float [M, features]`.
+        scaled: whether `kid` is taken of features with a mean square of 1 over the reals.
     """
     fakes, reals = fake.double(), real.double()
     kernel, kernel_error = _kernel(fake, real, scaled=scaled)
@@ -46,21 +55,22 @@ def _frechet(fakes: Part, reals: Part) -> dict[str, float]:
 
 
 def _kernel(fake: Tensor, real: Tensor, *, scaled: bool) -> tuple[float, float]:
-    """Kernel distance and its error.
+    """Return the kernel distance and its standard error.
 
-    `scaled`: by a mean square of 1 over the reals. The kernel was made for Inception's features, which stay as they are; of
-    larger ones the cube would drown all but the few largest.
+    With `scaled`, features are divided to a mean square of 1 over the reals. The kernel was made for Inception's
+    features, which stay as they are. Of larger ones the cube would drown all but the few largest.
     """
-    some_fake, some_real = equal_size(fake, real)
-    scale = some_real.square().mean().sqrt() if scaled else 1.0
-    return kernel_distance((some_fake / scale).double().numpy(), (some_real / scale).double().numpy())
+    equal_fake, equal_real = equal_size(fake, real)
+    scale = equal_real.square().mean().sqrt() if scaled else 1.0
+    return kernel_distance((equal_fake / scale).double().numpy(), (equal_real / scale).double().numpy())
 
 
 def classifier_score(probabilities: NDArray[np.float64]) -> float:
-    """Mean divergence of each image's class probabilities from their mean, to the power of e: `float [N, classes]` -> 1 to classes.
+    """Return the classifier score of class probabilities, `float [N, classes]`: from 1 to the number of classes.
 
-    High where each image is surely of some class and all classes are as frequent (Salimans et al. 2016, arXiv:1606.03498,
-    section 4; with Inception's classes it is the Inception score).
+    It is e to the power of the mean divergence of each image's probabilities from their mean. It is high where each
+    image is surely of some class and all classes are as frequent (Salimans et al. 2016, arXiv:1606.03498, section 4).
+    With Inception's classes it is the Inception score.
     """
     marginal = probabilities.mean(axis=0)
     # The limit of p log p at 0 is 0.

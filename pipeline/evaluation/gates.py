@@ -1,4 +1,4 @@
-"""Gates: bounds of the config that a dataset's figures must keep to."""
+"""Apply gates: bounds of the config that a dataset's metrics must keep to."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from pipeline.config.schema import Gate
 
 @dataclass(frozen=True)
 class Verdict:
-    """One gate, applied. `met` is whether `value` lies within `min` and `max`, ends included."""
+    """Hold the outcome of one gate; `met` is whether `value` lies within `min` and `max`, both included."""
 
     metric: str
     value: float
@@ -21,14 +21,14 @@ class Verdict:
 
     @property
     def bound(self) -> str:
-        """For example "at least 0.8"."""
+        """Return the bound in words, for example "at least 0.8"."""
         parts = [f"at least {self.min:g}"] if self.min is not None else []
         parts += [f"at most {self.max:g}"] if self.max is not None else []
         return " and ".join(parts)
 
 
 def apply_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[Verdict]:
-    """Applies every gate to the metric of its name, and to its ratio to that of real images where that is bounded."""
+    """Apply every gate to the metric of its name, and to its ratio to that of real images where that is bounded."""
     verdicts = []
     for name, gate in gates.items():
         value = _measured(name, name, metrics)
@@ -60,5 +60,5 @@ def _verdict(metric: str, value: float, least: float | None, most: float | None)
 
 
 def as_records(verdicts: list[Verdict]) -> list[dict[str, object]]:
-    """The verdicts for JSON."""
+    """Return the verdicts as JSON can hold them."""
     return [asdict(verdict) for verdict in verdicts]

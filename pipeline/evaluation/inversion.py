@@ -1,4 +1,4 @@
-"""How well a generator can make a given image: what an attacker finds who has the generator itself."""
+"""Measure how well a generator can make a given image: what an attacker finds who has the generator itself."""
 
 import torch
 from torch import Tensor
@@ -15,15 +15,16 @@ SEED = 2**32 - 2  # no dataset's records are made with it
 
 
 def reconstruction_errors(pair: TrainedPair, images: Tensor, labels: Tensor) -> Tensor:
-    """Mean squared error, in units of [-1, 1], of the nearest image to each that is found among those the generator can make.
+    """Return how far each image lies from the nearest one that is found among those the generator can make.
 
-    The latent is searched by gradient, from the best of some random ones (Chen et al. 2020, arXiv:1909.03935, the white-box
-    attack of section 4.3). Minutes on a CPU for a thousand images.
+    The distance is the mean squared error, in units of [-1, 1]. The latent is searched by gradient, from the best of
+    several random ones (Chen et al. 2020, arXiv:1909.03935, the white-box attack of section 4.3). A thousand images
+    take minutes on a CPU.
 
     Args:
         pair: as trained.
         images: `uint8 [N, C, H, W]`.
-        labels: `int64 [N]`; what an unconditional generator ignores.
+        labels: `int64 [N]`; an unconditional generator ignores them.
 
     Returns:
         `float [N]`.

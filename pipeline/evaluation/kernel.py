@@ -1,4 +1,4 @@
-"""Kernel distance: like Fréchet's, but without bias from the number of images, and with an error of its own."""
+"""Measure the kernel distance: like Fréchet's, but without bias from the number of images, and with its own error."""
 
 import numpy as np
 
@@ -9,11 +9,12 @@ SUBSETS = 5  # at least
 
 
 def kernel_distance(fake: Features, real: Features) -> tuple[float, float]:
-    """Squared maximum mean discrepancy under the kernel (x·y / features + 1)^3, and its standard error.
+    """Return the squared maximum mean discrepancy under the kernel (x·y / features + 1)^3, and its standard error.
 
-    Bińkowski et al. 2018 (arXiv:1801.01401), section 4; with Inception's features it is KID. The mean of unbiased estimates
-    (Gretton et al. 2012, eq. 3) from as many subsets of up to 1,000 images as both sets hold, which do not overlap, so that their
-    spread says how sure the mean is. Both sets have at least 10 images, in random order.
+    It follows Bińkowski et al. 2018 (arXiv:1801.01401), section 4; with Inception's features it is KID. It is the mean
+    of unbiased estimates (Gretton et al. 2012, eq. 3) from as many subsets of up to 1,000 images as there are. The
+    subsets do not overlap, so their spread says how sure the mean is. Both sets have at least 10 images, in random
+    order.
     """
     count = min(len(fake), len(real))
     size = min(SUBSET, count // SUBSETS)
@@ -25,7 +26,7 @@ def kernel_distance(fake: Features, real: Features) -> tuple[float, float]:
 
 
 def discrepancy(x: Features, y: Features) -> float:
-    """The unbiased estimate from all images of both sets; no image is compared with itself."""
+    """Return the unbiased estimate from all images of both sets; no image is compared with itself."""
 
     def among(a: Features) -> float:
         kernel = _kernel(a, a)

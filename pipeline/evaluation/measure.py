@@ -1,4 +1,4 @@
-"""Measuring all metrics that there are, by their registry."""
+"""Measure all metrics of the registry."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def metrics_of(evidence: Evidence, of_real: MetricValues) -> MetricValues:
     """Measure everything that the evidence allows.
 
     Args:
-        evidence: what there is.
+        evidence: what the stage has to measure from.
         of_real: what `metrics_of_real` returned, now or in an earlier run.
 
     Returns:
@@ -36,7 +36,10 @@ def metrics_of(evidence: Evidence, of_real: MetricValues) -> MetricValues:
 
 
 def metrics_of_real(evidence: Evidence) -> MetricValues:
-    """Measure training images in the place of the synthetic ones, each name with `_real`: what is better than that is chance."""
+    """Measure training images in the place of the synthetic ones, each name with `_real`.
+
+    Synthetic images that come out better do so by chance.
+    """
     return {
         f"{name}_real": value
         for each in _possible(evidence)
@@ -46,7 +49,7 @@ def metrics_of_real(evidence: Evidence) -> MetricValues:
 
 
 def _possible(evidence: Evidence) -> Iterator[Measurement]:
-    """The measurements that have what one of their metrics needs at least, by rank."""
+    """Yield, by rank, the measurements of which at least one metric has all that it needs."""
     for each in sorted(ENTRIES.values(), key=lambda entry: entry.rank):
         if any(evidence.available.issuperset(metric.needs) for metric in each.metrics):
             yield each

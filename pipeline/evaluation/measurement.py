@@ -1,4 +1,4 @@
-"""An entry of the registry of metrics: some metrics, and how they are measured."""
+"""Define an entry of the registry of metrics: several metrics, and how they are measured."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """What a file of `pipeline/evaluation/metrics` declares as `MEASUREMENT`.
+    """Hold what a file of `pipeline/evaluation/metrics` declares as `MEASUREMENT`.
 
-    `measure` is called where what at least one of the metrics needs is there. It returns their values by name, and what belongs
-    to them: standard errors as NAME_error, the names that they list in `also`, and counterparts of real images that are not
-    `measure_real`'s.
+    `measure` is called where at least one of the metrics has all that it needs. It returns their values by name, their
+    standard errors as NAME_error, and the names that they list in `also`. It also returns those counterparts of real
+    images that `measure_real` does not.
     """
 
     metrics: tuple[Metric, ...]
@@ -39,9 +39,9 @@ class Measurement:
         rank: int,
         derive: Callable[[Mapping[str, Any]], MetricValues] | None = None,
     ) -> Self:
-        """Return what measures features, `float [N, features]`: the synthetic images', and those of training images in their place.
+        """Return a measurement of features, `float [N, features]`, of the synthetic images and of their stand-ins.
 
-        Values are kept to six digits.
+        Stand-ins are training images in the place of the synthetic ones. Values are rounded to six digits.
         """
 
         def rounded(features: "Tensor", evidence: "Evidence") -> MetricValues:

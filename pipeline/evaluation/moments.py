@@ -1,4 +1,4 @@
-"""Mean and covariance of features, gathered piece by piece: what a Fréchet distance needs of endlessly many images."""
+"""Gather mean and covariance of features piece by piece: what a Fréchet distance needs of endlessly many images."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,9 +11,10 @@ Features = NDArray[np.float64]  # [N, features]
 
 @dataclass(frozen=True)
 class Moments:
-    """Of `count` feature vectors their mean, `float64 [features]`, and the sum of outer products of what they are off it.
+    """Hold the mean of `count` feature vectors, `float64 [features]`, and the scatter around it.
 
-    `scatter: float64 [features, features]`; the covariance is that over `count - 1`.
+    `scatter: float64 [features, features]` is the sum of the outer products of their deviations from the mean. The
+    covariance is that over `count - 1`.
     """
 
     count: int
@@ -22,13 +23,16 @@ class Moments:
 
     @classmethod
     def of(cls, features: Features) -> Self:
-        """Those of `float [N, features]`, N at least 1."""
+        """Return the moments of `float [N, features]`, N at least 1."""
         mean = features.mean(axis=0)
         off = features - mean
         return cls(len(features), mean, off.T @ off)
 
     def merged(self, other: "Moments") -> "Moments":
-        """Those of both sets together, as if they had been one (Chan, Golub & LeVeque 1979, STAN-CS-79-773, eq. 2.1)."""
+        """Return the moments of both sets together, as of one set.
+
+        The sums are those of Chan, Golub & LeVeque 1979 (STAN-CS-79-773), eq. 2.1.
+        """
         count = self.count + other.count
         apart = other.mean - self.mean
         mean = self.mean + apart * (other.count / count)
@@ -37,16 +41,17 @@ class Moments:
 
     @property
     def covariance(self) -> NDArray[np.float64]:
-        """`float64 [features, features]`; `count` is at least 2."""
+        """Return the covariance, `float64 [features, features]`; `count` is at least 2."""
         covariance: NDArray[np.float64] = self.scatter / (self.count - 1)
         return covariance
 
 
 def frechet(a: Moments, b: Moments) -> float:
-    """Squared Fréchet distance of the Gaussians with these moments (Heusel et al. 2017, arXiv:1706.08500, eq. 6).
+    """Return the squared Fréchet distance of the Gaussians with these moments.
 
-    The trace of the root of the covariances' product is taken from eigenvalues of a symmetric form of it, which
-    stays real and defined when a covariance is singular, as with features that never fire.
+    It follows Heusel et al. 2017 (arXiv:1706.08500), eq. 6. The trace of the root of the covariances' product is taken
+    from eigenvalues of a symmetric form of it. That stays real and defined when a covariance is singular, as with
+    features that never fire.
     """
     mean_term = float(((a.mean - b.mean) ** 2).sum())
     values, vectors = np.linalg.eigh(a.covariance)

@@ -1,7 +1,7 @@
-"""Privacy: whether synthetic images give away the images that their model was trained on.
+"""Measure privacy: whether synthetic images give away the images that their model was trained on.
 
-Everything is measured against held-out real images: they are as like the training images as the subject makes them, and nothing
-was learnt from them. What comes nearer to the training images than they do has learnt some of them by heart.
+Everything is measured against held-out real images: they are as like the training images as the subject makes them, and
+nothing was learnt from them. What comes nearer to the training images than they do has learnt some of them by heart.
 """
 
 import torch
@@ -24,9 +24,9 @@ NearestRows = tuple[Tensor, Tensor]  # distances, float [N], and rows, int64 [N]
 
 
 def logit_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[str, float]:
-    """How surely the discriminator's logit tells training images from held-out ones, of as many of the former as of the latter.
+    """Measure how surely the discriminator's logit tells training images from held-out ones, with as many of both.
 
-    `membership_logit_auc` and its error, to four digits.
+    The result is `membership_logit_auc` and its error, to four digits.
     """
     members, others = (
         discriminate(
@@ -50,9 +50,10 @@ def logit_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[
 
 
 def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[str, float]:
-    """How surely an attacker who has the generator tells training images from held-out ones by how well it can make them.
+    """Measure how surely an attacker who has the generator tells training images from held-out ones.
 
-    `membership_inversion_auc` and its error, to four digits, of up to `ATTACKED` random images of both kinds.
+    The attacker goes by how well the generator can make an image. The result is `membership_inversion_auc` and its
+    error, to four digits, of up to `ATTACKED` random images of both kinds.
     """
     count = min(ATTACKED, len(train[0]), len(holdout[0]))
     members, others = (
@@ -67,20 +68,29 @@ def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> d
 
 
 def privacy_metrics(fake: Tensor, train: Tensor, holdout: Tensor, nearest: NearestRows) -> dict[str, float]:
-    """Of features, `float [N, features]`, `float [M, features]` (all training images), `float [K, features]`.
+    """Return how near synthetic images lie to training images, and what an attacker learns from that.
 
-    `nearest`: what `nearest_rows` says of the fakes and the training images.
+    All metrics are rounded to four digits. Each has its standard error, `_error`, over random halves of the images that
+    distances start from.
 
-    Returns:
-        `nearest_train_ratio`: the median distance to the nearest training image, over that of held-out images; 1 where the
-        synthetic ones are no nearer. `near_train_share`: how many are nearer than all but 1 % of the held-out ones; 0.01 where
-        they are no nearer. (The very nearest held-out image is no measure: real collections hold a few images twice.)
-        `authenticity`: share of the synthetic images that are farther from their nearest training image than that one is from
-        its own nearest neighbour among the others (Alaa et al. 2022, arXiv:2102.08921, section 3.3), and `authenticity_real`, the
-        same of held-out images. `membership_auc`: how surely an attacker who has the synthetic images and some others
-        tells which of those were trained on, by their distance to the nearest synthetic one (area under the ROC curve: 0.5 not
-        at all, 1 always). Each with its standard error, `_error`, over random halves of the images that distances start from;
-        to four digits.
+    `nearest_train_ratio` is the median distance to the nearest training image, over that of held-out images: 1 where
+    the synthetic ones are no nearer. `near_train_share` is the share that is nearer than all but 1 % of the held-out
+    ones: 0.01 where they are no nearer. (The very nearest held-out image is no measure: real collections hold a few
+    images twice.)
+
+    `authenticity` is the share of synthetic images farther from their nearest training image than that one is from its
+    own nearest neighbour among the others. It follows Alaa et al. 2022 (arXiv:2102.08921), section 3.3.
+    `authenticity_real` is the same of held-out images.
+
+    `membership_auc` says how surely an attacker who has the synthetic images and a set of others tells which of those
+    were trained on. The attacker goes by their distance to the nearest synthetic one (area under the ROC curve: 0.5 not
+    at all, 1 always).
+
+    Args:
+        fake: features of the synthetic images, `float [N, features]`.
+        train: features of all training images, `float [M, features]`.
+        holdout: features of the held-out images, `float [K, features]`.
+        nearest: what `nearest_rows` returns for the fakes and the training images.
     """
     to_train, rows = nearest
     held_out, nearest_to_held_out = nearest_rows(holdout, train)
@@ -94,7 +104,10 @@ def privacy_metrics(fake: Tensor, train: Tensor, holdout: Tensor, nearest: Neare
 
 
 def nearest_pairs(nearest: NearestRows) -> Tensor:
-    """Return the pairs for people to look at, nearest first, as rows of fakes and of training images: `int64 [up to PAIRS, 2]`."""
+    """Return the closest pairs, nearest first, as rows of fakes and of training images: `int64 [up to PAIRS, 2]`.
+
+    They are for people to compare by eye.
+    """
     to_train, rows = nearest
     closest = to_train.argsort(stable=True)[:PAIRS]
     return torch.stack([closest, rows[closest]], dim=1)
@@ -122,7 +135,10 @@ def _authentic(distances: Tensor, nearest: Tensor, train: Tensor) -> Tensor:
 
 
 def membership_auc(members: Tensor, others: Tensor) -> float:
-    """How surely a score, `float [N]` and `float [M]`, tells training images from others, high for the former: 0.5 not at all."""
+    """Return how surely a score tells members, `float [N]`, from others, `float [M]`, being high for members.
+
+    It is the area under the ROC curve: 0.5 not at all, 1 always.
+    """
     truth = torch.cat([torch.ones(len(members)), torch.zeros(len(others))])
     from sklearn.metrics import roc_auc_score  # 90 MB, which an audit is spared until its workers have ended
 

@@ -1,4 +1,4 @@
-"""How sure a figure is: its spread over random halves of what it was measured on."""
+"""Estimate how sure a metric is: its spread over random halves of what it was measured on."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,14 +13,15 @@ Part = tuple[Tensor, ...]  # tensors with a row for each image of one set
 
 
 def standard_errors(measure: Callable[..., Mapping[str, float]], *sets: Part, rounds: int = ROUNDS) -> dict[str, float]:
-    """The standard error of each figure that `measure` makes of sets of images, by its name with `_error`.
+    """Return the standard error of each metric that `measure` returns for sets of images, by its name with `_error`.
 
-    `measure` is handed each set, a tuple of tensors with a row for each image. In each round it is handed a random half of each
-    set's rows, drawn without repeats: the mean of n / 2 out of n values varies as much from draw to draw as the mean of n new
-    values does (half-sampling; Politis & Romano 1994, doi:10.1214/aos/1176325770, with the correction for drawing from a finite
-    set, 1 - 1/2). A bootstrap with repeats would not do: a repeat is its own nearest neighbour. Of a figure that depends on the
-    number of images, as a Fréchet distance does, the halves' values are off, and only their spread is used. A figure that some
-    half has not (NaN) has no error.
+    `measure` is handed each set, a tuple of tensors with a row for each image. In each round it gets a random half of
+    each set's rows, without repeats. The mean of n / 2 out of n values varies as much between choices as the mean of n
+    new values does. That is half-sampling (Politis & Romano 1994, doi:10.1214/aos/1176325770) with the correction for
+    choosing from a finite set, 1 - 1/2. A bootstrap with repeats would not do: a repeat is its own nearest neighbour.
+
+    A metric that depends on the number of images, as a Fréchet distance does, is off on halves, and only its spread is
+    used. A metric that is NaN on any half has no error.
     """
     random = torch.Generator().manual_seed(0)
     drawn = [measure(*(_half(part, random) for part in sets)) for _ in range(rounds)]
@@ -29,7 +30,7 @@ def standard_errors(measure: Callable[..., Mapping[str, float]], *sets: Part, ro
 
 
 def with_errors(measure: Callable[..., Mapping[str, float]], *sets: Part) -> dict[str, float]:
-    """Return the figures that `measure` makes of sets of images, and their standard errors."""
+    """Return the metrics that `measure` returns for sets of images, and their standard errors."""
     return {**measure(*sets), **standard_errors(measure, *sets)}
 
 
@@ -39,5 +40,5 @@ def _half(part: Part, random: torch.Generator) -> Part:
 
 
 def random_subset(points: Tensor, count: int) -> Tensor:
-    """Return `count` of them, or all: the same random choice each time, of images as of their labels."""
+    """Return `count` of the points, or all: the same random choice each time, of images as of their labels."""
     return points[torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:count]]

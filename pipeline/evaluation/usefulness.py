@@ -1,4 +1,4 @@
-"""Usefulness: what a classifier learns from a dataset, tested on real holdout images."""
+"""Measure usefulness: what a classifier learns from a dataset, tested on real holdout images."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ LEARNING_RATE = 0.002
 
 @dataclass(frozen=True)
 class TstrResult:
-    """What classifiers that learnt from the same images get right of the test images, a classifier a seed."""
+    """Hold the test accuracies of classifiers that were trained on the same images, one classifier a seed."""
 
     accuracy: list[float]  # [seeds]
     by_class: dict[str, list[float]]  # by name, [seeds], of the test images of each class that has some
@@ -26,22 +26,25 @@ class TstrResult:
 
     @property
     def mean(self) -> float:
-        """Mean accuracy, to four digits."""
+        """Return the mean accuracy, to four digits."""
         return round(float(np.mean(self.accuracy)), 4)
 
     @property
     def error(self) -> float:
-        """Standard error of the mean accuracy from the choice of test images, which all seeds share: binomial."""
+        """Return the standard error of the mean accuracy from the choice of test images.
+
+        It is binomial: all seeds share the test images.
+        """
         return round(math.sqrt(self.mean * (1 - self.mean) / self.tested), 4)
 
     @property
     def spread(self) -> dict[str, float]:
-        """Standard deviation of the accuracy from seed to seed; nothing of a single seed."""
+        """Return the standard deviation of the accuracy from seed to seed; nothing for a single seed."""
         return {"spread": round(float(np.std(self.accuracy, ddof=1)), 4)} if len(self.accuracy) > 1 else {}
 
     @property
     def mean_by_class(self) -> dict[str, float]:
-        """Mean accuracy of each class, to four digits."""
+        """Return the mean accuracy of each class, to four digits."""
         return {name: round(float(np.mean(values)), 4) for name, values in self.by_class.items()}
 
 
@@ -55,9 +58,9 @@ def usefulness(
     total_images: int,
     seeds: int,
 ) -> TstrResult:
-    """What is got right of the test images after training on `images`, once for each of `seeds` seeds.
+    """Return the test accuracies of classifiers trained on `images`, one for each of `seeds` seeds.
 
-    Images `uint8 [N, C, H, W]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
+    Images are `uint8 [N, C, H, W]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
     and real TRTR (Esteban et al. 2017, arXiv:1706.02633). `total_images` counts repeats.
     """
     build = partial(UsefulnessClassifier, ImageShape(*images.shape[1:]), len(classes))
@@ -74,17 +77,17 @@ def usefulness(
 
 
 def usefulness_metrics_of(synthetic: TstrResult, real: TstrResult, both: TstrResult) -> MetricValues:
-    """Figures of what was learnt from synthetic images, from real ones, and from both together.
+    """Return the metrics of what was learnt from synthetic images, from real ones, and from both together.
 
-    `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy`, each with its standard error and, where there are several seeds,
-    its spread over them;
-    `tstr_ratio`; of each class `tstr_by_class` and `trtr_by_class`; `tstr_class_min`, the least of the former.
+    `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy` each have a standard error and, where there are several
+    seeds, a spread over them. `tstr_ratio` is the first over the second. `tstr_by_class` and `trtr_by_class` are the
+    accuracies of each class, `tstr_class_min` is the least of the former.
     """
-    taught = {"tstr": synthetic, "trtr": real, "augmented": both}
+    results = {"tstr": synthetic, "trtr": real, "augmented": both}
     return {
-        **{f"{name}_accuracy": each.mean for name, each in taught.items()},
-        **{f"{name}_accuracy_error": each.error for name, each in taught.items()},
-        **{f"{name}_accuracy_{key}": value for name, each in taught.items() for key, value in each.spread.items()},
+        **{f"{name}_accuracy": each.mean for name, each in results.items()},
+        **{f"{name}_accuracy_error": each.error for name, each in results.items()},
+        **{f"{name}_accuracy_{key}": value for name, each in results.items() for key, value in each.spread.items()},
         "tstr_ratio": round(synthetic.mean / real.mean, 4),
         "tstr_class_min": min(synthetic.mean_by_class.values()),
         "tstr_by_class": synthetic.mean_by_class,

@@ -1,4 +1,4 @@
-"""Looks at a generator while it is being trained: distance to `validation`, collapse, memorisation, and pictures."""
+"""Evaluate a generator while it trains: its distance to `validation`, collapse, memorisation, and sample images."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ BATCH = 500
 
 
 class ValidationEvaluator:
-    """Measures on `validation`, which is there for choices; `holdout` is only ever measured after them.
+    """Measure a pair on `validation`, by which choices are made; `holdout` is only measured after them.
 
     Args:
         embedder: folder of the embedder.
@@ -54,7 +54,10 @@ class ValidationEvaluator:
         self._real_nearest = nearest_distances(self._real_features[chosen], self._train_features).median()
 
     def _scan_train(self, train: ParquetBlocks) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of all training images, and training images, with labels, of the classes of `_compared_labels`."""
+        """Return the features of all training images, and training images with labels to set against held-out reals.
+
+        There is one for each of the compared reals, of the same class, as far as the class has so many.
+        """
         features, waiting = [], self._compared_labels.clone()
         found = torch.zeros_like(self._compared)
         for block in range(train.count):
@@ -69,13 +72,16 @@ class ValidationEvaluator:
         return torch.cat(features), found[rows], self._compared_labels[rows]
 
     def __call__(self, generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
-        """Figures, each named `validation_…`.
+        """Return the metrics of a pair, each named `validation_…`.
 
-        `fd_domain`, `label_accuracy`, `diversity_min` and `diversity_mean` (within each class, as a share of the reals'; of
-        one class alone `diversity_all` in their place), `coverage`; of memorisation `nearest_ratio` (median distance to the
-        nearest of all training images, over that of held-out reals) and `discriminator_overfit` (0: held-out reals are judged
-        like training images, 1: like fakes;
-        Karras et al. 2020, arXiv:2006.06676, eq. 1; left out where the discriminator tells none apart).
+        They are `fd_domain`, `coverage`, and the quality of classes: `label_accuracy`, `diversity_min` and
+        `diversity_mean` (within each class, as a share of the reals'). Of one class alone `diversity_all` takes their
+        place.
+
+        Two say whether training images were memorised. `nearest_ratio` is the median distance to the nearest of all
+        training images, over that of held-out reals. `discriminator_overfit` is 0 where the discriminator scores
+        held-out reals like training images, and 1 where it scores them like fakes. It follows Karras et al. 2020
+        (arXiv:2006.06676), eq. 1, and is left out where the discriminator tells none apart.
         """
         # The same latents every time: what changes between two measurements is the generator alone.
         z = self._latents(EVALUATED_IMAGES)
@@ -112,7 +118,10 @@ class ValidationEvaluator:
         return {"discriminator_overfit": float((train - real) / (train - fake))} if train != fake else {}
 
     def calibrate(self, generator: nn.Module, discriminator: nn.Module) -> tuple[Calibration, float]:
-        """The calibration of a finished pair, and how surely its discriminator tells held-out reals from fakes (0.5 to 1)."""
+        """Return the calibration of a finished pair, and how surely its discriminator tells real from fake (0.5 to 1).
+
+        The reals are the held-out ones of `validation`.
+        """
         condition = self.spec.condition
         of_fakes = balanced_labels(0, CALIBRATED_IMAGES, condition.groups)
         fakes = self._generate(generator, self._latents(CALIBRATED_IMAGES), of_fakes)
@@ -130,13 +139,16 @@ class ValidationEvaluator:
         )
 
     def grid(self, generator: nn.Module, path: Path) -> None:
-        """Writes a PNG with a row for each of the first classes; of one class alone all rows are of it."""
+        """Write a PNG with a row for each of the first classes; of one class alone all rows are of it."""
         labels = self._of_rows.repeat_interleave(GRID_COLUMNS)
         images = self._generate(generator, self._latents(len(labels)), labels)
         write_grid(path, images.permute(0, 2, 3, 1).numpy(), GRID_COLUMNS)
 
     def interpolation(self, generator: nn.Module, path: Path) -> None:
-        """Writes a PNG whose rows go from one latent to another: a smooth change says that no image is learnt by heart."""
+        """Write a PNG whose rows go from one latent to another.
+
+        A smooth change says that no image is learnt by heart.
+        """
         rows = len(self._of_rows)
         labels = self._of_rows.repeat_interleave(GRID_COLUMNS)
         ends = self._latents(2 * rows)
@@ -147,7 +159,7 @@ class ValidationEvaluator:
 
     @property
     def _of_rows(self) -> Tensor:
-        """The label of each row of a picture, `int64 [rows]`."""
+        """Return the label of each row of a grid, `int64 [rows]`."""
         return (
             torch.zeros(GRID_ROWS, dtype=torch.int64)
             if self.classes < 2

@@ -1,4 +1,4 @@
-"""What a pipeline has made in one checkout, brought to another one: an index below the root, and the files by their digests."""
+"""Transfer what a pipeline made from one checkout to another: an index below the root, and files by digest."""
 
 import subprocess
 import tempfile
@@ -19,7 +19,10 @@ MADE_IN = ("data", "models", "metrics", "datasets")  # all that stages make
 
 
 def _safe_name(name: str) -> str:
-    """A bucket may be written by others: nothing of it lands outside of what stages make."""
+    """Return the name, refused unless a stage makes such a file.
+
+    A bucket may be written by others: nothing of it lands outside of what stages make.
+    """
     parts = PurePosixPath(name).parts
     if name != LOCK and (len(parts) < 2 or parts[0] not in MADE_IN or ".." in parts or "\\" in name or "\0" in name):
         raise ValueError(f"{name!r} is nothing that a stage makes")
@@ -39,7 +42,7 @@ class _Stage(BaseModel):
 
 
 class _Lock(BaseModel):
-    """What of a `dvc.lock` matters here."""
+    """Hold what matters of a `dvc.lock`."""
 
     stages: dict[str, _Stage] = {}
 
@@ -58,12 +61,12 @@ class _Index(BaseModel):
 
 
 def index_of(name: str) -> str:
-    """Where below a root it stands what was last made with the preset `name`."""
+    """Return the name below a root of the index of what was last made with the preset `name`."""
     return f"jobs/{name}.json"
 
 
 def upload_outputs(checkout: Path, name: str, root: Folder) -> int:
-    """Puts `dvc.lock` and all files that it lists as made below `root`, their index last; returns how many."""
+    """Upload `dvc.lock` and all files that it lists as made below `root`, their index last; return how many."""
     outs = _outs((checkout / LOCK).read_bytes(), checkout / LOCK)
     names = [LOCK, *(file for out in outs for file in _files(checkout, out))]
     files = upload(checkout, names, root).files
@@ -72,9 +75,10 @@ def upload_outputs(checkout: Path, name: str, root: Folder) -> int:
 
 
 def download_outputs(checkout: Path, name: str, root: Folder) -> list[str] | None:
-    """Makes the checkout's outputs those that were kept, `dvc.lock` last; the names of those that were not here already.
+    """Replace the checkout's outputs by those that were uploaded, and return the names that were missing or different.
 
-    What else lies in a folder that a stage makes goes, as DVC would do. None: nothing was kept under this name.
+    `dvc.lock` comes last. What else lies in a folder that a stage makes is removed, as DVC would do. None says that
+    nothing was uploaded under this name.
     """
     index = _read_index(name, root)
     if index is None:
@@ -95,30 +99,33 @@ def download_outputs(checkout: Path, name: str, root: Folder) -> list[str] | Non
 
 
 def require_replaceable_lock(checkout: Path) -> None:
-    """Refuses to replace a `dvc.lock` that git does not keep: it names what was made here."""
+    """Refuse to replace a `dvc.lock` with changes that are not committed: it names what was made in this checkout."""
     if not (checkout / LOCK).exists():
         return
     try:
-        asked = subprocess.run(
+        status = subprocess.run(
             ["git", "status", "--porcelain", "--", LOCK], cwd=checkout, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
         raise UserError(
             f"{LOCK} here would be replaced, and there is no git to say whether it is kept: give --replace."
         ) from None
-    if asked.returncode != 0:
-        why = (asked.stderr.strip().splitlines() or ["no reason given"])[0]
+    if status.returncode != 0:
+        why = (status.stderr.strip().splitlines() or ["no reason given"])[0]
         raise UserError(
             f"{LOCK} here would be replaced, and git does not say whether it is kept ({why}): give --replace."
         )
-    if asked.stdout.strip():
+    if status.stdout.strip():
         raise UserError(
             f"{LOCK} here has changes that are not committed, and would be replaced: commit it, or give --replace."
         )
 
 
 def record_in_dvc(checkout: Path) -> list[str]:
-    """Puts what `dvc.lock` lists into DVC's cache, as if it had been made here; the stages that would make something else here."""
+    """Record what `dvc.lock` lists in DVC's cache, as if this checkout had made it.
+
+    Return the stages that would make something else in this checkout.
+    """
     from dvc.repo import Repo
     from dvc.stage.exceptions import StageCommitError
 
@@ -144,7 +151,7 @@ def _read_index(name: str, root: Folder) -> _Index | None:
 
 
 def _outs(lock: bytes, place: object) -> list[str]:
-    """Paths of what a `dvc.lock`, which is found in `place`, lists as made."""
+    """Return the paths of what a `dvc.lock`, which is found in `place`, lists as made."""
     try:
         read = _Lock.model_validate(yaml.safe_load(lock) or {})
     except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:

@@ -1,4 +1,4 @@
-"""Sends the checkout to a cluster as a Ray job and follows it."""
+"""Send the checkout to a cluster as a Ray job, and follow it."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ TOKEN = "it wants a token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AU
 
 
 def submit(target: str, preset: str | None, root: str | None, address: str | None, say: Callable[[str], None]) -> None:
-    """Runs the stages up to `target`, or all, as a job, and prints what it says until it ends.
+    """Run the stages up to `target`, or all, as a job, and print what it says until it ends.
 
     The root goes along, and how to log, and nothing else of the environment: credentials are the nodes' own.
 
@@ -82,7 +82,10 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
 
 
 def _require_all_code_sent(checkout: Path, preset: str) -> None:
-    """Refuse what would end in a module that is not there: Ray sends what no .gitignore names, also where git tracks the file."""
+    """Refuse a job that would end in a missing module.
+
+    Ray sends what no .gitignore names, also where git tracks the file.
+    """
     if shutil.which("git") is None:
         return
     listed = subprocess.run(["git", "ls-files", "-z", *CODE], cwd=checkout, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""What a job does: the pipeline by `dvc repro` in the job's copy of the checkout, from what is kept below the root, to there."""
+"""Run the pipeline by `dvc repro` in a job's copy of the checkout, from what lies below the root, to there."""
 
 import os
 import shutil
@@ -25,15 +25,15 @@ LEFT_OUT_BELOW = {"__pycache__", "cache", "tmp"}  # the last two: in .dvc
 
 
 def require_target(target: str) -> None:
-    """Refuses what is no stage."""
+    """Refuse a target that is neither a stage nor `all`."""
     if target not in (ALL, *STAGES):
         raise UserError(f"{target!r}: no stage; use {ALL} or one of {', '.join(STAGES)}.")
 
 
 def require_lasting(root: str) -> None:
-    """Refuses a root that goes with the job's working folder."""
-    here = local_root(root)
-    if here is not None and not here.is_absolute():
+    """Refuse a root that goes with the job's working folder."""
+    folder = local_root(root)
+    if folder is not None and not folder.is_absolute():
         raise UserError(
             f"root: {root!r}: a job's working folder goes with it: use s3://BUCKET/PREFIX, or the absolute path of a folder that "
             f"all nodes have (--root, or {ROOT_VARIABLE})."
@@ -41,7 +41,7 @@ def require_lasting(root: str) -> None:
 
 
 def run_job(target: str, preset: str | None, root: str | None, say: Callable[[str], None]) -> int:
-    """Runs the stages up to `target`, or all, and keeps what they made below the root, also when one fails.
+    """Run the stages up to `target`, or all, and upload what they made below the root, also when one fails.
 
     Returns:
         The exit code of `dvc repro`.
@@ -52,21 +52,21 @@ def run_job(target: str, preset: str | None, root: str | None, say: Callable[[st
     say(which_config(config.name))
     require_lasting(config.root)
     place = folder_at(config.root)
-    with alone(place / f"jobs/{name}", "job"), _copy_of(Path.cwd()) as here:
-        found = download_outputs(here, name, place)
+    with alone(place / f"jobs/{name}", "job"), _copy_of(Path.cwd()) as copy:
+        found = download_outputs(copy, name, place)
         say(f"{name} in {place}: " + ("nothing made before" if found is None else "going on from what was made before"))
         use_preset(name)
         _dvc("config", "--local", "core.no_scm", "true")
         if found is not None:
-            record_in_dvc(here)
+            record_in_dvc(copy)
         code = _dvc("repro", *(() if target == ALL else (target,)), **{ROOT_VARIABLE: config.root})
-        if (here / LOCK).exists():
-            say(f"{upload_outputs(here, name, place)} files kept; `imagemint fetch` brings them into a checkout")
+        if (copy / LOCK).exists():
+            say(f"{upload_outputs(copy, name, place)} files kept; `imagemint fetch` brings them into a checkout")
     return code
 
 
 def _dvc(*arguments: str, **variables: str) -> int:
-    """Its exit code; what it says goes where this process speaks."""
+    """Run DVC, and return its exit code; what it says goes where this process speaks."""
     return subprocess.run(
         [sys.executable, "-m", "dvc", *arguments], env={**os.environ, **variables}, check=False
     ).returncode
@@ -74,7 +74,10 @@ def _dvc(*arguments: str, **variables: str) -> int:
 
 @contextmanager
 def _copy_of(checkout: Path) -> Iterator[Path]:
-    """A copy of the checkout, without what stages made, as the working folder: a node gives jobs with the same code the same one."""
+    """Copy the checkout, without what stages made, and make the copy the working folder.
+
+    A node gives jobs with the same code the same folder.
+    """
 
     def left_out(folder: str, names: list[str]) -> set[str]:
         return set(names) & (LEFT_OUT if Path(folder) == checkout else LEFT_OUT_BELOW)

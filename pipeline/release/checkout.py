@@ -1,4 +1,4 @@
-"""What a release asks of the checkout, by git and DVC, and the versions that it registers there."""
+"""Check what a release requires of the checkout, by git and DVC, and register its versions there."""
 
 import json
 import subprocess
@@ -16,7 +16,11 @@ WATCHED = ("dvc.lock", "dvc.yaml", "conf", "pipeline", "stages")
 
 
 def require_committed(preset: str) -> str:
-    """The commit that the checkout here is at; a UserError where what `preset` made is not what that commit describes."""
+    """Return the commit that this checkout is at.
+
+    Raises:
+        UserError: what `preset` made is not what that commit describes.
+    """
     try:
         commit = _git("rev-parse", "HEAD")
     except (FileNotFoundError, subprocess.CalledProcessError):
@@ -49,7 +53,7 @@ def require_committed(preset: str) -> str:
 
 
 def artifact_of(path: Path) -> str:
-    """The name that dvc.yaml gives to an output."""
+    """Return the name that dvc.yaml gives to an output."""
     artifacts = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8")).get("artifacts", {})
     for name, artifact in artifacts.items():
         if artifact["path"] == path.as_posix():
@@ -61,7 +65,7 @@ def artifact_of(path: Path) -> str:
 
 
 def tag(artifact: str, version: str, commit: str, message: str) -> str:
-    """Registers a version of an artifact as a GTO tag of the commit; its name. The tag may be there already."""
+    """Register a version of an artifact as a GTO tag of the commit, and return its name. The tag may exist already."""
     name = f"{artifact}@v{version}"
     try:
         if _git("tag", "--list", name):

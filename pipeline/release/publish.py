@@ -1,4 +1,4 @@
-"""Publishing an accepted dataset under a version number, in a folder or an object store.
+"""Publish an accepted dataset under a version number, in a folder or an object store.
 
 PLACE/NAME/VERSION/     the dataset with card, Croissant and report, `figures.json`, its manifest last
 PLACE/NAME/CHANGELOG.md a line a version, the newest first
@@ -38,7 +38,7 @@ CHANGELOG_METRICS = {"fd_domain": "fd_domain", "tstr_accuracy": "TSTR", "coverag
 
 
 class ReleasedModel(BaseModel):
-    """The version of the model, and the commit at which it was first released."""
+    """Hold the version of the model, and the commit at which it was first released."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -47,7 +47,10 @@ class ReleasedModel(BaseModel):
 
 
 class Release(BaseModel):
-    """What `figures.json` says of a release under `release`. `date`: year-month-day; `change`: why the version is another one."""
+    """Hold what `figures.json` says of a release under `release`.
+
+    `date` is year-month-day, `change` says why the version is another one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,7 +63,7 @@ class Release(BaseModel):
 
 @dataclass(frozen=True)
 class Published:
-    """A version, where it lies, its changelog line, and the git tags that register dataset and model."""
+    """Hold a version, its folder, its changelog line, and the git tags that register dataset and model."""
 
     version: Version
     place: Folder
@@ -69,16 +72,16 @@ class Published:
 
 
 def publish(name: str, place: str) -> Published:
-    """Publishes the dataset `datasets/NAME` of the checkout here below `place`, a folder or the URL of a prefix.
+    """Publish the dataset `datasets/NAME` of this checkout below `place`, a folder or the URL of a prefix.
 
     Publishing the same dataset again changes nothing, and completes what was cut short.
 
     Raises:
         UserError: the dataset is not accepted, or is not what the commit of the checkout describes.
     """
-    folder, metrics = Path("datasets") / name, Path("metrics") / name
+    folder, metrics_folder = Path("datasets") / name, Path("metrics") / name
     dataset, manifest = open_dataset(folder)
-    figures = _accepted(metrics, manifest.dataset_id)
+    metrics = _accepted(metrics_folder, manifest.dataset_id)
     artifacts = {
         "dataset": artifact_of(folder / "data"),
         "model": artifact_of(Path("models") / name / "generator.safetensors"),
@@ -87,18 +90,18 @@ def publish(name: str, place: str) -> Published:
     home = folder_at(place) / name
     before = _latest(home)
     version, change = next_version(None if before is None else (before.version, before.manifest), manifest)
-    there = home / str(version)
-    release = _release_in(there, manifest.dataset_id)
+    target = home / str(version)
+    release = _release_in(target, manifest.dataset_id)
     if release is None:
         known = before is not None and before.manifest.model.digest == manifest.model.digest
         release = Release(
             version=str(version),
             date=datetime.now(UTC).date().isoformat(),
-            change=change + _metrics_in_words(None if before is None else before.figures, figures),
+            change=change + _metrics_in_words(None if before is None else before.metrics, metrics),
             commit=commit,
             model=before.release.model if before and known else _new_model(before, commit),
         )
-        _put(dataset, folder, figures, release, manifest, there)
+        _put(dataset, folder, metrics, release, manifest, target)
     what = f"{name} {version}: {release.change}"
     tags = [
         tag(artifacts["dataset"], str(version), release.commit, what),
@@ -107,38 +110,38 @@ def publish(name: str, place: str) -> Published:
     line = f"- {version} ({release.date}): {release.change}\n"
     _enter(home, line)
     write_document(home, LATEST, {"version": str(version), "dataset_id": manifest.dataset_id})
-    return Published(version, there, line.removeprefix("- ").strip(), tags)
+    return Published(version, target, line.removeprefix("- ").strip(), tags)
 
 
 @dataclass(frozen=True)
 class _Earlier:
     version: Version
     manifest: Manifest
-    figures: MetricValues
+    metrics: MetricValues
     release: Release
 
 
-def _accepted(metrics: Path, identity: str) -> MetricValues:
-    """All figures of a dataset, which the stage accept has accepted as it is."""
-    if not (metrics / "accept.json").is_file():
+def _accepted(folder: Path, identity: str) -> MetricValues:
+    """Return all metrics of a dataset, which the stage accept has accepted as it is."""
+    if not (folder / "accept.json").is_file():
         raise UserError(
-            f"{metrics / 'accept.json'} is not there: the dataset is not accepted. Run `make repro` and see why."
+            f"{folder / 'accept.json'} is not there: the dataset is not accepted. Run `make repro` and see why."
         )
-    figures: MetricValues = {}
+    metrics: MetricValues = {}
     for stage in ("evaluate", "audit", "accept"):
-        figures |= read_json(metrics / f"{stage}.json", f"figures of the stage {stage}")
-    if figures.get("accepted") is not True or figures["dataset_id"] != identity:
-        raise UserError(f"{metrics / 'accept.json'} is about another dataset: run `make repro`, then publish again.")
-    return figures
+        metrics |= read_json(folder / f"{stage}.json", f"figures of the stage {stage}")
+    if metrics.get("accepted") is not True or metrics["dataset_id"] != identity:
+        raise UserError(f"{folder / 'accept.json'} is about another dataset: run `make repro`, then publish again.")
+    return metrics
 
 
 def _latest(home: Folder) -> _Earlier | None:
     try:
         version = str(json.loads(home.read(LATEST))["version"])
-        there = home / version
-        figures = json.loads(there.read(METRICS_FILE))
-        release = Release.model_validate(figures["release"])
-        return _Earlier(Version.parse(version), manifest_in(there), figures, release)
+        target = home / version
+        metrics = json.loads(target.read(METRICS_FILE))
+        release = Release.model_validate(metrics["release"])
+        return _Earlier(Version.parse(version), manifest_in(target), metrics, release)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -147,14 +150,14 @@ def _latest(home: Folder) -> _Earlier | None:
         ) from None
 
 
-def _release_in(there: Folder, identity: str) -> Release | None:
-    """What is said of the release that was written there whole, where it is of that dataset."""
-    if there.entry(MANIFEST) is None or manifest_in(there).dataset_id != identity:
+def _release_in(target: Folder, identity: str) -> Release | None:
+    """Return what is said of the release in `target`, where it is whole and of that dataset."""
+    if target.entry(MANIFEST) is None or manifest_in(target).dataset_id != identity:
         return None
     try:
-        return Release.model_validate(json.loads(there.read(METRICS_FILE))["release"])
+        return Release.model_validate(json.loads(target.read(METRICS_FILE))["release"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{there}/{METRICS_FILE}: damaged: {error}. Mend it, or give another place.") from None
+        raise UserError(f"{target}/{METRICS_FILE}: damaged: {error}. Mend it, or give another place.") from None
 
 
 def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
@@ -163,44 +166,44 @@ def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
 
 
 def _metrics_in_words(before: MetricValues | None, now: MetricValues) -> str:
-    """For example "; TSTR 0.886, was 0.884"."""
-    said = ""
+    """Return the metrics in words, for example "; TSTR 0.886, was 0.884"."""
+    words = ""
     for key, name in CHANGELOG_METRICS.items():
         if key in now:
             was = f", was {before[key]:.4g}" if before is not None and key in before else ""
-            said += f"; {name} {now[key]:.4g}{was}"
-    return said
+            words += f"; {name} {now[key]:.4g}{was}"
+    return words
 
 
 def _put(
-    dataset: Folder, folder: Path, figures: MetricValues, release: Release, manifest: Manifest, there: Folder
+    dataset: Folder, folder: Path, metrics: MetricValues, release: Release, manifest: Manifest, target: Folder
 ) -> None:
-    """Writes a release, its manifest last; `folder` has what is not in the dataset's own place: card and report."""
-    _remove_cut_short(there)
+    """Write a release, its manifest last; `folder` has card and report, which are not in the dataset's own place."""
+    _remove_cut_short(target)
     files = [file.file for shard in manifest.shards for file in shard.files]
     if dataset.entry(WIDS) is not None:
         files.append(WIDS)
-    copy_files(dataset, there, [(name, name) for name in files])
-    copy_files(LocalFolder(folder), there, [(name, name) for name in ("README.md", "report/index.html")])
-    write_document(there, "croissant.json", croissant(manifest, release.version, release.date))
-    write_document(there, METRICS_FILE, {**figures, "release": release.model_dump()})
-    if not there.guards_content:
-        problems = verify_files(there, manifest).problems
+    copy_files(dataset, target, [(name, name) for name in files])
+    copy_files(LocalFolder(folder), target, [(name, name) for name in ("README.md", "report/index.html")])
+    write_document(target, "croissant.json", croissant(manifest, release.version, release.date))
+    write_document(target, METRICS_FILE, {**metrics, "release": release.model_dump()})
+    if not target.guards_content:
+        problems = verify_files(target, manifest).problems
         if problems:
             raise UserError(f"{folder}: {problems[0]}, and {len(problems) - 1} more problems: run sample again.")
-    write_document(there, MANIFEST, manifest.model_dump())
+    write_document(target, MANIFEST, manifest.model_dump())
 
 
-def _remove_cut_short(there: Folder) -> None:
+def _remove_cut_short(target: Folder) -> None:
     """Remove what a release that was cut short left; refuse a folder that holds anything else."""
-    found = [name for name in there.entries("") if not is_junk(name)]
+    found = [name for name in target.entries("") if not is_junk(name)]
     foreign = [name for name in found if not _RELEASED.fullmatch(name) and not is_temporary(Path(name))]
     if foreign:
         raise UserError(
-            f"--to: {there} holds {foreign[0]}, which is no part of a release; nothing was touched. Move it away, or publish "
+            f"--to: {target} holds {foreign[0]}, which is no part of a release; nothing was touched. Move it away, or publish "
             "to another place."
         )
-    there.remove(found)
+    target.remove(found)
 
 
 def _enter(home: Folder, line: str) -> None:

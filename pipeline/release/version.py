@@ -1,4 +1,4 @@
-"""Version numbers of a dataset: patch, packaged anew; minor, records added; major, records changed."""
+"""Number the versions of a dataset: patch, packaged anew; minor, records added; major, records changed."""
 
 from semver import Version
 
@@ -9,9 +9,9 @@ FIRST = Version(1)
 
 
 def next_version(before: tuple[Version, Manifest] | None, manifest: Manifest) -> tuple[Version, str]:
-    """The number of the dataset that `manifest` describes, after the one `before` it, and what changed, in words.
+    """Return the number of the dataset that `manifest` describes, and what changed in words.
 
-    The same dataset keeps its number.
+    `before` is the version before it. The same dataset keeps its number.
     """
     if before is None:
         return FIRST, f"first version, {manifest.count:,} records"

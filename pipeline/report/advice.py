@@ -1,4 +1,4 @@
-"""What a dataset is good for and what not, said from its figures alone."""
+"""Advise what a dataset is good for and what not, from its metrics alone."""
 
 from pipeline.base.metric import PERCENT, MetricValues
 from pipeline.evaluation.few import warnings_of_few
@@ -10,7 +10,7 @@ SURE = 0.55  # area under the ROC curve
 
 
 def advice(metrics: MetricValues, verdicts: list[Verdict], source: str) -> tuple[list[str], list[str]]:
-    """Sentences: for what it can be used, for what not."""
+    """Return sentences that say what the dataset can be used for, and sentences that say what not."""
     use, avoid = [], []
     if any(not verdict.met for verdict in verdicts):
         avoid.append("Anything, before it is known why a gate was missed.")
@@ -51,5 +51,8 @@ def advice(metrics: MetricValues, verdicts: list[Verdict], source: str) -> tuple
 
 
 def _attack(metrics: MetricValues) -> float:
-    """How well the best attack that needs no more than the dataset, or than the generator, tells training images."""
+    """Return how well the best attack tells training images from others.
+
+    The attacks need no more than the dataset, or than the generator.
+    """
     return max(float(metrics[name]) for name in ("membership_auc", "membership_inversion_auc") if name in metrics)

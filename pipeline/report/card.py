@@ -1,4 +1,4 @@
-"""The dataset card: `README.md` with the front matter that Hugging Face reads."""
+"""Write the dataset card: `README.md` with the front matter that Hugging Face reads."""
 
 from bisect import bisect_right
 from pathlib import Path
@@ -20,7 +20,7 @@ SIZE_NAMES = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<
 
 
 def write_card(path: Path, manifest: Manifest, metrics: MetricValues) -> None:
-    """Writes the card of the dataset that `manifest` describes, with its measured quality."""
+    """Write the card of the dataset that `manifest` describes, with its measured quality."""
     matter = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
     body = render(
         "card.md.j2",
@@ -36,7 +36,7 @@ def write_card(path: Path, manifest: Manifest, metrics: MetricValues) -> None:
 
 
 def front_matter(manifest: Manifest) -> dict[str, object]:
-    """Licence, size, and which files the loader takes; with Parquet also every column and its type."""
+    """Return licence, size, and which files the loader takes; with Parquet also every column and its type."""
     files = "data/train-*.parquet" if has_parquet(manifest) else "data/train-*.tar"
     matter: dict[str, object] = {
         "license": manifest.source.licence.lower(),
@@ -69,24 +69,24 @@ def front_matter(manifest: Manifest) -> dict[str, object]:
 
 
 def size_category(count: int) -> str:
-    """Hugging Face's name for a number of records."""
+    """Return Hugging Face's name for a number of records."""
     return SIZE_NAMES[bisect_right(SIZE_BOUNDS, count)]
 
 
 def has_parquet(manifest: Manifest) -> bool:
-    """Whether the dataset has Parquet shards (else only tars)."""
+    """Return whether the dataset has Parquet shards (else only tars)."""
     return manifest.shards[0].file.endswith(".parquet")
 
 
 def tar_reader(manifest: Manifest, place: str) -> str:
     """Return the Python expression by which `webdataset`, imported as `wds`, reads all tars of the dataset in `place`.
 
-    Images come as Pillow's, of the mode they were made in: webdataset's `pil` would turn grey ones to colour.
+    It decodes images to Pillow's, of the mode they were made in: webdataset's `pil` would turn grey ones to colour.
     """
     first, last = (f"{shard.shard:06d}" for shard in (manifest.shards[0], manifest.shards[-1]))
     numbers = first if first == last else f"{{{first}..{last}}}"
     decoder = "pill" if manifest.image.channels == 1 else "pil"
-    ending = encoding_named(manifest.image.encoding).ending[1:]
-    members = f'"{ending}", "cls"' if manifest.classes else f'"{ending}"'
+    suffix = encoding_named(manifest.image.encoding).ending[1:]
+    members = f'"{suffix}", "cls"' if manifest.classes else f'"{suffix}"'
     tars = f'wds.WebDataset("{place}/data/train-{numbers}.tar", shardshuffle=False)'
     return f'{tars}.decode("{decoder}").to_tuple({members})'

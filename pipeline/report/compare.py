@@ -1,4 +1,4 @@
-"""Two versions of a dataset on one page: what changed, their figures side by side, and pictures of both."""
+"""Compare two versions of a dataset on one page: what changed, their metrics, and images of both."""
 
 import base64
 import json
@@ -23,31 +23,31 @@ class _Version:
     place: str
     folder: Folder
     manifest: Manifest
-    figures: MetricValues
+    metrics: MetricValues
 
     @classmethod
     def at(cls, place: str) -> "_Version":
         folder, manifest = open_dataset(place)
         try:
-            figures = json.loads(folder.read(METRICS_FILE))
+            metrics = json.loads(folder.read(METRICS_FILE))
         except FileNotFoundError:
             raise UserError(
                 f"{place}: no {METRICS_FILE}: not a published version. `imagemint publish` makes those."
             ) from None
         except (OSError, ValueError) as error:
             raise UserError(f"{place}/{METRICS_FILE} is damaged: {error}.") from None
-        return cls(place, folder, manifest, figures)
+        return cls(place, folder, manifest, metrics)
 
     @property
     def name(self) -> str:
-        return f"{self.manifest.name} {self.figures['release']['version']}"
+        return f"{self.manifest.name} {self.metrics['release']['version']}"
 
 
 def compare(old: str, new: str) -> str:
-    """The page about two published versions, folders or URLs."""
+    """Return the page that compares two published versions, folders or URLs."""
     versions = [_Version.at(place) for place in (old, new)]
-    there, here = (version.manifest for version in versions)
-    before, now = (metric_groups(version.figures) for version in versions)
+    old_manifest, new_manifest = (version.manifest for version in versions)
+    before, now = (metric_groups(version.metrics) for version in versions)
     groups = {
         title: [
             (row, next((other for other in before[title] if other.key == row.key), None), _change(versions, row.key))
@@ -62,21 +62,24 @@ def compare(old: str, new: str) -> str:
                 "name": version.name,
                 "count": version.manifest.count,
                 "dataset": version.manifest.dataset_id,
-                "change": version.figures["release"]["change"],
-                "gates": version.figures["gates"],
+                "change": version.metrics["release"]["change"],
+                "gates": version.metrics["gates"],
                 "sheet": _sheet(version),
             }
             for version in versions
         ],
-        changed=record_changes(there, here.fingerprint, here),
+        changed=record_changes(old_manifest, new_manifest.fingerprint, new_manifest),
         groups=groups,
     )
 
 
 def _change(versions: list[_Version], key: str) -> str:
-    """The difference, and whether it is within two standard errors of what chance makes, where both errors are known."""
+    """Return the difference of a metric, and whether chance explains it.
+
+    It does where the difference is within two standard errors, which needs the errors of both versions.
+    """
     (old, old_error), (new, new_error) = (
-        (version.figures.get(key), version.figures.get(f"{key}_error")) for version in versions
+        (version.metrics.get(key), version.metrics.get(f"{key}_error")) for version in versions
     )
     if old is None or new is None or new == old:
         return ""

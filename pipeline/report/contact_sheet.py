@@ -1,4 +1,4 @@
-"""A picture of a dataset, real or synthetic: one row a class, or where there are none its first images."""
+"""Build a contact sheet of a dataset, real or synthetic: one row a class, or without classes its first images."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,16 +29,17 @@ Image = NDArray[np.uint8]  # [H, W, C]
 
 @dataclass(frozen=True)
 class Sheet:
-    """A picture and what is on it, in words."""
+    """Hold a contact sheet and its caption."""
 
     png: bytes
     caption: str
 
 
 def contact_sheet(dataset: Path | str, columns: int) -> Sheet:
-    """The first `columns` images of each class of the Parquet or tar shards in `dataset` (a folder, or a URL), one class a row.
+    """Return a sheet of the first `columns` images of each class of a dataset, one class a row.
 
-    Without classes: as many rows of that length as there are images for, up to ten.
+    `dataset` is a folder or a URL with Parquet or tar shards. Without classes there are as many rows of that length as
+    there are images for, up to ten.
     """
     pictures = _describe_records(dataset)
     if pictures.classes:
@@ -52,7 +53,7 @@ def contact_sheet(dataset: Path | str, columns: int) -> Sheet:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """What is in a dataset, file by file: labels (`None` where there are none) and encoded images."""
+    """Hold what is in a dataset, file by file: labels (`None` where there are none) and encoded images."""
 
     classes: list[str]
     occurring: list[int]  # labels; a dataset may have been asked for some classes only
@@ -134,7 +135,7 @@ def _real(dataset: Path, described: DatasetDescription) -> _Pictures:
 
 @contextmanager
 def _naming(file: Path | str) -> Iterator[None]:
-    """Whatever a reader says of a damaged file, the user is told which it is."""
+    """Name the damaged file to the user, whatever a reader says of it."""
     try:
         yield
     except (OSError, ValueError, pa.ArrowException, KeyError, DamagedShardError) as error:

@@ -1,4 +1,4 @@
-"""Croissant 1.1: the dataset's description for machines (http://mlcommons.org/croissant/1.1)."""
+"""Describe a dataset for machines in Croissant 1.1 (http://mlcommons.org/croissant/1.1)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,15 +60,15 @@ SPDX = "https://spdx.org/licenses/"
 
 
 def write_croissant(path: Path, manifest: Manifest, version: str, published: str) -> None:
-    """Writes the description; `published` is a date, year-month-day."""
+    """Write the description; `published` is a date, year-month-day."""
     write_json(path, croissant(manifest, version, published))
 
 
 def croissant(manifest: Manifest, version: str, published: str) -> dict[str, object]:
     """Return the description.
 
-    It has a file object a shard, with its digest; where there is Parquet, a file set and the record set `default`; where
-    there are labels, the record set `classes`, an enumeration that gives each label its name.
+    It has a file object a shard, with its digest. Where there is Parquet, it has a file set and the record set
+    `default`. Where there are labels, the record set `classes` is an enumeration that gives each label its name.
     """
     files = [file for shard in manifest.shards for file in shard.files]
     distribution: list[dict[str, object]] = [

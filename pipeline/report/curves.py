@@ -1,4 +1,4 @@
-"""Curves of a training run: how its figures went from evaluation to evaluation."""
+"""Plot curves of a training run: how its metrics went from evaluation to evaluation."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ GAME = {
 
 
 def curves_svg(training: str) -> str:
-    """The figures of quality as an `<svg>` element; `training` is the content of training.csv."""
+    """Return a plot of the metrics of quality as an `<svg>` element; `training` is the content of training.csv."""
     figure = _panels(_rows(training), QUALITY, columns=len(QUALITY), size=(9, 2.8))
     drawn = io.StringIO()
     # No date in the file: the same figures give the same page.
@@ -38,7 +38,7 @@ def curves_svg(training: str) -> str:
 
 
 def curves_png(training: str) -> bytes:
-    """All numbers, of quality and of the two networks' game, as a picture."""
+    """Return a plot of all numbers, of quality and of the two networks' game, as a PNG."""
     figure = _panels(_rows(training), QUALITY | GAME, columns=3, size=(12, 9))
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=100, metadata={"Software": None})
@@ -46,7 +46,7 @@ def curves_png(training: str) -> bytes:
 
 
 def write_curves(training: Path, picture: Path) -> None:
-    """Draw all figures of the file training.csv as a PNG."""
+    """Plot all metrics of the file training.csv into a PNG."""
     write_atomically(picture, curves_png(training.read_text(encoding="utf-8")))
 
 
@@ -73,6 +73,6 @@ def _panels(rows: Rows, titles: dict[str, str], *, columns: int, size: tuple[flo
 
 
 def _points(rows: Rows, column: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Thousands of images and values; a figure that was not finite leaves a gap."""
+    """Return thousands of images and values; a metric that was not finite leaves a gap."""
     values = [float(row[column]) if row[column] else np.nan for row in rows]
     return np.array([float(row["images_seen"]) / 1000 for row in rows]), np.array(values)

@@ -1,4 +1,4 @@
-"""Figures for people: each with a name in plain words, its value, and what to hold it against. docs/reference/metrics.md defines them."""
+"""Build the rows of a metric table for people. docs/reference/metrics.md defines the metrics."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -11,7 +11,10 @@ METRICS_FILE = "figures.json"  # of a published version
 
 @dataclass(frozen=True)
 class Row:
-    """One figure; `key` is its name in the files under `metrics`."""
+    """Hold one metric for people: its name in plain words, its value, and a comparison.
+
+    `key` is its name in the files under `metrics`.
+    """
 
     key: str
     label: str
@@ -21,12 +24,15 @@ class Row:
 
     @property
     def value_with_error(self) -> str:
-        """For example "0.92 ± 0.004"."""
+        """Return the value with its error, for example "0.92 ± 0.004"."""
         return f"{self.value} ± {self.error}" if self.error else self.value
 
 
 def metric_groups(metrics: MetricValues) -> dict[str, list[Row]]:
-    """The rows of a table, by heading; a figure that was not measured, as those of labels where there are none, has no row."""
+    """Return the rows of a table, by heading.
+
+    A metric that was not measured has no row, for example those of labels where there are none.
+    """
     groups: dict[str, list[Row]] = {title: [] for title in get_args(Group)}
     for key, metric in METRICS.items():
         if metric.row is not None and key in metrics:
@@ -38,9 +44,9 @@ def metric_groups(metrics: MetricValues) -> dict[str, list[Row]]:
 
 
 def _comparison(metric: Metric, row: ReportRow, metrics: MetricValues) -> str:
-    """What is said beside a value: that of real images where they have one, and the metric's note."""
+    """Return what stands next to a value: that of real images where there is one, and the metric's note."""
     if row.comparison is not None:
         return row.comparison(metrics)
     real = metrics.get(metric.real) if metric.real is not None else None
-    said = ([] if real is None else [f"{row.real}: {metric.form.text(real)}"]) + ([row.note] if row.note else [])
-    return "; ".join(said)
+    parts = ([] if real is None else [f"{row.real}: {metric.form.text(real)}"]) + ([row.note] if row.note else [])
+    return "; ".join(parts)

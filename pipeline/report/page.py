@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs no network."""
+"""Write the report: one HTML page that needs no network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from pipeline.store.files import write_atomically
 
 COLUMNS = 12
 BANNER_COLUMNS = 20
-BANNER_EACH = 4  # images of each kind in the strip at the top
+BANNER_EACH = 4  # images of each kind in the banner at the top
 HEADLINE = {
     "tstr_accuracy": "of real images right, learnt from synthetic ones",
     "class_share_min": "of an equal share has the rarest class",
@@ -41,18 +41,20 @@ Images = NDArray[np.uint8]  # [N, H, W, C]
 
 @dataclass(frozen=True)
 class ReportImages:
-    """What the page shows besides figures.
+    """Hold what the page shows besides metrics.
 
-    `fake`: by caption (the class's name, where there are labels), synthetic images; `real`: by the same captions, real holdout
-    images. `nearest`: the synthetic images that come nearest to a training image, and those. `walk`: a PNG of images on
-    the way from one latent to another; empty when it is not at hand, like `training`, the content of `training.csv`. `source`:
-    what was found in the source of the real images, with pictures of that.
+    `fake` holds synthetic images by caption (the class's name, where there are labels), `real` real holdout images by
+    the same captions. `nearest` holds the synthetic images that come nearest to a training image, and those.
+
+    `interpolation` is a PNG of images on the way from one latent to another. It is empty where it is not available,
+    like `training`, the content of `training.csv`. `source` is what was found in the source of the real images, with
+    its images.
     """
 
     fake: dict[str, Images]
     real: dict[str, Images]
     nearest: tuple[Images, Images]
-    walk: bytes = b""
+    interpolation: bytes = b""
     training: str = ""
     source: SourceFindings | None = None
 
@@ -67,14 +69,14 @@ def write_report(
     spent: dict[str, ResourceUsage],
     prices: Prices,
 ) -> None:
-    """Writes the page.
+    """Write the page.
 
     Args:
         path: where to.
         manifest: the dataset's.
-        metrics: all figures of evaluate and audit.
+        metrics: all metrics of evaluate and audit.
         verdicts: the gates, applied.
-        pictures: what it shows.
+        pictures: the images that it shows.
         spent: what each stage took, sampling last.
         prices: of what was spent.
     """
@@ -95,10 +97,10 @@ def write_report(
         shown={row.key: row for rows in groups.values() for row in rows},
         use=use,
         avoid=avoid,
-        strip=_banner([images for _, images in shown]),
+        banner=_banner([images for _, images in shown]),
         sheets=[{"name": name, "fake": _grid(images), "real": _grid(pictures.real[name])} for name, images in shown],
         nearest=[_grid(images) for images in pictures.nearest],
-        walk=data_url(pictures.walk) if pictures.walk else "",
+        interpolation=data_url(pictures.interpolation) if pictures.interpolation else "",
         curves=curves_svg(pictures.training) if pictures.training else "",
         source=pictures.source,
         work=work_lines(spent, prices),
@@ -111,7 +113,7 @@ def write_report(
 
 
 def _banner(kinds: list[Images]) -> str:
-    """Some images of each kind, one kind beside the other."""
+    """Return a data URL of a banner that holds images of each kind, interleaved."""
     each = BANNER_EACH if len(kinds) > 1 else 2 * BANNER_COLUMNS
     first = [images[:each] for images in kinds]
     rows = [image for place in range(each) for images in first for image in images[place : place + 1]]

@@ -1,28 +1,28 @@
-"""What is said of a dataset's records: which classes they are of, and what was asked for besides the usual."""
+"""Describe a dataset's records: which classes they have, and what was requested besides the usual."""
 
 from pipeline.sampling.filters.kinds import FILTERS
 from pipeline.sampling.manifest import Manifest
 
 
 def occurring_classes(manifest: Manifest) -> list[str]:
-    """Names of the classes that have records: a dataset may have been asked for some only."""
+    """Return the names of the classes that have records: a dataset may have been asked for a few only."""
     counts = [shard.labels for shard in manifest.shards]
     return [name for name in manifest.classes if any(count.get(name) != 0 for count in counts)]
 
 
 def unusual_settings(manifest: Manifest) -> list[str]:
-    """What was asked for besides equal shares of all classes, any latent and images as they were made: in words."""
+    """Return what was requested besides equal shares of classes, any latent and images as made, in words."""
     sample = manifest.config.sample
-    said = []
+    settings = []
     if sample.labels != "balanced":
         weights = ", ".join(f"{name} {weight}" for name, weight in sample.labels.items())
-        said.append(f"classes by weight ({weights})")
+        settings.append(f"classes by weight ({weights})")
     if sample.truncation is not None:
-        said.append(f"latents truncated at {sample.truncation}: more typical images, less variety")
+        settings.append(f"latents truncated at {sample.truncation}: more typical images, less variety")
     if sample.encoding == "jpeg":
-        said.append(f"images kept as JPEG of quality {sample.jpeg_quality}, which loses some detail")
-    said += [_filter(manifest, each.kind) for each in sample.filters]
-    return said
+        settings.append(f"images kept as JPEG of quality {sample.jpeg_quality}, which loses some detail")
+    settings += [_filter(manifest, each.kind) for each in sample.filters]
+    return settings
 
 
 def _filter(manifest: Manifest, kind: str) -> str:
@@ -32,7 +32,10 @@ def _filter(manifest: Manifest, kind: str) -> str:
 
 
 def record_facts(manifest: Manifest) -> dict[str, object]:
-    """What card and report say of the records: `classes` that occur, `asked`, the unusual settings, and whether near copies are refused."""
+    """Return what card and report say of the records.
+
+    They are `classes` that occur, `asked`, the unusual settings, and whether near copies are refused.
+    """
     return {
         "classes": occurring_classes(manifest),
         "asked": unusual_settings(manifest),

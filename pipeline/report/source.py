@@ -1,4 +1,4 @@
-"""What ingest found wrong or odd in the source of the real images, for the report."""
+"""Read for the report what ingest found wrong or odd in the source of the real images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ SHOWN = 24  # files, and pairs
 
 @dataclass(frozen=True)
 class Quarantined:
-    """A file that cannot be used; `thumbnail`: a data URL, empty where it could not be decoded."""
+    """Hold a file that cannot be used; `thumbnail` is a data URL, empty where it could not be decoded."""
 
     name: str
     reason: str
@@ -26,7 +26,10 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class Leak:
-    """An image that was left out, the one in another official split that it equals or nearly does, and both as data URLs."""
+    """Hold an image that was left out, and the one of another official split that it equals or nearly equals.
+
+    The images are data URLs.
+    """
 
     name: str
     reason: str
@@ -36,10 +39,10 @@ class Leak:
 
 @dataclass(frozen=True)
 class SourceFindings:
-    """What is said of the source; names are fit to be shown.
+    """Hold what the report says of the source; names are fit to be shown.
 
-    `left_out`: images by reason; `enlarged`: images in the splits with a side shorter than the stored one; of `quarantine` and
-    `leaks` the first, and how many there are in all.
+    `left_out` counts images by reason, `enlarged` the images in the splits with a side shorter than the stored one.
+    `quarantine` and `leaks` have the first files and pairs, and a number of all.
     """
 
     left_out: dict[str, int]
@@ -51,7 +54,7 @@ class SourceFindings:
     leaks_count: int
 
     def __bool__(self) -> bool:
-        """Whether there is anything to say."""
+        """Return whether there is anything to say."""
         return bool(self.left_out or self.enlarged or self.warnings)
 
 
@@ -59,7 +62,7 @@ def source_findings(data: Path) -> SourceFindings:
     """Read what the canonical dataset in `data` says of its source.
 
     Raises:
-        UserError: a file of pictures is not the one that was described.
+        UserError: a file of thumbnails is not the one that was described.
     """
     description = describe(data)
     quarantine = _first(data, description.quarantine, ["source", "reason", "thumbnail"])
@@ -105,5 +108,8 @@ def _first(data: Path, listed: Listed, columns: list[str]) -> list[dict[str, Any
 
 
 def _printable(name: str) -> str:
-    """Names of files may hold anything: what would not show, or turn the text around it, is replaced."""
+    """Return the name, with characters replaced that would not show, or would turn the text around it.
+
+    Names of files may hold anything.
+    """
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)

@@ -1,4 +1,4 @@
-"""The templates beside this file, with values escaped in HTML and an error for a name that is not there."""
+"""Fill the templates of this folder; values are escaped in HTML, and an unknown name is an error."""
 
 import base64
 from typing import Any
@@ -16,10 +16,10 @@ _ENVIRONMENT = Environment(
 
 
 def render(name: str, **values: Any) -> str:
-    """The template `name`, filled in."""
+    """Return the template `name`, filled in."""
     return _ENVIRONMENT.get_template(name).render(**values)
 
 
 def data_url(png: bytes) -> str:
-    """A picture as it stands in a page that needs no network."""
+    """Return a PNG as it stands in a page that needs no network."""
     return "data:image/png;base64," + base64.b64encode(png).decode()

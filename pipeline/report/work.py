@@ -1,4 +1,4 @@
-"""Time and cost of what was made, in words."""
+"""Describe time and cost of what was made, in words."""
 
 from pipeline.config.schema import Prices
 from pipeline.runs.usage import ResourceUsage
@@ -8,7 +8,10 @@ MILLION = 1_000_000
 
 
 def work_lines(spent: dict[str, ResourceUsage], prices: Prices) -> dict[str, str]:
-    """A line for each stage of `spent`, and one for a million images at the rate of the last; those not known are left out."""
+    """Return a line for each stage of `spent`, and one for a million images at the rate of the last.
+
+    Stages of which time or images are unknown are left out.
+    """
     known = {stage: each for stage, each in spent.items() if each.images > 0 and each.seconds > 0}
     lines = {stage: _line(each, prices) for stage, each in known.items()}
     last = list(spent)[-1]
@@ -21,7 +24,7 @@ def work_lines(spent: dict[str, ResourceUsage], prices: Prices) -> dict[str, str
 
 
 def cost(spent: ResourceUsage, prices: Prices) -> float:
-    """In the currency of `prices`."""
+    """Return the cost, in the currency of `prices`."""
     return (spent.core_seconds * prices.core_hour + spent.gpu_seconds * prices.gpu_hour) / HOUR
 
 

@@ -1,4 +1,4 @@
-"""The code that a result depends on, computed from imports: nothing that matters is left out, and little else counts."""
+"""Compute the code that a result depends on from imports: nothing that matters is left out, and little else counts."""
 
 import ast
 import hashlib
@@ -42,9 +42,10 @@ def code_digest(*modules: str) -> str:
 
 
 def code_of(*modules: str) -> dict[str, Path]:
-    """Return the modules that the results of `modules` depend on, with their files: all that these import but for `CARRIERS`.
+    """Return the modules that the results of `modules` depend on, with their files.
 
-    The topmost package holds the version alone, which changes no result.
+    They are all that these import but for `CARRIERS`. The topmost package holds the version alone, which changes no
+    result.
     """
     return {name: path for name, path in import_closure(*modules).items() if "." in name and not _is_carrier(name)}
 
@@ -54,7 +55,7 @@ def _is_carrier(name: str) -> bool:
 
 
 def import_closure(*modules: str) -> dict[str, Path]:
-    """Return modules and all that they import of their own packages, directly or through others, by name, with their files.
+    """Return modules and all that they import of their own packages, directly or through others, with their files.
 
     An import counts wherever it stands but for `if TYPE_CHECKING`, and takes the packages that hold a module with it.
 
@@ -88,7 +89,7 @@ def _file_of(name: str) -> Path | None:
 
 
 def _imports(name: str, path: Path, packages: Collection[str]) -> Iterator[str]:
-    """Modules of the packages that a file imports; of a registry all entries."""
+    """Yield the modules of the packages that a file imports, and of a registry all entries."""
     waiting: list[ast.AST] = [ast.parse(path.read_bytes())]
     while waiting:
         node = waiting.pop()
@@ -109,10 +110,10 @@ def _imports(name: str, path: Path, packages: Collection[str]) -> Iterator[str]:
 
 
 def _entries(call: ast.Call, name: str) -> Iterator[str]:
-    """Return what a call of `load_entries` in the module `name` imports: the entries of its own package, or of one that it names.
+    """Yield what a call of `load_entries` in the module `name` imports: the entries of its own or of the named package.
 
     Raises:
-        ValueError: the package is neither `__name__` nor a text, so nothing tells which entries count.
+        ValueError: the package is neither `__name__` nor a text, so nothing says which entries count.
     """
     (argument,) = call.args
     package = name if ast.unparse(argument) == "__name__" else ast.literal_eval(argument)

@@ -1,4 +1,4 @@
-"""What an earlier training run of a preset had otherwise: told before a new run starts from 0, since that can take hours."""
+"""Compare a training run with earlier runs of its preset, since a new run that starts from 0 can take hours."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -31,10 +31,10 @@ def remember_parameters(run: Folder, name: str, parameters: Parameters) -> None:
 
 
 def restart(root: str, name: str, parameters: Parameters, total_images: int) -> str | None:
-    """Return why training with `parameters` starts from 0 where an earlier run of the preset `name` is there, and what it costs.
+    """Return why training with `parameters` starts from 0 although the preset has an earlier run, and what it costs.
 
-    None: there is no earlier run, or one that has all of these parameters and can be taken up again. Of several runs the
-    one that differs least is told of, the newest of those.
+    None says that the preset `name` has no earlier run, or one with all of these parameters, which can be taken up
+    again. Of several runs the message names the one that differs least, and the newest of those.
     """
     found = [(_differences(before, parameters), -modified, run) for run, before, modified in _earlier(root, name)]
     if not found:
@@ -44,10 +44,10 @@ def restart(root: str, name: str, parameters: Parameters, total_images: int) -> 
         return None
     named = [_difference_in_words(key, before, now) for key, (before, now) in differences.items()]
     more = f" and {len(named) - NAMED_DIFFERENCES} more" if len(named) > NAMED_DIFFERENCES else ""
-    spent = usage_of(run)
+    usage = usage_of(run)
     cost = ""
-    if spent.images and not any(key.startswith(COSTLY) for key in differences):
-        cost = f"; {in_words(total_images * spent.seconds / spent.images)} at the earlier run's speed"
+    if usage.images and not any(key.startswith(COSTLY) for key in differences):
+        cost = f"; {in_words(total_images * usage.seconds / usage.images)} at the earlier run's speed"
     return f"starts from 0: {', '.join(named[:NAMED_DIFFERENCES])}{more}{cost}; the earlier run is kept in {run}"
 
 
@@ -67,7 +67,10 @@ def _differences(before: Parameters, now: Parameters) -> dict[str, tuple[Any, An
 
 
 def _difference_in_words(key: str, before: Any, now: Any) -> str:
-    """For example "train.total_images was 12,800, is 25,600"; what is known by a digest has changed, and no more."""
+    """Return the difference in words, for example "train.total_images was 12,800, is 25,600".
+
+    What is known by its digest alone has changed, and no more can be said.
+    """
     return f"{key} has changed" if key.startswith("the ") else f"{key} was {_value(before)}, is {_value(now)}"
 
 

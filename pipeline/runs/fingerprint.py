@@ -1,4 +1,4 @@
-"""Identity: what a run and a dataset are called, so that equal work is never done twice and unequal never mixed."""
+"""Identify runs and datasets, so that equal work is never done twice and unequal work never mixed."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ LEFT_OUT = {
 
 
 def canonical_digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON of `value` (sorted keys, no spaces), hexadecimal."""
+    """Return the SHA-256 of the canonical JSON of `value` (sorted keys, no spaces), hexadecimal."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def six_digits(value: float) -> float:
-    """A fitted number as it goes into an identity: the last bits of a fit are no one's business."""
+    """Return a fitted number rounded to the six digits that go into an identity: a fit's last bits may differ."""
     return float(f"{value:.6g}")
 
 
 def run_identity(stage: str, parameters: dict[str, object]) -> str:
-    """Identity of a stage's run with `parameters`, which must hold all that its result depends on."""
+    """Return the identity of a stage's run with `parameters`, which must hold all that its result depends on."""
     return canonical_digest({"stage": stage, **parameters})

@@ -1,4 +1,4 @@
-"""Input files that the nodes of a cluster read: in a folder that all of them have, or by their digests below a root in an object store."""
+"""Give the nodes of a cluster their input files, from a shared folder or by digest from an object store."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ FILES_AT_ONCE = 4  # each is held in memory while it is on its way
 
 @dataclass(frozen=True)
 class InputFiles:
-    """A folder that can be sent to other processes, which find its files by `local`."""
+    """Hold a folder that can be sent to other processes, which find its files by `local`."""
 
     origin: Path
     store: Folder | None = None  # None: all nodes have `origin`
     files: dict[str, str] = field(default_factory=dict)  # SHA-256 by name, of those in the store
 
     def local(self) -> Path:
-        """The folder on this machine; what it lacks is brought from the store.
+        """Return the folder on this machine; download from the store what it lacks.
 
         Raises:
             UserError: a file in the store is not what was put there.
@@ -38,7 +38,7 @@ class InputFiles:
         return folder
 
     def download(self, names: Sequence[str], folder: Path) -> None:
-        """Writes these files from the store into `folder`, each after checking its digest."""
+        """Write these files from the store into `folder`, each after a check of its digest."""
         store = self.store
         assert store is not None
 
@@ -59,14 +59,17 @@ class InputFiles:
 
 
 def upload_if_remote(folder: Path, names: Sequence[str], root: str) -> InputFiles:
-    """Files of a folder of this machine, for all nodes that see `root`. What is in the store already is not sent again."""
+    """Return the files of a folder of this machine for all nodes that see `root`; upload them where that is a store.
+
+    What is in the store already is not sent again.
+    """
     if not is_remote(root):
         return InputFiles(folder.absolute())
     return upload(folder, names, Bucket(root))
 
 
 def upload(folder: Path, names: Sequence[str], root: Folder) -> InputFiles:
-    """Files of a folder of this machine, put below `root` by their digests."""
+    """Upload files of a folder of this machine below `root`, named by their digests."""
     store, origin = root / UPLOADS, folder.absolute()
     files = {name: file_sha256(origin / name) for name in names}
 
@@ -83,6 +86,6 @@ def upload(folder: Path, names: Sequence[str], root: Folder) -> InputFiles:
 
 
 def files_below(folder: Path) -> list[str]:
-    """Names of all files in `folder` and below, sorted."""
+    """Return the names of all files in `folder` and below, sorted."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(name for name in names if not is_junk(name))

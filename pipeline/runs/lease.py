@@ -1,4 +1,4 @@
-"""A lease on a prefix of an object store: one driver works on a run, and others are told so.
+"""Hold a lease on a prefix of an object store, so that one driver works on a run and others are refused.
 
 It is a courtesy, not what keeps the result right: two drivers that got past it would write the same bytes twice.
 """
@@ -27,7 +27,7 @@ FREE_AFTER_S = 60.0  # without a heartbeat: its owner has died
 def lease(
     run: Bucket, what: str, heartbeat_s: float = HEARTBEAT_S, free_after_s: float = FREE_AFTER_S
 ) -> Iterator[None]:
-    """Holds the lease of a run for as long as it lasts, with a heartbeat from a thread of its own.
+    """Hold the lease of a run for as long as the block runs, with a heartbeat from its own thread.
 
     Raises:
         UserError: another process holds it.
@@ -56,7 +56,10 @@ def lease(
 
 @contextmanager
 def alone(folder: Folder, what: str) -> Iterator[None]:
-    """Hold the lease of a folder in an object store. On one machine nothing is held: there each run has a lock of its own."""
+    """Hold the lease of a folder in an object store.
+
+    On one machine hold nothing, since each run has its own lock there.
+    """
     if not isinstance(folder, Bucket):
         yield
         return
@@ -65,7 +68,7 @@ def alone(folder: Folder, what: str) -> Iterator[None]:
 
 
 def holder(run: Bucket, free_after_s: float = FREE_AFTER_S) -> str | None:
-    """Who works on a run, None where nobody does."""
+    """Return who works on a run, None where nobody does."""
     found = _read(run)
     if found is None or abs(time.time() - found.beat) >= free_after_s:
         return None
@@ -82,7 +85,7 @@ class _Lease(BaseModel):
 
 
 def _read(run: Bucket) -> _Lease | None:
-    """The lease of a run; None where there is none, or rubbish."""
+    """Return the lease of a run; None where there is none, or where it cannot be read."""
     try:
         return _Lease.model_validate_json(run.read(LEASE))
     except (FileNotFoundError, ValueError):  # pydantic's ValidationError is a ValueError

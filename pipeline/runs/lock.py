@@ -1,4 +1,4 @@
-"""Locks on files of this machine; those of a process that dies are free again."""
+"""Lock files of this machine; the locks of a process that dies are free again."""
 
 import fcntl
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from pipeline.base.errors import UserError
 
 
 @contextmanager
-def locked(path: Path, taken: str) -> Iterator[None]:
-    """Hold the lock `path` for as long as it lasts.
+def locked(path: Path, refusal: str) -> Iterator[None]:
+    """Hold the lock `path` for as long as the block runs.
 
     Raises:
-        UserError: another process holds it; the message is `taken`.
+        UserError: another process holds it; the message is `refusal`.
     """
     lock = FileLock(path, fallback_to_soft=False)  # a file that merely lies there would hold for ever
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(taken) from None
+        raise UserError(refusal) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be locked: {error.strerror}. Use a folder on another disk.") from None
     try:
@@ -31,7 +31,7 @@ def locked(path: Path, taken: str) -> Iterator[None]:
 
 
 def is_locked(path: Path) -> bool:
-    """Return whether a process holds the lock, which is looked at and not taken: others may look at the same time."""
+    """Return whether a process holds the lock, without taking it: others may ask at the same time."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

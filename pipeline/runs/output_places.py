@@ -1,4 +1,4 @@
-"""One rule for every place that a user names for output: what may be written to, and what is refused before work begins."""
+"""Check every place that a user names for output by one rule, and refuse what may not be written before work begins."""
 
 import os
 import pwd
@@ -26,7 +26,7 @@ def require_stage_output(stage: str, out: Path, metrics: Path, root: Path | None
     Args:
         stage: which stage writes there.
         out: its output.
-        metrics: where its figures go.
+        metrics: the folder of its metrics.
         root: the folder that holds `runs`, None where that is in an object store.
         given: whether the user named `out`; else it is the checkout's own place.
     """
@@ -50,7 +50,7 @@ def require_stage_output(stage: str, out: Path, metrics: Path, root: Path | None
 def require_own_dataset(out: Path, runs: Path | None) -> None:
     """Refuse a folder in which publishing or auditing a dataset would replace what no stage wrote.
 
-    Files at its top of which a dataset has none may lie there: they are left alone. `runs` holds the runs of this root.
+    Files at its top that no dataset has may lie there: they are left alone. `runs` holds the runs of this root.
     """
     with readable(out):
         if out.is_dir():
@@ -58,7 +58,7 @@ def require_own_dataset(out: Path, runs: Path | None) -> None:
 
 
 def require_output_file(path: Path, example: str) -> None:
-    """Refuse to write a file where there is a folder, a device, or nothing that can be written; `example` is a good name."""
+    """Refuse to write a file where there is a folder, a device, or nothing writable; `example` is a good name."""
     named = f"--out {path}"
     with readable(named):
         if path.is_dir() or not path.name or path.name == "..":

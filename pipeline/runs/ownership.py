@@ -1,4 +1,4 @@
-"""What each stage leaves in its output folder, known by content: a file of the same name that others wrote is theirs."""
+"""Recognise by content what each stage left in its output folder: a file of the same name by others is theirs."""
 
 import json
 import re
@@ -22,13 +22,16 @@ _IN_EMPTY_FOLDERS = ("lost+found", ".gitkeep", ".nfs*")
 
 @dataclass(frozen=True)
 class Layout:
-    """Files of an output folder by the pattern of their names, with the proof that a stage wrote one, and its folders."""
+    """Hold the files of an output folder by the patterns of their names, and its folders.
+
+    Each pattern has the proof that a stage wrote such a file.
+    """
 
     files: dict[str, Proof]
     folders: dict[str, "Layout"] = field(default_factory=dict)
 
     def proof(self, name: str) -> Proof | None:
-        """Return the proof for a file of that name, None where no stage writes such a file here."""
+        """Return the proof for a file of that name, None where no stage writes such a file there."""
         return next((proof for pattern, proof in self.files.items() if re.fullmatch(pattern, name)), None)
 
     def names(self, relative: PurePath) -> bool:
@@ -42,7 +45,8 @@ class Layout:
 def layout_of(stage: str, out: Path, runs: Path | None) -> Layout:
     """Return what `stage`, and the stages that share its output, leave in `out`.
 
-    `runs` holds the stages' finished work: it proves files that an interrupted stage copied without what describes them.
+    `runs` holds the stages' finished work: it proves files that an interrupted stage copied without what describes
+    them.
     """
     if stage == "ingest":
         return _canonical(out)
@@ -56,7 +60,7 @@ def layout_of(stage: str, out: Path, runs: Path | None) -> Layout:
 def foreign_files(folder: Path, layout: Layout) -> Iterator[Path]:
     """Yield what lies in `folder` and is not proven to be a stage's, in order.
 
-    Passed over are junk and what folders that people call empty hold: no stage touches it.
+    Junk is passed over, and so are the files of folders that people call empty: no stage touches them.
     """
     for path in sorted(folder.iterdir()):
         if not any(fnmatchcase(path.name, pattern) for pattern in _IN_EMPTY_FOLDERS):
@@ -142,7 +146,7 @@ def _model(out: Path, runs: Path | None) -> Layout:
 
 
 def _copy_from(runs: Path | None, *folders: str) -> Proof:
-    """Return the proof that a run has the same file, under the same name, in one of the folders of these patterns."""
+    """Return the proof that a run has the same file, under the same name, in a folder of one of these patterns."""
 
     def proof(path: Path) -> bool:
         found = [] if runs is None else [each for folder in folders for each in runs.glob(f"{folder}/{path.name}")]
@@ -195,7 +199,7 @@ METRICS = Layout(
 
 
 def _shards_of(manifest: Path) -> set[str] | None:
-    """Return the names of the shards that a manifest of ours lists, None where there is none or it is another's."""
+    """Return the names of the shards that a manifest of ours lists; None without a manifest, or for another's."""
     value = _json(manifest)
     if not _has(value, "format_version", "dataset_id", "fingerprint", "count", "shards"):
         return None

@@ -1,4 +1,4 @@
-"""One run of a stage: a folder below the root that one process at a time works in, and that outlives it."""
+"""Represent one run of a stage: a folder below the root that one process at a time works in, and that outlives it."""
 
 import shutil
 import tempfile
@@ -23,12 +23,18 @@ RUNS = "runs"  # below the root
 
 
 def local_root(root: str) -> Path | None:
-    """Return the root as a folder of this machine; None where it is in an object store, for which nodes need credentials."""
+    """Return the root as a folder of this machine; None where it is in an object store.
+
+    Nodes need credentials for a root in a store.
+    """
     return None if is_remote(root) else Path(root)
 
 
 def root_here(root: str) -> Path:
-    """Return the folder of this machine that keeps what no other machine needs: the root, or the checkout where that is in a store."""
+    """Return the folder of this machine that keeps what no other machine needs.
+
+    That is the root, or the checkout where the root is in a store.
+    """
     return local_root(root) or Path()
 
 
@@ -60,7 +66,7 @@ def is_worked_on(run: Folder) -> bool:
 
 @dataclass
 class Run:
-    """A run that this process holds, wherever it is kept; see `open`."""
+    """Represent a run that this process holds, wherever it is stored; see `open`."""
 
     stage: str
     identity: str  # of all that its result depends on
@@ -73,7 +79,7 @@ class Run:
     def open(cls, root: str, stage: str, identity: str, *, fresh: bool = False) -> Iterator[Self]:
         """Hold the run of that identity below `root`; with `fresh` it is empty at first.
 
-        What was written to `path` is kept at the end, also where that is an error.
+        What was written to `path` is stored at the end, also where that is an error.
 
         Raises:
             UserError: another process holds it, or it cannot be written.
@@ -89,33 +95,36 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Return the name of the run's folder."""
         return run_name(self.stage, self.identity)
 
     @property
     def path(self) -> Path:
-        """The files of the run on this machine: of one in an object store a copy, which holds all unless `download` was called."""
+        """Return the folder of the run's files on this machine.
+
+        Of a run in an object store it is a copy, which holds all files unless `download` was called.
+        """
         if not self._downloaded:
             self.download()
         return self._copy.path
 
     def download(self, *names: str) -> Path:
-        """Bring files and folders of these names to this machine, by default all, and return `path`."""
+        """Download files and folders of these names to this machine, by default all, and return `path`."""
         self._downloaded = True
         self._copy.pull(*names)
         return self._copy.path
 
     def cached_json(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return what `compute` once returned, kept in the run as the file `name`."""
+        """Return what `compute` once returned; the run stores it as the file `name`."""
         file = self.path / name
         if not file.is_file():
             write_json(file, compute())
-        kept: dict[str, Any] = read_json(file, name)
-        return kept
+        value: dict[str, Any] = read_json(file, name)
+        return value
 
 
 def is_whole(load: Callable[[Path], object], folder: Path) -> bool:
-    """Return whether `load` takes what a finished run left in `folder`; if not, it is made again."""
+    """Return whether `load` accepts what a finished run left in `folder`; if not, the stage makes it again."""
     try:
         load(folder)
     except UserError:
@@ -124,7 +133,10 @@ def is_whole(load: Callable[[Path], object], folder: Path) -> bool:
 
 
 def require_space(root: str, needed: int, stage: str, out: Path) -> None:
-    """Refuse to begin where the root is on a disk of this machine, and it or the output has fewer than `needed` bytes free."""
+    """Refuse to begin where the disk of the root or of the output has fewer than `needed` bytes free.
+
+    A root in an object store has no such disk.
+    """
     if (here := local_root(root)) is not None:
         require_free_space(here, needed, stage, "--set root=FOLDER")
         require_free_space(out, needed, stage, "--out FOLDER")
@@ -142,11 +154,11 @@ def _held(root: str, stage: str, identity: str, *, fresh: bool) -> Iterator[Fold
             yield bucket
         return
     path = (Path(root) / RUNS / name).absolute()
-    taken = f"Another process is working on this {stage} run ({path}): wait for it, or end it first."
+    refusal = f"Another process is working on this {stage} run ({path}): wait for it, or end it first."
     with _written(root, path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         _lock_of(path).touch()
-    with locked(_lock_of(path), taken):
+    with locked(_lock_of(path), refusal):
         if fresh:
             shutil.rmtree(path, ignore_errors=True)
         with _written(root, path):

@@ -1,4 +1,4 @@
-"""A run's folder as one process works in it: the folder itself, or a copy on this machine of what an object store keeps."""
+"""Give a process a run's folder to work in: the folder itself, or a copy of what an object store holds."""
 
 import tempfile
 import threading
@@ -13,7 +13,10 @@ from pipeline.store.local import LocalFolder
 
 
 class WorkingCopy:
-    """Files at `path` that are those of `place`, as far as they were pulled; what has been made here is pushed there."""
+    """Represent the files at `path`, which are those of `place` as far as they were pulled.
+
+    What was made in the copy is pushed to `place`.
+    """
 
     def __init__(self, place: Folder, path: Path) -> None:
         self.place = place
@@ -22,7 +25,7 @@ class WorkingCopy:
         self._pushing = threading.Lock()
 
     def pull(self, *names: str) -> None:
-        """Brings files and folders of these names here, by default all; what is not there is passed over."""
+        """Download files and folders of these names, by default all, and pass over what `place` does not have."""
         if self._is_place:
             return
         for name in names or ("",):
@@ -35,23 +38,23 @@ class WorkingCopy:
                     self._same[file] = _state(self.path / file)
 
     def push(self) -> None:
-        """Writes there what was made or changed here, in the order in which it was written, then removes what was removed here.
+        """Upload what was made or changed in the copy, oldest first, then remove from `place` what was removed.
 
         In that order a file that says of others that they are whole comes after them.
         """
         if self._is_place:
             return
         with self._pushing:
-            here = {
+            files = {
                 file.relative_to(self.path).as_posix(): _state(file)
                 for file in self.path.rglob("*")
                 if file.is_file() and not is_temporary(file)
             }
-            changed = [name for name, state in here.items() if self._same.get(name) != state]
-            for name in sorted(changed, key=lambda name: here[name][1]):
+            changed = [name for name, state in files.items() if self._same.get(name) != state]
+            for name in sorted(changed, key=lambda name: files[name][1]):
                 self.place.write(name, (self.path / name).read_bytes())
-                self._same[name] = here[name]
-            gone = [name for name in self._same if name not in here]
+                self._same[name] = files[name]
+            gone = [name for name in self._same if name not in files]
             self.place.remove(gone)
             for name in gone:
                 del self._same[name]
@@ -63,7 +66,7 @@ class WorkingCopy:
 
 @contextmanager
 def working_copy(place: Folder) -> Iterator[WorkingCopy]:
-    """`place` itself where it is a folder of this machine, else an empty copy of it that goes when the work is done."""
+    """Yield `place` itself where it is a folder of this machine, else an empty copy, which is removed at the end."""
     if isinstance(place, LocalFolder):
         yield WorkingCopy(place, place.path)
         return

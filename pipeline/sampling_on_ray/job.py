@@ -1,4 +1,4 @@
-"""Binds sampling to Ray Data: generator actors, and tasks that encode and write what they make."""
+"""Bind sampling to Ray Data: generator actors, and tasks that encode and write what they generate."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ WRITER_CPUS = 0.001
 
 @dataclass(frozen=True)
 class StoredGenerator:
-    """What makes a `RecordGenerator` on any node; it is sent to the workers."""
+    """Load a `RecordGenerator` on any node; it is sent to the workers."""
 
     model: InputFiles
     settings: GenerationSettings
@@ -51,7 +51,7 @@ class StoredGenerator:
 
 @dataclass(frozen=True)
 class WorkerPool:
-    """The generator actors: how many at first, whether more as the cluster grows, and whether each has a GPU."""
+    """Describe the generator actors: how many at first, whether more as the cluster grows, and whether with GPUs."""
 
     workers: int
     grow: bool
@@ -59,17 +59,17 @@ class WorkerPool:
 
     @property
     def device(self) -> str:
-        """What a worker computes on: cuda or cpu."""
+        """Return what a worker computes on: cuda or cpu."""
         return "cuda" if self.use_gpu else "cpu"
 
     @classmethod
     def of(cls, wanted: int | str, resources: Resources) -> Self:
-        """The pool for `cluster.sample_workers` on what the cluster has."""
+        """Return the pool for `cluster.sample_workers` on what the cluster has."""
         return cls(sample_workers(wanted, resources), wanted == "auto", resources.gpus > 0)
 
 
 class ShardGenerator:
-    """An actor that holds the model and generates the records of the shards it is handed."""
+    """Hold the model in an actor, and generate the records of the shards that it is handed."""
 
     def __init__(self, generator: StoredGenerator, first_error: "ActorHandle[FirstError]", use_gpu: bool) -> None:
         keep_freed_memory()
@@ -77,7 +77,7 @@ class ShardGenerator:
         self.first_error = first_error
 
     def __call__(self, row: Row) -> Row:
-        """The records of one shard beside its plan, or a message for the user where one is due.
+        """Return the records of one shard with its plan, or a message for the user where one is due.
 
         It is returned, not raised: Ray Data would report it with a page of its own stack.
         """
@@ -100,11 +100,11 @@ def generate_shards(
     pool: WorkerPool,
     on_shard: Callable[[int, int], None],
 ) -> None:
-    """Makes the shards of `plans`, in any order; `on_shard` is told each number, and how many candidates it
-    took, once it is committed.
+    """Generate the shards of `plans`, in any order.
 
-    Execution is at-least-once; a shard that is made twice is the same bytes twice. A pool that grows takes more actors as
-    soon as the cluster has room for them.
+    `on_shard` is called with each shard's number and how many candidates it took, once it is committed. Execution is
+    at-least-once; a shard that is made twice is the same bytes twice. A pool that grows takes more actors as soon as
+    the cluster has room for them.
     """
     context = DataContext.get_current()
     context.enable_progress_bars = False
@@ -113,7 +113,7 @@ def generate_shards(
     workers, use_gpu = min(pool.workers, len(plans)), pool.use_gpu
     first_error = start_on_driver_node(FirstError)
     items = [{"shard": plan.shard, "first_index": plan.first_index, "rows": plan.rows} for plan in plans]
-    made = (
+    written = (
         ray.data.from_items(items, override_num_blocks=len(items))
         .map_batches(
             ShardGenerator,
@@ -131,5 +131,5 @@ def generate_shards(
             num_cpus=1 if use_gpu else WRITER_CPUS,
         )
     )
-    for row in without_errors(made.iter_rows()):
+    for row in without_errors(written.iter_rows()):
         on_shard(int(row["shard"]), int(row["candidates"]))

@@ -1,4 +1,4 @@
-"""What the stage `sample` makes: which shards, by which settings and filters, and what the manifest says about them."""
+"""Plan what the stage `sample` generates: which shards, by which settings and filters, and the manifest's header."""
 
 import importlib.metadata
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ SOFTWARE = ("torch", "pyarrow", "opencv-python-headless", "deflate", "numpy", "s
 
 @dataclass(frozen=True)
 class SamplingPlan:
-    """What a config asks for, on what there is."""
+    """Hold what a config asks for, on what there is."""
 
     shards: list[ShardPlan]
     settings: GenerationSettings
@@ -42,7 +42,10 @@ class SamplingPlan:
 
     @classmethod
     def of(cls, config: Config, pair: TrainedPair, resources: Resources, *, model: Path, data: Path) -> Self:
-        """Plan for a model; fits the filters. `model` and `data`: the folders of the model and of the canonical dataset."""
+        """Plan for a model, and fit the filters.
+
+        `model` and `data` are the folders of the model and of the canonical dataset.
+        """
         wanted, pool = config.sample, WorkerPool.of(config.cluster.sample_workers, resources)
         precision = resolve_precision(config.train.precision, pool.device)
         settings = GenerationSettings.of(wanted, pair.spec.condition, pair.label_names, precision)
@@ -65,7 +68,10 @@ class SamplingPlan:
 
 
 def code_of_records(filters: Sequence[FilterKeys]) -> tuple[str, ...]:
-    """Return the modules that the bytes of records depend on; of the filters only those in use, so that another one is another file."""
+    """Return the modules that the bytes of records depend on.
+
+    Of the filters they are only those in use, so another filter in the same folder changes nothing.
+    """
     return (*CODE, *(f"{kinds.__name__}.{each.kind}" for each in filters))
 
 

@@ -1,4 +1,4 @@
-"""The work of the stage `sample`."""
+"""Run the stage `sample`."""
 
 import math
 import time
@@ -27,7 +27,7 @@ from pipeline.store.folder import Folder
 
 
 def sample(command: Command) -> None:
-    """Makes the shards that are missing and publishes the dataset, its manifest last."""
+    """Generate the shards that are missing, and assemble the dataset, its manifest last."""
     config, wanted, say = command.config, command.config.sample, command.say
     pair = load_pair(command.model)
     output = DatasetOutput(command.out, config.root)
@@ -47,7 +47,7 @@ def sample(command: Command) -> None:
                 shard_size=wanted.shard_size,
                 started=time.time(),
             )
-            # By the same command, which may have been told --fresh.
+            # Where an interrupted request to the same output goes on, the user may have begun it with --fresh.
             if not command.fresh and not is_going_on(run.folder, request):
                 output.require_same_records(plan.identity, plan.header)
             write_request(run.folder, request)
@@ -66,19 +66,22 @@ def sample(command: Command) -> None:
             place = output.assemble(target, manifest)
             write_request(run.folder, request.model_copy(update={"published": True}))
             write_json(command.metrics / f"sample_{TIME}", asdict(usage_of(run.folder)))
-    kept = manifest.count / sum(shard.candidates for shard in manifest.shards)
-    filtered = f" ({kept:.1%} of the candidates)" if plan.filters else ""
+    acceptance = manifest.count / sum(shard.candidates for shard in manifest.shards)
+    filtered = f" ({acceptance:.1%} of the candidates)" if plan.filters else ""
     say(f"{manifest.count:,} images{filtered}, dataset {manifest.dataset_id[:16]} -> {place}")
 
 
 def _bytes_per_image(spec: PairSpec) -> int:
-    """An upper bound: noise as JPEG of quality 100, with what a record and a tar header add, in the run and in the output."""
+    """Return the most bytes that an image takes, in the run and in the output.
+
+    The bound is noise as JPEG of quality 100, with what a record and a tar header add.
+    """
     return int(1.7 * math.prod(spec.shape)) + 3_500
 
 
 @contextmanager
 def _metered(run: Folder, resources: Resources, progress: SamplingProgress) -> Iterator[None]:
-    """Add what is made within, and how long it takes, to what the run took."""
+    """Add what is generated within the block, and how long it takes, to what the run took."""
     meter = UsageMeter(run, cores=resources.cpus, gpus=resources.gpus)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The tasks that encode and write shards. Apart from `job`, since they need not load torch."""
+"""Encode and write shards in tasks; they stand apart from `job`, since they need not load torch."""
 
 import numpy as np
 import ray
@@ -14,9 +14,10 @@ from pipeline.sampling.shards.render import Row, write_row
 def write_unless_failed(
     row: Row, encoding: Encoding, target: ShardTarget, first_error: "ActorHandle[FirstError]"
 ) -> Row:
-    """As `write_row`, unless there is an error already: a store that does not answer is waited for once, not once a shard.
+    """Write a shard as `write_row` does, unless there is an error already.
 
-    Passes on how many `candidates` the shard took, too.
+    So a store that does not answer is waited for once, not once a shard. The row also passes on how many `candidates`
+    the shard took.
     """
     message = str(ray.get(first_error.message.remote()))
     if message:

@@ -1,4 +1,4 @@
-"""A prefix of an object store, as `Folder` describes a folder."""
+"""Store files below a prefix of an object store, as `Folder` describes a folder."""
 
 import hashlib
 import io
@@ -42,7 +42,7 @@ NO_CREDENTIALS = ("403 Forbidden", "401 Unauthorized", "169.254.169.254")
 def at_once(
     function: Callable[[Item], Made], items: Sequence[Item], threads: int | None = REQUESTS_AT_ONCE
 ) -> Iterator[Made]:
-    """`function(item)` of each item, in their order, by as many threads as may wait for an object store."""
+    """Yield `function(item)` of each item, in their order, by as many threads as may wait for an object store."""
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(items), ITEMS_AT_ONCE):
             yield from pool.map(function, items[start : start + ITEMS_AT_ONCE])
@@ -50,10 +50,10 @@ def at_once(
 
 @dataclass(frozen=True)
 class Bucket:
-    """A prefix of an object store, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.
+    """Represent a prefix of an object store, `s3://BUCKET/PREFIX` or `gs://BUCKET/PREFIX`.
 
-    Credentials and endpoint come from the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, ...).
-    A file is one PUT: nothing of it is visible before it is whole, and a writer that dies leaves nothing behind.
+    Credentials and endpoint come from the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT,
+    ...). A file is one PUT: nothing of it is visible before it is whole, and a writer that dies leaves nothing behind.
     """
 
     url: str
@@ -63,7 +63,7 @@ class Bucket:
         return self.url
 
     def require_answer(self) -> None:
-        """Refuses a store that says nothing for some seconds, while nothing is lost by it."""
+        """Refuse a store that does not answer for several seconds, while nothing is lost by it."""
         with self._errors(), suppress(FileNotFoundError):
             obstore.head(_store(self.url, FIRST_RETRY_FOR), "request.json")
 
@@ -71,12 +71,15 @@ class Bucket:
         return Bucket(f"{self.url.rstrip('/')}/{name}")
 
     def write(self, name: str, content: bytes | memoryview) -> None:
-        """See `Folder`."""
+        """Replace a file, whole or not at all; see `Folder`."""
         with self._errors(writing=True):
             obstore.put(self._store, name, bytes(content), use_multipart=False)
 
     def create(self, name: str, content: bytes) -> bool:
-        """Writes a file that is not there yet; of many who try at once one succeeds."""
+        """Write a file unless it exists, and return whether this call wrote it.
+
+        Of many who try at once one succeeds.
+        """
         try:
             with self._errors(writing=True):
                 obstore.put(self._store, name, content, mode="create", use_multipart=False)
@@ -85,12 +88,12 @@ class Bucket:
         return True
 
     def read(self, name: str) -> bytes:
-        """See `Folder`."""
+        """Return the content of a file; see `Folder`."""
         with self._errors():
             return bytes(obstore.get(self._store, name).bytes())
 
     def entry(self, name: str) -> Entry | None:
-        """See `Folder`."""
+        """Return what is known of a file; see `Folder`."""
         try:
             with self._errors():
                 found = obstore.head(self._store, name)
@@ -99,7 +102,7 @@ class Bucket:
         return Entry(found["size"], found["last_modified"].timestamp(), found["e_tag"])
 
     def entries(self, below: str) -> dict[str, Entry]:
-        """See `Folder`."""
+        """Return what is known of all files below a folder; see `Folder`."""
         with self._errors():
             files = [file for batch in obstore.list(self._store, below or None) for file in batch]
         return {
@@ -108,16 +111,16 @@ class Bucket:
         }
 
     def open(self, name: str) -> BinaryIO:
-        """See `Folder`."""
+        """Open a file to read it in places; see `Folder`."""
         with self._errors():
             return io.BufferedReader(_ObjectFile(obstore.open_reader(self._store, name)), READ_AHEAD)
 
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """See `Folder`; many at a time."""
+        """Yield the contents of files, read many at a time; see `Folder`."""
         return at_once(self._read_if_there, names)
 
     def sha256(self, name: str) -> str:
-        """See `Folder`."""
+        """Return the digest of a file's content; see `Folder`."""
         digest = hashlib.sha256()
         with self._errors():
             for part in obstore.get(self._store, name).stream():
@@ -125,19 +128,19 @@ class Bucket:
         return digest.hexdigest()
 
     def folders(self) -> Sequence[str]:
-        """Names of the prefixes right below this one."""
+        """Return the names of the prefixes right below this one."""
         with self._errors():
             found = obstore.list_with_delimiter(self._store)["common_prefixes"]
         return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
 
     def copy_from(self, source: "Bucket", name: str, new_name: str) -> None:
-        """Copies a file of another prefix of the same bucket, within the store."""
+        """Copy a file of another prefix of the same bucket, within the store."""
         ours, theirs = self._within_bucket, source._within_bucket
         with self._errors(writing=True):
             obstore.copy(self._whole_bucket, f"{theirs}{name}", f"{ours}{new_name}")
 
     def remove(self, names: Sequence[str]) -> None:
-        """See `Folder`."""
+        """Remove files; see `Folder`."""
         for _ in at_once(self._remove, names):
             pass
 
@@ -153,7 +156,7 @@ class Bucket:
 
     @property
     def bucket(self) -> str:
-        """The URL of the whole bucket."""
+        """Return the URL of the whole bucket."""
         scheme, rest = self.url.split("://", 1)
         return f"{scheme}://{rest.partition('/')[0]}"
 
@@ -171,12 +174,15 @@ class Bucket:
         return _store(self.bucket)
 
     def __getstate__(self) -> dict[str, str]:
-        """Without the connection, which each process makes from its own environment."""
+        """Return the state without the connection, which each process makes from its own environment."""
         return {"url": self.url}
 
     @contextmanager
     def _errors(self, *, writing: bool = False) -> Iterator[None]:
-        """Turns what the store answers into a message; a missing file stays a FileNotFoundError, unless it was written."""
+        """Turn what the store answers into a message.
+
+        A missing file stays a FileNotFoundError, unless it was to be written.
+        """
         try:
             yield
         except AlreadyExistsError:
@@ -202,7 +208,7 @@ class Bucket:
 
 
 class _ObjectFile(io.RawIOBase):
-    """An object of a store as Python's own readers want a file."""
+    """Read an object of a store as Python's own readers read a file."""
 
     def __init__(self, reader: "ReadableFile") -> None:
         self._reader = reader
@@ -248,5 +254,5 @@ def _store(url: str, retry_for: timedelta = RETRY_FOR) -> S3Store | GCSStore:
 
 
 def _first_line(error: Exception) -> str:
-    """What the store said, without the library's debugging output and the XML around it."""
+    """Return what the store said, without the library's debugging output and the XML around it."""
     return str(error).split("\n", 1)[0].split("<?xml", 1)[0].strip().rstrip(":.")

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: atomic writes, digests, links, free space."""
+"""Write, digest and link files that are either whole or not there, and measure free space."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ _TEMPORARY = ".tmp"
 
 @contextmanager
 def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """Yields a temporary path in the same folder; on success it is synced (unless told not to) and renamed to `path`.
+    """Yield a temporary path in the same folder; on success sync it, unless `sync` is False, and rename it to `path`.
 
     On any error the temporary file is removed and `path` is left as it was. A full disk is a `UserError`.
     """
@@ -51,29 +51,29 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file is one that is being written, or was when its process was killed."""
+    """Return whether a file is one that is being written, or was when its process was killed."""
     return path.name.startswith(".") and path.name.endswith(_TEMPORARY)
 
 
 def sweep_temporary(folder: Path) -> None:
-    """Removes what killed processes left half-written in `folder` and below; of a process that writes now, too."""
+    """Remove half-written files in `folder` and below, which killed processes left; those of a running writer, too."""
     for path in folder.rglob(f".*{_TEMPORARY}"):
         path.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Replaces the file at `path` by `content`, whole or not at all."""
+    """Replace the file at `path` by `content`, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replaces the file at `path` by `value` as indented JSON (NaN and infinities are refused)."""
+    """Replace the file at `path` by `value` as indented JSON (NaN and infinities are refused)."""
     write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Reads JSON; `what` names the file's role in the message when it is missing or damaged."""
+    """Read JSON; `what` names the file's role in the message when it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def read_json(path: Path, what: str) -> Any:
 
 @contextmanager
 def readable(named: object) -> Iterator[None]:
-    """Turn what the system says against looking at a place that a user named into a `UserError` that names it."""
+    """Turn the system's refusal to read a place that a user named into a `UserError` that names it."""
     try:
         yield
     except OSError as error:
@@ -93,24 +93,24 @@ def readable(named: object) -> Iterator[None]:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether there is a plain file; a folder on its way that may not be entered is a `UserError`."""
+    """Return whether there is a plain file at `path`; a folder on the way that may not be entered is a `UserError`."""
     with readable(path):
         return path.is_file()
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
+    """Return the SHA-256 of a file's content, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Puts a copy of `source` at `target`, replacing what is there. For small files, which people may edit in place."""
+    """Copy `source` to `target`, replacing what is there. It is for small files, which people may edit in place."""
     write_atomically(target, source.read_bytes())
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Puts `source`'s content, which is on disk, at `target`, replacing what is there: hard link where possible, else a copy.
+    """Link `source`, which is on disk, to `target`, replacing what is there: a hard link where possible, else a copy.
 
     Neither is ever edited in place afterwards, so sharing the bytes is safe.
     """
@@ -118,7 +118,10 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def link_or_copy_all(pairs: Iterable[tuple[Path, Path]]) -> None:
-    """`link_or_copy` of each source to its target; folders are synced once, at the end: 100,000 syncs take a minute."""
+    """Link or copy each source to its target, as `link_or_copy` does.
+
+    Folders are synced once, at the end: 100,000 syncs take a minute.
+    """
     folders = set()
     for source, target in pairs:
         with atomic_path(target, sync=False) as temporary:
@@ -134,7 +137,7 @@ def link_or_copy_all(pairs: Iterable[tuple[Path, Path]]) -> None:
 
 
 def free_space(folder: Path) -> int:
-    """Bytes left on the disk of `folder`, which need not be there yet."""
+    """Return the bytes left on the disk of `folder`, which need not be there yet."""
     existing = folder.absolute()
     try:
         while not existing.exists():
@@ -166,7 +169,7 @@ def size_text(count: float) -> str:
 
 
 def own_temporary_folder() -> Path:
-    """A folder for what this machine can do without, of this user alone: others can put nothing in its way."""
+    """Return a folder for what this machine can do without, of this user alone: others can put nothing in its way."""
     folder = Path(tempfile.gettempdir()) / f"imagemint-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

@@ -1,4 +1,4 @@
-"""A folder of this machine, as `Folder` describes one."""
+"""Store files in a folder of this machine, as `Folder` describes one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipeline.store.folder import Entry
 
 @dataclass(frozen=True)
 class LocalFolder:
-    """A folder of this machine."""
+    """Represent a folder of this machine."""
 
     path: Path
     guards_content = False
@@ -23,15 +23,15 @@ class LocalFolder:
         return LocalFolder(self.path / name)
 
     def write(self, name: str, content: bytes | memoryview) -> None:
-        """See `Folder`; a full disk is a UserError."""
+        """Replace a file, whole or not at all; see `Folder`. A full disk is a UserError."""
         write_atomically(self.path / name, content)
 
     def read(self, name: str) -> bytes:
-        """See `Folder`."""
+        """Return the content of a file; see `Folder`."""
         return (self.path / name).read_bytes()
 
     def entry(self, name: str) -> Entry | None:
-        """See `Folder`; what is no plain file is none."""
+        """Return what is known of a file; see `Folder`. What is no plain file has no entry."""
         path = self.path / name
         if not path.is_file():
             return None
@@ -39,7 +39,7 @@ class LocalFolder:
         return Entry(found.st_size, found.st_mtime)
 
     def entries(self, below: str) -> dict[str, Entry]:
-        """See `Folder`."""
+        """Return what is known of all files below a folder; see `Folder`."""
         files = sorted(
             (path.relative_to(self.path).as_posix(), path) for path in (self.path / below).rglob("*") if path.is_file()
         )
@@ -47,11 +47,11 @@ class LocalFolder:
         return {name: entry for name, entry in found if entry is not None}
 
     def open(self, name: str) -> BinaryIO:
-        """See `Folder`."""
+        """Open a file to read it in places; see `Folder`."""
         return (self.path / name).open("rb")
 
     def read_many(self, names: Sequence[str]) -> Iterator[bytes | None]:
-        """See `Folder`."""
+        """Yield the contents of files; see `Folder`."""
         for name in names:
             try:
                 yield self.read(name)
@@ -59,10 +59,10 @@ class LocalFolder:
                 yield None
 
     def sha256(self, name: str) -> str:
-        """See `Folder`."""
+        """Return the digest of a file's content; see `Folder`."""
         return file_sha256(self.path / name)
 
     def remove(self, names: Sequence[str]) -> None:
-        """See `Folder`."""
+        """Remove files; see `Folder`."""
         for name in names:
             (self.path / name).unlink(missing_ok=True)

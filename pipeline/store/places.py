@@ -1,4 +1,4 @@
-"""A place as a config or a user names it, on this machine or in an object store."""
+"""Resolve a place as a config or a user names it, on this machine or in an object store."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ FILES_AT_ONCE = 8  # each may be held in memory while it is on its way
 
 
 def is_remote(place: str | Path) -> bool:
-    """Whether a place is in an object store."""
+    """Return whether a place is in an object store."""
     return str(place).startswith(SCHEMES)
 
 
 def folder_at(place: str) -> Folder:
-    """A place as a config or a user names it; refused where it is an object store that does not answer."""
+    """Return the folder at a place as a config or a user names it; refuse an object store that does not answer."""
     if is_remote(place):
         bucket = Bucket(place)
         bucket.require_answer()
@@ -27,9 +27,9 @@ def folder_at(place: str) -> Folder:
 
 
 def copy_files(source: Folder, target: Folder, names: Sequence[tuple[str, str]]) -> None:
-    """Put files of one folder into another, each under a new name; where both are in one place, without reading them.
+    """Copy files of one folder into another, each under a new name; where both are in one place, without reading them.
 
-    On one machine they become links to the same bytes where that can be, in one bucket copies that the store makes.
+    On one machine they become links to the same bytes where possible, in one bucket copies that the store makes.
     """
     if isinstance(source, LocalFolder) and isinstance(target, LocalFolder):
         link_or_copy_all((source.path / name, target.path / new_name) for name, new_name in names)

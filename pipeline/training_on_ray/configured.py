@@ -1,4 +1,4 @@
-"""From a config to the networks that training and its forecasts go by."""
+"""Turn a config into the networks that training and its forecasts use."""
 
 from pipeline.base.errors import UserError
 from pipeline.config import Config
@@ -9,7 +9,11 @@ GENERATOR_NORMS = {"mlp": "none", "dcgan": "pixel", "resnet": "pixel", "r3": "no
 
 
 def spec_of(config: Config, classes: int) -> PairSpec:
-    """Return the networks that `config` asks for, for data of so many classes; a UserError for a condition that cannot be stored."""
+    """Return the networks that `config` asks for, for data of so many classes.
+
+    Raises:
+        UserError: a stored model cannot name the condition.
+    """
     model = config.model
     if model.conditioning not in NAMED_BY_CLASSES:
         raise UserError(

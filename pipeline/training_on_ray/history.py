@@ -1,4 +1,4 @@
-"""The evaluations of a run as files: JSON in the run, CSV for those who plot."""
+"""Write and read the evaluations of a run: JSON in the run, CSV for those who plot."""
 
 import csv
 import io

@@ -1,4 +1,7 @@
-"""The one file that binds training to Ray Train: workers, restarts, progress, and what a run leaves behind."""
+"""Bind training to Ray Train: workers, restarts, progress, and what a run leaves behind.
+
+No other file of training imports Ray Train.
+"""
 
 import math
 import os
@@ -55,24 +58,27 @@ RESIDENT_SHARE = 0.25  # of a device's memory, all workers on it together
 
 
 class DrawingEvaluator(Evaluator, Protocol):
-    """An evaluator that also draws what it looks at."""
+    """Describe an evaluator that also writes sample images."""
 
     def grid(self, generator: nn.Module, path: Path) -> None:
-        """Writes a PNG with images of the first classes."""
+        """Write a PNG with images of the first classes."""
         ...
 
     def interpolation(self, generator: nn.Module, path: Path) -> None:
-        """Writes a PNG whose rows go from one latent to another."""
+        """Write a PNG whose rows go from one latent to another."""
         ...
 
     def calibrate(self, generator: nn.Module, discriminator: nn.Module) -> tuple[Calibration, float]:
-        """The calibration of a finished pair, and how surely its discriminator tells reals from fakes (0.5 to 1)."""
+        """Return the calibration of a finished pair, and how surely its discriminator tells real from fake.
+
+        The second is from 0.5 to 1.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What `model.json` says of where a model comes from, in the order of its keys."""
+    """Hold what `model.json` says of where a model comes from, in the order of its keys."""
 
     name: str  # of the preset
     classes: list[str]
@@ -83,7 +89,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """All that a worker needs, wherever it runs."""
+    """Hold all that a worker needs, wherever it runs."""
 
     spec: PairSpec
     recipe: Recipe
@@ -101,7 +107,7 @@ class TrainingJob:
 
 
 def train_on_ray(job: TrainingJob) -> None:
-    """Trains until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
+    """Train until `job.run/model` holds the finished model. An interrupted run goes on from its last checkpoint."""
     os.environ.setdefault(POLL_VARIABLE, str(POLL_S))
     lines, first_error = Queue(actor_options=on_driver_node()), start_on_driver_node(FirstError)
     # Our own digested checkpoints hold the truth; Ray would also restore its controller, from a state of its own. Nobody
@@ -125,27 +131,30 @@ def train_on_ray(job: TrainingJob) -> None:
             failure_config=ray.train.FailureConfig(max_failures=WORKER_RESTARTS),
         ),
     )
-    kept = f"Its checkpoints stay in {job.run / CHECKPOINTS}."
+    hint = f"Its checkpoints stay in {job.run / CHECKPOINTS}."
     try:
         with log_lines_of(lines):
             _fit(trainer)
     except ray.train.TrainingFailedError as error:
-        raise UserError(f"Training failed: {_reason(error)}. {kept}") from error
+        raise UserError(f"Training failed: {_reason(error)}. {hint}") from error
     finally:
         shutil.rmtree(state, ignore_errors=True)
     with suppress(RayError):  # the run is finished, whatever became of the channel
         if message := ray.get(first_error.message.remote()):
-            raise UserError(f"Training {message} {kept}")
+            raise UserError(f"Training {message} {hint}")
 
 
 def _network(interface: str | None) -> dict[str, str]:
-    """Gloo's way to the other nodes: by itself it offers them what this machine's name resolves to, often the loopback."""
+    """Return the environment that shows Gloo the way to the other nodes.
+
+    By itself it offers them what this machine's name resolves to, often the loopback.
+    """
     chosen = os.environ.get(GLOO_INTERFACE, interface)
     return {} if chosen is None else {GLOO_INTERFACE: chosen}
 
 
 def _fit(trainer: TorchTrainer) -> None:
-    """`trainer.fit()` in another thread: in the main one it would take Ctrl-C over, and end without a word."""
+    """Run `trainer.fit()` in another thread: in the main one it would take Ctrl-C over, and end without a word."""
     fitted: Future[None] = Future()
 
     def fit() -> None:
@@ -166,7 +175,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """Trains; reports what would happen again, since Ray starts a worker that raises anew."""
+    """Train, and report what would happen again, since Ray starts a worker that raises anew."""
     job: TrainingJob = config["job"]
     context = ray.train.get_context()
     try:
@@ -189,11 +198,11 @@ def _worker(config: dict[str, Any]) -> None:
 
 
 def _train(job: TrainingJob, lines: Queue) -> None:
-    of_ray = ray.train.get_context()
+    ray_context = ray.train.get_context()
     use_cpu(job.threads)
-    context = WorkerContext(of_ray.get_world_rank(), of_ray.get_world_size(), get_device())
+    context = WorkerContext(ray_context.get_world_rank(), ray_context.get_world_size(), get_device())
     data = job.data.local()
-    images = _real_images(job, data, context, of_ray.get_local_world_size())
+    images = _real_images(job, data, context, ray_context.get_local_world_size())
     evaluator = job.make_evaluator() if context.rank == 0 else None
     trainer = Trainer(job.spec, job.recipe, images, context, evaluator)
 
@@ -220,10 +229,10 @@ def _run(
     copy: WorkingCopy,
     reporter: ProgressReporter,
 ) -> None:
-    """Trains to the end; the worker that has the evaluator leaves checkpoints, pictures and the model in the run."""
+    """Train to the end; the worker with the evaluator leaves checkpoints, images and the model in the run."""
     run = copy.path
     board = BoardWriter(run / "tensorboard", trainer.history) if job.tensorboard and evaluator is not None else None
-    stopwatch = UsageMeter(
+    meter = UsageMeter(
         job.run,
         cores=trainer.context.workers * job.threads,
         gpus=trainer.context.workers if job.use_gpu else 0,
@@ -235,7 +244,7 @@ def _run(
             if evaluator is not None:
                 if evaluation.action != "stop":  # a stopped run that is started again comes to the same stop
                     checkpoints.save(len(trainer.history), trainer.state())
-                stopwatch.lap(evaluation.row.images_seen)
+                meter.lap(evaluation.row.images_seen)
                 if evaluation.action != "rollback":  # which has brought the best weights back, drawn already
                     _write_sample_images(run / "samples", trainer, evaluator)
                 reporter.evaluated(evaluation, trainer.gan.images_seen, len(trainer.findings))
@@ -246,7 +255,7 @@ def _run(
         warned = False
 
         def on_interval(trainer: Trainer) -> None:
-            """Keeps what was learnt since the last checkpoint, when the cluster says that a node is about to be taken away."""
+            """Save what was learnt since the last checkpoint, when the cluster is about to take a node away."""
             nonlocal warned
             notice = ray.train.get_preemption_info()  # which Ray makes the same for all workers
             if notice is None or warned:
@@ -278,7 +287,7 @@ def _real_images(job: TrainingJob, data: Path, context: WorkerContext, workers_h
 
 
 def _memory(device: torch.device) -> int:
-    """Bytes that the device has in all; of a container's memory, what it may use."""
+    """Return the bytes of memory that the device has in all; of a container's memory, what it may use."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return machine_memory()

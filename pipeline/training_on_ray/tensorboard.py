@@ -1,4 +1,4 @@
-"""A run's figures and pictures as TensorBoard logs, for those who follow several runs in a browser."""
+"""Write a run's metrics and images as TensorBoard logs, for those who follow several runs in a browser."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from pipeline.training.history import EvaluationRow
 
 
 class BoardWriter:
-    """Writes one point a figure at each evaluation; what an interrupted run wrote after its last checkpoint is taken back.
+    """Write one point a metric at each evaluation; take back what an interrupted run wrote after its last checkpoint.
 
     Args:
         folder: where the logs go.
@@ -23,7 +23,7 @@ class BoardWriter:
         self._writer = SummaryWriter(str(folder), purge_step=self.evaluations + 1)
 
     def add(self, row: EvaluationRow, pictures: Path) -> None:
-        """The figures of a new evaluation, and those of its pictures that there are."""
+        """Write the metrics of a new evaluation, and those of its images that exist."""
         self.evaluations += 1
         for name, value in row.record().items():
             self._writer.add_scalar(name, value, self.evaluations)

@@ -1,4 +1,4 @@
-"""The work of the stage `train`."""
+"""Run the stage `train`."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ VALIDATION_IMAGES = "validation_images"  # how many, in metrics
 
 
 def train(command: Command) -> None:
-    """Trains, or goes on with an interrupted run, and puts the finished model into the output."""
+    """Train, or go on with an interrupted run, and put the finished model into the output."""
     config, dataset = command.config, describe(command.data)
     embedder = load_embedder(command.model)
     shape = ImageShape.square(config.model.channels, config.data.size)
@@ -76,7 +76,7 @@ def train(command: Command) -> None:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How a config is trained on what there is."""
+    """Hold how a config is trained on what there is."""
 
     dataset: DatasetDescription
     embedder: str  # digest
@@ -108,7 +108,7 @@ class TrainingPlan:
 
     @property
     def device(self) -> str:
-        """Return cpu or cuda."""
+        """Return the kind of device, cpu or cuda."""
         return "cuda" if self.resources.gpus else "cpu"
 
     @property
@@ -141,7 +141,7 @@ class TrainingPlan:
 
 
 def remarks(config: Config, dataset: DatasetDescription) -> Iterator[str]:
-    """Yield what the user is to know of this data before it is trained on."""
+    """Yield what the user should know of this data before training."""
     if config.model.conditioning == "class" and len(dataset.classes) == 1:
         yield "one class only: the networks are not conditioned on it, and what is sampled has no labels"
     counted = {VALIDATION_IMAGES: dataset.splits["validation"].rows}
@@ -183,15 +183,15 @@ def _job(config: Config, plan: TrainingPlan, run: Run, data: InputFiles, embedde
 
 def _keep(run: Run, out: Path, metrics: Path, validation_images: int) -> EvaluationRow:
     """Put model, samples and metrics of a finished run into the output; return the best evaluation."""
-    made = run.download("model", "samples", HISTORY)
+    finished = run.download("model", "samples", HISTORY)
     for name in (GENERATOR, DISCRIMINATOR, DESCRIPTION):
-        copy_whole(made / "model" / name, out / name)
+        copy_whole(finished / "model" / name, out / name)
     for stale in sample_images_in(out / "samples"):
         stale.unlink()
-    for picture in sample_images_in(made / "samples"):
+    for picture in sample_images_in(finished / "samples"):
         copy_whole(picture, out / "samples" / picture.name)
-    history = read_history(made / HISTORY)
-    described = made / "model" / DESCRIPTION
+    history = read_history(finished / HISTORY)
+    described = finished / "model" / DESCRIPTION
     description = read_json(described, "model description")
     best = evaluation_in(description["metrics"], f"model description {described}")
     ended = {
@@ -217,17 +217,17 @@ def warnings_of_little(images: int, config: Config) -> list[str]:
 
 
 def sample_images_in(folder: Path) -> list[Path]:
-    """Return the pictures of a folder of samples, by name, without what desktops leave."""
+    """Return the sample images of a folder, by name, without what desktops leave."""
     return sorted(path for path in folder.glob("*.png") if not is_junk(path.name))
 
 
 def _evaluator(embedder: InputFiles, data: InputFiles, spec: PairSpec, precision: str) -> ValidationEvaluator:
-    """Runs on the node that judges."""
+    """Return the evaluator, on the node that evaluates."""
     return ValidationEvaluator(embedder.local(), data.local(), spec, precision)
 
 
 def _require_extras(config: Config, resources: Resources) -> None:
-    """Refuses what an hour of training would otherwise end in."""
+    """Refuse at once what an hour of training would otherwise end in."""
     if config.train.tensorboard and find_spec("tensorboard") is None:
         raise UserError(
             "train.tensorboard: true, but the package tensorboard is not installed: pip install -e '.[tensorboard]', or use false."

@@ -82,7 +82,7 @@ def test_work_that_takes_long_is_said_and_kept(embedder: Embedder, pair: Trained
         return kept.setdefault(f"{name} {depends_on['teacher']}", compute())
 
     splits = (part(digits[0], 300, 120), part(digits[0], 0, 150), part(digits[1], 0, 100))
-    measured(audited(evidence_of(embedder, pair, *splits, say=said.append, kept=keep)))
+    measured(audited(evidence_of(embedder, pair, *splits, say=said.append, cached=keep)))
     assert kept.keys() == {"usefulness.json dataset", "usefulness.json data", "usefulness.json data+dataset"}
     assert "looking for training images among the records" in said
 

@@ -40,7 +40,7 @@ def labelled(tmp_path: Path) -> dict[str, Any]:
     """What the report of a dataset with labels is made of."""
     images = {name: pixels()[label::3] for label, name in enumerate(CLASSES)}
     training = CURVES.format("validation_label_accuracy")
-    pictures = ReportImages(images, images, NEAREST, walk=encode_png(pixels()[0]), training=training)
+    pictures = ReportImages(images, images, NEAREST, interpolation=encode_png(pixels()[0]), training=training)
     return {"manifest": shown_manifest(tmp_path, CLASSES), "metrics": FIGURES, "pictures": pictures}
 
 
@@ -85,7 +85,7 @@ def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, 
     for name, value in FIGURES["diversity"].items():
         assert f'{name} <span class="soft">diversity {value:.2f}' in html
     assert "learnt from synthetic images 81.0 %, from real ones 86.0 % right" in html
-    assert html.count("data:image/png;base64,") == 6 + 2 + 2  # sheets, nearest, strip and walk
+    assert html.count("data:image/png;base64,") == 6 + 2 + 2  # sheets, nearest, banner and interpolation
     assert "tested on real" in html
     assert "no labels" not in html
 

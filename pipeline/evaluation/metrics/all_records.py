@@ -1,4 +1,4 @@
-"""What all records of a dataset are, gathered shard by shard while they are read back."""
+"""Measure all records of a dataset, whose statistics are gathered shard by shard while they are read back."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What becomes of each class: whether synthetic images are of it, and how varied they are."""
+"""Measure each class: whether synthetic images belong to it, and how varied they are."""
 
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ def _by_class(values: "Sequence[float | None]", names: "Sequence[str]") -> dict[
 
 
 def _measure_real(evidence: "Evidence") -> MetricValues:
-    """Say of the holdout what the classifier says of classes: it has seen the training images with their labels."""
+    """Measure the classifier's predictions on the holdout; it was trained on the training images with their labels."""
     from pipeline.evaluation.class_quality import predicted_shares
 
     embedder, features, classes = evidence.embedder, evidence.holdout_features, len(evidence.names)

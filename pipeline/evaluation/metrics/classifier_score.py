@@ -1,4 +1,4 @@
-"""How sure the domain classifier is of synthetic images, and how evenly it sees its classes in them."""
+"""Measure how sure the domain classifier is of synthetic images, and how evenly it predicts its classes for them."""
 
 from typing import TYPE_CHECKING
 

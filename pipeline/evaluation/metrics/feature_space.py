@@ -1,4 +1,4 @@
-"""Distances in the feature space that `evaluate.features` names, besides the embedder's."""
+"""Measure distances in the feature space that `evaluate.features` names, besides the embedder's."""
 
 from typing import TYPE_CHECKING
 
@@ -14,19 +14,19 @@ NAMES = {"inception": {"fd": "fid", "kid": "kid"}, "onnx": {"fd": "fd_onnx", "ki
 
 
 def _measure(evidence: "Evidence") -> MetricValues:
-    """Measure the synthetic images, and training images in their place; say which module the features are of."""
+    """Measure the synthetic images, and training images in their place; add the digest of the features' module."""
     from pipeline.evaluation.fidelity import distances
 
     assert evidence.other is not None
     kind, space = evidence.other.kind, evidence.other.space
     evidence.say(f"measuring in the features of {evidence.other.path}")
     real = space.features(evidence.holdout[0])
-    figures: MetricValues = {f"{kind}_digest": space.digest}
-    for ending, images in (("", evidence.fake), ("_real", evidence.stand_ins)):
+    metrics: MetricValues = {f"{kind}_digest": space.digest}
+    for suffix, images in (("", evidence.fake), ("_real", evidence.stand_ins)):
         for key, value in distances(space.features(images), real, scaled=kind != "inception").items():
             which, _, rest = key.partition("_")
-            figures[f"{NAMES[kind][which]}{'_' if rest else ''}{rest}{ending}"] = six_digits(value)
-    return figures
+            metrics[f"{NAMES[kind][which]}{'_' if rest else ''}{rest}{suffix}"] = six_digits(value)
+    return metrics
 
 
 MEASUREMENT = Measurement(

@@ -1,4 +1,4 @@
-"""Fréchet and kernel distances of synthetic images to real ones, in the embedder's features."""
+"""Measure Fréchet and kernel distances of synthetic images to real ones, in the embedder's features."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any

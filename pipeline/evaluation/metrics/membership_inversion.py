@@ -1,4 +1,4 @@
-"""What an attacker finds out who has the generator itself; minutes, so a full audit's alone."""
+"""Measure what an attacker finds out who has the generator itself; it takes minutes, so only a full audit does."""
 
 from typing import TYPE_CHECKING
 

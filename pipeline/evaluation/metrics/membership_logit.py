@@ -1,4 +1,4 @@
-"""What an attacker finds out who has the discriminator, which is not part of a dataset."""
+"""Measure what an attacker finds out who has the discriminator, which is not part of a dataset."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Whether records lie nearer to training images than held-out real images do, and what an attacker makes of it."""
+"""Measure whether records lie nearer to training images than held-out ones do, and what an attacker learns from it."""
 
 from typing import TYPE_CHECKING
 

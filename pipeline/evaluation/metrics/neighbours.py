@@ -1,4 +1,4 @@
-"""How synthetic and real images lie among each other: by nearest neighbours in the embedder's features."""
+"""Measure how synthetic and real images lie among each other, by nearest neighbours in the embedder's features."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What classifiers learn from records, from real images, and from both."""
+"""Measure what classifiers learn from records, from real images, and from both."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -42,7 +42,10 @@ def _measure(evidence: "Evidence") -> MetricValues:
 
 
 def _train_classifier(evidence: "Evidence", teacher: str, identity: str, images: "Labelled") -> "TstrResult":
-    """Return what is got right of the holdout after learning from `images`; kept from audit to audit, as minutes go into it."""
+    """Return the holdout accuracies of classifiers trained on `images`.
+
+    They take minutes, so they are cached from audit to audit.
+    """
     import torch
 
     from pipeline.data.canonical import pixel_digests
@@ -69,7 +72,7 @@ def _train_classifier(evidence: "Evidence", teacher: str, identity: str, images:
         evidence.say(f"training a classifier on {teacher} images")
         return asdict(usefulness(*images, *test, classes=classes, total_images=total_images, seeds=seeds))
 
-    return TstrResult(**evidence.kept("usefulness.json", depends_on, learn))
+    return TstrResult(**evidence.cached("usefulness.json", depends_on, learn))
 
 
 MEASUREMENT = Measurement(
