@@ -58,7 +58,7 @@ from pipeline.evaluation.evidence import Evidence
 from pipeline.evaluation.gates import apply_gates
 from pipeline.evaluation.measure import CODE_OF_REAL, metrics_of, metrics_of_real
 from pipeline.images.shape import ImageShape
-from pipeline.report.metric_rows import figure_groups
+from pipeline.report.metric_rows import metric_groups
 from tests.metric_docs import parts
 
 fake, real, train = (torch.randint(low, low + 50, (40, 1, 8, 8), dtype=torch.uint8) for low in (0, 100, 100))
@@ -68,7 +68,7 @@ evidence = Evidence(
 )
 metrics = metrics_of(evidence, metrics_of_real(evidence))
 gates = load_config(Path("conf/digits.yaml"), ["gates={brightness: {min_of_real: 0.5}}"]).gates
-rows = {row.key: asdict(row) for group in figure_groups(metrics).values() for row in group}
+rows = {row.key: asdict(row) for group in metric_groups(metrics).values() for row in group}
 print(json.dumps({
     "measured": [metrics["brightness"], metrics["brightness_real"]],
     "verdicts": [[verdict.metric, verdict.met] for verdict in apply_gates(gates, metrics)],

@@ -112,7 +112,7 @@ def test_a_checkpoint_is_a_copy_and_training_goes_on_without_it() -> None:
 
 def test_kept_between_two_checkpoints_it_goes_on_from_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a machine is about to be taken away: figures, too, are those of the whole interval."""
-    monkeypatch.setattr("pipeline.training.trainer.BETWEEN_EVERY", 2)
+    monkeypatch.setattr("pipeline.training.trainer.INTERVAL_STEPS", 2)
     kept: dict[int, dict[str, Any]] = {}
 
     def keep(run: Trainer) -> None:
