@@ -40,12 +40,12 @@ def audit(command: Command) -> None:
     source = source_findings(command.data)
     embedder, pair = load_embedder(command.model), load_pair(command.model)
     holdout = holdout_of(command.data)
-    findings = verify_files(dataset, manifest)
+    findings = verify_files(dataset, manifest, command.track)
     _require_undamaged(findings, command.out)
     keep = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
     inspector = ShardInspector(dataset, manifest, references_of(command.data, embedder, manifest), keep)
-    content = scan_shards(inspector, config.root, findings, command.say)
-    verify_records(dataset, manifest, pair, findings, REGENERATED)
+    content = scan_shards(inspector, config.root, findings, command.progress)
+    verify_records(dataset, manifest, pair, findings, REGENERATED, track=command.track)
     _require_undamaged(findings, command.out)
     assert content is not None  # nothing was found wrong
     command.say(f"{manifest.count:,} records read back from {findings.files} files; {findings.regenerated}")
@@ -70,6 +70,7 @@ def audit(command: Command) -> None:
             settings=config.audit,
         ),
         say=command.say,
+        track=command.track,
         cached=partial(cache.get, command.stage),
     )
     metrics = {**metrics_with_real_baseline(evidence, cache), "dataset_id": manifest.dataset_id}

@@ -44,7 +44,8 @@ def evaluate(command: Command) -> None:
     generator = RecordGenerator(pair, replace(how, seed=seed))
     filters = fit_filters(config.sample.filters, generator, command.model, command.data)
     command.say(f"generating {count:,} images")
-    records = replace(generator, filters=filters).shard(ShardPlan(0, 0, count)).records
+    on_batch = command.track("generating", count, "images")
+    records = replace(generator, filters=filters).shard(ShardPlan(0, 0, count), on_batch).records
     fake = torch.from_numpy(how.encoding.stored(records.images).transpose(0, 3, 1, 2))
     cache = ResultCache(config.root, command.fresh)
     evidence = Evidence(
@@ -59,6 +60,7 @@ def evaluate(command: Command) -> None:
         seed=seed,
         other=other,
         say=command.say,
+        track=command.track,
         cached=partial(cache.get, command.stage),
     )
     metrics = {

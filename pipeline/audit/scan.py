@@ -1,5 +1,6 @@
 """The audit's pass over all shards, on whatever cluster there is."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from pipeline.audit.shard_stats import (
     short_digests,
 )
 from pipeline.base.cpu import give_back_memory
+from pipeline.base.pace import Pace
+from pipeline.base.progress import Progress
 from pipeline.cluster.connection import connect
 from pipeline.cluster.parallel_map import fan_out
 from pipeline.data.canonical import load_split
@@ -64,24 +67,46 @@ def references_of(data: Path, embedder: Embedder, manifest: Manifest) -> Referen
 
 
 def scan_shards(
-    inspector: ShardInspector, root: str, findings: Findings, say: Callable[..., None]
+    inspector: ShardInspector, root: str, findings: Findings, tell: Callable[..., None]
 ) -> DatasetStats | None:
-    """Inspect all shards on the cluster and return what is in them; None where one is damaged: `findings` say it then."""
+    """Inspect all shards on the cluster and return what is in them; None where one is damaged: `findings` say it then.
+
+    `tell` is given how far it is, a line and its figures.
+    """
     give_back_memory()
     manifest = inspector.manifest
     shards = len(manifest.shards)
     with connect(root) as resources:
-        inspected = _with_progress(fan_out(inspector, range(shards), resources.cpus), shards, say)
+        inspected = _with_progress(fan_out(inspector, range(shards), resources.cpus), manifest, resources.cpus, tell)
         content = dataset_stats(_whole(inspected, findings), min(inspector.keep, manifest.count))
     return None if findings.problems else content
 
 
-def _with_progress(inspected: Iterator[Scanned], shards: int, say: Callable[..., None]) -> Iterator[Scanned]:
-    """Log how far it is, ten times on the way."""
+def _with_progress(
+    inspected: Iterator[Scanned], manifest: Manifest, workers: int, tell: Callable[..., None]
+) -> Iterator[Scanned]:
+    """Log how far it is after each shard: in lines ten times on the way."""
+    shards, records = len(manifest.shards), 0
+    pace = Pace(time.monotonic(), at_once=min(workers, shards))
+    tell(Progress(0, manifest.count, "records", doing="reading back"), "")
     for number, one in enumerate(inspected, start=1):
         yield one
-        if number * 10 // shards > (number - 1) * 10 // shards:
-            say(f"{number:,} of {shards:,} shards looked at", shards=number, shards_wanted=shards)
+        rows = manifest.shards[number - 1].rows
+        records += rows
+        pace.add(rows)
+        now = time.monotonic()
+        progress = Progress(
+            done=records,
+            total=manifest.count,
+            unit="records",
+            doing="reading back",
+            rate=f"{pace.rate(now):,.0f} records/s",
+            seconds_left=pace.seconds_left(manifest.count - records, now),
+            note=f"{number:,} of {shards:,} shards",
+        )
+        tenth = number * 10 // shards > (number - 1) * 10 // shards
+        line = f"{number:,} of {shards:,} shards looked at" if tenth else ""
+        tell(progress, line, shards=number, shards_wanted=shards)
 
 
 def _whole(inspected: Iterator[Scanned], findings: Findings) -> Iterator[ShardStats]:

@@ -1,5 +1,7 @@
 """What stages and jobs log, through the standard library's logger `imagemint`: lines to read, or JSON for what collects logs.
 
+How far some work is goes the same way, by `log_progress`. On a terminal a bar shows it, below the lines.
+
 With `IMAGEMINT_LOG=json` each line is an object: `time` (ISO 8601, UTC), `level` (info or error), `stage`, `run` (the first
 16 digits of the run's fingerprint, as in its folder's name; where one is worked on), `message`, and the figures in the message.
 
@@ -15,12 +17,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.base.errors import UserError
+from pipeline.base.progress import Progress
+
+if TYPE_CHECKING:
+    from pipeline.base.terminal import Bar
 
 LOG_VARIABLE = "IMAGEMINT_LOG"
 FORMATS = ("text", "json")
+DUMB = ("dumb", "unknown")  # terminals on which nothing can be drawn in place, by TERM
 LOGGER = "imagemint"  # a stage's is one below it, by the stage's name
 
 _run: ContextVar[str] = ContextVar("run", default="")
@@ -35,14 +42,27 @@ def require_known_format() -> None:
 
 def configure_logging() -> None:
     """Have this process, which is one of our commands, write its lines in the format that the environment asks for."""
-    handler = _CommandHandler()
-    handler.setFormatter(_JsonFormatter() if os.environ.get(LOG_VARIABLE) == "json" else _TextFormatter())
+    in_json = os.environ.get(LOG_VARIABLE) == "json"
+    drawing = not in_json and _draws_in_place()
+    handler = _TerminalHandler() if drawing else _CommandHandler()
+    handler.setFormatter(_JsonFormatter() if in_json else _TextFormatter())
     logger = logging.getLogger(LOGGER)
     for earlier in [each for each in logger.handlers if isinstance(each, _CommandHandler)]:
         logger.removeHandler(earlier)
+        earlier.close()
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG if drawing else logging.INFO)
     logger.propagate = False  # else what another package has the root logger do would write each line again
+
+
+def _draws_in_place() -> bool:
+    """Return whether standard output is a terminal on which a bar can be drawn."""
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM", "").lower() not in DUMB
+
+
+def is_drawn(stage: str) -> bool:
+    """Return whether somebody looks at progress that no line tells of, so that it is worth finding out."""
+    return _logger_of(stage).isEnabledFor(logging.DEBUG)
 
 
 @contextmanager
@@ -58,6 +78,17 @@ def run_context(fingerprint: str) -> Iterator[None]:
 def log_info(stage: str, message: str, **figures: Any) -> None:
     """Says how things go; a command does so on standard output."""
     _logger_of(stage).info(message, extra={"figures": figures, "run": _run.get()})
+
+
+def log_progress(stage: str, progress: Progress, line: str = "", *, aside: bool = False, **figures: Any) -> None:
+    """Say how far some work is: a bar where one is drawn, elsewhere `line`, or nothing without one.
+
+    `aside`: write the line to standard error, so that standard output is what a command is asked for and nothing else.
+    """
+    level = logging.INFO if line else logging.DEBUG
+    numbers = {"done": progress.done, "total": progress.total, **figures}
+    extra = {"figures": numbers, "run": _run.get(), "progress": progress, "aside": aside}
+    _logger_of(stage).log(level, line, extra=extra)
 
 
 def log_error(stage: str, message: str) -> None:
@@ -80,8 +111,37 @@ class _CommandHandler(logging.Handler):
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        stream = sys.stderr if record.levelno >= logging.ERROR else sys.stdout
-        print(self.format(record), file=stream, flush=True)
+        aside = record.levelno >= logging.ERROR or getattr(record, "aside", False)
+        print(self.format(record), file=sys.stderr if aside else sys.stdout, flush=True)
+
+
+class _TerminalHandler(_CommandHandler):
+    """Draws how far the work is as a bar, and writes what else is logged above it."""
+
+    _bar: "Bar | None" = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        progress: Progress | None = getattr(record, "progress", None)
+        if progress is not None:
+            if self._bar is None:
+                from pipeline.base.terminal import Bar  # a tenth of a second, for the commands that draw
+
+                self._bar = Bar(sys.stdout)
+            self._bar.show(_stage_of(record), progress)
+        elif self._bar is None or not self._bar.drawn or record.levelno >= logging.ERROR:
+            self.close_bar()
+            super().emit(record)
+        else:
+            self._bar.write(self.format(record))
+
+    def close_bar(self) -> None:
+        """Remove the bar, if there is one: nothing more is said of the work."""
+        if self._bar is not None:
+            self._bar.remove()
+
+    def close(self) -> None:
+        self.close_bar()
+        super().close()
 
 
 class _TextFormatter(logging.Formatter):

@@ -13,6 +13,7 @@ from pipeline.base.cpu import usable_cpus, without_search_for_cycles
 from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
 from pipeline.base.pace import Pace, in_words
+from pipeline.base.progress import Progress
 from pipeline.cluster.local_pool import on_this_machine
 from pipeline.config.rules import broken_class_rules
 from pipeline.data.description import DatasetDescription
@@ -48,7 +49,7 @@ def ingest(command: Command) -> None:
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
         workers = min(usable_cpus(), len(missing))
-        progress = Progress(command, len(missing), workers)
+        progress = PreparationProgress(command, len(missing), workers)
         for rows in _counts(command, preparation, missing, workers):
             progress.one_more(rows)
         command.say("placing the images and writing the splits")
@@ -118,8 +119,8 @@ def _content_or_why_not(preparation: Preparation, part: Part) -> bytes | str:
         return f"on another node: {error}"
 
 
-class Progress:
-    """Says how far the preparation is: at the first part, at the last, and between these every few seconds at most."""
+class PreparationProgress:
+    """Log how far the preparation is: in lines at the first part, at the last, and between these every few seconds at most."""
 
     def __init__(self, command: Command, parts: int, workers: int) -> None:
         """`parts`: how many there are to prepare."""
@@ -127,6 +128,8 @@ class Progress:
         self.images = self.done = 0
         self.said = time.monotonic()
         self.pace = Pace(self.said, at_once=workers)
+        if parts:
+            command.progress(Progress(0, parts, "parts"), "")
 
     def one_more(self, images: int) -> None:
         """Count a part."""
@@ -135,18 +138,18 @@ class Progress:
         self.pace.add(images)
         now = time.monotonic()
         left = self.parts - self.done
-        if left and self.done > 1 and now - self.said < SAY_EVERY_S:
-            return
-        self.said = now
         rate = self.pace.rate(now)
         # How many images the other parts have is known to their sources alone.
         seconds_left = self.pace.seconds_left(left * self.images / self.done, now) if left else None
-        self.command.say(
-            f"{self.images:,} images prepared, {self.done:,} of {self.parts:,} parts | {rate:,.0f} images/s"
-            + (f" | {in_words(seconds_left)} left" if seconds_left else ""),
-            images=self.images,
-            images_per_s=round(rate, 1),
-        )
+        prepared, fast = f"{self.images:,} images prepared", f"{rate:,.0f} images/s"
+        line = ""
+        if not left or self.done == 1 or now - self.said >= SAY_EVERY_S:
+            self.said = now
+            line = f"{prepared}, {self.done:,} of {self.parts:,} parts | {fast}" + (
+                f" | {in_words(seconds_left)} left" if seconds_left else ""
+            )
+        progress = Progress(self.done, self.parts, "parts", rate=fast, seconds_left=seconds_left, note=prepared)
+        self.command.progress(progress, line, images=self.images, images_per_s=round(rate, 1))
 
 
 def _is_whole(path: Path) -> bool:

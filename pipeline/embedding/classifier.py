@@ -105,7 +105,7 @@ def train_classifier(
     images: Tensor,
     labels: Tensor,
     fit: Fit,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Callable[[float, float], None] | None = None,
 ) -> nn.Module:
     """Train what `build` makes, by AdamW and one learning-rate cycle (Smith & Topin 2018, arXiv:1708.07120).
 
@@ -114,7 +114,7 @@ def train_classifier(
         images: `uint8 [N, C, H, W]`.
         labels: `int64 [N]`.
         fit: budget and rates.
-        progress: told the images seen and the current loss, about ten times.
+        progress: told how much of the training is done, from 0 to 1, and the current loss, about a hundred times.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(fit.seed)
@@ -134,8 +134,8 @@ def train_classifier(
             loss.backward()
             optimizer.step()
             schedule.step()
-            if progress is not None and (step + 1) % max(steps // 10, 1) == 0:
-                progress((step + 1) * fit.batch_size, loss.item())
+            if progress is not None and ((step + 1) % max(steps // 100, 1) == 0 or step + 1 == steps):
+                progress((step + 1) / steps, loss.item())
     network.eval()
     return network
 

@@ -1,9 +1,12 @@
 """Train the embedder of a dataset: the work of the stage `embed`."""
 
+import time
 from functools import partial
 
 import torch
 
+from pipeline.base.pace import Pace
+from pipeline.base.progress import Progress
 from pipeline.data.canonical import load_split
 from pipeline.data.description import UNSEEN, DatasetDescription, describe
 from pipeline.embedding.classifier import DomainClassifier, FeatureNetwork, Fit, accuracy, train_classifier
@@ -71,7 +74,7 @@ def _train_classifier(command: Command, dataset: DatasetDescription) -> tuple[Fe
     shape, classes, features = dataset.image.shape, len(dataset.classes), command.config.embed.features
     images, labels = load_split(command.data, "train")
     build = partial(DomainClassifier, shape, classes, features)
-    network = train_classifier(build, images, labels, _fit(command), partial(_progress, command))
+    network = train_classifier(build, images, labels, _fit(command), FitProgress(command))
     assert isinstance(network, DomainClassifier)
     measured = {f"{split}_accuracy": accuracy(network, *load_split(command.data, split)) for split in UNSEEN}
     return network, {"network": {**_stored(shape, features), "classes": classes}, **measured}
@@ -83,7 +86,7 @@ def _train_without_labels(command: Command, dataset: DatasetDescription) -> tupl
     images, _ = load_split(command.data, "train")
     command.say("one class only: learns without labels, to recognise each image by parts of it")
     network = train_self_supervised(
-        partial(FeatureNetwork, shape, features), images, _fit(command), partial(_progress, command)
+        partial(FeatureNetwork, shape, features), images, _fit(command), FitProgress(command)
     )
     measured = {
         f"{split}_recognised": recognised_share(network, load_split(command.data, split)[0]) for split in UNSEEN
@@ -101,5 +104,28 @@ def _fit(command: Command) -> Fit:
     return Fit(settings.total_images, settings.batch_size, settings.learning_rate, settings.seed)
 
 
-def _progress(command: Command, seen: int, loss: float) -> None:
-    command.say(f"{seen:,} of {command.config.embed.total_images:,} images, loss {loss:.3f}")
+class FitProgress:
+    """Log how far the training is: in lines ten times on the way."""
+
+    def __init__(self, command: Command) -> None:
+        """Begin now."""
+        self._command, self._total = command, command.config.embed.total_images
+        self._seen = 0
+        self._pace = Pace(time.monotonic())
+
+    def __call__(self, share: float, loss: float) -> None:
+        """Say that so much of the training is done, from 0 to 1, with the current loss."""
+        before, self._seen = self._seen, round(share * self._total)
+        self._pace.add(self._seen - before)
+        now = time.monotonic()
+        progress = Progress(
+            done=self._seen,
+            total=self._total,
+            unit="images",
+            rate=f"{self._pace.rate(now):,.0f} images/s",
+            seconds_left=self._pace.seconds_left(self._total - self._seen, now),
+            note=f"loss {loss:.3f}",
+        )
+        tenth = 10 * self._seen // self._total > 10 * before // self._total
+        line = f"{self._seen:,} of {self._total:,} images, {progress.note}" if tenth else ""
+        self._command.progress(progress, line, loss=round(loss, 4))

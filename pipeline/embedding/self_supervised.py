@@ -29,7 +29,7 @@ def train_self_supervised(
     build: Callable[[], FeatureNetwork],
     images: Tensor,
     fit: Fit,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Callable[[float, float], None] | None = None,
 ) -> FeatureNetwork:
     """Train what `build` makes to find, for one view of an image, the other view of the same image among those of a batch.
 
@@ -37,7 +37,7 @@ def train_self_supervised(
         build: makes the network; its initial weights come from `fit.seed`.
         images: `uint8 [N, C, H, W]`.
         fit: budget and rates; each image of a batch is shown in two views, and each view counts as an image.
-        progress: told the images seen and the current loss, about ten times.
+        progress: told how much of the training is done, from 0 to 1, and the current loss, about a hundred times.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(fit.seed)
@@ -66,8 +66,8 @@ def train_self_supervised(
             loss.backward()
             optimizer.step()
             schedule.step()
-            if progress is not None and (step + 1) % max(steps // 10, 1) == 0:
-                progress((step + 1) * 2 * batch_size, loss.item())
+            if progress is not None and ((step + 1) % max(steps // 100, 1) == 0 or step + 1 == steps):
+                progress((step + 1) / steps, loss.item())
     network.eval()
     return network
 

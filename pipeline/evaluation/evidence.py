@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from pipeline.base.progress_meter import Track
     from pipeline.config.schema import Audit
     from pipeline.embedding.embedder import Embedder
     from pipeline.embedding.external import FeatureSpace
@@ -57,6 +58,10 @@ def _at_once(_name: str, _identity: dict[str, object], compute: Callable[[], Met
     return compute()
 
 
+def _untracked(doing: str, total: int, unit: str, *, even: bool = True) -> Callable[[int], None]:  # noqa: ARG001
+    return lambda _: None
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Hold all that a stage has to measure from: synthetic images, real ones, and networks.
@@ -76,6 +81,8 @@ class Evidence:
     other: OtherSpace | None = None
     records: AuditedRecords | None = None  # None in `evaluate`, which measures generated images alone
     say: Callable[[str], None] = lambda _: None  # tells the user what takes long
+    # Begins such work, of so many items; what it returns is told of each number of them that are done.
+    track: Track = _untracked
     # Returns what was once computed, kept from run to run: NAME of the file, all that the result depends on, the work.
     cached: Callable[[str, dict[str, object], Callable[[], MetricValues]], MetricValues] = _at_once
 

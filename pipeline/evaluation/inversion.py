@@ -1,5 +1,7 @@
 """Measure how well a generator can make a given image: what an attacker finds who has the generator itself."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,9 @@ BATCH = 125
 SEED = 2**32 - 2  # no dataset's records are made with it
 
 
-def reconstruction_errors(pair: TrainedPair, images: Tensor, labels: Tensor) -> Tensor:
+def reconstruction_errors(
+    pair: TrainedPair, images: Tensor, labels: Tensor, on_images: Callable[[int], None] = lambda _: None
+) -> Tensor:
     """Return how far each image lies from the nearest one that is found among those the generator can make.
 
     The distance is the mean squared error, in units of [-1, 1]. The latent is searched by gradient, from the best of
@@ -25,12 +29,16 @@ def reconstruction_errors(pair: TrainedPair, images: Tensor, labels: Tensor) -> 
         pair: as trained.
         images: `uint8 [N, C, H, W]`.
         labels: `int64 [N]`; an unconditional generator ignores them.
+        on_images: called with each number of images that are done.
 
     Returns:
         `float [N]`.
     """
-    parts = zip(images.split(BATCH), labels.split(BATCH), strict=True)
-    return torch.cat([_of_batch(pair, *part) for part in parts])
+    found = []
+    for part in zip(images.split(BATCH), labels.split(BATCH), strict=True):
+        found.append(_of_batch(pair, *part))
+        on_images(len(part[0]))
+    return torch.cat(found)
 
 
 def _of_batch(pair: TrainedPair, images: Tensor, labels: Tensor) -> Tensor:

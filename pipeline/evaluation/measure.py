@@ -29,7 +29,12 @@ def metrics_of(evidence: Evidence, of_real: MetricValues) -> MetricValues:
         All values by name, those of real images among them.
     """
     possible = list(_possible(evidence))
-    found = {name: value for each in possible for name, value in each.measure(evidence).items()} | of_real
+    on_measured = evidence.track("measuring", len(possible), "measurements", even=False)
+    found: MetricValues = {}
+    for each in possible:
+        found |= each.measure(evidence)
+        on_measured(1)
+    found |= of_real
     for each in possible:
         found |= each.derive(found) if each.derive is not None else {}
     return found

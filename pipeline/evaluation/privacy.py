@@ -4,6 +4,8 @@ Everything is measured against held-out real images: they are as like the traini
 nothing was learnt from them. What comes nearer to the training images than they do has learnt some of them by heart.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,9 @@ from pipeline.evaluation.resampling import Part, random_subset, with_errors
 from pipeline.models.generate import discriminate
 from pipeline.models.precision import resolve_precision
 from pipeline.models.weights import TrainedPair
+
+if TYPE_CHECKING:
+    from pipeline.base.progress_meter import Track
 
 NEAR_SHARE = 0.01  # of the held-out images: what is nearer to a training image than all but these is near
 PAIRS = 12
@@ -49,15 +54,16 @@ def logit_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[
     return _four_digits(with_errors(by_logit, (members,), (others,)))
 
 
-def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled) -> dict[str, float]:
+def inversion_attack(pair: TrainedPair, train: Labelled, holdout: Labelled, track: "Track") -> dict[str, float]:
     """Measure how surely an attacker who has the generator tells training images from held-out ones.
 
     The attacker goes by how well the generator can make an image. The result is `membership_inversion_auc` and its
-    error, to four digits, of up to `ATTACKED` random images of both kinds.
+    error, to four digits, of up to `ATTACKED` random images of both kinds. `track` shows the progress.
     """
     count = min(ATTACKED, len(train[0]), len(holdout[0]))
+    on_images = track("attacking the generator", 2 * count, "images")
     members, others = (
-        reconstruction_errors(pair, random_subset(images, count), random_subset(labels, count))
+        reconstruction_errors(pair, random_subset(images, count), random_subset(labels, count), on_images)
         for images, labels in (train, holdout)
     )
 

@@ -1,7 +1,7 @@
 """Measure usefulness: what a classifier learns from a dataset, tested on real holdout images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -57,23 +57,38 @@ def usefulness(
     classes: Sequence[str],
     total_images: int,
     seeds: int,
+    on_images: Callable[[int], None] = lambda _: None,
 ) -> TstrResult:
     """Return the test accuracies of classifiers trained on `images`, one for each of `seeds` seeds.
 
     Images are `uint8 [N, C, H, W]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
-    and real TRTR (Esteban et al. 2017, arXiv:1706.02633). `total_images` counts repeats.
+    and real TRTR (Esteban et al. 2017, arXiv:1706.02633). `total_images` counts repeats, of one seed. `on_images` is
+    called with each number of images that a classifier has learnt from since the last call.
     """
     build = partial(UsefulnessClassifier, ImageShape(*images.shape[1:]), len(classes))
     by_class: dict[str, list[float]] = {name: [] for label, name in enumerate(classes) if (test_labels == label).any()}
     accuracies = []
     for seed in range(seeds):
-        network = train_classifier(build, images, labels, Fit(total_images, BATCH, LEARNING_RATE, seed))
+        fit = Fit(total_images, BATCH, LEARNING_RATE, seed)
+        network = train_classifier(build, images, labels, fit, _in_images(total_images, on_images))
         right = (in_batches(network, test_images).argmax(dim=1) == test_labels).float()
         accuracies.append(float(right.mean()))
         for label, name in enumerate(classes):
             if name in by_class:
                 by_class[name].append(float(right[test_labels == label].mean()))
     return TstrResult(accuracies, by_class, len(test_labels))
+
+
+def _in_images(total: int, on_images: Callable[[int], None]) -> Callable[[float, float], None]:
+    """Return what tells `on_images` how many more of `total` images were seen, when it is told the share that is done, and a loss."""
+    seen = 0
+
+    def told(share: float, _loss: float) -> None:
+        nonlocal seen
+        before, seen = seen, round(share * total)
+        on_images(seen - before)
+
+    return told
 
 
 def usefulness_metrics_of(synthetic: TstrResult, real: TstrResult, both: TstrResult) -> MetricValues:

@@ -17,6 +17,7 @@ from semver import Version
 from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
 from pipeline.base.metric import MetricValues
+from pipeline.base.progress_meter import track_in
 from pipeline.release.checkout import artifact_of, require_committed, tag
 from pipeline.release.version import FIRST, next_version
 from pipeline.report.croissant import croissant
@@ -183,12 +184,13 @@ def _put(
     files = [file.file for shard in manifest.shards for file in shard.files]
     if dataset.entry(WIDS) is not None:
         files.append(WIDS)
-    copy_files(dataset, target, [(name, name) for name in files])
+    track = track_in("publish")
+    copy_files(dataset, target, [(name, name) for name in files], track("copying", len(files), "files"))
     copy_files(LocalFolder(folder), target, [(name, name) for name in ("README.md", "report/index.html")])
     write_document(target, "croissant.json", croissant(manifest, release.version, release.date))
     write_document(target, METRICS_FILE, {**metrics, "release": release.model_dump()})
     if not target.guards_content:
-        problems = verify_files(target, manifest).problems
+        problems = verify_files(target, manifest, track).problems
         if problems:
             raise UserError(f"{folder}: {problems[0]}, and {len(problems) - 1} more problems: run sample again.")
     write_document(target, MANIFEST, manifest.model_dump())

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.base.log import log_info
+from pipeline.base.log import log_info, log_progress
+from pipeline.base.progress import Progress
+from pipeline.base.progress_meter import Add, track_in
 from pipeline.config import Config
 
 
@@ -25,6 +27,14 @@ class Command:
     def say(self, text: str, **figures: Any) -> None:
         """Log what is going on, and for machines the figures of it."""
         log_info(self.stage, text, **figures)
+
+    def progress(self, progress: Progress, line: str, **figures: Any) -> None:
+        """Log how far the work is: as a bar on a terminal, elsewhere by `line`."""
+        log_progress(self.stage, progress, line, **figures)
+
+    def track(self, doing: str, total: int, unit: str, *, even: bool = True) -> Add:
+        """Begin some work; return what is to be called with each number of items that are done (see `Track`)."""
+        return track_in(self.stage)(doing, total, unit, even=even)
 
 
 Work = Callable[[Command], None]  # what a stage does

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.base.errors import UserError
 from pipeline.base.junk import is_junk
+from pipeline.base.progress_meter import track_in
 from pipeline.runs.lock import locked
 from pipeline.runs.output_places import require_own_dataset
 from pipeline.runs.run import store_prefix
@@ -111,7 +112,9 @@ def _put(run: Folder, manifest: Manifest, dataset: Folder, *, whole: bool) -> No
     files = [file for shard in manifest.shards for file in shard.files]
     there = at_once(partial(_holds, dataset), files) if whole else repeat(False)  # what is there may be damaged
     missing = [file.file for file, is_there in zip(files, there, strict=False) if not is_there]
-    copy_files(run, dataset, [(name_in_run(name), name) for name in sorted(missing)])
+    if missing:
+        on_files = track_in("sample")("assembling", len(missing), "files")
+        copy_files(run, dataset, [(name_in_run(name), name) for name in sorted(missing)], on_files)
     index = wids_index(manifest)
     if index is not None:
         write_document(dataset, WIDS, index)

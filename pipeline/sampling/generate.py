@@ -1,7 +1,7 @@
 """Generate the records of a shard: the algorithm, apart from files and workers."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -60,8 +60,8 @@ class RecordGenerator:
     settings: GenerationSettings
     filters: Sequence[Filter] = ()
 
-    def shard(self, plan: ShardPlan) -> GeneratedShard:
-        """Return the records of one shard.
+    def shard(self, plan: ShardPlan, on_batch: Callable[[int], None] = lambda _: None) -> GeneratedShard:
+        """Return the records of one shard; `on_batch` is told how many records each batch brought.
 
         Raises:
             UserError: the filters let nothing pass for one of them.
@@ -74,6 +74,7 @@ class RecordGenerator:
                 attempts, refused_here = self.selected_attempts(first)
                 refused.append(refused_here)
             batches.append(self.batch(first, attempts))
+            on_batch(min(self.settings.batch_size, plan.first_index + plan.rows - first))
         records = Records(
             images=_joined([batch.images for batch in batches], plan.rows),
             labels=self.pair.spec.condition.labels(self._values(plan.first_index, plan.rows)),

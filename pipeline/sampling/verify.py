@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.base.junk import is_junk
+from pipeline.base.progress_meter import Track, track_in
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.manifest import Manifest, dataset_id
 from pipeline.sampling.regenerate import Regenerator, stored_records, why_not_comparable
@@ -27,6 +28,8 @@ from pipeline.sampling.shards.wids import WIDS, wids_index
 from pipeline.store.bucket import REQUESTS_AT_ONCE, at_once
 from pipeline.store.folder import Entry, Folder
 from pipeline.store.local import LocalFolder
+
+TRACKED = track_in("verify")  # how far a check is, where no stage says it
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,20 @@ class Findings:
     ignored: list[str] = field(default_factory=list)  # files that a desktop has put beside the shards
 
 
-def verify_dataset(dataset: Folder, manifest: Manifest, pair: TrainedPair | None, records: int) -> Findings:
-    """Check every file and read every record; with a model, make `records` random ones again, too."""
-    findings = verify_files(dataset, manifest)
-    for _ in read_shards(dataset, manifest, findings):
+def verify_dataset(
+    dataset: Folder, manifest: Manifest, pair: TrainedPair | None, records: int, track: Track = TRACKED
+) -> Findings:
+    """Check every file and read every record; with a model, make `records` random ones again, too. `track` shows the progress."""
+    findings = verify_files(dataset, manifest, track)
+    for _ in read_shards(dataset, manifest, findings, track):
         pass
     if pair is not None:
-        verify_records(dataset, manifest, pair, findings, records)
+        verify_records(dataset, manifest, pair, findings, records, track=track)
     return findings
 
 
-def verify_files(dataset: Folder, manifest: Manifest) -> Findings:
-    """Checks identity, completeness and digests; reads every byte and decodes nothing."""
+def verify_files(dataset: Folder, manifest: Manifest, track: Track = TRACKED) -> Findings:
+    """Check identity, completeness and digests; read every byte and decode nothing. `track` shows the progress."""
     findings = Findings()
     problems, shards = findings.problems, manifest.shards
     expected = dataset_id(manifest.fingerprint, manifest.count, shards)
@@ -85,7 +90,10 @@ def verify_files(dataset: Folder, manifest: Manifest) -> Findings:
     there = dataset.entries("data")
     # Digests and reading leave Python's lock; a store is waited for besides.
     threads = os.cpu_count() if isinstance(dataset, LocalFolder) else REQUESTS_AT_ONCE
-    problems += [problem for problem in at_once(partial(_damage, dataset, there), listed, threads) if problem]
+    on_files = track("checking", len(listed), "files")
+    for problem in at_once(partial(_damage, dataset, there), listed, threads):
+        on_files(1)
+        problems += [problem] if problem else []
     index = wids_index(manifest)
     extra = sorted(set(there) - {file.file for file in listed} - ({WIDS} if index else set()))
     if index is not None and not _holds(dataset, WIDS, index):
@@ -115,21 +123,24 @@ def _damage(dataset: Folder, there: Mapping[str, Entry], file: ShardFile) -> str
     return ""
 
 
-def read_shards(dataset: Folder, manifest: Manifest, findings: Findings) -> Iterator[Shard]:
-    """Reads every shard back, decoding every image; what is wrong goes into `findings`, not on.
+def read_shards(dataset: Folder, manifest: Manifest, findings: Findings, track: Track = TRACKED) -> Iterator[Shard]:
+    """Read every shard back, decoding every image; what is wrong goes into `findings`, not on. `track` says how far it is.
 
     As many shards as there are processors are read at once, in order, and no more are held.
     """
     reader = ShardReader(dataset, manifest)
     ahead = os.cpu_count() or 1
+    on_shards = track("reading back", len(manifest.shards), "shards")
     with ThreadPoolExecutor(max_workers=ahead) as threads:
         waiting: deque[Future[tuple[Shard | None, Findings]]] = deque()
         for shard in manifest.shards:
             waiting.append(threads.submit(read_shard, reader, shard, manifest))
             if len(waiting) == ahead:
                 yield from _taken(waiting.popleft(), findings)
+                on_shards(1)
         while waiting:
             yield from _taken(waiting.popleft(), findings)
+            on_shards(1)
 
 
 def _taken(read: "Future[tuple[Shard | None, Findings]]", findings: Findings) -> Iterator[Shard]:
@@ -165,15 +176,22 @@ def read_shard(reader: ShardReader, shard: ShardRecord, manifest: Manifest) -> t
 
 
 def verify_records(
-    dataset: Folder, manifest: Manifest, pair: TrainedPair, findings: Findings, count: int, seed: int = 0
+    dataset: Folder,
+    manifest: Manifest,
+    pair: TrainedPair,
+    findings: Findings,
+    count: int,
+    seed: int = 0,
+    track: Track = TRACKED,
 ) -> None:
-    """Makes `count` random records again from the model and compares the pixels with the stored ones."""
+    """Regenerate `count` random records with the model and compare the pixels with the stored ones. `track` says how far it is."""
     obstacle = why_not_comparable(manifest, pair)
     if obstacle:
         findings.regenerated = obstacle
         return
     reader, regenerator = ShardReader(dataset, manifest), Regenerator(pair, manifest)
     chosen = sorted(random.Random(seed).sample(range(manifest.count), min(count, manifest.count)))
+    on_records = track("regenerating", len(chosen), "records")
     different = []
     for shard in manifest.shards:
         inside = [index for index in chosen if shard.first_index <= index < shard.first_index + shard.rows]
@@ -182,12 +200,12 @@ def verify_records(
         try:
             stored, attempts = stored_records(reader, shard, inside)
         except DamagedShardError:
+            on_records(len(inside))
             continue  # reported when the shard was read
-        different += [
-            f"{shard.file}: record {index} is not what the model makes"
-            for index, record in zip(inside, stored, strict=True)
-            if not regenerator.record(index, attempts).equals(record)
-        ]
+        for index, record in zip(inside, stored, strict=True):
+            if not regenerator.record(index, attempts).equals(record):
+                different.append(f"{shard.file}: record {index} is not what the model makes")
+            on_records(1)
     findings.problems += different
     findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"
 

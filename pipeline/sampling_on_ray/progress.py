@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from pipeline.base.pace import Pace, in_words
+from pipeline.base.progress import Progress
 from pipeline.cluster.gauges import RunGauges
 from pipeline.sampling.shards.commits import ShardTarget, committed
 from pipeline.sampling.shards.ranges import ShardPlan
 
 
 class SamplingProgress:
-    """Says how far the work is, to people, machines and Prometheus, after each shard."""
+    """Say how far the work is, to people, machines and Prometheus, after each shard."""
 
     def __init__(
         self,
@@ -19,15 +20,17 @@ class SamplingProgress:
         missing: Sequence[ShardPlan],
         workers: int,
         gauges: RunGauges,
-        say: Callable[..., None],
+        tell: Callable[..., None],
     ) -> None:
-        """`missing` are those of `plans` that so many workers make; `say` is given a line and its figures."""
-        self.target, self.gauges, self.say = target, gauges, say
+        """`missing` are those of `plans` that so many workers make; `tell` is given how far it is, a line and its figures."""
+        self.target, self.gauges, self.tell = target, gauges, tell
         self.shards, self.images = len(plans), sum(plan.rows for plan in plans)
         self.missing = {plan.shard: plan for plan in missing}
         self.at_once = min(workers, len(missing))
         self.made = self.candidates = 0
         self.pace: Pace | None = None  # before the first shard
+        there = self.images - sum(plan.rows for plan in missing)
+        tell(Progress(there, self.images, "images", note=self._shards_said()), "")
 
     def one_more(self, shard: int, candidates: int) -> None:
         """Count a shard that is committed now, of so many candidates."""
@@ -51,8 +54,15 @@ class SamplingProgress:
             "acceptance": round(self.made / self.candidates, 4),
         }
         self.gauges.show(**figures)
-        self.say(
-            f"shard {shard} committed, {figures['shards']} of {self.shards} | {figures['images_per_s']:,.0f} images/s"
-            + (f" | {in_words(seconds_left)} left" if seconds_left else ""),
-            **figures,
+        fast = f"{figures['images_per_s']:,.0f} images/s"
+        line = f"shard {shard} committed, {figures['shards']} of {self.shards} | {fast}" + (
+            f" | {in_words(seconds_left)} left" if seconds_left else ""
         )
+        said = self._shards_said() + (f", {figures['acceptance']:.0%} accepted" if self.candidates > self.made else "")
+        done = self.images - left
+        self.tell(
+            Progress(done, self.images, "images", rate=fast, seconds_left=seconds_left, note=said), line, **figures
+        )
+
+    def _shards_said(self) -> str:
+        return f"{self.shards - len(self.missing):,} of {self.shards:,} shards"

@@ -57,7 +57,7 @@ def sample(command: Command) -> None:
                 workers = plan.pool.workers
                 say(f"{len(missing)} of {len(plan.shards)} shards to make with {workers} worker(s), run {run.name}")
                 gauges = RunGauges(command.stage, config.name, plan.identity)
-                progress = SamplingProgress(target, plan.shards, missing, workers, gauges, say)
+                progress = SamplingProgress(target, plan.shards, missing, workers, gauges, command.progress)
                 with _metered(run.folder, resources, progress):
                     model = upload_if_remote(command.model, (GENERATOR, DISCRIMINATOR, DESCRIPTION), config.root)
                     generator = StoredGenerator(model, plan.settings, plan.filters)

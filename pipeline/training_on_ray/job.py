@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from torch import nn
 
 from pipeline.base.cpu import machine_memory, use_cpu
 from pipeline.base.errors import UserError
+from pipeline.base.log import is_drawn
 from pipeline.cluster.connection import on_driver_node
 from pipeline.cluster.first_error import FirstError, start_on_driver_node
 from pipeline.data.canonical import load_split
@@ -45,7 +46,7 @@ from pipeline.training.recipe import Recipe
 from pipeline.training.replicas import WorkerContext
 from pipeline.training.trainer import Evaluation, Evaluator, Trainer, TrainingStoppedError
 from pipeline.training_on_ray.history import finite_or_none, write_history
-from pipeline.training_on_ray.reporting import ProgressReporter, log_lines_of
+from pipeline.training_on_ray.reporting import STAGE, ProgressReporter, log_lines_of
 from pipeline.training_on_ray.tensorboard import BoardWriter
 
 WORKER_RESTARTS = 3
@@ -117,7 +118,7 @@ def train_on_ray(job: TrainingJob) -> None:
     resources = {"GPU": 1.0} if job.use_gpu else {"CPU": float(job.threads)}
     trainer = TorchTrainer(
         _worker,
-        train_loop_config={"job": job, "lines": lines, "first_error": first_error},
+        train_loop_config={"job": job, "lines": lines, "first_error": first_error, "followed": is_drawn(STAGE)},
         torch_config=TorchConfig(backend="nccl" if job.use_gpu else "gloo"),
         scaling_config=ray.train.ScalingConfig(
             num_workers=job.workers if job.fewest == job.workers else (job.fewest, job.workers),  # type: ignore[arg-type]  # annotated as its predecessor
@@ -179,7 +180,7 @@ def _worker(config: dict[str, Any]) -> None:
     job: TrainingJob = config["job"]
     context = ray.train.get_context()
     try:
-        _train(job, config["lines"])
+        _train(job, config["lines"], followed=config["followed"])
     except TrainingStoppedError as error:  # on every worker
         why = f"was stopped {error}. Use a lower train.learning_rate, stronger penalties, or another policy in train.diagnostics."
     except UserError as error:
@@ -197,7 +198,7 @@ def _worker(config: dict[str, Any]) -> None:
         ray.get(config["first_error"].report.remote(why))
 
 
-def _train(job: TrainingJob, lines: Queue) -> None:
+def _train(job: TrainingJob, lines: Queue, *, followed: bool) -> None:
     ray_context = ray.train.get_context()
     use_cpu(job.threads)
     context = WorkerContext(ray_context.get_world_rank(), ray_context.get_world_size(), get_device())
@@ -219,7 +220,10 @@ def _train(job: TrainingJob, lines: Queue) -> None:
             trainer.restore(saved)
             warn(f"going on from {trainer.gan.images_seen:,} images")
         trainer.gan.require_equal()  # each worker has read its own copy
-        _run(job, trainer, evaluator, copy, reporter)
+        reporter.begins(trainer.gan.images_seen)
+        shown = followed and context.rank == 0
+        with reporter.followed(lambda: trainer.gan.images_seen) if shown else nullcontext():
+            _run(job, trainer, evaluator, copy, reporter)
 
 
 def _run(
@@ -269,7 +273,6 @@ def _run(
                     f"checkpoint at {trainer.gan.images_seen:,} images"
                 )
 
-        reporter.begins(trainer.gan.images_seen)
         trainer.run(on_checkpoint, on_interval)
     if evaluator is not None:
         _export(job, run, trainer, evaluator)

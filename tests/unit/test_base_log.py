@@ -11,16 +11,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.base.log import configure_logging, log_error, log_info, require_known_format, run_context
+from pipeline.base.log import configure_logging, log_error, log_info, log_progress, require_known_format, run_context
+from pipeline.base.progress import Progress
 from tests.project import ROOT
+from tests.terminal import on_terminal
+from tests.unit.logging_as_before import logging_as_before
 
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    logger = logging.getLogger("imagemint")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
+    with logging_as_before():
+        yield
 
 
 @pytest.fixture
@@ -135,3 +136,64 @@ for name in (None, "imagemint", "imagemint.train"):
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# How far the work is ----------------------------------------------------------------------------------------------------
+
+HALF = Progress(2, 4, "images")
+SAYS = """
+from pipeline.base.log import configure_logging, log_info, log_progress
+from pipeline.base.progress import Progress
+import sys
+configure_logging()
+log_progress("embed", Progress(1, 4, "images"))
+log_progress("embed", Progress(2, 4, "images"), "2 of 4 images")
+log_info("embed", "done")
+print("rich" in sys.modules)
+"""
+
+
+@pytest.mark.usefixtures("as_text")
+def test_progress_without_a_line_says_nothing_where_no_bar_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    log_progress("embed", HALF)
+    log_progress("embed", HALF, "2 of 4 images")
+    log_progress("embed", HALF, "on the way", aside=True)
+    assert capsys.readouterr() == ("embed: 2 of 4 images\n", "embed: on the way\n")
+
+
+@pytest.mark.usefixtures("as_json")
+def test_a_machine_reads_how_much_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    log_progress("embed", HALF)
+    log_progress("embed", HALF, "2 of 4 images", loss=0.5)
+    told = json.loads(capsys.readouterr().out)
+    assert {name: told[name] for name in ("message", "done", "total", "loss")} == {
+        "message": "2 of 4 images",
+        "done": 2,
+        "total": 4,
+        "loss": 0.5,
+    }
+
+
+def test_on_a_terminal_a_bar_takes_the_place_of_its_lines() -> None:
+    session = on_terminal(sys.executable, "-c", SAYS, IMAGEMINT_LOG="text")
+    assert "25% 1/4 images" in session.written
+    assert session.screen == ["embed: done", "True"]
+
+
+PLAIN = "embed: 2 of 4 images\nembed: done\nFalse\n"
+
+
+def test_to_a_pipe_goes_text_alone_and_rich_is_not_even_loaded() -> None:
+    done = subprocess.run([sys.executable, "-c", SAYS], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (PLAIN, "")
+
+
+def test_on_a_terminal_that_can_draw_nothing_so_it_does() -> None:
+    session = on_terminal(sys.executable, "-c", SAYS, TERM="dumb")
+    assert session.written == PLAIN.replace("\n", "\r\n")
+
+
+def test_json_is_json_on_a_terminal_too() -> None:
+    session = on_terminal(sys.executable, "-c", SAYS, IMAGEMINT_LOG="json")
+    messages = [json.loads(line)["message"] for line in session.written.splitlines()[:-1]]
+    assert messages == ["2 of 4 images", "done"]

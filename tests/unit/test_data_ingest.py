@@ -13,7 +13,7 @@ import pipeline.data.ingest
 from pipeline.base.errors import UserError
 from pipeline.config import load_preset
 from pipeline.data.description import LeftOut
-from pipeline.data.ingest import Progress, _content_or_why_not, ingest, require_classes, rows_in_words
+from pipeline.data.ingest import PreparationProgress, _content_or_why_not, ingest, require_classes, rows_in_words
 from pipeline.data.prepare import Preparation
 from pipeline.data.sources.source import RawImage, array_parts
 from pipeline.runs.command import Command
@@ -154,7 +154,7 @@ def test_what_another_node_made_is_kept_as_if_it_were_made_here(tmp_path: Path) 
 def test_progress_has_the_rate_and_the_time_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress = Progress(command_of(tmp_path), parts=4, workers=2)
+    progress = PreparationProgress(command_of(tmp_path), parts=4, workers=2)
     for _ in range(2):
         progress.one_more(10)
     monkeypatch.setattr(pipeline.data.ingest, "SAY_EVERY_S", 0)

@@ -89,12 +89,18 @@ def test_accuracy_is_the_share_that_is_right() -> None:
     assert accuracy(network, images, torch.tensor([0, 1, 1, 1])) == 0.75
 
 
-def test_progress_is_told_about_ten_times_up_to_the_end(digits: tuple[Labelled, Labelled]) -> None:
-    told: list[tuple[int, float]] = []
+@pytest.mark.parametrize(("batches", "times"), [(40, 40), (299, 150)])
+def test_progress_is_told_about_a_hundred_times_up_to_the_end(
+    digits: tuple[Labelled, Labelled], batches: int, times: int
+) -> None:
+    told: list[tuple[float, float]] = []
     build = partial(UsefulnessClassifier, SHAPE, 10)
-    train_classifier(build, *digits[0], Fit(2_000, 50, 0.003, 0), lambda *now: told.append(now))
-    assert [seen for seen, _ in told] == list(range(200, 2_001, 200))
-    assert told[-1][1] < told[0][1]
+    train_classifier(build, *digits[0], Fit(batches * 20, 20, 0.003, 0), lambda *now: told.append(now))
+    shares, losses = zip(*told, strict=True)
+    assert len(shares) == times
+    assert sorted(shares) == list(shares)
+    assert shares[-1] == 1
+    assert losses[-1] < losses[0]
 
 
 class Counting(UsefulnessClassifier):

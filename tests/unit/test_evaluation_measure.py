@@ -12,6 +12,7 @@ from pipeline.evaluation.measure import metrics_of_real
 from pipeline.models.weights import TrainedPair
 from tests.unit.conftest import Labelled
 from tests.unit.measuring import audited, evidence_of, measured, of_one_class, pair_of_digits, part
+from tests.unit.tracked import Tracked
 
 Digits = tuple[Labelled, Labelled]
 PIXELS = FeatureSpace(lambda images: images.float().flatten(1)[:, 20:30], "digest")
@@ -82,7 +83,10 @@ def test_work_that_takes_long_is_said_and_kept(embedder: Embedder, pair: Trained
         return kept.setdefault(f"{name} {depends_on['teacher']}", compute())
 
     splits = (part(digits[0], 300, 120), part(digits[0], 0, 150), part(digits[1], 0, 100))
-    measured(audited(evidence_of(embedder, pair, *splits, say=said.append, cached=keep)))
+    tracked = Tracked()
+    measured(audited(evidence_of(embedder, pair, *splits, say=said.append, cached=keep, track=tracked)))
+    assert {"measuring", "learning from synthetic images", "learning from real images"} <= tracked.total.keys()
+    assert tracked.done == tracked.total
     assert kept.keys() == {"usefulness.json dataset", "usefulness.json data", "usefulness.json data+dataset"}
     assert "looking for training images among the records" in said
 

@@ -41,7 +41,9 @@ def test_a_class_without_test_images_has_no_figure(digits: tuple[Labelled, Label
 def test_each_seed_gives_a_figure_that_comes_again(digits: tuple[Labelled, Labelled]) -> None:
     train, test = digits
     budget = {"classes": NAMES, "total_images": 1_500}
-    figures = usefulness(*train, *test, **budget, seeds=2).accuracy
+    told: list[int] = []
+    figures = usefulness(*train, *test, **budget, seeds=2, on_images=told.append).accuracy
+    assert sum(told) == 2 * 1_500
     assert len(set(figures)) == 2
     assert usefulness(*train, *test, **budget, seeds=1).accuracy == figures[:1]
 

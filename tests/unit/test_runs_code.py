@@ -132,7 +132,14 @@ def test_a_misspelt_module_is_an_error() -> None:
     [
         (
             train.CODE,
-            {"training.losses.relativistic", "models.layers", "training.ada", "data.parquet_blocks", "images.png", "base.cpu"},
+            {
+                "training.losses.relativistic",
+                "models.layers",
+                "training.ada",
+                "data.parquet_blocks",
+                "images.png",
+                "base.cpu",
+            },
         ),
         (
             plan.CODE,

@@ -27,6 +27,7 @@ from tests.unit.tiny import (
     manifest_header,
     target_in,
 )
+from tests.unit.tracked import Tracked
 from tests.unit.verify_cases import recommitted, verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -40,6 +41,20 @@ def test_a_clean_dataset_has_no_problem(tiny_pair: TrainedPair, tmp_path: Path, 
     assert findings.files == 3 * len(formats)
     assert findings.records == COUNT * len(formats)
     assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
+
+
+def test_each_look_says_how_far_it_is_to_the_end(generated: GeneratedDataset, tiny_pair: TrainedPair) -> None:
+    tracked = Tracked()
+    verify(generated.out, generated.manifest, tiny_pair, tracked)
+    assert tracked.total == {"checking": 6, "reading back": 3, "regenerating": COUNT}
+    assert tracked.done == tracked.total
+
+
+def test_a_damaged_shard_is_counted_like_any_other(generated: GeneratedDataset, tiny_pair: TrainedPair) -> None:
+    flip_bit(generated.out / "data" / "train-000001.parquet", 700)
+    tracked = Tracked()
+    verify(generated.out, generated.manifest, tiny_pair, tracked)
+    assert tracked.done == tracked.total
 
 
 def test_reading_back_gives_the_records_once_and_in_order(generated: GeneratedDataset, tiny_pair: TrainedPair) -> None:

@@ -19,6 +19,7 @@ from pipeline.store.files import (
     file_sha256,
     is_there,
     link_or_copy,
+    link_or_copy_all,
     own_temporary_folder,
     read_json,
     readable,
@@ -311,3 +312,12 @@ def test_a_place_that_cannot_be_looked_at_is_named_once_with_the_reason(tmp_path
         is_there(long)
     with pytest.raises(UserError, match=f"^--out y: {long} cannot be read: "), readable("--out y"):
         long.stat()
+
+
+def test_each_of_many_files_is_told_of(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    told: list[int] = []
+    link_or_copy_all([(tmp_path / name, tmp_path / "there" / name) for name in "abc"], told.append)
+    assert told == [1, 1, 1]
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["a", "b", "c"]

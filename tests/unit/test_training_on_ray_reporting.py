@@ -3,7 +3,10 @@
 import re
 from queue import SimpleQueue
 
+import pytest
+
 from pipeline.training.trainer import Evaluation
+from pipeline.training_on_ray import reporting
 from pipeline.training_on_ray.reporting import ProgressReporter
 from tests.unit.training_cases import evaluation_row
 
@@ -24,7 +27,8 @@ class Run:
         self.reporter.evaluated(
             Evaluation(evaluation_row(seen), [], None, 1000.0), seen if goes_on_at is None else goes_on_at, 0
         )
-        line, _ = self.lines.get(timeout=1)
+        line, _, _ = self.lines.get(timeout=1)
+        self.shown = self.lines.get(timeout=1)[2]
         said = re.search(r"about ([^|]*) left", line)
         return said[1] if said else ""
 
@@ -59,3 +63,45 @@ def test_what_a_rollback_takes_back_is_to_be_made_again() -> None:
 def test_the_last_checkpoint_leaves_nothing() -> None:
     run = Run()
     assert run.left(TOTAL, 10) == ""
+
+
+def test_a_checkpoint_moves_the_bar_and_leaves_its_losses_and_metrics_on_it() -> None:
+    run = Run()
+    run.left(40_000, 4)
+    assert (run.shown.done, run.shown.total, run.shown.rate) == (40_000, TOTAL, "1,000 images/s")
+    assert run.shown.seconds_left == 360
+    assert run.shown.note.startswith("D ")
+
+
+def test_between_checkpoints_the_bar_shows_where_training_is_and_what_the_last_one_brought() -> None:
+    run = Run()
+    run.left(40_000, 4)
+    note, run.minutes = run.shown.note, 5
+    run.reporter.show_position(lambda: 50_000)
+    line, figures, shown = run.lines.get(timeout=1)
+    assert (line, figures) == ("", {})
+    assert (shown.done, shown.note, shown.seconds_left) == (50_000, note, 300)
+
+
+def test_what_was_shown_in_between_does_not_count_twice() -> None:
+    run = Run()
+    for seen in (2_000, 6_000):
+        run.reporter.show_position(lambda: seen)  # noqa: B023  # called at once
+        run.lines.get(timeout=1)
+    assert run.left(10_000, 1) == "9 min"
+
+
+def test_training_is_followed_from_a_thread_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "FOLLOWED_S", 0.01)
+    run, seen = Run(), [1_000]
+    with run.reporter.followed(lambda: seen[0]):
+        assert run.lines.get(timeout=10)[2].done == 1_000
+        seen[0] = 2_000
+        while run.lines.get(timeout=10)[2].done != 2_000:
+            pass
+    while not run.lines.empty():
+        run.lines.get()
+    seen[0] = 3_000
+    run.left(10_000, 1)
+    assert run.shown.done == 10_000
+    assert run.lines.empty()

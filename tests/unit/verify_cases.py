@@ -4,11 +4,12 @@ import json
 import shutil
 from pathlib import Path
 
+from pipeline.base.progress_meter import Track
 from pipeline.models.weights import TrainedPair
 from pipeline.sampling.assemble import DatasetOutput
 from pipeline.sampling.manifest import Manifest, build_manifest
 from pipeline.sampling.shards.commits import Commit, commit_name
-from pipeline.sampling.verify import Findings, verify_dataset
+from pipeline.sampling.verify import TRACKED, Findings, verify_dataset
 from pipeline.store.files import file_sha256
 from pipeline.store.local import LocalFolder
 from tests.unit.tiny import (
@@ -18,9 +19,9 @@ from tests.unit.tiny import (
 )
 
 
-def verify(dataset: Path, manifest: Manifest, pair: TrainedPair | None = None) -> Findings:
+def verify(dataset: Path, manifest: Manifest, pair: TrainedPair | None = None, track: Track = TRACKED) -> Findings:
     """Verify files and records, with a pair each record against it, as `imagemint verify` does."""
-    return verify_dataset(LocalFolder(dataset), manifest, pair, COUNT)
+    return verify_dataset(LocalFolder(dataset), manifest, pair, COUNT, track)
 
 
 def recommitted(generated: GeneratedDataset, pair: TrainedPair) -> Manifest:

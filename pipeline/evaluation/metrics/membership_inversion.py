@@ -13,7 +13,7 @@ def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.privacy import inversion_attack
 
     evidence.say("attacking the generator: can it make training images better than held-out ones?")
-    return inversion_attack(evidence.pair, evidence.train, evidence.holdout)
+    return inversion_attack(evidence.pair, evidence.train, evidence.holdout, evidence.track)
 
 
 MEASUREMENT = Measurement(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.metric import PERCENT, THREE, Metric, MetricValues, Need, ReportRow
@@ -68,11 +69,13 @@ def _train_classifier(evidence: "Evidence", teacher: str, identity: str, images:
         "device": {"name": device_name(use_gpu=False), "threads": torch.get_num_threads()},
     }
 
-    def learn() -> MetricValues:
+    def tested() -> MetricValues:
         evidence.say(f"training a classifier on {teacher} images")
-        return asdict(usefulness(*images, *test, classes=classes, total_images=total_images, seeds=seeds))
+        on_images = evidence.track(f"learning from {teacher} images", seeds * total_images, "images")
+        learn = partial(usefulness, classes=classes, total_images=total_images, seeds=seeds, on_images=on_images)
+        return asdict(learn(*images, *test))
 
-    return TstrResult(**evidence.cached("usefulness.json", depends_on, learn))
+    return TstrResult(**evidence.cached("usefulness.json", depends_on, tested))
 
 
 MEASUREMENT = Measurement(
