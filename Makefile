@@ -16,9 +16,7 @@ PYTEST_TWO := OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadscope -
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
-	@imagemint use $(or $(PRESET),--default)
-	@dvc repro
-	@imagemint summary
+	@imagemint run all $(if $(PRESET),--preset $(PRESET),--default)
 
 test: .venv/.ready
 	$(PYTEST_TWO) -m "not ci and not slow and not soak"

@@ -1,4 +1,4 @@
-"""Dataset on disk in, its figures and report out: `metrics/<name>/audit.json`, card, Croissant and page beside the shards."""
+"""Read the dataset back and measure it beside real images: writes `metrics/<name>/audit.json`, card and report."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
     from pipeline.runs.command import Work
+    from stages.command import Stage
 
 
 def _load() -> "Work":
@@ -15,11 +16,16 @@ def _load() -> "Work":
     return audit
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the stage and returns its exit code."""
-    from stages.command import run_stage
+def stage() -> "Stage":
+    """Describe the stage for its command line."""
+    from stages.command import Stage
 
-    return run_stage("audit", __doc__, "datasets", argv, load=_load, switches={"--full": "audit.full=true"})
+    return Stage("audit", __doc__, "datasets", _load, switches={"--full": "audit.full=true"})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage and return its exit code."""
+    return stage().main(argv, "python -m stages.audit")
 
 
 if __name__ == "__main__":

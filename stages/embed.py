@@ -1,4 +1,4 @@
-"""Canonical dataset in, domain classifier out: `models/<name>/embedder.*`, the ruler of every distance."""
+"""Train the domain classifier, by which distances are measured: writes `models/<name>/embedder.*`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
     from pipeline.runs.command import Work
+    from stages.command import Stage
 
 
 def _load() -> "Work":
@@ -15,11 +16,16 @@ def _load() -> "Work":
     return embed
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the stage and returns its exit code."""
-    from stages.command import run_stage
+def stage() -> "Stage":
+    """Describe the stage for its command line."""
+    from stages.command import Stage
 
-    return run_stage("embed", __doc__, "models", argv, load=_load)
+    return Stage("embed", __doc__, "models", _load)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage and return its exit code."""
+    return stage().main(argv, "python -m stages.embed")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Model and holdout in, its quality out: `metrics/<name>/evaluate.json`."""
+"""Measure the model beside held-out real images: writes `metrics/<name>/evaluate.json`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
     from pipeline.runs.command import Work
+    from stages.command import Stage
 
 
 def _load() -> "Work":
@@ -15,11 +16,16 @@ def _load() -> "Work":
     return evaluate
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the stage and returns its exit code."""
-    from stages.command import run_stage
+def stage() -> "Stage":
+    """Describe the stage for its command line."""
+    from stages.command import Stage
 
-    return run_stage("evaluate", __doc__, "metrics", argv, load=_load)
+    return Stage("evaluate", __doc__, "metrics", _load)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage and return its exit code."""
+    return stage().main(argv, "python -m stages.evaluate")
 
 
 if __name__ == "__main__":

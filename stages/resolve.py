@@ -1,4 +1,4 @@
-"""Fill in what the preset leaves out by what ingest found: `metrics/<name>/preset.yaml`, by which DVC sees what has changed."""
+"""Fill in what the preset leaves out by what ingest found: writes `metrics/<name>/preset.yaml`, which DVC watches."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
     from pipeline.runs.command import Work
+    from stages.command import Stage
 
 
 def _load() -> "Work":
@@ -15,11 +16,16 @@ def _load() -> "Work":
     return resolve
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the stage and returns its exit code."""
-    from stages.command import run_stage
+def stage() -> "Stage":
+    """Describe the stage for its command line."""
+    from stages.command import Stage
 
-    return run_stage("resolve", __doc__, "metrics", argv, load=_load)
+    return Stage("resolve", __doc__, "metrics", _load)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage and return its exit code."""
+    return stage().main(argv, "python -m stages.resolve")
 
 
 if __name__ == "__main__":

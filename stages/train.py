@@ -1,4 +1,4 @@
-"""Canonical dataset and embedder in, trained pair out: `models/<name>/`."""
+"""Train the generator and the discriminator: writes `models/<name>/`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from pipeline.base.process import run_process
 
 if TYPE_CHECKING:
     from pipeline.runs.command import Command, Work
+    from stages.command import Stage
 
 
 def _load() -> "Work":
@@ -20,11 +21,16 @@ def _load() -> "Work":
     return work
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the stage and returns its exit code."""
-    from stages.command import run_stage
+def stage() -> "Stage":
+    """Describe the stage for its command line."""
+    from stages.command import Stage
 
-    return run_stage("train", __doc__, "models", argv, load=_load)
+    return Stage("train", __doc__, "models", _load)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stage and return its exit code."""
+    return stage().main(argv, "python -m stages.train")
 
 
 if __name__ == "__main__":

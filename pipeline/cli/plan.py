@@ -1,4 +1,4 @@
-"""What `imagemint plan` reports: what a sampling run will take, measured on a few batches. Nothing is written.
+"""Forecast for `imagemint plan` what a sampling run will take, measured on a few batches. Nothing is written.
 
 Of an earlier training run it compares the config keys alone: to compare the rest would take data, embedder and a cluster.
 """
@@ -13,6 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from pipeline.base.errors import UserError
+from pipeline.cli.options import Line
 from pipeline.cluster.connection import Resources, connect, on_a_worker, sample_workers
 from pipeline.config import Config
 from pipeline.models.precision import resolve_precision
@@ -40,21 +41,23 @@ class Requests:
     reads: int  # GET and HEAD
 
 
-def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) -> Iterator[str]:
-    """The report, line by line, for a model and its training data. Starts or joins the cluster that the stage would use.
+def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) -> Iterator[Line]:
+    """Report line by line, for a model and its training data. Start or join the cluster that the stage would use.
 
     With `nodes` it is about as many nodes of the kind that are there.
     """
     with suppress(UserError):  # a plan can be made before its object store is there
         why = restart(config.root, config.name, config_parameters(config), config.train.total_images)
         if why is not None:
-            yield f"training   {why}"
+            yield Line("training", why, {"training": why})
     pair, sample = load_pair(model), config.sample
     classes = pair.label_names
     shards = len(plan_shards(sample.count, sample.shard_size))
-    yield (
-        f"records    {sample.count:,} images of {pair.spec.shape.size_text} in {shards} shard(s) of up to "
-        f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}"
+    yield Line(
+        "records",
+        f"{sample.count:,} images of {pair.spec.shape.size_text} in {shards} shard(s) of up to "
+        f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}",
+        {"images": sample.count, "shards": shards},
     )
     with connect(config.root, on_gpus=True) as there:
         resources = there if nodes is None else scaled(there, nodes)
@@ -70,20 +73,37 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
         seconds, sizes = on_a_worker(work, there)
     total = sum(sizes.values()) * sample.count
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
-    yield f"size       about {size_text(total)}, bytes an image: {each}; {_room(config.root)}"
+    yield Line(
+        "size",
+        f"about {size_text(total)}, bytes an image: {each}; {_room(config.root)}",
+        {"bytes": round(total), "bytes_per_image": sizes},
+    )
     duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
-    yield (
-        f"time       about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
-        f"on a worker: {1 / seconds:,.0f} images/s"
+    yield Line(
+        "time",
+        f"about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
+        f"on a worker: {1 / seconds:,.0f} images/s",
+        {"seconds": round(duration), "images_per_s_of_a_worker": round(1 / seconds, 1)},
     )
     spent = ResourceUsage(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
-    yield f"cost       about {cost(spent, config.audit.prices):,.2f} {config.audit.prices.currency} at the prices of the config"
+    price, currency = cost(spent, config.audit.prices), config.audit.prices.currency
+    yield Line(
+        "cost",
+        f"about {price:,.2f} {currency} at the prices of the config",
+        {"cost": round(price, 4), "currency": currency},
+    )
     if local_root(config.root) is None:
         requested = requests_of(shards, len(sample.formats))
-        yield f"requests   about {requested.writes:,} to write and list, {requested.reads:,} to read"
-    yield (
-        f"resources  {workers} worker(s), each on one {'GPU' if resources.gpus else 'CPU'}; "
-        f"{'there' if nodes is None else 'planned'}: {resources.cpus} CPUs, {resources.gpus} GPUs on {resources.nodes} node(s)"
+        yield Line(
+            "requests",
+            f"about {requested.writes:,} to write and list, {requested.reads:,} to read",
+            {"requests": {"writes": requested.writes, "reads": requested.reads}},
+        )
+    yield Line(
+        "resources",
+        f"{workers} worker(s), each on one {'GPU' if resources.gpus else 'CPU'}; "
+        f"{'there' if nodes is None else 'planned'}: {resources.cpus} CPUs, {resources.gpus} GPUs on {resources.nodes} node(s)",
+        {"workers": workers, "cpus": resources.cpus, "gpus": resources.gpus, "nodes": resources.nodes},
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.base.junk import is_junk
 from pipeline.base.pace import Pace, in_words
 from pipeline.base.progress import Progress
 from pipeline.cluster.local_pool import on_this_machine
+from pipeline.config import Config
 from pipeline.config.rules import broken_class_rules
 from pipeline.data.description import DatasetDescription
 from pipeline.data.prepare import Preparation
@@ -42,9 +43,7 @@ def ingest(command: Command) -> None:
     data = config.data
     _require_out_apart_from_source(command)
     kind, listing = list_source(data, here / RUNS / "downloads", command.say)
-    settings = data.model_dump(include={"size", "channels", "fit", "resample", "background", "too_small"})
-    identity = run_identity(command.stage, {**settings, "name": config.name, "code": code_digest(*CODE)})
-    with Run.open(str(here), command.stage, identity, fresh=command.fresh) as run:
+    with Run.open(str(here), command.stage, identity_of_run(config), fresh=command.fresh) as run:
         preparation = Preparation(data, run.path / "prepared")
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]
@@ -60,6 +59,12 @@ def ingest(command: Command) -> None:
                 path.unlink()
     require_classes(command, description.classes)
     command.say(f"{rows_in_words(description)} -> {command.out}")
+
+
+def identity_of_run(config: Config) -> str:
+    """Return the identity of the run in which the images of a preset are prepared."""
+    settings = config.data.model_dump(include={"size", "channels", "fit", "resample", "background", "too_small"})
+    return run_identity("ingest", {**settings, "name": config.name, "code": code_digest(*CODE)})
 
 
 def _require_out_apart_from_source(command: Command) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
+from pipeline.base.command_line import did_you_mean
 from pipeline.base.errors import UserError
+from pipeline.base.stage_names import ALL, STAGES
 from pipeline.config import load_preset
 from pipeline.config.active import use_preset
 from pipeline.config.load import ROOT_VARIABLE, active_preset, which_config
@@ -18,8 +20,6 @@ from pipeline.runs.lease import alone
 from pipeline.runs.run import local_root
 from pipeline.store.places import folder_at
 
-STAGES = ("source", "ingest", "resolve", "embed", "train", "evaluate", "sample", "audit", "accept")
-ALL = "all"
 LEFT_OUT = {*MADE_IN, LOCK, "runs", ".git", ".venv", "__pycache__"}
 LEFT_OUT_BELOW = {"__pycache__", "cache", "tmp"}  # the last two: in .dvc
 
@@ -27,7 +27,8 @@ LEFT_OUT_BELOW = {"__pycache__", "cache", "tmp"}  # the last two: in .dvc
 def require_target(target: str) -> None:
     """Refuse a target that is neither a stage nor `all`."""
     if target not in (ALL, *STAGES):
-        raise UserError(f"{target!r}: no stage; use {ALL} or one of {', '.join(STAGES)}.")
+        hint = did_you_mean(target, (ALL, *STAGES))
+        raise UserError(f"{target!r}: no stage.{hint} Use {ALL} or one of {', '.join(STAGES)}.")
 
 
 def require_lasting(root: str) -> None:

@@ -60,7 +60,7 @@ def runs_below(root: str, stage: str) -> list[Folder]:
 def is_worked_on(run: Folder) -> bool:
     """Return whether a process holds a run."""
     if isinstance(run, LocalFolder):
-        return is_locked(_lock_of(run.path))
+        return is_locked(lock_of(run.path))
     return isinstance(run, Bucket) and holder(run) is not None
 
 
@@ -157,8 +157,8 @@ def _held(root: str, stage: str, identity: str, *, fresh: bool) -> Iterator[Fold
     refusal = f"Another process is working on this {stage} run ({path}): wait for it, or end it first."
     with _written(root, path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _lock_of(path).touch()
-    with locked(_lock_of(path), refusal):
+        lock_of(path).touch()
+    with locked(lock_of(path), refusal):
         if fresh:
             shutil.rmtree(path, ignore_errors=True)
         with _written(root, path):
@@ -176,5 +176,6 @@ def _written(root: str, path: Path) -> Iterator[None]:
         raise UserError(f"root: {root!r}: {path} cannot be written: {error.strerror}.") from None
 
 
-def _lock_of(run: Path) -> Path:
+def lock_of(run: Path) -> Path:
+    """Return the file whose lock a process holds that works on a run of this machine."""
     return run.with_suffix(".lock")

@@ -50,6 +50,22 @@ def test_repro_again_changes_nothing_whatever_desktops_leave_in_the_folders(repo
         path.unlink()
 
 
+def test_run_all_leaves_the_lock_that_dvc_repro_leaves_and_none_of_its_words(repository: Path) -> None:
+    lock = repository / "dvc.lock"
+    left = lock.read_bytes()
+    said = succeed("imagemint", "run", "all", cwd=repository)
+    assert said.count(": unchanged\n") == 8
+    assert "2,000 synthetic images in 10 classes" in said
+    assert lock.read_bytes() == left
+    lock.unlink()
+    again = succeed("imagemint", "run", "all", cwd=repository)  # what was made is found again
+    assert lock.read_bytes() == left
+    assert again.count(": taken from DVC's cache\n") == 8
+    assert not [
+        word for word in ("Running stage", "dvc.lock", "git add") if word in (said + again).partition("Next ")[0]
+    ]
+
+
 def ran(said: str) -> list[str]:
     """The stages that `dvc repro` says it ran."""
     return re.findall(r"Running stage '([\w-]+)'", said)

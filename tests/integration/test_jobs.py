@@ -106,7 +106,7 @@ def test_little_is_sent(cluster: LocalCluster, checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (("smaple",), f"no stage; use all or one of {', '.join(STAGES)}"),
+        (("smaple",), f"no stage. Did you mean 'sample'? Use all or one of {', '.join(STAGES)}"),
         (("all", "--preset", "digit"), "Did you mean 'digits'?"),
         (("all", "--root", "."), "a job's working folder goes with it"),
         (("all", "--root", "/tmp/x", "--address", "http://127.0.0.1:1"), "the job was not taken"),

@@ -1,18 +1,19 @@
-"""What the project's commands take: their options as `--help` tells them, and the keys of a preset."""
+"""What the project's commands take: their options, and the keys of a preset."""
 
-import contextlib
-import io
 import re
-import runpy
-import sys
-import warnings
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from pipeline.cli import console
 from pipeline.config.config import Config
+from stages import job
 from tests.project import ROOT
 
 CONSOLE = "pipeline.cli.console"
@@ -20,27 +21,27 @@ CONSOLE = "pipeline.cli.console"
 
 @cache
 def options(module: str, *words: str) -> frozenset[str] | None:
-    """Return the options of `python -m MODULE WORDS`, or None if there is no such command."""
+    """Return the options of `python -m MODULE WORDS`, or None if there is no such command.
+
+    Words that come after a command are its arguments.
+    """
     if not (ROOT / f"{module.replace('.', '/')}.py").is_file():
         return None
-    said = io.StringIO()
-    with (
-        patch.object(sys, "argv", [module, *words, "--help"]),
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(io.StringIO()),
-        warnings.catch_warnings(),
-    ):
-        warnings.simplefilter("ignore", RuntimeWarning)  # the module may have been imported before it is run
-        try:
-            runpy.run_module(module, run_name="__main__")
-        except SystemExit as end:
-            return _listed(said.getvalue()) if end.code == 0 else None
-    raise AssertionError(f"{module} --help does not end")
+    command = get_command(_program(module))
+    for word in words:
+        if not isinstance(command, TyperGroup):
+            break
+        if word not in command.commands:
+            return None
+        command = command.commands[word]
+    context = command.make_context("", [], resilient_parsing=True)
+    return frozenset(name for parameter in command.get_params(context) for name in parameter.opts if name[0] == "-")
 
 
-def _listed(described: str) -> frozenset[str]:
-    lines = re.findall(r"(?m)^ {2,}(-.*)$", described)
-    return frozenset(word for line in lines for word in re.findall(r"(?<![\w-])--?[a-z][\w-]*", line))
+def _program(module: str) -> typer.Typer:
+    if module == CONSOLE:
+        return console.commands()
+    return (job if module == job.__name__ else import_module(module).stage()).program()
 
 
 def options_in(script: Path) -> frozenset[str] | None:

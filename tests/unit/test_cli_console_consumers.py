@@ -1,5 +1,6 @@
 """What `imagemint` says to someone who has a dataset and perhaps not the model that made it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,32 @@ def test_verify_without_the_model_finds_damage_all_the_same(
     code, _, complaint = imagemint("verify", "out")
     assert code == 1
     assert "out: 1 problems\n  data/train-000001.tar: " in complaint
+
+
+def test_a_program_reads_what_verify_finds(imagemint: Callable[..., Said], generated: GeneratedDataset) -> None:
+    code, said, complaint = imagemint("verify", "out", "--json")
+    found = json.loads(said)
+    assert (code, complaint) == (0, "")
+    assert (found["files"], found["records"], found["problems"]) == (6, 30, [])
+    assert found["dataset_id"] == generated.manifest.dataset_id
+    flip_bit(generated.out / "data/train-000001.tar")
+    code, said, _ = imagemint("verify", "out", "--json")
+    assert code == 1
+    assert len(json.loads(said)["problems"]) == 1
+
+
+def test_a_program_reads_how_a_record_compares(imagemint: Callable[..., Said], tmp_path: Path) -> None:
+    save_tiny_pair(tmp_path / "models/tiny")
+    code, said, _ = imagemint("record", "out", "14", "--json")
+    assert code == 0
+    assert json.loads(said) == {
+        "dataset": "out",
+        "index": 14,
+        "file": "data/train-000001.parquet",
+        "row": 2,
+        "label": "owl",
+        "compared": "made again: the same bytes",
+    }
 
 
 def test_verify_makes_records_again_with_the_model(imagemint: Callable[..., Said], tmp_path: Path) -> None:

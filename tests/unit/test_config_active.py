@@ -223,7 +223,7 @@ def test_commands_and_stages_warn_of_a_lost_choice(capsys) -> None:
         main(command)
         said = capsys.readouterr()
         assert (said.out + said.err).count(told) == 1, command
-    assert told.replace("warning: ", "warning    ") in list(islice(examine(), 2))[1]
+    assert told.replace("warning: ", "warning    ") in str(list(islice(examine(), 2))[1])
     assert accept.main(["--preset", "tiny"]) == 1  # for want of figures
     assert f"accept: {told}" in capsys.readouterr().out
     assert accept.main(["--preset", "third"]) == 1
@@ -304,7 +304,7 @@ def test_use_of_the_default_and_sharing_of_the_active_one() -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-@pytest.mark.parametrize(("words", "used"), [((), "--default"), (("PRESET=digits",), "digits")])
+@pytest.mark.parametrize(("words", "used"), [((), "--default"), (("PRESET=digits",), "--preset digits")])
 def test_make_repro_takes_the_default_unless_told_otherwise(words: tuple[str, ...], used: str) -> None:
     said = subprocess.run(["make", "-C", str(ROOT), "-n", "repro", *words], check=True, capture_output=True, text=True)
-    assert f"imagemint use {used}\n" in said.stdout
+    assert f"imagemint run all {used}\n" in said.stdout

@@ -3,7 +3,7 @@
 import ast
 import re
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 import yaml
@@ -62,7 +62,8 @@ def faults(command: list[str]) -> list[str]:
     if program == "make":
         return [word for word in words if not _is_make_word(word)]
     if program == "imagemint" and words:
-        known = options(CONSOLE, *([] if words[0].startswith("-") else words[:1]))
+        named = takewhile(lambda word: not (word.startswith("-") or PLACEHOLDER.search(word)), words)
+        known = options(CONSOLE, *named)
     elif program == "python" and words[:1] == ["-m"]:
         if PLACEHOLDER.search(words[1]):
             return []
@@ -102,6 +103,8 @@ def test_commands_exist_with_the_options_shown(page: Page) -> None:
     [
         "imagemint shwo datasets/digits",
         "imagemint show datasets/digits --columns 3",
+        "imagemint run tarin --preset digits",
+        "imagemint run train --prest digits",
         "python -m stages.tarin",
         "python -m stages.sample --set sample.cuont=1",
         "python -m tests.benchmarks.nodes --tiny",

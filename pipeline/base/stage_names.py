@@ -1,0 +1,4 @@
+"""Name the stages of the pipeline, which `dvc.yaml` describes, in the order in which they run."""
+
+STAGES = ("source", "ingest", "resolve", "embed", "train", "evaluate", "sample", "audit", "accept")
+ALL = "all"

@@ -1,0 +1,176 @@
+"""Define the commands that look at a dataset; all of them work outside of a checkout."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.base.command_line import add_command
+from pipeline.base.errors import UserError
+from pipeline.base.process import raise_interrupts
+from pipeline.cli.options import LOOK, AsJson, Dataset, ModelOfDataset, print_json, print_lines, require_near
+from pipeline.runs.output_places import require_output_file
+from pipeline.store.files import write_atomically
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to a program."""
+    add_command(app, show, "imagemint show datasets/digits -n 20", panel=LOOK)
+    add_command(app, record, "imagemint record datasets/digits 42 --out 42.png", panel=LOOK)
+    add_command(app, verify, "imagemint verify datasets/digits", panel=LOOK)
+    add_command(app, report, "imagemint report datasets/digits", panel=LOOK)
+    add_command(app, compare, "imagemint compare published/digits/1.0.0 published/digits/1.1.0", panel=LOOK)
+    add_command(app, doctor, "imagemint doctor", panel=LOOK)
+
+
+def show(
+    dataset: Dataset,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The PNG to write (default: DATASET's name + .png, here)."),
+    ] = None,
+    columns: Annotated[
+        int, typer.Option("-n", metavar="COUNT", help="Images of each class, or of each row without labels.")
+    ] = 12,
+) -> None:
+    """Draw a contact sheet of a dataset as PNG."""
+    from pipeline.report.contact_sheet import contact_sheet
+
+    raise_interrupts()
+    if columns < 1:
+        raise UserError(f"-n: {columns}; at least 1.")
+    target = out or Path(f"{Path(dataset).resolve().name}.png")
+    require_output_file(target, "sheet.png")
+    require_near(dataset)
+    sheet = contact_sheet(dataset, columns)
+    write_atomically(target, sheet.png)
+    print(f"{target}: {sheet.caption}")
+
+
+def record(
+    dataset: Dataset,
+    index: Annotated[int, typer.Argument(metavar="INDEX", help="The number of the record, from 0.")],
+    model: ModelOfDataset = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the stored image there, as it is encoded.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Generate one record again from the model, and compare it with the stored one."""
+    from pipeline.sampling.manifest import open_dataset
+    from pipeline.sampling.regenerate import compare, load_model_of, shard_of, stored_records
+    from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
+
+    raise_interrupts()
+    if out is not None:
+        require_output_file(out, "record.png")
+    require_near(dataset)
+    folder, manifest = open_dataset(dataset)
+    shard = shard_of(folder, manifest, index)
+    try:
+        (stored,), attempts = stored_records(ShardReader(folder, manifest), shard, [index])
+    except DamagedShardError as error:
+        raise UserError(f"{folder}/{shard.file}: {error}. `imagemint verify {dataset}` says more.") from None
+    if out is not None:
+        write_atomically(out, stored.content)
+    label = None if stored.label is None else manifest.classes[stored.label]
+    row = index - shard.first_index
+    if not as_json:
+        print(f"record {index} of {dataset}: row {row} of {shard.file}{'' if label is None else f', {label}'}")
+    compared = compare(index, stored, attempts, manifest, load_model_of(manifest, model))
+    if not as_json:
+        print(compared)
+        return
+    print_json(
+        {"dataset": dataset, "index": index, "file": shard.file, "row": row, "label": label, "compared": compared}
+    )
+
+
+def verify(
+    dataset: Dataset,
+    model: ModelOfDataset = None,
+    records: Annotated[
+        int, typer.Option("--records", metavar="COUNT", help="Random records to generate again from the model.")
+    ] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Check a dataset against its manifest, byte by byte."""
+    from pipeline.sampling.manifest import open_dataset
+    from pipeline.sampling.regenerate import load_model_of
+    from pipeline.sampling.verify import verify_dataset
+
+    raise_interrupts()
+    if records < 0:
+        raise UserError(f"--records: {records}; at least 0.")
+    require_near(dataset)
+    folder, manifest = open_dataset(dataset)
+    try:
+        pair, without = load_model_of(manifest, model), ""
+    except UserError as error:
+        if model is not None:
+            raise
+        # Most who verify a dataset have the files alone, and those can be checked.
+        pair, without = None, f"no record was made again: {error}"
+    findings = verify_dataset(folder, manifest, pair, records)
+    if pair is None:
+        findings.regenerated = without
+    if as_json:
+        found: dict[str, Any] = {
+            "dataset": dataset,
+            "dataset_id": manifest.dataset_id,
+            "files": findings.files,
+            "records": manifest.count,
+            "problems": findings.problems,
+            "ignored": findings.ignored,
+            "regenerated": findings.regenerated,
+        }
+        print_json(found)
+    if findings.problems:
+        listed = "\n".join(f"  {problem}" for problem in findings.problems)
+        raise UserError(f"{dataset}: {len(findings.problems)} problems\n{listed}")
+    if as_json:
+        return
+    print(f"{dataset}: {findings.files} files with {manifest.count:,} records are as the manifest says")
+    for name in findings.ignored:
+        print(f"ignored: {name} (left by a desktop or an editor)")
+    print(f"{findings.regenerated}")
+    print(f"dataset {manifest.dataset_id}")
+
+
+def report(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A folder of this machine.")],
+    only_print: Annotated[bool, typer.Option("--print", help="Say where the page is, and open nothing.")] = False,
+) -> None:
+    """Open a dataset's report in the browser; the page is made first where it is missing."""
+    from pipeline.cli.report_page import open_page, require_page
+
+    raise_interrupts()
+    require_near(dataset)
+    page = require_page(Path(dataset))
+    print(page)
+    if not only_print:
+        open_page(page)
+
+
+def compare(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A version's folder, or s3://BUCKET/PREFIX.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Another version's.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page to write.")] = Path("compare.html"),
+) -> None:
+    """Show two published versions on one page."""
+    from pipeline.report.compare import compare as compared
+
+    raise_interrupts()
+    require_output_file(out, "compare.html")
+    for version in (old, new):
+        require_near(version)
+    write_atomically(out, compared(old, new).encode())
+    print(f"{out}: {old} and {new}")
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, which hardware is there, and what a run would use."""
+    from pipeline.cli.doctor import examine
+
+    raise_interrupts()
+    print_lines(examine(), as_json)

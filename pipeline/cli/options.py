@@ -1,0 +1,113 @@
+"""Define the options that several commands of `imagemint` share, and write what commands found."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from pipeline.base.command_line import nearest
+from pipeline.base.errors import UserError
+from stages.command import require_one_config
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+MAKE, LOOK, SHARE, CLUSTER, KEEP = (
+    "Make a dataset",
+    "Look at a dataset (also outside of a checkout)",
+    "Share",
+    "On a cluster",
+    "House-keeping",
+)
+WIDE = 200  # columns of a table that no terminal shows
+
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A folder, or s3://BUCKET/PREFIX.", show_default=False)]
+ModelOfDataset = Annotated[
+    Path | None,
+    typer.Option("--model", metavar="FOLDER", help="The model that made the records (default: models/NAME)."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
+
+
+class Line(NamedTuple):
+    """Hold one line of a report for people, and what it says as values for programs."""
+
+    title: str
+    text: str
+    values: dict[str, Any]
+
+    def __str__(self) -> str:
+        """Return the line for people."""
+        return f"{self.title:11}{self.text}"
+
+
+def print_lines(lines: Iterable[Line], as_json: bool) -> None:
+    """Write a report line by line as it comes, or at its end as one JSON object."""
+    values: dict[str, Any] = {}
+    for line in lines:
+        values |= line.values
+        if not as_json:
+            print(line, flush=True)
+    if as_json:
+        print_json(values)
+
+
+def print_json(value: Any) -> None:
+    """Write a value for a program to read."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Write a table; the columns that `right` names hold numbers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in header:
+        table.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
+    for row in rows:
+        table.add_row(*row)
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDE).print(table)
+
+
+def config_of(preset: str | None, file: Path | None, overrides: list[str] | None, data: Path | None = None) -> "Config":
+    """Load the config that a command is asked to go by."""
+    from pipeline.config.load import load_preset_or_file
+
+    require_one_config(preset, file)
+    return load_preset_or_file(preset, file, overrides or [], data)
+
+
+def say_which(name: str, file: Path | None = None, *, as_json: bool = False) -> None:
+    """Say what a command goes by, and warn where `imagemint use` chose another preset."""
+    from pipeline.config.active import lost_choice
+    from pipeline.config.load import which_config
+
+    if not as_json:
+        print(which_config(name, file), flush=True)
+    if file is None:
+        warn(lost_choice(name))
+
+
+def warn(warning: str | None) -> None:
+    """Write a warning, where there is one, to standard error."""
+    if warning is not None:
+        print(f"imagemint: warning: {warning}", file=sys.stderr)
+
+
+def require_near(place: str) -> None:
+    """Refuse a folder of this machine that is not there, where another one has nearly its name."""
+    path = Path(place)
+    try:
+        missing = next((each for each in (*reversed(path.parents), path) if not each.exists()), None)
+    except OSError:  # whoever reads it says why
+        return
+    if missing is None or "://" in place or not missing.parent.is_dir():
+        return
+    near = nearest(missing.name, [each.name for each in missing.parent.iterdir()])
+    if near is not None:
+        what = "such folder" if missing == path else str(missing)
+        raise UserError(f"{place}: there is no {what}. Did you mean {str(missing.parent / near)!r}?")

@@ -1,0 +1,93 @@
+"""The frame around the pipeline, on stages of a line each that DVC runs for real."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.base.stage_names import STAGES
+from tests.project import environment, run
+from tests.unit.config_cases import CONF
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose first stages write a file each, and whose fourth does what the file `fourth` says."""
+    (tmp_path / "conf").mkdir()
+    shutil.copy(CONF / "digits.yaml", tmp_path / "conf")
+    (tmp_path / "conf" / "active.yaml").write_text("preset: digits\n")
+    stages = {}
+    for before, name in zip(("", *STAGES), STAGES, strict=False):
+        stages[name] = {"cmd": f"echo {name} works && echo {name} > {name}.txt", "outs": [f"{name}.txt"]}
+        if before:
+            stages[name]["deps"] = [f"{before}.txt"]
+    stages["embed"]["cmd"] = "sh fourth"
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    (tmp_path / "fourth").write_text("echo embed: no images. >&2; exit 1")
+    assert run("dvc", "init", "--quiet", "--no-scm", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def test_a_stage_that_fails_ends_it_with_one_message_and_the_next_run_goes_on_there(checkout: Path) -> None:
+    first = run("imagemint", "run", "all", cwd=checkout)
+    assert first.returncode == 1
+    said = [line.partition(" in ")[0] for line in first.stdout.splitlines()]
+    assert said == [
+        "preset digits (conf/digits.yaml): 9 stages",
+        "[1/9] source", "source works", "[1/9] source: done",
+        "[2/9] ingest", "ingest works", "[2/9] ingest: done",
+        "[3/9] resolve", "resolve works", "[3/9] resolve: done",
+        "[4/9] embed",
+    ]  # fmt: skip
+    whose, ours = first.stderr.splitlines()
+    assert whose == "embed: no images."
+    assert ours.startswith("imagemint: [4/9] embed failed after ")
+    second = run("imagemint", "run", "all", cwd=checkout)
+    assert second.stdout.splitlines()[1:4] == [f"[{n}/9] {STAGES[n - 1]}: unchanged" for n in (1, 2, 3)]
+
+
+def test_for_machines_each_line_is_json(checkout: Path) -> None:
+    (checkout / "fourth").write_text("exit 1")
+    done = run("imagemint", "run", "all", cwd=checkout, IMAGEMINT_LOG="json")
+    lines = [json.loads(line) for line in done.stdout.splitlines() if not line.endswith("works")]
+    assert [(line["stage_name"], line["state"]) for line in lines if "state" in line][:2] == [
+        ("source", "runs"),
+        ("source", "done"),
+    ]
+    assert json.loads(done.stderr)["level"] == "error"
+
+
+def test_what_dvc_refuses_is_one_message(checkout: Path) -> None:
+    (checkout / "source.txt").write_text("x")
+    (checkout / "dvc.yaml").write_text("stages: 3\n")
+    done = run("imagemint", "run", "all", cwd=checkout)
+    assert done.returncode == 1
+    assert done.stderr.startswith("imagemint: [1/9] source: DVC says: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_stage_too(number: signal.Signals, checkout: Path) -> None:
+    """As a terminal does it, which sends it to all, and as `kill` does it, which sends it to one."""
+    (checkout / "fourth").write_text(
+        "trap 'echo ended >&2; exit 130' INT TERM\necho waiting\nwhile :; do sleep 0.05; done"
+    )
+    hearing = "import signal, os; signal.signal(signal.SIGINT, signal.default_int_handler); os.execvp('imagemint', ['imagemint', 'run', 'all'])"  # fmt: skip
+    command = subprocess.Popen(
+        ["python", "-c", hearing],
+        cwd=checkout, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert command.stdout is not None
+    while "waiting" not in command.stdout.readline():
+        assert command.poll() is None
+    (os.killpg if number == signal.SIGINT else os.kill)(command.pid, number)
+    _, complaint = command.communicate(timeout=60)
+    assert command.returncode == 130
+    assert complaint.startswith("ended\n")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(command.pid, 0)
