@@ -3,7 +3,11 @@
 import ast
 import hashlib
 import importlib.util
+import io
+import tokenize
 from collections.abc import Collection, Iterator
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from pipeline.base.registry import entry_names, load_entries
@@ -37,11 +41,43 @@ LOADS_ENTRIES = load_entries.__name__
 
 
 def code_digest(*modules: str) -> str:
-    """Return the SHA-256, hexadecimal, of the code that the results of these modules depend on."""
+    """Return the SHA-256, hexadecimal, of the code that the results of these modules depend on.
+
+    Comments, docstrings and empty lines do not count: who rewords them trains nothing again.
+    """
     digest = hashlib.sha256()
     for name, path in sorted(code_of(*modules).items()):
-        digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        digest.update(f"{name}\0".encode() + hashlib.sha256(_without_words(path.read_bytes()).encode()).digest())
     return digest.hexdigest()
+
+
+@cache
+def _without_words(source: bytes) -> str:
+    """Return a module's text without comments, empty lines, and statements that are a string alone, as docstrings are."""
+    tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
+    lines = source.decode(tokens[0].string).splitlines()  # the first token names the encoding
+    within_strings: set[int] = set()  # numbers of lines whose end belongs to a string
+    words, begins_statement = [], True
+    for token, following in pairwise(tokens[1:]):
+        is_alone = begins_statement and following.type in (tokenize.NEWLINE, tokenize.COMMENT)
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and is_alone):
+            words.append(token)
+        else:
+            within_strings.update(range(token.start[0], token.end[0]))
+        if token.type not in (tokenize.COMMENT, tokenize.NL):
+            begins_statement = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    for token in reversed(words):  # from behind, so that what stands before keeps its place
+        _blank(lines, token)
+    kept = (line if number in within_strings else line.rstrip() for number, line in enumerate(lines, start=1))
+    return "\n".join(line for number, line in enumerate(kept, start=1) if line or number in within_strings)
+
+
+def _blank(lines: list[str], token: tokenize.TokenInfo) -> None:
+    (first, start), (last, end) = token.start, token.end
+    for number in range(first, last + 1):
+        line = lines[number - 1]
+        before, after = line[:start] if number == first else "", line[end:] if number == last else ""
+        lines[number - 1] = before + after
 
 
 def code_of(*modules: str) -> dict[str, Path]:

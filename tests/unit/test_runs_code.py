@@ -51,8 +51,49 @@ def test_all_that_is_imported_on_the_way_is_in_it_and_nothing_else(package: Path
 @pytest.mark.parametrize("file", FILES)
 def test_the_digest_changes_with_the_files_that_are_entered_alone(package: Path, file: str) -> None:
     before = code_digest("ruler.maker")
-    (package / file).write_text(f"{FILES[file]}# changed\n")
+    (package / file).write_text(f"{FILES[file]}changed = 1\n")
     assert (code_digest("ruler.maker") != before) == (file in ENTERED - {"__init__.py"})
+
+
+SPOKEN = '''"""Make numbers."""  # for now
+
+LINES = ["""a # b
+c"""]  # a list
+
+
+class Maker:
+    """Make a number."""
+
+    # Seven is enough.
+    def make(self) -> str:
+        """Return seven,
+
+        at once.
+        """
+        return "# 7"
+'''
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [
+        ("Make numbers.", "Make numbers and more.", False),
+        ("  # for now", "", False),
+        ("Make a number.", "Return a number.\n\n    Always.\n    ", False),
+        ("    # Seven is enough.\n", "", False),
+        ("\n        at once.\n", "\n        in no time.\n\n", False),
+        ("a # b", "a # c", True),
+        ("a # b", "a # b\n", True),
+        ('return "# 7"', 'return "# 8"', True),
+        ("class Maker", "class Taker", True),
+    ],
+)
+def test_words_about_the_code_do_not_count(package: Path, before: str, after: str, counts: bool) -> None:
+    assert before in SPOKEN
+    (package / "maker.py").write_text(SPOKEN)
+    digest = code_digest("ruler.maker")
+    (package / "maker.py").write_text(SPOKEN.replace(before, after))
+    assert (code_digest("ruler.maker") != digest) == counts
 
 
 def test_neither_the_order_nor_the_place_nor_what_lies_beside_changes_the_digest(
@@ -180,14 +221,14 @@ def test_sampling_counts_for_records_and_for_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("file", "text", "trains_again"),
     [
-        ("training/losses/hinge.py", "# another loss\n", True),
-        ("training_on_ray/job.py", "# another split\n", True),
+        ("training/losses/hinge.py", "ANOTHER = 1\n", True),
+        ("training_on_ray/job.py", "ANOTHER = 1\n", True),
         ("__init__.py", '__version__ = "99"\n', False),
-        ("base/log.py", "# other words\n", False),
-        ("training_on_ray/reporting.py", "# other words\n", False),
-        ("cli/console.py", "# other words\n", False),
-        ("evaluation/metrics/frechet.py", "# another metric\n", False),
-        ("base/metric.py", "# more to say of a metric\n", False),
+        ("base/log.py", "OTHER = 1\n", False),
+        ("training_on_ray/reporting.py", "OTHER = 1\n", False),
+        ("cli/console.py", "OTHER = 1\n", False),
+        ("evaluation/metrics/frechet.py", "OTHER = 1\n", False),
+        ("base/metric.py", "OTHER = 1\n", False),
     ],
 )
 def test_a_changed_loss_trains_again_and_a_reworded_line_does_not(
