@@ -51,7 +51,7 @@ def parts() -> dict[str, str]:
         "overview": _overview(program, entries),
         "each": "\n".join(_group(group, entries, shared) for group in dict.fromkeys(each.group for each in entries)),
         "shared options": _table(
-            ("option", "meaning", "default", "of"),
+            ("argument, option", "meaning", "default", "of"),
             ((*option, ", ".join(f"`{name}`" for name in names)) for option, names in shared.items()),
         ),
         "stages": _of_stages(stages, shared),
@@ -130,7 +130,7 @@ def _shared(entries: list[Entry]) -> dict[Option, list[str]]:
     for entry in entries:
         for option in entry.options:
             takers.setdefault(option, []).append(entry.name)
-    return {option: names for option, names in takers.items() if len(names) > 1 and option.called.startswith("`-")}
+    return {option: names for option, names in takers.items() if len(names) > 1}
 
 
 def _overview(program: TyperGroup, entries: list[Entry]) -> str:
@@ -138,8 +138,7 @@ def _overview(program: TyperGroup, entries: list[Entry]) -> str:
     for group in dict.fromkeys(each.group for each in entries):
         rows.append((f"**{group}**", ""))
         for entry in (each for each in entries if each.group == group):
-            called = " ".join([PROGRAM, entry.name, *(each for each in entry.arguments if each[0] != "[")])
-            rows.append((f"[`{_cell(called)}`](#{_anchor(entry)})", _coded(_first(entry.about))))
+            rows.append((f"[`{_cell(_usage(entry))}`](#{_anchor(entry)})", _coded(_first(entry.about))))
             if entry.name == f"{_RUN} {ALL}":
                 rows.append(
                     (f"[`{PROGRAM} {_STAGE}`]({_STAGES})", f"Run one stage: {', '.join(map('`{}`'.format, STAGES))}.")
@@ -149,8 +148,12 @@ def _overview(program: TyperGroup, entries: list[Entry]) -> str:
     return _table(("command", "does"), rows)
 
 
+def _usage(entry: Entry) -> str:
+    return " ".join([PROGRAM, entry.name, *entry.arguments])
+
+
 def _anchor(entry: Entry) -> str:
-    return f"{PROGRAM} {entry.name}".replace(" ", "-")
+    return re.sub(r"[^\w\- ]", "", _usage(entry).lower()).replace(" ", "-")
 
 
 def _first(about: str) -> str:
@@ -163,9 +166,9 @@ def _group(group: str, entries: list[Entry], shared: Iterable[Option]) -> str:
 
 def _section(entry: Entry, shared: Iterable[Option]) -> str:
     own = [option for option in entry.options if option not in shared]
-    what = "argument or option" if entry.arguments else "option"
+    what = "argument, option" if any(option.called[1] != "-" for option in own) else "option"
     table = f"{_table((what, 'meaning', 'default'), own)}\n" if own else ""
-    return f"### `{PROGRAM} {entry.name}`\n\n{_coded(entry.about)}\n\n{table}{_ending(entry, shared)}\n"
+    return f"### `{_usage(entry)}`\n\n{_coded(entry.about)}\n\n{table}{_ending(entry, shared)}\n"
 
 
 def _ending(entry: Entry, shared: Iterable[Option]) -> str:

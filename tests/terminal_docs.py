@@ -17,7 +17,6 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.base.errors import UserError
 from tests.project import ROOT
 from tests.terminal import on_terminal
 
@@ -37,7 +36,8 @@ SESSIONS = {
 }
 ANSWERS = {"[Y/n] ": "y"}
 BAR, BAR_ENDS = "━", "╸╺"  # of what bars are drawn
-_UNSET = ("NO_COLOR", "COLUMNS", "LINES", "VIRTUAL_ENV")
+# What would change colours and widths; each picture is to be the same wherever it is recorded.
+_UNSET = ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "TERMINAL_WIDTH", "VIRTUAL_ENV")
 _WRITTEN = re.compile(
     r"\x1b\[(?P<numbers>[?0-9;]*)(?P<command>[A-Za-z])|(?P<control>[\r\n\t])|(?P<character>[^\x1b\x00-\x1f])"
 )
@@ -135,8 +135,9 @@ def record(name: str, checkout: Path) -> str:
     for command in SESSIONS[name]:
         lines += [Text.assemble(("$ ", "bold green"), (command, "bold"))]
         shell = ("env", *(f"--unset={each}" for each in _UNSET), "bash", "-c", command)
-        session = on_terminal(*shell, columns=COLUMNS, answers=ANSWERS, cwd=checkout, PYTHONPATH=str(checkout))
-        lines += Screen(session.written.rstrip(), COLUMNS).lines()
+        variables = {"PYTHONPATH": str(checkout), "LC_ALL": "C.UTF-8"}
+        session = on_terminal(*shell, columns=COLUMNS, answers=ANSWERS, cwd=checkout, **variables)
+        lines += [*Screen(session.written.rstrip(), COLUMNS).lines(), Text()]  # rich cuts the last line off too high
     return picture("imagemint", lines, name)
 
 
@@ -171,9 +172,7 @@ def main(names: list[str]) -> None:
         for name in names or SESSIONS:
             svg = record(name, checkout)
             if scratch in svg or str(ROOT) in svg or len(svg.encode()) > MOST_BYTES:
-                raise UserError(
-                    f"{name}: {len(svg.encode())} bytes, at most {MOST_BYTES}, or it shows a path of this machine."
-                )
+                sys.exit(f"{name}: {len(svg.encode())} bytes, at most {MOST_BYTES}, or it shows a path of this machine")
             (FOLDER / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 

@@ -50,7 +50,7 @@ def run_all_stages(
     """Run what has changed of the whole pipeline, from the source to the accepted dataset.
 
     What is finished is not done again. --preset makes that preset active in this checkout, as `imagemint use` does.
-    All stages go by the preset's file: change a key there. `imagemint run STAGE --set` changes it for one stage alone.
+    All stages go by the preset's file: change a key there. `imagemint run STAGE` takes --set, for that stage alone.
     """
     from pipeline.cli.run_all import run_all
 
