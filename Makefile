@@ -12,7 +12,7 @@ endif
 # Two processes, file by file, since what starts Ray waits most of the time; the long files come first. No thread spins while it waits.
 PYTEST_TWO := OMP_WAIT_POLICY=PASSIVE pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: repro test test-ci test-all lint bench modes faults soak soak-docs schema metric-docs key-docs clean
+.PHONY: repro test test-ci test-all lint bench modes faults soak soak-docs schema metric-docs key-docs command-docs clean
 
 repro: .venv/.ready
 	@git rev-parse --git-dir > /dev/null 2>&1 || { echo "DVC works in a git repository: clone the project, or run git init here." >&2; exit 1; }
@@ -61,6 +61,10 @@ metric-docs: .venv/.ready
 # Every key of a preset, into docs/reference/keys.md.
 key-docs: .venv/.ready
 	python -m tests.key_docs
+
+# Every command with its options, into docs/reference/commands.md.
+command-docs: .venv/.ready
+	python -m tests.command_docs
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \

@@ -88,12 +88,12 @@ class Stage:
     def program(self) -> typer.Typer:
         """Return the stage as a program of its own."""
         app = typer.Typer(add_completion=False, context_settings=SETTINGS)
-        self.add_to(app)
+        self.add_to(app, f"python -m stages.{self.name}")
         return app
 
-    def add_to(self, app: typer.Typer) -> None:
-        """Add the stage to a program's commands."""
-        example = f"imagemint run {self.name} --preset digits"
+    def add_to(self, app: typer.Typer, called: str) -> None:
+        """Add the stage to a program's commands; `called` is what a user types for it."""
+        example = f"{called} --preset digits"
         add_command(app, self._with_switches(), example, panel="Stages", name=self.name, about=self.about)
 
     def _with_switches(self) -> Callable[..., None]:

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import termios
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,9 +48,25 @@ class Session:
 
 
 def on_terminal(
-    *command: str, columns: int = 100, interrupt_at: str = "", by: int = signal.SIGINT, cwd: Path = ROOT, **extra: str
+    *command: str,
+    columns: int = 100,
+    interrupt_at: str = "",
+    by: int = signal.SIGINT,
+    answers: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    **extra: str,
 ) -> Session:
-    """Run a command to its end; a signal is sent as soon as it has written `interrupt_at`, where that is given."""
+    """Run a command to its end.
+
+    Args:
+        command: its words.
+        columns: width of the terminal.
+        interrupt_at: what the command writes before a signal is sent to it, where one is.
+        by: that signal.
+        answers: by a question of the command, what is typed once it has written that.
+        cwd: where it runs.
+        extra: variables of its environment.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     variables = {"TERM": "xterm-256color", **extra}
@@ -58,13 +75,15 @@ def on_terminal(
         [program, *command[1:]], cwd=cwd, env=environment(**variables), stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    written = b""
+    written, waiting = b"", dict(answers or {})
     try:
         while chunk := _read(ours):
             written += chunk
             if interrupt_at and interrupt_at.encode() in written:
                 process.send_signal(by)
                 interrupt_at = ""
+            for question in [each for each in waiting if written.endswith(each.encode())]:
+                os.write(ours, f"{waiting.pop(question)}\n".encode())
     finally:
         os.close(ours)
     return Session(process.wait(timeout=60), written.decode())

@@ -26,6 +26,15 @@ class Command(TyperCommand):
         """Return arguments and options, `--help` last."""
         return _as_switches(super().get_params(ctx))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what comes after the command's name; a mistake in it belongs to this command."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as mistake:
+            if getattr(mistake, "ctx", None) is None:  # typer's parser does not know whose options it reads
+                mistake.ctx = ctx  # type: ignore[attr-defined]
+            raise
+
 
 class Group(TyperGroup):
     """Hold commands, and show switches in the help as `Command` does."""

@@ -47,7 +47,18 @@ def commands(*, add_completion: bool = True) -> typer.Typer:
 
 
 class _InOrderOfWork(Group):
-    """List the commands in the order in which they were added, but for `run`, which typer puts last as a group of its own."""
+    """List the commands in the order in which they were added, but for `run`, which typer puts last as a group of its own.
+
+    Typer's `--show-completion` works, but the help does not show it: whoever wants completion installs it.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options of the program itself."""
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
+            if parameter.name == "show_completion":
+                parameter.hidden = True
+        return parameters
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands."""

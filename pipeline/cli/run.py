@@ -1,17 +1,31 @@
 """Define the command `run`: one stage, or the whole pipeline."""
 
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.base.command_line import Group, add_command
+from pipeline.base.errors import UserError
 from pipeline.base.process import raise_interrupts
 from pipeline.base.stage_names import ALL, STAGES
 from pipeline.cli.options import MAKE
 from stages.command import PresetName
 
-run = typer.Typer(cls=Group)
+
+class _Stages(Group):
+    """Call the commands of `run` what they are."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the stage that was named, or refuse a name that no stage has."""
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as mistake:
+            mistake.message = mistake.message.replace("No such command", "No such stage")
+            raise
+
+
+run = typer.Typer(cls=_Stages)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,18 +45,24 @@ def stage_or_all(context: typer.Context) -> None:
 def run_all_stages(
     preset: PresetName = None,
     default: Annotated[bool, typer.Option("--default", help="Take the preset that git shares.")] = False,
+    overrides: Annotated[list[str] | None, typer.Option("--set", hidden=True)] = None,
 ) -> None:
     """Run what has changed of the whole pipeline, from the source to the accepted dataset.
 
     What is finished is not done again. --preset makes that preset active in this checkout, as `imagemint use` does.
-    All stages go by the preset's file: change a key there. `imagemint run STAGE --set` changes it for one stage alone.
+    All stages go by the preset's file: change a key there. `imagemint run STAGE` takes --set, for that stage alone.
     """
     from pipeline.cli.run_all import run_all
 
+    if overrides:
+        raise UserError(
+            f"--set {overrides[0]}: all stages go by the preset's file. Change the key in conf/NAME.yaml, "
+            f"or run one stage with it: `imagemint run STAGE --set {overrides[0]}`."
+        )
     raise_interrupts()
     raise typer.Exit(run_all(preset, default=default))
 
 
 add_command(run, run_all_stages, "imagemint run all --preset digits", panel="Stages", name=ALL)
 for _name in STAGES:
-    import_module(f"stages.{_name}").stage().add_to(run)
+    import_module(f"stages.{_name}").stage().add_to(run, f"imagemint run {_name}")

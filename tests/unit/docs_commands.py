@@ -35,7 +35,8 @@ def options(module: str, *words: str) -> frozenset[str] | None:
             return None
         command = command.commands[word]
     context = command.make_context("", [], resilient_parsing=True)
-    return frozenset(name for parameter in command.get_params(context) for name in parameter.opts if name[0] == "-")
+    shown = [each for each in command.get_params(context) if not getattr(each, "hidden", False)]
+    return frozenset(name for parameter in shown for name in parameter.opts if name[0] == "-")
 
 
 def _program(module: str) -> typer.Typer:

@@ -40,7 +40,7 @@ def program() -> typer.Typer:
         ("grnid 3", "mill: No such command 'grnid'. Did you mean 'grind'? See `mill --help`.\n"),
         ("grind", "mill: Missing argument 'COUNT'. See `mill grind --help`.\n"),
         ("grind 3 --fien", "mill: No such option: --fien. Did you mean '--fine'? See `mill grind --help`.\n"),
-        ("grind 3 --place", "mill: Option '--place' requires an argument. See `mill --help`.\n"),
+        ("grind 3 --place", "mill: Option '--place' requires an argument. See `mill grind --help`.\n"),
         ("boil 3", "mill: Got unexpected extra argument(s) (3). See `mill boil --help`.\n"),
     ],
 )

@@ -67,6 +67,8 @@ def test_the_bare_command_prints_the_help(imagemint: Callable[..., Said]) -> Non
     bare = imagemint()
     assert bare == imagemint("--help")
     assert [word for word in ("Make a dataset", "Look at a dataset", "House-keeping") if word not in bare[1]] == []
+    assert "--install-completion" in bare[1]
+    assert "--show-completion" not in bare[1]
     assert imagemint("run")[1] == imagemint("run", "--help")[1] != ""
 
 
@@ -109,6 +111,24 @@ def test_a_mistake_names_what_was_meant(words: tuple[str, ...], meant: str, imag
     assert said == ""
     assert complaint.count("\n") == 1
     assert complaint.lower().count(f"did you mean {meant}?") == 1, complaint
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "tarin"), "imagemint: No such stage 'tarin'. Did you mean 'train'? See `imagemint run --help`.\n"),
+        (
+            ("run", "all", "--set", "sample.count=5"),
+            "imagemint: --set sample.count=5: all stages go by the preset's file. Change the key in conf/NAME.yaml, "
+            "or run one stage with it: `imagemint run STAGE --set sample.count=5`.\n",
+        ),
+    ],
+    ids=["stage", "set"],
+)
+def test_a_mistake_in_run_says_what_is_meant_by_it(
+    words: tuple[str, ...], said: str, imagemint: Callable[..., Said]
+) -> None:
+    assert imagemint(*words)[1:] == ("", said)
 
 
 def test_run_has_every_stage_with_its_own_options() -> None:

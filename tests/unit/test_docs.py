@@ -14,7 +14,7 @@ from pipeline.config.metrics import METRICS
 from pipeline.config.sources import SOURCE_KINDS
 from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.jobs.work import STAGES
-from tests import key_docs, metric_docs
+from tests import command_docs, key_docs, metric_docs
 from tests.project import ROOT
 from tests.unit.docs_commands import CONSOLE, config_schema, is_key, key_names, options, options_in
 from tests.unit.docs_pages import SHELL, Page, all_pages
@@ -200,6 +200,12 @@ def test_metrics_are_told_of_as_they_are_declared() -> None:
 def test_keys_are_told_of_as_the_config_has_them() -> None:
     text = key_docs.PAGE.read_text(encoding="utf-8")
     assert text == key_docs.with_tables(text), "run `make key-docs`"
+
+
+def test_commands_are_told_of_as_they_are() -> None:
+    text = command_docs.PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"<!-- commands: ([\w ]+) -->", text)) == set(command_docs.parts())
+    assert text == command_docs.with_parts(text), "run `make command-docs`"
 
 
 def test_every_key_has_one_meaning() -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pipeline.jobs.work import STAGES
-from tests.project import ROOT, refuse
+from tests.project import ROOT, refuse, run
 
 HEAVY = {"cv2", "dvc", "matplotlib", "numpy", "pyarrow", "ray", "scipy", "sklearn", "torch"}
 
@@ -28,6 +28,11 @@ print(*{HEAVY!r} & set(sys.modules))
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "\n"), done.stderr
     assert done.stderr.count("did you mean 'train'?") == len(STAGES) + 1
+
+
+def test_the_help_of_a_module_has_an_example_of_the_module() -> None:
+    said = " ".join(run("python", "-m", "stages.embed", "--help").stdout.split())
+    assert said.endswith("Example: python -m stages.embed --preset digits")
 
 
 @pytest.mark.parametrize("option", ["--data", "--model", "--out"])
