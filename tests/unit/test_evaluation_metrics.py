@@ -12,7 +12,7 @@ BRIGHTNESS = '''"""How bright images are."""
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.metric import TWO, Metric, ReportRow
+from pipeline.base.metric import TWO, Metric, ReportRow, TrainingView
 from pipeline.evaluation.measurement import Measurement
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ MEASUREMENT = Measurement(
             form=TWO,
             real="brightness_real",
             row=ReportRow(group="Fidelity and variety", label="Brightness"),
+            training=TrainingView(words="bright", chart="brightness", gauge="bright"),
         ),
     ),
     measure=_measure,
@@ -50,6 +51,7 @@ from pathlib import Path
 
 import torch
 
+from pipeline.cluster.gauges import GAUGES
 from pipeline.config import load_config
 from pipeline.config.config import Config
 from pipeline.embedding.classifier import FeatureNetwork
@@ -58,6 +60,7 @@ from pipeline.evaluation.evidence import Evidence
 from pipeline.evaluation.gates import apply_gates
 from pipeline.evaluation.measure import CODE_OF_REAL, metrics_of, metrics_of_real
 from pipeline.images.shape import ImageShape
+from pipeline.report.curves import QUALITY
 from pipeline.report.metric_rows import metric_groups
 from tests.metric_docs import parts
 
@@ -75,6 +78,8 @@ print(json.dumps({
     "schema": "brightness" in Config.model_json_schema()["properties"]["gates"]["propertyNames"]["enum"],
     "row": rows["brightness"],
     "docs": [name for name, text in parts().items() if "`brightness`" in text],
+    "gauge": GAUGES["bright"],
+    "chart": QUALITY["validation_brightness"],
     "code": "pipeline.evaluation.metrics.brightness" in CODE_OF_REAL,
 }))
 """
@@ -97,11 +102,15 @@ def test_a_dropped_in_file_is_measured_bounded_shown_and_told_of(tmp_path: Path)
     assert found["verdicts"] == [["brightness / brightness_real", False]]
     assert found["schema"]
     assert found["code"]
+    assert (found["gauge"], found["chart"]) == (
+        "On validation images: mean of all pixels, over the largest",
+        "brightness",
+    )
     assert found["row"] == {
         "key": "brightness",
         "label": "Brightness",
         "value": f"{fake:.2f}",
         "error": "",
-        "beside": f"real images: {real:.2f}",
+        "comparison": f"real images: {real:.2f}",
     }
     assert found["docs"] == ["of images", "gates"]
