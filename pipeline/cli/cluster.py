@@ -54,7 +54,7 @@ def fetch(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Also where dvc.lock here is not committed.")] = False,
 ) -> None:
-    """Bring what a job made into this checkout."""
+    """Fetch what a job made into this checkout."""
     from pipeline.config.active import named_preset, shown_choice, use_preset
     from pipeline.config.load import active_preset, load_preset
     from pipeline.jobs.outputs import download_outputs, record_in_dvc, require_replaceable_lock

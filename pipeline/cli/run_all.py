@@ -129,7 +129,7 @@ def _reproduce(stage: str, frame: _Frame) -> int:
     from dvc.exceptions import DvcException
 
     try:
-        with _quiet_dvc(frame) as repository, _ending_its_children():
+        with _quiet_dvc(frame) as repository, _stop_children_if_interrupted():
             changed = repository.reproduce(stage, single_item=True)
     except DvcException as error:
         ended = ENDED.search(str(error.__cause__ or ""))
@@ -178,7 +178,7 @@ class _Starts(logging.Handler):
 
 
 @contextmanager
-def _ending_its_children() -> Iterator[None]:
+def _stop_children_if_interrupted() -> Iterator[None]:
     """Hand an interrupt on to the stage: `kill` reaches this process alone, and DVC would leave the stage at work."""
     try:
         yield

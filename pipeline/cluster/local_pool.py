@@ -1,4 +1,4 @@
-"""One function for many items, by processes of this machine: results stream back in the items' order.
+"""Apply one function to many items in processes of this machine: results stream back in the items' order.
 
 `pipeline.cluster.parallel_map` does the same by Ray Data on all nodes of a cluster. On one machine that costs some 20 s of CPU time and 1 GB of
 memory for processes of Ray's own before the first item is done: more than ingesting 30,000 small images.
@@ -27,7 +27,7 @@ Made = TypeVar("Made")
 def on_this_machine(
     function: Callable[[Item], Made], items: Sequence[Item], workers: int, preload: Sequence[str] = ()
 ) -> Iterator[Made]:
-    """`function(item)` of each item, in order, by up to `workers` processes.
+    """Yield `function(item)` of each item, in order, computed by up to `workers` processes.
 
     When a worker dies, what it and the others were doing is done again: `function` must be one that may run twice.
 

@@ -1,4 +1,4 @@
-"""One function for many items on all nodes of the cluster, by Ray Data: results stream back in the items' order."""
+"""Apply one function to many items on all nodes of the cluster, by Ray Data: results stream back in the items' order."""
 
 import logging
 from collections import Counter
@@ -28,7 +28,7 @@ Made = TypeVar("Made")
 
 
 class _CountingFirstError(FirstError):
-    """Keeps how often each item was begun, too: an item that ends its workers is an error."""
+    """Keep how often each item was begun, too: an item that ends its workers is an error."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class _CountingFirstError(FirstError):
 
 
 class _Actor:
-    """Holds the function, so that what it carries is sent once to each worker, not with each item."""
+    """Hold the function, so that what it carries is sent once to each worker, not with each item."""
 
     def __init__(self, function: Callable[[Any], Any], first_error: "ActorHandle[_CountingFirstError]") -> None:
         keep_little_memory()
@@ -64,7 +64,9 @@ class _Actor:
 
 
 def fan_out(function: Callable[[Item], Made], items: Sequence[Item], workers: int) -> Iterator[Made]:
-    """`function(item)` of each item, in order, by up to `workers` actors of a CPU each, as many results ahead as Ray's memory holds.
+    """Yield `function(item)` of each item, in order, computed by up to `workers` actors of a CPU each.
+
+    As many results are computed ahead as Ray's memory holds.
 
     An actor that is lost is replaced and its items are done again: `function` must be one that may run twice.
 

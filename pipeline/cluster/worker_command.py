@@ -27,7 +27,7 @@ def interpreter_for_workers() -> dict[str, str]:
 
 @contextmanager
 def posix_command_lines() -> Iterator[None]:
-    """Have Ray quote command lines by the rules by which it takes them apart again.
+    """Make Ray quote command lines by the rules by which it takes them apart again.
 
     It quotes those of its agents and workers by `subprocess.list2cmdline` (`ray._private.services`), whose rules are those
     of Windows: a single quote stays as it is. Its raylet reads them by POSIX rules, and dies of that quote.

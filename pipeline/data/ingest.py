@@ -1,4 +1,4 @@
-"""The work of the stage `ingest`."""
+"""Read the source of real images and write the canonical dataset: the work of the stage `ingest`."""
 
 import os
 import time
@@ -37,7 +37,7 @@ SAY_EVERY_S = 10  # how far it is
 
 @without_search_for_cycles()
 def ingest(command: Command) -> None:
-    """Prepares what is new in the source, places every image, writes Parquet and `dataset.json`."""
+    """Prepare what is new in the source, place every image, and write Parquet and `dataset.json`."""
     config = command.config
     here = root_here(config.root)  # what is fetched and prepared is for this machine alone
     data = config.data
@@ -104,7 +104,7 @@ def _counts(command: Command, preparation: Preparation, missing: list[Part], wor
 
 
 def _on_all_nodes(command: Command, preparation: Preparation, missing: list[Part]) -> Iterator[int]:
-    """All nodes reach a source in an object store; what they make of it comes back to this machine, which writes the dataset."""
+    """Prepare the parts on all nodes, which all reach an object store; this machine receives them and writes the dataset."""
     from pipeline.cluster.connection import connect  # seconds, which one machine alone need not spend
     from pipeline.cluster.parallel_map import fan_out
 
@@ -117,7 +117,7 @@ def _on_all_nodes(command: Command, preparation: Preparation, missing: list[Part
 
 
 def _content_or_why_not(preparation: Preparation, part: Part) -> bytes | str:
-    """What a node makes of a part, or the message for the user, which Ray would hide in a traceback."""
+    """Return what a node makes of a part, or the message for the user, which Ray would hide in a traceback."""
     try:
         return preparation.content(part)
     except UserError as error:
@@ -128,7 +128,7 @@ class PreparationProgress:
     """Log how far the preparation is: in lines at the first part, at the last, and between these every few seconds at most."""
 
     def __init__(self, command: Command, parts: int, workers: int) -> None:
-        """`parts`: how many there are to prepare."""
+        """Begin with none of `parts` parts prepared."""
         self.command, self.parts = command, parts
         self.images = self.done = 0
         self.said = time.monotonic()

@@ -83,12 +83,12 @@ def _in_images(total: int, on_images: Callable[[int], None]) -> Callable[[float,
     """Return what tells `on_images` how many more of `total` images were seen, when it is told the share that is done, and a loss."""
     seen = 0
 
-    def told(share: float, _loss: float) -> None:
+    def on_share(share: float, _loss: float) -> None:
         nonlocal seen
         before, seen = seen, round(share * total)
         on_images(seen - before)
 
-    return told
+    return on_share
 
 
 def usefulness_metrics_of(synthetic: TstrResult, real: TstrResult, both: TstrResult) -> MetricValues:

@@ -52,14 +52,14 @@ def images_as_parquet(
     labels: NDArray[np.int64] | None,
     indices: NDArray[np.int64],
     extra: dict[str, NDArray[Any]],
-    ending: str,
+    suffix: str,
 ) -> memoryview:
     """Return the content of a Parquet file of images. Equal input gives equal bytes.
 
-    `labels` is None where `schema` has no such column; `ending` is the file name suffix of the images' encoding.
+    `labels` is None where `schema` has no such column; `suffix` is the file name suffix of the images' encoding.
     """
     images = [
-        {"bytes": content, "path": f"{index:09d}{ending}"} for content, index in zip(encoded, indices, strict=True)
+        {"bytes": content, "path": f"{index:09d}{suffix}"} for content, index in zip(encoded, indices, strict=True)
     ]
     columns: dict[str, object] = {"image": images, "label": labels, "index": indices, **extra}
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)

@@ -28,7 +28,7 @@ from tests.unit.report_data import (
 
 FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": UNLABELLED_METRICS["diversity"]}
 NEAREST = (pixels()[:5], pixels()[5:10])
-SPENT = {"train": ResourceUsage(1_200_000, 500, 1000), "sample": ResourceUsage(100_000, 10, 20)}
+USAGE = {"train": ResourceUsage(1_200_000, 500, 1000), "sample": ResourceUsage(100_000, 10, 20)}
 CURVES = """images_seen,validation_fd_domain,{},validation_diversity_min
 1000,30.5,0.5,0.4
 2000,20.5,0.7,0.6
@@ -59,7 +59,7 @@ def shown_manifest(folder: Path, classes: list[str]) -> Manifest:
 
 def page(folder: Path, parts: dict[str, Any], verdicts: tuple[Verdict, ...] = ()) -> str:
     path = folder / "index.html"
-    write_report(path, **parts, verdicts=list(verdicts), spent=SPENT, prices=Prices(core_hour=0.1))
+    write_report(path, **parts, verdicts=list(verdicts), usage=USAGE, prices=Prices(core_hour=0.1))
     return path.read_text(encoding="utf-8")
 
 

@@ -50,7 +50,7 @@ def page(folder: Path, source: SourceFindings | None) -> str:
         metrics=UNLABELLED_METRICS,
         verdicts=[],
         pictures=ReportImages(images, images, (pixels()[:5], pixels()[5:10]), source=source),
-        spent={"sample": ResourceUsage(1000, 1, 2)},
+        usage={"sample": ResourceUsage(1000, 1, 2)},
         prices=Prices(),
     )
     return (folder / "index.html").read_text(encoding="utf-8")
