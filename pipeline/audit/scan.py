@@ -107,7 +107,7 @@ def _with_progress(
             note=f"{number:,} of {shards:,} shards",
         )
         tenth = number * 10 // shards > (number - 1) * 10 // shards
-        line = f"{number:,} of {shards:,} shards looked at" if tenth else ""
+        line = f"{number:,} of {shards:,} shards inspected" if tenth else ""
         on_progress(progress, line, shards=number, shards_wanted=shards)
 
 

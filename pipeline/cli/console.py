@@ -66,7 +66,7 @@ def _imagemint(
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
     ] = False,
 ) -> None:
-    """Make a synthetic dataset from real images, and look at what was made."""
+    """Make a synthetic dataset from real images, and inspect it."""
 
 
 if __name__ == "__main__":

@@ -37,16 +37,27 @@ def add_to(app: typer.Typer) -> None:
 
 def init(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the new preset: conf/NAME.yaml, which must not be there yet.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of the new preset. The command writes conf/NAME.yaml, which must not exist yet."
+        ),
     ],
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A path, s3://, gs://, https://, or the name of a known dataset.")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="The real images: a path, s3://, gs://, https://, or the name of a known dataset."
+        ),
     ],
     size: Annotated[
-        int | None, typer.Option("--size", metavar="PX", help="Side of the images, px (default: what fits them).")
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="PX",
+            help="Side of the stored images in px (default: chosen by the size of the real ones).",
+        ),
     ] = None,
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore the classes.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore the classes of the source.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the preset without asking.")] = False,
 ) -> None:
     """Look at a folder, an archive or a dataset of images, and write a preset for it."""
     from pipeline.presets.init import init as write_preset
@@ -56,7 +67,7 @@ def init(
     require_new_name(name)  # before what takes seconds to load
 
     def agreed() -> bool:
-        return yes or not sys.stdin.isatty() or input("Write it? [Y/n] ").strip().lower() in ("", "y", "yes")
+        return yes or not sys.stdin.isatty() or input("Write this preset? [Y/n] ").strip().lower() in ("", "y", "yes")
 
     write_preset(
         name, source, size=size, unlabelled=unlabelled, agreed=agreed, say=lambda line: print(line, flush=True)
@@ -90,15 +101,17 @@ def use(
         str | None,
         typer.Argument(
             metavar="[PRESET]",
-            help="The preset to make active, after checking it (default: say which one is).",
+            help="The preset to make active, after checking it (default: print the active one).",
             autocompletion=preset_names,
             show_default=False,
         ),
     ] = None,
-    default: Annotated[bool, typer.Option("--default", help="The preset that git shares.")] = False,
+    default: Annotated[bool, typer.Option("--default", help="Use the preset that git shares.")] = False,
     share: Annotated[
         bool,
-        typer.Option("--share", help="Make it the default: a change of conf/active.yaml to commit."),
+        typer.Option(
+            "--share", help="Make it the default of the project. This changes conf/active.yaml, which you commit."
+        ),
     ] = False,
 ) -> None:
     """Say which preset is active, or make another one active in this checkout."""
@@ -131,7 +144,7 @@ def plan(
     data: DataFolder = None,
     nodes: Annotated[
         int | None,
-        typer.Option("--nodes", metavar="COUNT", help="As if there were so many nodes of the kind that are there."),
+        typer.Option("--nodes", metavar="COUNT", help="Plan for this many nodes, of the kind that the cluster has."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -146,7 +159,7 @@ def plan(
 
     raise_interrupts()
     if nodes is not None and nodes < 1:
-        raise UserError(f"--nodes: {nodes}; at least 1.")
+        raise UserError(f"--nodes: found {nodes}; use at least 1.")
     name = loaded.name
     print_lines(forecast(loaded, model or Path("models") / name, data or Path("data") / name, nodes), as_json)
 

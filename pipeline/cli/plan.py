@@ -75,14 +75,14 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
     yield Line(
         "size",
-        f"about {size_text(total)}, bytes an image: {each}; {_room(config.root)}",
+        f"about {size_text(total)}; bytes per image: {each}; {_room(config.root)}",
         {"bytes": round(total), "bytes_per_image": sizes},
     )
     duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
     yield Line(
         "time",
-        f"about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
-        f"on a worker: {1 / seconds:,.0f} images/s",
+        f"about {_duration(duration)}, plus the start of Ray; one worker generated {1 / seconds:,.0f} images/s in a "
+        f"trial of {MEASURED_S:.0f} s",
         {"seconds": round(duration), "images_per_s_of_a_worker": round(1 / seconds, 1)},
     )
     usage = ResourceUsage(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
@@ -161,7 +161,7 @@ def measure(
 
 def _room(root: str) -> str:
     here = local_root(root)
-    return f"to be kept in {root}" if here is None else f"{size_text(free_space(here))} free under {root}"
+    return f"they will be stored in {root}" if here is None else f"{size_text(free_space(here))} free under {root}"
 
 
 def _duration(seconds: float) -> str:

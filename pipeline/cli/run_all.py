@@ -138,7 +138,8 @@ def _reproduce(stage: str, frame: _Frame) -> int:
         if int(ended[1]) == INTERRUPTED:  # the stage has said so
             return INTERRUPTED
         raise UserError(
-            f"{frame.stage} failed after {frame.took}; why stands above. `imagemint run all` goes on from there."
+            f"{frame.stage} failed after {frame.took}; the reason stands above. `imagemint run all` continues from "
+            "this stage."
         ) from None
     frame.ends(bool(changed))
     return 0

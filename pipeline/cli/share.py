@@ -29,4 +29,4 @@ def publish(
     say_which(config.name)
     published = published_to(config.name, place or f"{config.root}/published")
     print(f"{published.place}: {published.line}")
-    print(f"git tags {', '.join(published.tags)}: `git push --tags` hands them on")
+    print(f"git tags {', '.join(published.tags)}: `git push --tags` shares them")

@@ -50,8 +50,8 @@ def on_this_machine(
             in_vain += 1
             if in_vain == _GOES:
                 raise UserError(
-                    f"A worker was ended from outside {_GOES} times after {done:,} of {len(items):,} parts, as happens where memory is short. "
-                    "Make memory free and run the same command again; what is finished is kept."
+                    f"The system ended workers {_GOES} times after {done:,} of {len(items):,} parts, most likely for "
+                    "lack of memory. Free some memory and run the same command again; finished work is kept."
                 ) from None
 
 

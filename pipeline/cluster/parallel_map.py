@@ -19,8 +19,9 @@ ACTOR_CPUS = 0.999
 
 ATTEMPTS = 3  # at an item whose worker was lost: Ray would try for ever, also what ends every worker
 ENDED_ALL = (
-    f"The same piece of work has ended {ATTEMPTS} processes without a word: they were killed, as happens where memory runs out, or what they "
-    "read makes them crash. What is finished is kept: with more memory, or without that file, run it again."
+    f"The same part ended {ATTEMPTS} worker processes without an error message. Either memory ran out, or a file that "
+    "they read makes them crash. Give the workers more memory, or remove that file, and run the same command again; "
+    "finished work is kept."
 )
 
 Item = TypeVar("Item")

@@ -51,7 +51,7 @@ def ingest(command: Command) -> None:
         progress = PreparationProgress(command, len(missing), workers)
         for rows in _counts(command, preparation, missing, workers):
             progress.one_more(rows)
-        command.say("placing the images and writing the splits")
+        command.say("assigning the images to splits, and writing these")
         require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest", "--out FOLDER")
         description = write_canonical(kind, listing, paths, data, config.name, command.out)
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
@@ -74,7 +74,7 @@ def _require_out_apart_from_source(command: Command) -> None:
         return
     source = Path(path).expanduser().resolve()
     if source.is_dir() and command.out.resolve().is_relative_to(source):
-        raise UserError(f"--out {command.out}: lies in the source, {path}; give a folder beside it.")
+        raise UserError(f"--out {command.out}: lies in the source, {path}. Give a folder outside of the source.")
 
 
 def rows_in_words(description: DatasetDescription) -> str:

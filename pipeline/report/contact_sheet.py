@@ -44,7 +44,7 @@ def contact_sheet(dataset: Path | str, columns: int) -> Sheet:
     stored = _stored_images(dataset)
     if stored.classes:
         images = _first_of_each_class(stored, columns)
-        caption = f"{columns} images a class, one class a row"
+        caption = f"{columns} images per class, one class per row"
     else:
         images = list(islice(_decoded(stored), UNLABELLED_ROWS * columns))
         caption = f"the first {len(images)} images"
@@ -68,7 +68,7 @@ def _first_of_each_class(stored: _StoredImages, per_class: int) -> list[Image]:
         labels, contents = stored.read(file)
         for label, content in zip(labels or (), contents, strict=True):
             if label not in rows:
-                raise UserError(f"{file} holds a record of the label {label}, of which there should be none.")
+                raise UserError(f"{file} holds a record with the label {label}, but the dataset should hold none.")
             if len(rows[label]) < per_class:
                 rows[label].append(stored.decode(file, content))
         if all(len(row) == per_class for row in rows.values()):
@@ -76,7 +76,8 @@ def _first_of_each_class(stored: _StoredImages, per_class: int) -> list[Image]:
     fewest = min(rows, key=lambda label: len(rows[label]))
     if len(rows[fewest]) < per_class:
         raise UserError(
-            f"-n: {per_class} images a class, but {stored.classes[fewest]!r} has {len(rows[fewest])}; use at most that many."
+            f"-n: {per_class} images per class, but {stored.classes[fewest]!r} has {len(rows[fewest])}; use at most "
+            "that many."
         )
     return [image for row in rows.values() for image in row]
 
@@ -95,7 +96,7 @@ def _stored_images(dataset: Path | str) -> _StoredImages:
     if is_there(Path(dataset) / DESCRIPTION):
         return _real(Path(dataset), describe(Path(dataset)))
     raise UserError(
-        f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."
+        f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real), so it is no finished dataset."
     )
 
 
@@ -139,4 +140,6 @@ def _naming(file: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, pa.ArrowException, KeyError, DamagedShardError) as error:
-        raise UserError(f"{file} cannot be read: {error}. Fetch it again, or run the stage that makes it.") from None
+        raise UserError(
+            f"{file} cannot be read: {error}. Fetch it again, or run the stage again that writes it."
+        ) from None

@@ -28,8 +28,8 @@ COLUMNS = 12
 BANNER_COLUMNS = 20
 BANNER_EACH = 4  # images of each kind in the banner at the top
 HEADLINE = {
-    "tstr_accuracy": "of real images right, learnt from synthetic ones",
-    "class_share_min": "of an equal share has the rarest class",
+    "tstr_accuracy": "of real images right, for a classifier trained on synthetic ones",
+    "class_share_min": "of an equal share, for the rarest class",
     "fd_domain": "distance to real images",
     "diversity_all": "of the variety of real images",
     "coverage": "of real images have a synthetic neighbour",

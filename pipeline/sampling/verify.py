@@ -49,7 +49,7 @@ class Findings:
     problems: list[str] = field(default_factory=list)
     files: int = 0
     records: int = 0
-    regenerated: str = "not asked for"
+    regenerated: str = "no record was generated again"
     ignored: list[str] = field(default_factory=list)  # files that a desktop has put beside the shards
 
 
@@ -204,10 +204,12 @@ def verify_records(
             continue  # reported when the shard was read
         for index, record in zip(inside, stored, strict=True):
             if not regenerator.record(index, attempts).equals(record):
-                different.append(f"{shard.file}: record {index} is not what the model makes")
+                different.append(f"{shard.file}: record {index} differs from what the model generates")
             on_records(1)
     findings.problems += different
-    findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"
+    findings.regenerated = (
+        f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model generates"
+    )
 
 
 def _same_labels(a: Labels, b: Labels) -> bool:

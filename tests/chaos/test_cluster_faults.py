@@ -447,7 +447,7 @@ def test_the_audit_looks_again_at_the_shards_of_a_node_that_is_gone(
         Stage(whole, there.command("sample", "--fresh", settings=settings)).end()
         begun = time.monotonic()
         stage = Stage(whole, there.command("audit", settings=settings))
-        stage.until("of 120 shards looked at")
+        stage.until("of 120 shards inspected")
         if name == "broken":
             fault(whole)
         stage.end()

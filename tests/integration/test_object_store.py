@@ -146,7 +146,7 @@ def test_killed_gateway_and_killed_driver_leave_the_bytes_of_a_local_run(
     assert stored == local
 
     verified = succeed("imagemint", "verify", str(dataset), "--model", str(sampled.model))
-    assert "2,200 records are as the manifest says" in verified
+    assert "2,200 records match the manifest" in verified
     assert "the same bytes" in succeed("imagemint", "record", str(dataset), "2100", "--model", str(sampled.model))
     drawn = tmp_path / "sheet.png"
     succeed("imagemint", "show", str(dataset), "--out", str(drawn))

@@ -181,7 +181,7 @@ def test_more_workers_than_the_cluster_has_are_refused(trained: Places, tmp_path
         assert (done.returncode, first) == (1, f"{stage}: preset digits (conf/digits.yaml)")
         assert all(line.startswith(f"{stage}: warning: ") for line in warnings)
         # Ray has started and ended: nothing of it is to be seen.
-        message = f"{stage}: cluster.{key}: 1024 workers asked for, but the cluster has "
+        message = f"{stage}: cluster.{key}: 1024 workers requested, but the cluster has "
         assert done.stderr.startswith(message)
         assert done.stderr.count("\n") == 1
     assert not out.exists()

@@ -25,4 +25,4 @@ def test_each_shard_moves_the_bar_and_each_tenth_is_a_line(tiny_pair: TrainedPai
     rows = [shard.rows for shard in manifest.shards]
     assert [bar.done for bar in bars] == [0, *(sum(rows[: number + 1]) for number in range(len(rows)))]
     assert {bar.total for bar in bars} == {COUNT}
-    assert lines == [(f"{number} of 3 shards looked at", number) for number in (1, 2, 3)]
+    assert lines == [(f"{number} of 3 shards inspected", number) for number in (1, 2, 3)]

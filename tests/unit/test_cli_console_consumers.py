@@ -35,8 +35,8 @@ def test_verify_without_the_model_checks_the_files_and_says_where_the_model_coul
     code, said, complaint = imagemint("verify", "out")
     assert (code, complaint) == (0, "")
     assert said.splitlines() == [
-        "out: 6 files with 30 records are as the manifest says",
-        f"no record was made again: the model {digest} is not here, models/tiny {NONE}",
+        "out: 6 files with 30 records match the manifest",
+        f"no record was generated again: the model {digest} is not here, models/tiny {NONE}",
         f"dataset {generated.manifest.dataset_id}",
     ]
 
@@ -79,7 +79,7 @@ def test_a_program_reads_how_a_record_compares(imagemint: Callable[..., Said], t
         "file": "data/train-000001.parquet",
         "row": 2,
         "label": "owl",
-        "compared": "made again: the same bytes",
+        "compared": "generated again: the same bytes",
     }
 
 
@@ -88,7 +88,7 @@ def test_verify_makes_records_again_with_the_model(imagemint: Callable[..., Said
     for given in ([], ["--model", "models/tiny"]):
         code, said, _ = imagemint("verify", "out", "--records", "3", *given)
         assert code == 0
-        assert "\n3 of 3 random records equal what the model makes\n" in said
+        assert "\n3 of 3 random records equal what the model generates\n" in said
 
 
 def test_record_without_the_model_shows_what_is_stored_and_says_what_is_missing(
@@ -122,7 +122,7 @@ def test_a_damaged_model_of_the_checkout_does_not_keep_the_files_from_being_chec
     (tmp_path / "models/tiny" / DESCRIPTION).write_text("{}")
     code, said, _ = imagemint("verify", "out")
     assert code == 0
-    assert "no record was made again: models/tiny/model.json is no model description" in said
+    assert "no record was generated again: models/tiny/model.json is no model description" in said
 
 
 def test_show_needs_no_model(imagemint: Callable[..., Said], tmp_path: Path) -> None:
@@ -166,4 +166,4 @@ def test_a_shard_that_cannot_be_shown_is_told_of_to_those_who_only_read_it(
     code, _, complaint = imagemint("show", "out", "-n", "3")
     assert code == 1
     assert "train-000000.parquet cannot be read: " in complaint
-    assert complaint.endswith("Fetch it again, or run the stage that makes it.\n")
+    assert complaint.endswith("Fetch it again, or run the stage again that writes it.\n")

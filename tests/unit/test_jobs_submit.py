@@ -59,14 +59,14 @@ def test_what_is_no_address_is_said_at_once(address: str) -> None:
 def test_without_the_token_it_says_which_variables_lead_to_it(status: int) -> None:
     with (
         service(status) as address,
-        pytest.raises(UserError, match="was not taken: it wants a token; set RAY_AUTH_MODE"),
+        pytest.raises(UserError, match=r"was not accepted: it requires a token\. Set RAY_AUTH_MODE"),
     ):
         hand_in(address)
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_a_service_that_answers_with_an_error_is_no_traceback(status: int) -> None:
-    with service(status) as address, pytest.raises(UserError, match="the job was not taken: "):
+    with service(status) as address, pytest.raises(UserError, match="the job was not accepted: "):
         hand_in(address)
 
 

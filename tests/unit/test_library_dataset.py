@@ -67,10 +67,10 @@ def test_filtered_records_are_made_again_as_they_are_stored(
 
 
 def test_a_whole_dataset_has_no_problems(dataset: Dataset, model: Model) -> None:
-    assert dataset.verify() == Findings((), 6, 2 * COUNT, "not asked for", ())
+    assert dataset.verify() == Findings((), 6, 2 * COUNT, "no record was generated again", ())
     found = dataset.verify(model, records=4)
     assert found.ok
-    assert found.regenerated == "4 of 4 random records equal what the model makes"
+    assert found.regenerated == "4 of 4 random records equal what the model generates"
 
 
 def test_damage_is_found_and_named(generated: GeneratedDataset, dataset: Dataset) -> None:

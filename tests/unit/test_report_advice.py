@@ -54,5 +54,5 @@ def test_copies_of_held_out_images_spoil_a_test_on_them() -> None:
 
 def test_figures_of_too_few_images_are_nothing_to_conclude_from() -> None:
     avoid = said(METRICS | FEW)[1]
-    assert all(f"Conclusions from its figures: {warning}." in avoid for warning in WARNINGS)
+    assert all(f"Conclusions from its metrics: {warning}." in avoid for warning in WARNINGS)
     assert "Conclusions" not in said(METRICS)[1]

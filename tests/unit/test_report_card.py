@@ -123,15 +123,15 @@ def test_card_says_what_was_asked_for_besides_the_usual(tmp_path):
     manifest = make_dataset(tmp_path, "parquet")
     usual, unusual = tmp_path / "usual.md", tmp_path / "unusual.md"
     write_card(usual, manifest, METRICS)
-    assert "Asked for" not in usual.read_text(encoding="utf-8")
+    assert "Setting" not in usual.read_text(encoding="utf-8")
     first = manifest.classes[0]
     settings = {"labels": {first: 2}, "truncation": 0.7, "encoding": "jpeg", "jpeg_quality": 60}
     config = UsedConfig({"sample": SAMPLE | settings})
     write_card(unusual, manifest.model_copy(update={"config": config}), METRICS)
     text = unusual.read_text(encoding="utf-8")
-    assert f"Asked for: classes by weight ({first} 2)." in text
-    assert "Asked for: latents truncated at 0.7" in text
-    assert "Asked for: images kept as JPEG of quality 60" in text
+    assert f"Setting: classes by weight ({first} 2)." in text
+    assert "Setting: latents truncated at 0.7" in text
+    assert "Setting: images stored as JPEG of quality 60" in text
 
 
 def test_card_counts_the_classes_that_occur(tmp_path):
@@ -225,5 +225,5 @@ def test_card_of_images_of_one_class_says_nothing_of_classes(tmp_path):
     _, body = parts((tmp_path / "README.md").read_text(encoding="utf-8"))
     assert "| diversity, share of real | 0.87 | |" in body
     assert "of a network that was trained on the real images without labels" in body
-    assert "The images have no labels: none was asked for when they were made.\n" in body
+    assert "The images have no labels: none were requested when they were generated.\n" in body
     assert not re.search(r"classifier|diverse class|predicted", body)

@@ -84,7 +84,7 @@ def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, 
     assert "12 images of 8x8 px in 3 classes" in html
     for name, value in FIGURES["diversity"].items():
         assert f'{name} <span class="soft">diversity {value:.2f}' in html
-    assert "learnt from synthetic images 81.0 %, from real ones 86.0 % right" in html
+    assert "a classifier trained on synthetic images gets 81.0 % right, one trained on real images 86.0 %" in html
     assert html.count("data:image/png;base64,") == 6 + 2 + 2  # sheets, nearest, banner and interpolation
     assert "tested on real" in html
     assert "no labels" not in html
@@ -109,7 +109,7 @@ def test_page_about_images_of_one_class_says_nothing_of_classes(tmp_path, unlabe
     )
     html = page(tmp_path, unlabelled | {"metrics": ONE_CLASS_METRICS})
     assert '<div class="card"><b>0.87</b>of the variety of real images' in html
-    assert "Diversity: mean distance of two images" in html
+    assert "Diversity: mean distance between two images" in html
     assert html.count('id="axes_') == 2
     assert not re.search(r"classifier|within a class|rarest", html)
 

@@ -45,7 +45,7 @@ def test_filtered_records_are_made_again_without_their_filters(
         (record,), attempts = stored_records(reader, shard, [index])
         assert attempts is not None
         assert regenerator.record(index, attempts).content == record.content
-        assert compare(index, record, attempts, manifest, tiny_pair) == "made again: the same bytes"
+        assert compare(index, record, attempts, manifest, tiny_pair) == "generated again: the same bytes"
         retried += attempts[index % SHARD_SIZE] > 0
     assert retried > COUNT / 4
 
@@ -78,7 +78,7 @@ def test_a_stored_record_is_found_and_is_what_the_model_makes(
     generated: GeneratedDataset, tiny_pair: TrainedPair
 ) -> None:
     assert shard_of(LocalFolder(generated.out), generated.manifest, 29).file == "data/train-000002.parquet"
-    assert compare(29, stored(generated, 29), None, generated.manifest, tiny_pair) == "made again: the same bytes"
+    assert compare(29, stored(generated, 29), None, generated.manifest, tiny_pair) == "generated again: the same bytes"
 
 
 @pytest.mark.parametrize("index", [-1, COUNT])
