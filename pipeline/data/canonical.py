@@ -79,7 +79,7 @@ def load_split(folder: Path, name: Split) -> "tuple[Tensor, Tensor]":
             images[start:end], labels[start:end] = block.transpose(0, 3, 1, 2), block_labels
             start = end
     if start != rows:
-        raise UserError(f"{folder}: {start} images in {name}, {DESCRIPTION} says {rows}: run ingest again.")
+        raise UserError(f"{folder}: {start} images in {name}, {DESCRIPTION} says {rows}. Run the stage ingest again.")
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 

@@ -53,7 +53,7 @@ def inception(weights: Path) -> FeatureSpace:
         # The library unpickles the file; what loads in this way holds tensors and nothing that runs.
         torch.load(weights, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
-        raise UserError(f"{where}: it is not a file of weights alone.") from None
+        raise UserError(f"{where}: not a file of weights alone.") from None
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 

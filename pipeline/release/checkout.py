@@ -48,7 +48,7 @@ def require_committed(preset: str) -> str:
     changed_stages = sorted(stage for stage, why in status.items() if why != ["always changed"])
     if changed_stages:
         raise UserError(
-            f"{', '.join(changed_stages)} do not match dvc.lock. Run `make repro`, commit dvc.lock, then publish again."
+            f"dvc.lock does not match the current state of these stages: {', '.join(changed_stages)}. Run `make repro`, commit dvc.lock, then publish again."
         )
     return commit
 

@@ -147,7 +147,7 @@ def _latest(home: Folder) -> _Earlier | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{home}/{LATEST}: is damaged, or names a damaged version: {error}. Repair it, or give another place."
+            f"{home}/{LATEST} is damaged, or names a damaged version: {error}. Repair it, or give another place."
         ) from None
 
 

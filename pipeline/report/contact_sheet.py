@@ -96,7 +96,7 @@ def _stored_images(dataset: Path | str) -> _StoredImages:
     if is_there(Path(dataset) / DESCRIPTION):
         return _real(Path(dataset), describe(Path(dataset)))
     raise UserError(
-        f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real), so it is no finished dataset."
+        f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real), so it is not a finished dataset."
     )
 
 

@@ -41,7 +41,7 @@ def is_stopped(checkout: Path) -> None:
     ("fault", "said"),
     [
         (fails, "images cannot be used"),
-        (dies, "A worker was ended from outside"),
+        (dies, "The system ended workers"),
         (is_stopped, "interrupted"),
     ],
 )

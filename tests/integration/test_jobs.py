@@ -74,7 +74,7 @@ def test_plain_ray_job_submit_takes_another_count(cluster: LocalCluster, checkou
     preset.write_text(before.replace("count: 2000", "count: 3000"))
     words = ["--working-dir", ".", "--", "python", "-m", "stages.job", "sample", "--root", root]
     said = cluster.succeed("ray", "job", "submit", *words, cwd=checkout)
-    assert "1 of 3 shards to make" in said
+    assert "1 of 3 shards to generate" in said
     preset.write_text(before)
 
 
@@ -108,8 +108,8 @@ def test_little_is_sent(cluster: LocalCluster, checkout: Path) -> None:
     [
         (("smaple",), f"no stage. Did you mean 'sample'? Use all or one of {', '.join(STAGES)}"),
         (("all", "--preset", "digit"), "Did you mean 'digits'?"),
-        (("all", "--root", "."), "a job's working folder goes with it"),
-        (("all", "--root", "/tmp/x", "--address", "http://127.0.0.1:1"), "the job was not taken"),
+        (("all", "--root", "."), "the working folder of a job is deleted with the job"),
+        (("all", "--root", "/tmp/x", "--address", "http://127.0.0.1:1"), "the job was not accepted"),
     ],
 )
 def test_mistakes_are_said_before_anything_is_sent(

@@ -59,7 +59,7 @@ def test_another_root_and_another_number_of_workers_give_the_same_bytes(sampled:
 
     # Growing it leaves whole shards as they are, completes the partial one, and makes nothing else again.
     said = other.stage("sample", "--model", str(sampled.model), "--set", "sample.count=3000")
-    assert "2 of 6 shards to make" in said
+    assert "2 of 6 shards to generate" in said
     grown, small = digests(other.dataset / "data"), digests(sampled.dataset / "data")
     whole = [name for name in small if not name.startswith("train-000004") and name != "wids.json"]
     assert {name: grown[name] for name in whole} == {name: small[name] for name in whole}
@@ -128,7 +128,7 @@ def test_a_full_audit_has_spreads_over_seeds_and_attacks_the_generator(copied: P
     assert 0 < figures["tstr_accuracy_spread"] < 0.1
     # The generator has learnt no training image by heart in a few seconds.
     assert figures["membership_inversion_auc"] == pytest.approx(0.5, abs=4 * figures["membership_inversion_auc_error"])
-    assert "searches for each image" in (copied.dataset / "report" / "index.html").read_text()
+    assert "searches its latents for each image" in (copied.dataset / "report" / "index.html").read_text()
 
 
 def test_a_missed_gate_is_named_with_value_and_bound_and_leaves_the_report(copied: Places) -> None:
@@ -253,7 +253,7 @@ def test_a_finished_run_that_was_damaged_is_made_again(trained: Places, tmp_path
 
 def test_figures_of_another_dataset_are_not_accepted(sampled: Places, copied: Places) -> None:
     copied.stage("sample", "--model", str(sampled.model), "--set", "sample.count=500")
-    assert "about another dataset" in copied.refuse("accept")
+    assert "measures another dataset" in copied.refuse("accept")
     assert not (copied.dataset / "report").exists()
 
 

@@ -225,7 +225,7 @@ def test_a_truncated_model_is_refused(trained: Places, tmp_path: Path) -> None:
     weights.unlink()
     weights.write_bytes(content[: len(content) // 2])
     options = ["--preset", "digits", "--model", str(model)]
-    refused("sample", *options, expected=["generator.safetensors", "train or fetch"], out=tmp_path / "out")
+    refused("sample", *options, expected=["generator.safetensors", "Train or fetch"], out=tmp_path / "out")
 
 
 def test_a_second_process_on_the_same_run_is_refused(trained: Places, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_every_command_has_help_that_ends_with_an_example(
 def test_the_bare_command_prints_the_help(imagemint: Callable[..., Said]) -> None:
     bare = imagemint()
     assert bare == imagemint("--help")
-    assert [word for word in ("Make a dataset", "Look at a dataset", "House-keeping") if word not in bare[1]] == []
+    assert [word for word in ("Make a dataset", "Inspect a dataset", "House-keeping") if word not in bare[1]] == []
     assert imagemint("run")[1] == imagemint("run", "--help")[1] != ""
 
 

@@ -29,8 +29,8 @@ def test_nodes_that_are_ready_are_not_complained_of() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"versions": {**HERE, "torch": "2.12.0"}}, "other software: torch 2.12.0 (here 2.13.0)"),
-        ({"versions": {"imagemint": "1.0"}}, "other software: torch is missing (here 2.13.0)"),
+        ({"versions": {**HERE, "torch": "2.12.0"}}, "its software differs: torch 2.12.0 (here 2.13.0)"),
+        ({"versions": {"imagemint": "1.0"}}, "its software differs: torch is missing (here 2.13.0)"),
         ({"clock_off_s": 90.0}, "its clock is +90 s off, at most 30 s are allowed"),
         ({"clock_off_s": -90.0}, "its clock is -90 s off"),
         ({"free_bytes": 400_000_000}, "0.4 GB are free where Ray keeps its files, at least 1 GB are needed"),

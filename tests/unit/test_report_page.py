@@ -146,7 +146,7 @@ def test_page_says_what_not_to_do_with_it(tmp_path, labelled, unlabelled):
     assert "Measuring how good a model is" in html
     assert "Adding to real images: together 92.3 %" in html
     missed = Verdict("fd_domain", 12.3, None, 10.0, False)
-    assert "before it is known why a gate was missed" in page(tmp_path, unlabelled, (missed,))
+    assert "before you know why it missed a gate" in page(tmp_path, unlabelled, (missed,))
 
 
 def test_page_says_on_how_many_images_it_was_measured_and_warns_of_too_few(tmp_path, labelled):

@@ -26,7 +26,7 @@ def test_summary_of_a_dataset_without_labels(tmp_path):
         summary(manifest, {**UNLABELLED_METRICS, "gates": []}, FILES)
         == """\
 Made      12 synthetic images, no labels, 2 files, accepted by 0 gates
-Quality   a classifier sees the rarest class at 0.83 of an equal share (among real images: 0.97)
+Quality   a classifier sees the rarest class at 0.83 of an equal share (baseline of real images 0.97)
           fd_domain 12.3 (baseline of real images 1.3), least diversity within a predicted class 0.65 of real
           99.95% unique, 0 exact copies of training images, 1.2% nearer to a training image than 99 % of held-out images
 Open      a/index.html   the report

@@ -63,9 +63,9 @@ def test_what_keeps_records_from_being_compared_is_said(
     assert "another model" in why_not_comparable(generated.manifest, unconditional_pair)
     software = generated.manifest.software
     elsewhere = generated.manifest.model_copy(update={"software": software | {"device": "cuda NVIDIA H200"}})
-    assert "made with device cuda NVIDIA H200" in why_not_comparable(elsewhere, tiny_pair)
+    assert "generated with device cuda NVIDIA H200" in why_not_comparable(elsewhere, tiny_pair)
     other_library = generated.manifest.model_copy(update={"software": software | {"torch": "1.0"}})
-    assert f"made with torch 1.0; this is {torch.__version__}" in why_not_comparable(other_library, tiny_pair)
+    assert f"generated with torch 1.0, but this is {torch.__version__}" in why_not_comparable(other_library, tiny_pair)
 
 
 def stored(generated: GeneratedDataset, index: int, manifest: Manifest | None = None) -> Record:
@@ -119,7 +119,7 @@ def test_a_changed_pixel_is_an_error_and_another_encoding_is_not(
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"label": 2}, "label 2, made again 1"), ({"logit": 99.0}, r"0 of 36 values differ; .* logit 99\.000000")],
+    [({"label": 2}, "label 2, generated again 1"), ({"logit": 99.0}, r"0 of 36 values differ; .* logit 99\.000000")],
     ids=str,
 )
 def test_another_label_or_logit_is_an_error(
