@@ -56,7 +56,7 @@ def fetch(
         bool, typer.Option("--replace", help="Replace dvc.lock even if its changes are not committed.")
     ] = False,
 ) -> None:
-    """Fetch what a job made into this checkout."""
+    """Copy the results of a job into this checkout."""
     from pipeline.config.active import named_preset, shown_choice, use_preset
     from pipeline.config.load import active_preset, load_preset
     from pipeline.jobs.outputs import download_outputs, record_in_dvc, require_replaceable_lock

@@ -147,7 +147,7 @@ def report(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A folder of this machine.")],
     only_print: Annotated[bool, typer.Option("--print", help="Print where the page is, without opening it.")] = False,
 ) -> None:
-    """Open a dataset's report in the browser; the page is made first where it is missing."""
+    """Open a dataset's report in the browser; build the page first where it is missing."""
     from pipeline.cli.report_page import open_page, require_page
 
     raise_interrupts()

@@ -59,7 +59,7 @@ def init(
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore the classes of the source.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write the preset without asking.")] = False,
 ) -> None:
-    """Look at a folder, an archive or a dataset of images, and write a preset for it."""
+    """Inspect a folder, an archive or a dataset of images, and write a preset for it."""
     from pipeline.presets.init import init as write_preset
     from pipeline.presets.init import require_new_name
 
@@ -148,7 +148,7 @@ def plan(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a sampling run would take, and make nothing.
+    """Say what a sampling run would take, without running it.
 
     The report names shards, bytes, time, resources, and which config keys would make training start from 0.
     The data is read by the filter near_copy alone.
@@ -167,7 +167,7 @@ def plan(
 def status(
     preset: PresetName = None, config: ConfigFile = None, overrides: Overrides = None, as_json: AsJson = False
 ) -> None:
-    """Say how far the sampling runs of a preset are, by what they have committed."""
+    """Say how far the sampling runs of a preset are, by their committed shards."""
     loaded = config_of(preset, config, overrides)
     say_which(loaded.name, config, as_json=as_json)
     from pipeline.base.pace import in_words
@@ -205,7 +205,7 @@ def status(
 
 
 def summary(as_json: AsJson = False) -> None:
-    """Say what the active preset has made, how good it is, and which files to open."""
+    """Say what the active preset has generated, how good it is, and which files to open."""
     from pipeline.cli.results import results_of
     from pipeline.config.load import load_preset
 

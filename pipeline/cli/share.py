@@ -20,7 +20,7 @@ def publish(
         typer.Option("--to", metavar="PLACE", help="A folder, or s3://BUCKET/PREFIX (default: ROOT/published)."),
     ] = None,
 ) -> None:
-    """Put the active preset's accepted dataset under a version, and tag it in git."""
+    """Publish the active preset's accepted dataset as a version, and tag it in git."""
     from pipeline.config.load import load_preset
     from pipeline.release.publish import publish as published_to
 

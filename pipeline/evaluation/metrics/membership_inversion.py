@@ -22,7 +22,7 @@ MEASUREMENT = Measurement(
         Metric(
             name="membership_inversion_auc",
             definition="only with `audit --full`: how surely an attacker who has the generator tells training images "
-            "from held-out ones, by searching its latents for each of 500 and 500 images (Chen et al. 2020)",
+            "from held-out ones, by searching its latents for 500 images of each kind (Chen et al. 2020)",
             best="0.5",
             better="lower",
             form=THREE,

@@ -58,7 +58,7 @@ MEASUREMENT = Measurement(
             real="authenticity_real",
             row=ReportRow(
                 group="Privacy",
-                label="Records farther from their nearest training image than that image is from its own",
+                label="Records farther from their nearest training image than that image is from the next",
                 real="held-out real images",
             ),
         ),
