@@ -1,3 +1,3 @@
-"""imagemint: turns a real image dataset into a synthetic one that its consumers can trust."""
+"""Turn a real image dataset into a synthetic one that its consumers can trust."""
 
 __version__ = "0.1.0"

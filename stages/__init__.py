@@ -1,4 +1,4 @@
-"""One module a DVC stage: parse, call the pipeline, write what it returns."""
+"""Run the DVC stages, one module each: parse, call the pipeline, write what it returns."""
 
 import importlib.util
 

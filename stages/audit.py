@@ -1,4 +1,4 @@
-"""Read the dataset back and measure it beside real images: writes `metrics/<name>/audit.json`, card and report."""
+"""Read the dataset back and measure it against real images: writes `metrics/<name>/audit.json`, card and report."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

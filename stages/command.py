@@ -44,7 +44,9 @@ ConfigFile = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one key; may be given more than once."),
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="Override one key. You may give this option more than once."
+    ),
 ]
 DataFolder = Annotated[
     Path | None, typer.Option("--data", metavar="FOLDER", help="The canonical dataset (default: data/NAME).")
@@ -110,7 +112,7 @@ class Stage:
                 typer.Option("--out", metavar="FOLDER", help=f"The output (default: {self.default_out}/NAME)."),
             ] = None,
             fresh: Annotated[
-                bool, typer.Option("--fresh", help="Redo the work even where a finished run is there.")
+                bool, typer.Option("--fresh", help="Do the work again, even if a finished run exists.")
             ] = False,
             **switches: bool,
         ) -> None:
@@ -161,7 +163,7 @@ class Stage:
             given = str(place or "")
             if given.startswith(("s3:/", "gs:/")):  # pathlib has made one slash of two
                 raise UserError(
-                    f"--{option} {given}: a folder of this machine; an object store is named by --set root=s3://..."
+                    f"--{option} {given}: use a folder of this machine. Name an object store by --set root=s3://..."
                 )
             require_text(f"--{option}", given)
         data, model, out = (_no_scheme(request.places[option]) for option in ("data", "model", "out"))

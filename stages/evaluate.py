@@ -1,4 +1,4 @@
-"""Measure the model beside held-out real images: writes `metrics/<name>/evaluate.json`."""
+"""Measure the model against held-out real images: writes `metrics/<name>/evaluate.json`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

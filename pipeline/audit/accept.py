@@ -16,10 +16,12 @@ def accept(command: Command) -> None:
     verdict_file.unlink(missing_ok=True)
     measured = {}
     for stage in ("evaluate", "audit"):
-        measured.update(read_json(command.metrics / f"{stage}.json", f"figures of the stage {stage}"))
+        measured.update(read_json(command.metrics / f"{stage}.json", f"metrics of the stage {stage}"))
     dataset = Path("datasets") / command.config.name if command.default_out else command.out.parent
     if (dataset / MANIFEST).is_file() and read_manifest(dataset).dataset_id != measured.get("dataset_id"):
-        raise UserError(f"{command.metrics / 'audit.json'} is about another dataset than {dataset}: run audit again.")
+        raise UserError(
+            f"{command.metrics / 'audit.json'} measures another dataset than {dataset}. Run the stage audit again."
+        )
     verdicts = apply_gates(command.config.gates, measured)
     missed = [verdict for verdict in verdicts if not verdict.met]
     if missed:

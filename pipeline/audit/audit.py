@@ -42,8 +42,8 @@ def audit(command: Command) -> None:
     holdout = holdout_of(command.data)
     findings = verify_files(dataset, manifest, command.track)
     _require_undamaged(findings, command.out)
-    keep = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
-    inspector = ShardInspector(dataset, manifest, references_of(command.data, embedder, manifest), keep)
+    sample_size = max(config.evaluate.images, COMPARED, config.audit.total_images if manifest.classes else 0)
+    inspector = ShardInspector(dataset, manifest, references_of(command.data, embedder, manifest), sample_size)
     content = scan_shards(inspector, config.root, findings, command.progress)
     verify_records(dataset, manifest, pair, findings, REGENERATED, track=command.track)
     _require_undamaged(findings, command.out)
@@ -86,10 +86,12 @@ def _evaluation_of(manifest: Manifest, file: Path, dataset: Path) -> MetricValue
     """Return the metrics of the model that made the dataset; refuse a dataset that cannot be measured."""
     evaluation: MetricValues = read_json(file, "evaluation (made by the stage evaluate)")
     if evaluation.get("model") != manifest.model.digest:
-        raise UserError(f"{file} is about another model than {dataset} was made with: run evaluate again.")
+        raise UserError(
+            f"{file} measures another model than the one that generated {dataset}. Run the stage evaluate again."
+        )
     if manifest.count < FEWEST:
         raise UserError(
-            f"{dataset} has {manifest.count} records, an audit needs at least {FEWEST}: raise sample.count."
+            f"{dataset} has {manifest.count} records, but an audit needs at least {FEWEST}. Raise sample.count."
         )
     return evaluation
 
@@ -99,7 +101,7 @@ def _require_undamaged(findings: Findings, dataset: Path) -> None:
         raise UserError(
             f"{dataset} is not what its manifest says:\n"
             + "\n".join(f"  {problem}" for problem in findings.problems)
-            + "\nRun sample again: it replaces what is damaged."
+            + "\nRun the stage sample again: it replaces damaged files."
         )
 
 
@@ -111,13 +113,14 @@ def _nearest(evidence: Evidence) -> Nearest:
 
 
 def _in_words(metrics: MetricValues) -> str:
-    usefulness = "no labels to learn from"
+    usefulness = "no labels, so no classifier was trained on the records"
     if "tstr_accuracy" in metrics:
         usefulness = (
-            f"trained on synthetic {metrics['tstr_accuracy']:.1%}, on real {metrics['trtr_accuracy']:.1%}, on both "
+            f"accuracy of a classifier trained on synthetic images {metrics['tstr_accuracy']:.1%}, on real images "
+            f"{metrics['trtr_accuracy']:.1%}, on both "
             f"{metrics['augmented_accuracy']:.1%}"
         )
     return (
         f"{usefulness}; {metrics['unique_share']:.3%} unique, {metrics['train_copies']} copies of training images, "
-        f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are"
+        f"{metrics['near_train_share']:.1%} nearer to a training image than 99 % of held-out images"
     )

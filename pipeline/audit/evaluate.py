@@ -73,7 +73,7 @@ def evaluate(command: Command) -> None:
     }
     write_json(command.metrics / "evaluate.json", metrics)
     command.say(
-        f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f}), "
+        f"fd_domain {metrics['fd_domain']:.1f} (baseline of real images {metrics['fd_domain_real']:.1f}), "
         f"coverage {metrics['coverage']:.2f}, {_variety_in_words(metrics)}; "
         f"of {count:,} synthetic and {len(holdout[1]):,} real holdout images"
     )
@@ -86,10 +86,10 @@ def _variety_in_words(metrics: MetricValues) -> str:
     if "diversity_all" in metrics:
         return f"diversity {metrics['diversity_all']:.2f} of real"
     classes_said = (
-        f"labels right {metrics['label_accuracy']:.1%}"
+        f"labels that a classifier confirms {metrics['label_accuracy']:.1%}"
         if "label_accuracy" in metrics
         else f"rarest predicted class at {metrics['class_share_min']:.2f} of an equal share "
-        f"(of real images {metrics['class_share_min_real']:.2f})"
+        f"(baseline of real images {metrics['class_share_min_real']:.2f})"
     )
     return f"{classes_said}, least within-class diversity {metrics['diversity_min']:.2f} of real"
 

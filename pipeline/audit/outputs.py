@@ -56,7 +56,7 @@ def write_all(command: Command, manifest: Manifest, metrics: MetricValues, shown
             training=training.read_text(encoding="utf-8") if training.is_file() else "",
             source=shown.source,
         ),
-        spent={stage: usage_of(LocalFolder(command.metrics), f"{stage}_{TIME}") for stage in ("train", "sample")},
+        usage={stage: usage_of(LocalFolder(command.metrics), f"{stage}_{TIME}") for stage in ("train", "sample")},
         prices=config.audit.prices,
     )
     write_croissant(command.out / "croissant.json", manifest, VERSION, datetime.now(UTC).date().isoformat())

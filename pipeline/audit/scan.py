@@ -1,4 +1,4 @@
-"""The audit's pass over all shards, on whatever cluster there is."""
+"""Read all shards back for the audit, on whatever cluster there is."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -37,21 +37,21 @@ Scanned = tuple[ShardStats | None, Findings]
 
 @dataclass(frozen=True)
 class ShardInspector:
-    """Reads a shard back, wherever it is sent, and looks at what is in it."""
+    """Read a shard back, wherever this object is sent, and measure what is in it."""
 
     dataset: Folder
     manifest: Manifest
-    known: References
-    keep: int  # records of the whole dataset that are kept
+    references: References
+    sample_size: int  # records of the whole dataset that are kept for metrics
 
     def __call__(self, number: int) -> Scanned:
-        """What is in the shard, where it is whole, and what is wrong with it."""
+        """Return what is in the shard, where it is whole, and what is wrong with it."""
         entry = self.manifest.shards[number]
         shard, findings = read_shard(ShardReader(self.dataset, self.manifest), entry, self.manifest)
         if shard is None or findings.problems:
             return None, findings
-        rows = sampled_rows(entry.first_index, entry.rows, self.manifest.count, self.keep)
-        return shard_stats_of(shard.images, shard.labels, self.known, rows), findings
+        rows = sampled_rows(entry.first_index, entry.rows, self.manifest.count, self.sample_size)
+        return shard_stats_of(shard.images, shard.labels, self.references, rows), findings
 
 
 def references_of(data: Path, embedder: Embedder, manifest: Manifest) -> References:
@@ -67,28 +67,30 @@ def references_of(data: Path, embedder: Embedder, manifest: Manifest) -> Referen
 
 
 def scan_shards(
-    inspector: ShardInspector, root: str, findings: Findings, tell: Callable[..., None]
+    inspector: ShardInspector, root: str, findings: Findings, on_progress: Callable[..., None]
 ) -> DatasetStats | None:
     """Inspect all shards on the cluster and return what is in them; None where one is damaged: `findings` say it then.
 
-    `tell` is given how far it is, a line and its figures.
+    `on_progress` receives how far it is, a line and its values.
     """
     give_back_memory()
     manifest = inspector.manifest
     shards = len(manifest.shards)
     with connect(root) as resources:
-        inspected = _with_progress(fan_out(inspector, range(shards), resources.cpus), manifest, resources.cpus, tell)
-        content = dataset_stats(_whole(inspected, findings), min(inspector.keep, manifest.count))
+        inspected = _with_progress(
+            fan_out(inspector, range(shards), resources.cpus), manifest, resources.cpus, on_progress
+        )
+        content = dataset_stats(_whole(inspected, findings), min(inspector.sample_size, manifest.count))
     return None if findings.problems else content
 
 
 def _with_progress(
-    inspected: Iterator[Scanned], manifest: Manifest, workers: int, tell: Callable[..., None]
+    inspected: Iterator[Scanned], manifest: Manifest, workers: int, on_progress: Callable[..., None]
 ) -> Iterator[Scanned]:
     """Log how far it is after each shard: in lines ten times on the way."""
     shards, records = len(manifest.shards), 0
     pace = Pace(time.monotonic(), at_once=min(workers, shards))
-    tell(Progress(0, manifest.count, "records", doing="reading back"), "")
+    on_progress(Progress(0, manifest.count, "records", doing="reading back"), "")
     for number, one in enumerate(inspected, start=1):
         yield one
         rows = manifest.shards[number - 1].rows
@@ -105,8 +107,8 @@ def _with_progress(
             note=f"{number:,} of {shards:,} shards",
         )
         tenth = number * 10 // shards > (number - 1) * 10 // shards
-        line = f"{number:,} of {shards:,} shards looked at" if tenth else ""
-        tell(progress, line, shards=number, shards_wanted=shards)
+        line = f"{number:,} of {shards:,} shards inspected" if tenth else ""
+        on_progress(progress, line, shards=number, shards_wanted=shards)
 
 
 def _whole(inspected: Iterator[Scanned], findings: Findings) -> Iterator[ShardStats]:
@@ -118,9 +120,9 @@ def _whole(inspected: Iterator[Scanned], findings: Findings) -> Iterator[ShardSt
 
 
 def _digests(data: Path, split: Split, stored: Callable[[Pixels], Pixels] | None) -> NDArray[np.void]:
-    """Of a split's images; also of what the dataset's encoding makes of them, where it loses something.
+    """Return the digests of a split's images; also of what the dataset's encoding makes of them, where it loses detail.
 
-    A copy of a training image is one after it, too.
+    A copy of a training image is still a copy after a lossy encoding.
     """
     real = load_split(data, split)[0].permute(0, 2, 3, 1).numpy()
     digests = short_digests(real)

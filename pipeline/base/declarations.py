@@ -18,7 +18,8 @@ def declarations(package: str, name: str) -> dict[str, Any]:
         module = import_module(f"{package}.{entry}")
         if not hasattr(module, name):
             raise UserError(
-                f"{module.__file__}: no {name} in it; define it (docs/architecture.md says what it holds), or remove the file."
+                f"{module.__file__} does not define {name}. Define it (docs/architecture.md says what it holds), or "
+                "remove the file."
             )
         found[entry] = getattr(module, name)
     return found

@@ -1,9 +1,9 @@
-"""What stages and jobs log, through the standard library's logger `imagemint`: lines to read, or JSON for what collects logs.
+"""Log what stages and jobs do by the standard library's logger `imagemint`: as lines to read, or as JSON for log collectors.
 
 How far some work is goes the same way, by `log_progress`. On a terminal a bar shows it, below the lines.
 
 With `IMAGEMINT_LOG=json` each line is an object: `time` (ISO 8601, UTC), `level` (info or error), `stage`, `run` (the first
-16 digits of the run's fingerprint, as in its folder's name; where one is worked on), `message`, and the figures in the message.
+16 digits of the run's fingerprint, as in its folder's name; where one is worked on), `message`, and the values in the message.
 
 Commands call `configure_logging`. Who imports these packages as a library handles the logger's records in a way of their own.
 """
@@ -34,14 +34,14 @@ _run: ContextVar[str] = ContextVar("run", default="")
 
 
 def require_known_format() -> None:
-    """Refuses what the environment asks for where that is none of the formats."""
+    """Refuse what the environment asks for where that is none of the formats."""
     wanted = os.environ.get(LOG_VARIABLE, FORMATS[0])
     if wanted not in FORMATS:
         raise UserError(f"{LOG_VARIABLE}={wanted}: use {' or '.join(FORMATS)}.")
 
 
 def configure_logging() -> None:
-    """Have this process, which is one of our commands, write its lines in the format that the environment asks for."""
+    """Make this process, which is one of our commands, write its lines in the format that the environment asks for."""
     in_json = os.environ.get(LOG_VARIABLE) == "json"
     drawing = not in_json and _draws_in_place()
     handler = _TerminalHandler() if drawing else _CommandHandler()
@@ -75,25 +75,25 @@ def run_context(fingerprint: str) -> Iterator[None]:
         _run.reset(before)
 
 
-def log_info(stage: str, message: str, **figures: Any) -> None:
-    """Says how things go; a command does so on standard output."""
-    _logger_of(stage).info(message, extra={"figures": figures, "run": _run.get()})
+def log_info(stage: str, message: str, **values: Any) -> None:
+    """Log a message, which a command writes to standard output; `values` are for machines."""
+    _logger_of(stage).info(message, extra={"values": values, "run": _run.get()})
 
 
-def log_progress(stage: str, progress: Progress, line: str = "", *, aside: bool = False, **figures: Any) -> None:
+def log_progress(stage: str, progress: Progress, line: str = "", *, aside: bool = False, **values: Any) -> None:
     """Say how far some work is: a bar where one is drawn, elsewhere `line`, or nothing without one.
 
     `aside`: write the line to standard error, so that standard output is what a command is asked for and nothing else.
     """
     level = logging.INFO if line else logging.DEBUG
-    numbers = {"done": progress.done, "total": progress.total, **figures}
-    extra = {"figures": numbers, "run": _run.get(), "progress": progress, "aside": aside}
+    numbers = {"done": progress.done, "total": progress.total, **values}
+    extra = {"values": numbers, "run": _run.get(), "progress": progress, "aside": aside}
     _logger_of(stage).log(level, line, extra=extra)
 
 
 def log_error(stage: str, message: str) -> None:
-    """Says why a command ends, on standard error."""
-    _logger_of(stage).error(message, extra={"figures": {}, "run": _run.get()})
+    """Log why a command ends, on standard error."""
+    _logger_of(stage).error(message, extra={"values": {}, "run": _run.get()})
 
 
 def _logger_of(stage: str) -> logging.Logger:
@@ -105,7 +105,7 @@ def _stage_of(record: logging.LogRecord) -> str:
 
 
 class _CommandHandler(logging.Handler):
-    """Writes errors to standard error and the rest to standard output, whatever these are by then.
+    """Write errors to standard error and the rest to standard output, whatever these are by then.
 
     What cannot be written is raised: a closed pipe and a full disk end the command.
     """
@@ -116,7 +116,7 @@ class _CommandHandler(logging.Handler):
 
 
 class _TerminalHandler(_CommandHandler):
-    """Draws how far the work is as a bar, and writes what else is logged above it."""
+    """Draw how far the work is as a bar, and write what else is logged above it."""
 
     _bar: "Bar | None" = None
 
@@ -151,7 +151,7 @@ class _TextFormatter(logging.Formatter):
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        figures: dict[str, Any] = getattr(record, "figures", {})
+        values: dict[str, Any] = getattr(record, "values", {})
         run = getattr(record, "run", "")
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -159,7 +159,7 @@ class _JsonFormatter(logging.Formatter):
             "stage": _stage_of(record),
             **({"run": run} if run else {}),
             "message": record.getMessage(),
-            **{name: _finite(value) for name, value in figures.items()},
+            **{name: _finite(value) for name, value in values.items()},
         }
         return json.dumps(line)  # in ASCII it is JSON wherever it is written; escapes of Python's would be none
 

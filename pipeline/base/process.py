@@ -1,4 +1,4 @@
-"""Our commands as processes: how Ctrl-C, `kill` and a closed pipe end them, and what is kept from their terminal."""
+"""Run our commands as processes: end them on Ctrl-C, `kill` and a closed pipe, and keep noise from their terminal."""
 
 import errno
 import os
@@ -22,7 +22,7 @@ LATE_S = 1  # how long what was written last may take through a filter
 
 
 def run_process(name: str, main: Callable[[], int]) -> NoReturn:
-    """Runs `main` as the command of that name, which is this process, and exits with what it returns.
+    """Run `main` as the command of that name, which is this process, and exit with what it returns.
 
     Whatever `main` imports comes after this: from the first moment an interrupt is one line.
     """
@@ -50,7 +50,7 @@ def run_process(name: str, main: Callable[[], int]) -> NoReturn:
 
 
 class _EndAtOnce:
-    """Handles a signal while there is nothing to wind up yet.
+    """Handle a signal while there is nothing to wind up yet.
 
     Raising KeyboardInterrupt is not enough while modules are imported: it comes out of their C code as another error, or not
     at all.
@@ -65,14 +65,14 @@ class _EndAtOnce:
 
 
 def raise_interrupts() -> None:
-    """From here on Ctrl-C and `kill` raise KeyboardInterrupt in the process of a command: both end through `finally` blocks."""
+    """Make Ctrl-C and `kill` raise KeyboardInterrupt in the process of a command: both then end through `finally` blocks."""
     for number in SIGNALS:
         if isinstance(signal.getsignal(number), _EndAtOnce):
             signal.signal(number, signal.default_int_handler)
 
 
 def _output_is_closed() -> bool:
-    """Whether nobody reads standard output any more; what could not be written is dropped then."""
+    """Return whether nobody reads standard output any more; what could not be written is dropped then."""
     output = select.poll()
     output.register(sys.stdout.fileno(), 0)  # for errors alone, and those are told in any case
     if not output.poll(0):

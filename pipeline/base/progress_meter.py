@@ -42,7 +42,7 @@ class ProgressMeter:
         even: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`even`: whether each item takes about as long, so that the time left can be told."""
+        """Begin with nothing done. `even`: whether each item takes about as long, so that the time left can be estimated."""
         self._stage, self._doing, self._total, self._unit = stage, doing, total, unit
         self._even, self._clock = even, clock
         self._done, self._said = 0, clock()

@@ -54,12 +54,15 @@ class Cleaning:
         if self.remove:
             print(f"{len(self.removed)} runs removed, {_size(self.removed)} freed.")
         elif unneeded:
-            print(f"{len(unneeded)} runs can go, {_size(unneeded)}: `imagemint clean --yes` removes them.")
+            print(
+                f"{len(unneeded)} runs ({_size(unneeded)}) are no longer needed: `imagemint clean --yes` removes them."
+            )
         elif self.runs:
-            print("Nothing can go.")
+            print("Every run is still needed.")
         if unneeded and self.outside:
             print(
-                f"{self.root} is outside of this checkout: what other checkouts made with these runs is not looked at."
+                f"{self.root} is outside of this checkout. This command does not check whether other checkouts need "
+                "these runs."
             )
         if CACHE.is_dir():
             size = size_text(bytes_below(CACHE))
@@ -92,7 +95,7 @@ def clean_runs(checkout: Path, root: str | None, *, remove: bool) -> Cleaning:
     here = local_root(place)
     if here is None:
         raise UserError(
-            f"root: {place!r}: runs in an object store are not removed by this command: use the store's own tools."
+            f"root: {place!r}: this command removes no runs from an object store. Use the store's own tools."
         )
     if root is not None and not here.is_dir():
         raise UserError(f"--root {root}: there is no such folder.")

@@ -32,7 +32,7 @@ def submit(
         typer.Option(
             "--root",
             metavar="PLACE",
-            help="s3://BUCKET/PREFIX, or a folder that all nodes have (default: the preset's).",
+            help="s3://BUCKET/PREFIX, or a folder that all nodes have (default: the preset's root).",
         ),
     ] = None,
     address: Annotated[
@@ -50,11 +50,13 @@ def submit(
 def fetch(
     preset: PresetName = None,
     root: Annotated[
-        str | None, typer.Option("--root", metavar="PLACE", help="The job's root (default: the preset's).")
+        str | None, typer.Option("--root", metavar="PLACE", help="The root of the job (default: the preset's root).")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Also where dvc.lock here is not committed.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace dvc.lock even if its changes are not committed.")
+    ] = False,
 ) -> None:
-    """Bring what a job made into this checkout."""
+    """Copy the results of a job into this checkout."""
     from pipeline.config.active import named_preset, shown_choice, use_preset
     from pipeline.config.load import active_preset, load_preset
     from pipeline.jobs.outputs import download_outputs, record_in_dvc, require_replaceable_lock
@@ -68,14 +70,17 @@ def fetch(
         require_replaceable_lock(Path.cwd())
     brought = download_outputs(Path.cwd(), name, folder_at(config.root))
     if brought is None:
-        raise UserError(f"No job has kept anything of the preset {name} below {config.root}: `imagemint submit` one.")
+        raise UserError(
+            f"No job has stored outputs of the preset {name} below {config.root}. Submit one by `imagemint submit`."
+        )
     if named_preset() != name:
         use_preset(name)
         print(f"preset {name} is active here now")
         warn(shown_choice())
-    print(f"{len(brought)} files brought from {config.root}")
+    print(f"{len(brought)} files fetched from {config.root}")
     others = record_in_dvc(Path.cwd())
     if others:
         print(
-            f"Made with other code or another config than this checkout has (`dvc status` shows which): {', '.join(others)}"
+            "These outputs were made with other code or another config than this checkout has (`dvc status` shows "
+            f"which): {', '.join(others)}"
         )

@@ -74,10 +74,10 @@ def _say_version(wanted: bool) -> None:
 
 def _imagemint(
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Make a synthetic dataset from real images, and look at what was made."""
+    """Make a synthetic dataset from real images, and inspect it."""
 
 
 if __name__ == "__main__":

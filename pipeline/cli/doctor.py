@@ -69,7 +69,7 @@ def _software_and_hardware() -> Iterator[Line]:
 def _cluster(config: Config) -> Iterator[Line]:
     address = os.environ.get("RAY_ADDRESS")
     with connect(config.root) as resources:
-        where = f"cluster at {address}" if address else "embedded (RAY_ADDRESS is not set)"
+        where = f"cluster at {address}" if address else "on this machine (RAY_ADDRESS is not set)"
         yield Line(
             "ray",
             f"{where}: {resources.nodes} node(s), {resources.cpus} CPUs, {resources.gpus} GPUs",

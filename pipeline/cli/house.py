@@ -17,7 +17,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def clean(
-    yes: Annotated[bool, typer.Option("--yes", help="Remove the runs, and do not only list them.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove the runs instead of only listing them.")] = False,
     root: Annotated[
         str | None,
         typer.Option(

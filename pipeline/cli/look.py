@@ -30,7 +30,7 @@ def show(
         typer.Option("--out", metavar="FILE", help="The PNG to write (default: DATASET's name + .png, here)."),
     ] = None,
     columns: Annotated[
-        int, typer.Option("-n", metavar="COUNT", help="Images of each class, or of each row without labels.")
+        int, typer.Option("-n", metavar="COUNT", help="Images per class; for a dataset without labels, images per row.")
     ] = 12,
 ) -> None:
     """Draw a contact sheet of a dataset as PNG."""
@@ -38,7 +38,7 @@ def show(
 
     raise_interrupts()
     if columns < 1:
-        raise UserError(f"-n: {columns}; at least 1.")
+        raise UserError(f"-n: found {columns}; use at least 1.")
     target = out or Path(f"{Path(dataset).resolve().name}.png")
     require_output_file(target, "sheet.png")
     require_near(dataset)
@@ -49,10 +49,11 @@ def show(
 
 def record(
     dataset: Dataset,
-    index: Annotated[int, typer.Argument(metavar="INDEX", help="The number of the record, from 0.")],
+    index: Annotated[int, typer.Argument(metavar="INDEX", help="The index of the record, counted from 0.")],
     model: ModelOfDataset = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the stored image there, as it is encoded.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the stored image to this file, without encoding it anew."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,7 +91,12 @@ def verify(
     dataset: Dataset,
     model: ModelOfDataset = None,
     records: Annotated[
-        int, typer.Option("--records", metavar="COUNT", help="Random records to generate again from the model.")
+        int,
+        typer.Option(
+            "--records",
+            metavar="COUNT",
+            help="How many random records to generate again from the model and to compare.",
+        ),
     ] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +107,7 @@ def verify(
 
     raise_interrupts()
     if records < 0:
-        raise UserError(f"--records: {records}; at least 0.")
+        raise UserError(f"--records: found {records}; use at least 0.")
     require_near(dataset)
     folder, manifest = open_dataset(dataset)
     try:
@@ -110,7 +116,7 @@ def verify(
         if model is not None:
             raise
         # Most who verify a dataset have the files alone, and those can be checked.
-        pair, without = None, f"no record was made again: {error}"
+        pair, without = None, f"no record was generated again: {error}"
     findings = verify_dataset(folder, manifest, pair, records)
     if pair is None:
         findings.regenerated = without
@@ -130,7 +136,7 @@ def verify(
         raise UserError(f"{dataset}: {len(findings.problems)} problems\n{listed}")
     if as_json:
         return
-    print(f"{dataset}: {findings.files} files with {manifest.count:,} records are as the manifest says")
+    print(f"{dataset}: {findings.files} files with {manifest.count:,} records match the manifest")
     for name in findings.ignored:
         print(f"ignored: {name} (left by a desktop or an editor)")
     print(f"{findings.regenerated}")
@@ -139,9 +145,9 @@ def verify(
 
 def report(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A folder of this machine.")],
-    only_print: Annotated[bool, typer.Option("--print", help="Say where the page is, and open nothing.")] = False,
+    only_print: Annotated[bool, typer.Option("--print", help="Print where the page is, without opening it.")] = False,
 ) -> None:
-    """Open a dataset's report in the browser; the page is made first where it is missing."""
+    """Open a dataset's report in the browser; build the page first where it is missing."""
     from pipeline.cli.report_page import open_page, require_page
 
     raise_interrupts()

@@ -37,18 +37,29 @@ def add_to(app: typer.Typer) -> None:
 
 def init(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Of the new preset: conf/NAME.yaml, which must not be there yet.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of the new preset. The command writes conf/NAME.yaml, which must not exist yet."
+        ),
     ],
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A path, s3://, gs://, https://, or the name of a known dataset.")
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="The real images: a path, s3://, gs://, https://, or the name of a known dataset."
+        ),
     ],
     size: Annotated[
-        int | None, typer.Option("--size", metavar="PX", help="Side of the images, px (default: what fits them).")
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="PX",
+            help="Side of the stored images in px (default: chosen by the size of the real ones).",
+        ),
     ] = None,
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore the classes.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Ignore the classes of the source.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the preset without asking.")] = False,
 ) -> None:
-    """Look at a folder, an archive or a dataset of images, and write a preset for it."""
+    """Inspect a folder, an archive or a dataset of images, and write a preset for it."""
     from pipeline.presets.init import init as write_preset
     from pipeline.presets.init import require_new_name
 
@@ -56,7 +67,7 @@ def init(
     require_new_name(name)  # before what takes seconds to load
 
     def agreed() -> bool:
-        return yes or not sys.stdin.isatty() or input("Write it? [Y/n] ").strip().lower() in ("", "y", "yes")
+        return yes or not sys.stdin.isatty() or input("Write this preset? [Y/n] ").strip().lower() in ("", "y", "yes")
 
     write_preset(
         name, source, size=size, unlabelled=unlabelled, agreed=agreed, say=lambda line: print(line, flush=True)
@@ -90,15 +101,17 @@ def use(
         str | None,
         typer.Argument(
             metavar="[PRESET]",
-            help="The preset to make active, after checking it (default: say which one is).",
+            help="The preset to make active, after checking it (default: print the active one).",
             autocompletion=preset_names,
             show_default=False,
         ),
     ] = None,
-    default: Annotated[bool, typer.Option("--default", help="The preset that git shares.")] = False,
+    default: Annotated[bool, typer.Option("--default", help="Use the preset that git shares.")] = False,
     share: Annotated[
         bool,
-        typer.Option("--share", help="Make it the default: a change of conf/active.yaml to commit."),
+        typer.Option(
+            "--share", help="Make it the default of the project. This changes conf/active.yaml, which you commit."
+        ),
     ] = False,
 ) -> None:
     """Say which preset is active, or make another one active in this checkout."""
@@ -131,11 +144,11 @@ def plan(
     data: DataFolder = None,
     nodes: Annotated[
         int | None,
-        typer.Option("--nodes", metavar="COUNT", help="As if there were so many nodes of the kind that are there."),
+        typer.Option("--nodes", metavar="COUNT", help="Plan for this many nodes, of the kind that the cluster has."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a sampling run would take, and make nothing.
+    """Say what a sampling run would take, without running it.
 
     The report names shards, bytes, time, resources, and which config keys would make training start from 0.
     The data is read by the filter near_copy alone.
@@ -146,7 +159,7 @@ def plan(
 
     raise_interrupts()
     if nodes is not None and nodes < 1:
-        raise UserError(f"--nodes: {nodes}; at least 1.")
+        raise UserError(f"--nodes: found {nodes}; use at least 1.")
     name = loaded.name
     print_lines(forecast(loaded, model or Path("models") / name, data or Path("data") / name, nodes), as_json)
 
@@ -154,7 +167,7 @@ def plan(
 def status(
     preset: PresetName = None, config: ConfigFile = None, overrides: Overrides = None, as_json: AsJson = False
 ) -> None:
-    """Say how far the sampling runs of a preset are, by what they have committed."""
+    """Say how far the sampling runs of a preset are, by their committed shards."""
     loaded = config_of(preset, config, overrides)
     say_which(loaded.name, config, as_json=as_json)
     from pipeline.base.pace import in_words
@@ -192,7 +205,7 @@ def status(
 
 
 def summary(as_json: AsJson = False) -> None:
-    """Say what the active preset has made, how good it is, and which files to open."""
+    """Say what the active preset has generated, how good it is, and which files to open."""
     from pipeline.cli.results import results_of
     from pipeline.config.load import load_preset
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MAKE, LOOK, SHARE, CLUSTER, KEEP = (
     "Make a dataset",
-    "Look at a dataset (also outside of a checkout)",
+    "Inspect a dataset (also outside of a checkout)",
     "Share",
     "On a cluster",
     "House-keeping",
@@ -27,9 +27,9 @@ WIDE = 200  # columns of a table that no terminal shows
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A folder, or s3://BUCKET/PREFIX.", show_default=False)]
 ModelOfDataset = Annotated[
     Path | None,
-    typer.Option("--model", metavar="FOLDER", help="The model that made the records (default: models/NAME)."),
+    typer.Option("--model", metavar="FOLDER", help="The model that generated the records (default: models/NAME)."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, for a program to read.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 class Line(NamedTuple):

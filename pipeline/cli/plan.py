@@ -35,7 +35,7 @@ MEASURED_S = 5.0  # beside a worker that has just started the first seconds are 
 
 @dataclass(frozen=True)
 class Requests:
-    """What a run asks of an object store, when nothing goes wrong."""
+    """Hold how many requests a run makes of an object store, when nothing goes wrong."""
 
     writes: int  # PUT, COPY and LIST, which are billed alike
     reads: int  # GET and HEAD
@@ -75,18 +75,18 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
     yield Line(
         "size",
-        f"about {size_text(total)}, bytes an image: {each}; {_room(config.root)}",
+        f"about {size_text(total)}; bytes per image: {each}; {_room(config.root)}",
         {"bytes": round(total), "bytes_per_image": sizes},
     )
     duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
     yield Line(
         "time",
-        f"about {_duration(duration)} and the start of Ray; measured for {MEASURED_S:.0f} s "
-        f"on a worker: {1 / seconds:,.0f} images/s",
+        f"about {_duration(duration)}, plus the start of Ray; one worker generated {1 / seconds:,.0f} images/s in a "
+        f"trial of {MEASURED_S:.0f} s",
         {"seconds": round(duration), "images_per_s_of_a_worker": round(1 / seconds, 1)},
     )
-    spent = ResourceUsage(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
-    price, currency = cost(spent, config.audit.prices), config.audit.prices.currency
+    usage = ResourceUsage(sample.count, duration, duration * resources.cpus, duration * resources.gpus)
+    price, currency = cost(usage, config.audit.prices), config.audit.prices.currency
     yield Line(
         "cost",
         f"about {price:,.2f} {currency} at the prices of the config",
@@ -108,7 +108,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
 
 
 def scaled(there: Resources, nodes: int) -> Resources:
-    """As many nodes as given, of the mean kind of those that are there."""
+    """Return the resources of so many nodes, each of the mean kind of those that are there."""
     kinds = there.node_cpus or (there.cpus,)
     return Resources(
         cpus=max(there.cpus * nodes // there.nodes, 1),
@@ -119,13 +119,16 @@ def scaled(there: Resources, nodes: int) -> Resources:
 
 
 def seconds_of(count: int, shard_size: int, workers: int, seconds: float) -> float:
-    """Time of `count` images at `seconds` each: shards are made whole, so that in the last round workers may have none left."""
+    """Return the time of `count` images at `seconds` each. Workers generate whole shards; in the last round some may have none."""
     rounds = -(-len(plan_shards(count, shard_size)) // workers)
     return rounds * min(shard_size, count) * seconds
 
 
 def requests_of(shards: int, formats: int) -> Requests:
-    """Each file is put into the run and copied to the dataset; each shard has a commit, which is read back; lists hold 1,000 names."""
+    """Count the requests of a run.
+
+    Each file is put into the run and copied to the dataset; each shard has a commit, which is read back; lists hold 1,000 names.
+    """
     files = shards * formats
     lists = 2 * (-(-shards // 1000) + -(-files // 1000))  # before the work and after it
     return Requests(writes=2 * files + shards + lists, reads=shards)
@@ -139,7 +142,7 @@ def measure(
     at_least_s: float,
     device: str,
 ) -> tuple[float, dict[str, float]]:
-    """Seconds of one worker, and bytes in each format, of one image: the mean over the first `rows` records.
+    """Measure the seconds of one worker, and the bytes in each format, of one image: the mean over the first `rows` records.
 
     These are made again and again for `at_least_s` seconds on `device` (cpu, cuda); the median time counts.
     """
@@ -158,7 +161,7 @@ def measure(
 
 def _room(root: str) -> str:
     here = local_root(root)
-    return f"to be kept in {root}" if here is None else f"{size_text(free_space(here))} free under {root}"
+    return f"they will be stored in {root}" if here is None else f"{size_text(free_space(here))} free under {root}"
 
 
 def _duration(seconds: float) -> str:

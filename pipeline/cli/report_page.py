@@ -24,7 +24,8 @@ def require_page(dataset: Path) -> Path:
         return page
     if str(dataset).startswith(("s3:/", "gs:/")):
         raise UserError(
-            f"{dataset}: a browser opens a page of this machine: fetch the dataset's folder {PAGE.parent} first."
+            f"{dataset}: a browser can open only a page on this machine. Fetch the dataset's folder {PAGE.parent} "
+            "first."
         )
     name = read_manifest(dataset).name
     missing = [str(path) for path in _made_of(name) if not path.exists()]
@@ -32,7 +33,7 @@ def require_page(dataset: Path) -> Path:
         missing.append(f"datasets/{name}, which is where the stage audit makes it,")
     if missing:
         raise UserError(
-            f"{page} is missing, and cannot be made here without {', '.join(missing)}: fetch the whole dataset."
+            f"{page} is missing, and cannot be rebuilt here without {', '.join(missing)}. Fetch the whole dataset."
         )
     code = import_module("stages.audit").main(["--preset", name])
     if code:
@@ -43,7 +44,7 @@ def require_page(dataset: Path) -> Path:
 def open_page(page: Path) -> None:
     """Open a page in the browser of this machine."""
     if not webbrowser.open(page.absolute().as_uri()):
-        raise UserError(f"No browser was found here: open {page.absolute()} in one.")
+        raise UserError(f"No browser was found on this machine. Open {page.absolute()} in a browser yourself.")
 
 
 def _made_of(name: str) -> list[Path]:

@@ -27,7 +27,7 @@ class Results:
         return {
             f"{dataset}/report/index.html": "the report",
             f"{dataset}/README.md": f'the card; load_dataset("{dataset}") reads the images',
-            f"models/{self.name}/samples/": "what the generator made while it learnt",
+            f"models/{self.name}/samples/": "images from the generator during training",
         }
 
     def text(self) -> str:
@@ -53,7 +53,7 @@ def results_of(name: str) -> Results:
     manifest = read_manifest(dataset)
     metrics: MetricValues = {}
     for stage in ("evaluate", "audit", "accept"):
-        metrics |= read_json(Path("metrics") / name / f"{stage}.json", f"figures of the stage {stage}")
+        metrics |= read_json(Path("metrics") / name / f"{stage}.json", f"metrics of the stage {stage}")
     if metrics["dataset_id"] != manifest.dataset_id:
-        raise UserError(f"{dataset} is not audited and accepted as it is now: run `imagemint run all`.")
+        raise UserError(f"{dataset} has not been audited and accepted in its current state. Run `imagemint run all`.")
     return Results(name, manifest, metrics)

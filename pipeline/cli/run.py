@@ -44,7 +44,7 @@ def stage_or_all(context: typer.Context) -> None:
 
 def run_all_stages(
     preset: PresetName = None,
-    default: Annotated[bool, typer.Option("--default", help="Take the preset that git shares.")] = False,
+    default: Annotated[bool, typer.Option("--default", help="Use the preset that git shares.")] = False,
     overrides: Annotated[list[str] | None, typer.Option("--set", hidden=True)] = None,
 ) -> None:
     """Run what has changed of the whole pipeline, from the source to the accepted dataset.

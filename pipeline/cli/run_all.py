@@ -129,7 +129,7 @@ def _reproduce(stage: str, frame: _Frame) -> int:
     from dvc.exceptions import DvcException
 
     try:
-        with _quiet_dvc(frame) as repository, _ending_its_children():
+        with _quiet_dvc(frame) as repository, _stop_children_if_interrupted():
             changed = repository.reproduce(stage, single_item=True)
     except DvcException as error:
         ended = ENDED.search(str(error.__cause__ or ""))
@@ -138,7 +138,8 @@ def _reproduce(stage: str, frame: _Frame) -> int:
         if int(ended[1]) == INTERRUPTED:  # the stage has said so
             return INTERRUPTED
         raise UserError(
-            f"{frame.stage} failed after {frame.took}; why stands above. `imagemint run all` goes on from there."
+            f"{frame.stage} failed after {frame.took}; the reason stands above. `imagemint run all` continues from "
+            "this stage."
         ) from None
     frame.ends(bool(changed))
     return 0
@@ -178,7 +179,7 @@ class _Starts(logging.Handler):
 
 
 @contextmanager
-def _ending_its_children() -> Iterator[None]:
+def _stop_children_if_interrupted() -> Iterator[None]:
     """Hand an interrupt on to the stage: `kill` reaches this process alone, and DVC would leave the stage at work."""
     try:
         yield

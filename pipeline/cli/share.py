@@ -20,7 +20,7 @@ def publish(
         typer.Option("--to", metavar="PLACE", help="A folder, or s3://BUCKET/PREFIX (default: ROOT/published)."),
     ] = None,
 ) -> None:
-    """Put the active preset's accepted dataset under a version, and tag it in git."""
+    """Publish the active preset's accepted dataset as a version, and tag it in git."""
     from pipeline.config.load import load_preset
     from pipeline.release.publish import publish as published_to
 
@@ -29,4 +29,4 @@ def publish(
     say_which(config.name)
     published = published_to(config.name, place or f"{config.root}/published")
     print(f"{published.place}: {published.line}")
-    print(f"git tags {', '.join(published.tags)}: `git push --tags` hands them on")
+    print(f"git tags {', '.join(published.tags)}: `git push --tags` shares them")

@@ -32,7 +32,9 @@ def grow(workers: int | str, on_gpus: bool) -> None:
     if not kind:
         return
     if kind not in KINDS:
-        raise UserError(f"{VARIABLE}={kind}: use {' or '.join(KINDS)}, what the nodes have that the autoscaler starts.")
+        raise UserError(
+            f"{VARIABLE}={kind}: use {' or '.join(KINDS)}, the resource of the nodes that the autoscaler starts."
+        )
     if not on_gpus:
         kind = "CPU"
     wanted = 1 if isinstance(workers, str) else workers
@@ -45,9 +47,9 @@ def grow(workers: int | str, on_gpus: bool) -> None:
         while _there(kind) < wanted:
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"The cluster has {_there(kind)} {kind}(s), {wanted} are wanted, and no more have come within "
-                    f"{THERE_WITHIN_S} s. Ask for fewer (cluster.train_workers, cluster.sample_workers), or see what its "
-                    "autoscaler says: `ray status`."
+                    f"The cluster has {_there(kind)} {kind}(s), but {wanted} are requested, and no more came within "
+                    f"{THERE_WITHIN_S} s. Request fewer (cluster.train_workers, cluster.sample_workers), or read what "
+                    "its autoscaler reports: `ray status`."
                 )
             time.sleep(CHECK_EVERY_S)
     finally:

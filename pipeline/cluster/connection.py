@@ -90,7 +90,7 @@ def connect(root: str, workers: int | str = "auto", *, on_gpus: bool = False) ->
                 grow(workers, on_gpus)
                 found = _resources()
                 if found.cpus < 1:
-                    raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPU to work on: add a node that has.")
+                    raise UserError(f"The cluster at RAY_ADDRESS={address} has no CPUs. Add a node that has some.")
                 yield replace(found, interface=common_interface(inspect_nodes(root)))
     except HeadLostError:
         raise  # to be told while there is time: Ray's shutdown would wait for the head
@@ -129,7 +129,7 @@ def on_a_worker(work: Callable[[], Result], resources: Resources) -> Result:
         result: Result = ray.get(task.remote(), timeout=FREE_WITHIN_S)
     except GetTimeoutError:
         raise UserError(
-            f"Nothing was free to work on for {FREE_WITHIN_S} s: the cluster is busy, try again later."
+            f"The cluster had no free worker for {FREE_WITHIN_S} s. Try again when it is less busy."
         ) from None
     except RayTaskError as error:
         if isinstance(error.cause, UserError):
@@ -206,7 +206,8 @@ def require_workers(key: str, wanted: int, resources: Resources) -> int:
     if wanted > available:
         kind = "GPUs" if resources.gpus else "CPUs"
         raise UserError(
-            f"{key}: {wanted} workers asked for, but the cluster has {available} {kind}; use at most {available}, or auto."
+            f"{key}: {wanted} workers requested, but the cluster has {available} {kind}; use at most {available}, or "
+            "auto."
         )
     return wanted
 
@@ -238,7 +239,7 @@ def _require_ray_at(address: str) -> None:
         healthy = subprocess.run(check, capture_output=True, timeout=HEALTH_TIMEOUT_S, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         raise UserError(
-            f"RAY_ADDRESS={address}: what listens there does not say within {HEALTH_TIMEOUT_S} s that it is Ray. {advice}"
+            f"RAY_ADDRESS={address}: what listens there did not answer as Ray within {HEALTH_TIMEOUT_S} s. {advice}"
         ) from None
     if not healthy:
         raise UserError(

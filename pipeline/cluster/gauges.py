@@ -12,15 +12,15 @@ from pipeline.config.metrics import in_training
 PREFIX = "imagemint_"
 LABELS = ("stage", "preset", "run")
 _OF_RUNS = {
-    "images": "Images made so far; in training, real images seen",
-    "images_wanted": "Images that the run will have made, or seen, in the end",
-    "images_per_s": "Images a second, since the first shard was begun; in training, since the last checkpoint",
+    "images": "Images generated so far; in training, real images seen",
+    "images_wanted": "Images that the whole run generates; in training, real images that it sees",
+    "images_per_s": "Images per second since the first shard began; in training, since the last checkpoint",
     "shards": "Shards committed so far",
-    "shards_wanted": "Shards that the run will have committed in the end",
-    "acceptance": "Share of the candidates that the filters kept, since the command was started",
-    "generator_loss": "Mean since the last checkpoint",
-    "discriminator_loss": "Mean since the last checkpoint",
-    "findings": "Things that went wrong in training so far",
+    "shards_wanted": "Shards that the whole run commits",
+    "acceptance": "Share of the candidates that passed the filters since the command started",
+    "generator_loss": "Mean loss of the generator since the last checkpoint",
+    "discriminator_loss": "Mean loss of the discriminator since the last checkpoint",
+    "findings": "Findings of the training diagnostics so far",
 }
 
 

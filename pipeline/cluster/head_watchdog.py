@@ -68,4 +68,7 @@ def watched(address: str) -> Iterator[None]:
 
 
 def _message(address: str, what: str) -> str:
-    return f"The head of the cluster at {address} {what}. Start it again, then run the same command: what is finished is kept."
+    return (
+        f"The head of the cluster at {address} {what}. Start it again, then run the same command: finished work is "
+        "kept."
+    )

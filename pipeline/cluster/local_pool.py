@@ -1,4 +1,4 @@
-"""One function for many items, by processes of this machine: results stream back in the items' order.
+"""Apply one function to many items in processes of this machine: results stream back in the items' order.
 
 `pipeline.cluster.parallel_map` does the same by Ray Data on all nodes of a cluster. On one machine that costs some 20 s of CPU time and 1 GB of
 memory for processes of Ray's own before the first item is done: more than ingesting 30,000 small images.
@@ -27,7 +27,7 @@ Made = TypeVar("Made")
 def on_this_machine(
     function: Callable[[Item], Made], items: Sequence[Item], workers: int, preload: Sequence[str] = ()
 ) -> Iterator[Made]:
-    """`function(item)` of each item, in order, by up to `workers` processes.
+    """Yield `function(item)` of each item, in order, computed by up to `workers` processes.
 
     When a worker dies, what it and the others were doing is done again: `function` must be one that may run twice.
 
@@ -50,8 +50,8 @@ def on_this_machine(
             in_vain += 1
             if in_vain == _GOES:
                 raise UserError(
-                    f"A worker was ended from outside {_GOES} times after {done:,} of {len(items):,} parts, as happens where memory is short. "
-                    "Make memory free and run the same command again; what is finished is kept."
+                    f"The system ended workers {_GOES} times after {done:,} of {len(items):,} parts, most likely for "
+                    "lack of memory. Free some memory and run the same command again; finished work is kept."
                 ) from None
 
 

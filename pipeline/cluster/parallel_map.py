@@ -1,4 +1,4 @@
-"""One function for many items on all nodes of the cluster, by Ray Data: results stream back in the items' order."""
+"""Apply one function to many items on all nodes of the cluster, by Ray Data: results stream back in the items' order."""
 
 import logging
 from collections import Counter
@@ -19,8 +19,9 @@ ACTOR_CPUS = 0.999
 
 ATTEMPTS = 3  # at an item whose worker was lost: Ray would try for ever, also what ends every worker
 ENDED_ALL = (
-    f"The same piece of work has ended {ATTEMPTS} processes without a word: they were killed, as happens where memory runs out, or what they "
-    "read makes them crash. What is finished is kept: with more memory, or without that file, run it again."
+    f"The same part ended {ATTEMPTS} worker processes without an error message. Either memory ran out, or a file that "
+    "they read makes them crash. Give the workers more memory, or remove that file, and run the same command again; "
+    "finished work is kept."
 )
 
 Item = TypeVar("Item")
@@ -28,7 +29,7 @@ Made = TypeVar("Made")
 
 
 class _CountingFirstError(FirstError):
-    """Keeps how often each item was begun, too: an item that ends its workers is an error."""
+    """Keep how often each item was begun, too: an item that ends its workers is an error."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class _CountingFirstError(FirstError):
 
 
 class _Actor:
-    """Holds the function, so that what it carries is sent once to each worker, not with each item."""
+    """Hold the function, so that what it carries is sent once to each worker, not with each item."""
 
     def __init__(self, function: Callable[[Any], Any], first_error: "ActorHandle[_CountingFirstError]") -> None:
         keep_little_memory()
@@ -64,7 +65,9 @@ class _Actor:
 
 
 def fan_out(function: Callable[[Item], Made], items: Sequence[Item], workers: int) -> Iterator[Made]:
-    """`function(item)` of each item, in order, by up to `workers` actors of a CPU each, as many results ahead as Ray's memory holds.
+    """Yield `function(item)` of each item, in order, computed by up to `workers` actors of a CPU each.
+
+    As many results are computed ahead as Ray's memory holds.
 
     An actor that is lost is replaced and its items are done again: `function` must be one that may run twice.
 

@@ -37,7 +37,7 @@ class NodeReport:
     versions: dict[str, str]
     clock: float  # seconds since the epoch
     free_bytes: int  # on the disk where Ray keeps what it unpacks and spills
-    root_trouble: str  # empty where the node has read what the driver wrote below the root, and written an answer
+    root_problem: str  # empty where the node has read what the driver wrote below the root, and written an answer
     interface: str  # network interface that has the address; empty where none was found
     clock_off_s: float = 0.0  # how far its clock is from the driver's, at least
 
@@ -76,7 +76,7 @@ def inspect_nodes(root: str) -> list[NodeReport]:
             try:
                 report = ray.get(answered[0])
             except RayError as error:
-                silent[requests[answered[0]]] = f"it could not be asked ({type(error).__name__})"
+                silent[requests[answered[0]]] = f"it could not be checked ({type(error).__name__})"
             else:
                 reports.append(_heard(report, place, nonce, asked_at))
     finally:
@@ -102,7 +102,7 @@ def problems_of(reports: Sequence[NodeReport], versions: dict[str, str]) -> list
             if report.versions.get(name) != version
         ]
         if others:
-            lines.append(f"{report.address}: other software: {', '.join(others)}. Give all nodes the same image.")
+            lines.append(f"{report.address}: its software differs: {', '.join(others)}. Give all nodes the same image.")
         if abs(report.clock_off_s) > CLOCKS_AGREE_WITHIN_S:
             lines.append(
                 f"{report.address}: its clock is {report.clock_off_s:+.0f} s off, at most {CLOCKS_AGREE_WITHIN_S:.0f} s are "
@@ -113,8 +113,8 @@ def problems_of(reports: Sequence[NodeReport], versions: dict[str, str]) -> list
                 f"{report.address}: {report.free_bytes / 1e9:.1f} GB are free where Ray keeps its files, at least "
                 f"{LEAST_FREE_BYTES / 1e9:.0f} GB are needed. Make space there, or start Ray with another --temp-dir."
             )
-        if report.root_trouble:
-            lines.append(f"{report.address}: {report.root_trouble}")
+        if report.root_problem:
+            lines.append(f"{report.address}: {report.root_problem}")
     return lines
 
 
@@ -148,7 +148,7 @@ def _inspect(place: Folder, nonce: str, address: str, disk: str) -> NodeReport:
         versions=_versions(),
         clock=time.time(),
         free_bytes=shutil.disk_usage(disk).free,
-        root_trouble=trouble,
+        root_problem=trouble,
         interface=_interface_of(address),
     )
 
@@ -160,8 +160,8 @@ def _heard(report: NodeReport, place: Folder, nonce: str, asked_at: float) -> No
     """
     # It was read at some time between question and answer.
     off = min(report.clock - asked_at, 0) or max(report.clock - time.time(), 0)
-    if not report.root_trouble and place.entry(_answer(nonce, report.address)) is None:
-        return replace(report, clock_off_s=off, root_trouble=f"what it writes to {place} is not to be seen from here.")
+    if not report.root_problem and place.entry(_answer(nonce, report.address)) is None:
+        return replace(report, clock_off_s=off, root_problem=f"this machine does not see what it writes to {place}.")
     return replace(report, clock_off_s=off)
 
 

@@ -27,7 +27,7 @@ def interpreter_for_workers() -> dict[str, str]:
 
 @contextmanager
 def posix_command_lines() -> Iterator[None]:
-    """Have Ray quote command lines by the rules by which it takes them apart again.
+    """Make Ray quote command lines by the rules by which it takes them apart again.
 
     It quotes those of its agents and workers by `subprocess.list2cmdline` (`ray._private.services`), whose rules are those
     of Windows: a single quote stays as it is. Its raylet reads them by POSIX rules, and dies of that quote.
@@ -53,7 +53,8 @@ def require_paths() -> None:
     longest = SOCKET_BYTES - len(SOCKET.format(process=os.getpid()))
     if not folder.isascii() or len(folder) > longest:
         raise UserError(
-            f"{variable}: {folder!a}: Ray makes sockets there, whose names have to be short and in ASCII: set {variable} to a "
+            f"{variable}: {folder!a}: Ray creates sockets there, whose paths must be short and in ASCII. Set "
+            f"{variable} to a "
             f"folder with a path of at most {longest} ASCII letters, for example /tmp."
         )
 
@@ -63,4 +64,4 @@ def require_text(what: str, path: str) -> None:
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise UserError(f"{what}: {path!a}: its name is not valid UTF-8: rename it.") from None
+        raise UserError(f"{what}: {path!a}: the path is not valid UTF-8. Rename it.") from None

@@ -96,7 +96,10 @@ def shown_choice() -> str | None:
     chosen = _read(CHOICE)
     if not chosen or chosen != named_preset() or _flag() == HIDDEN:
         return None
-    return f"git shows {ACTIVE} as changed: `imagemint use {chosen}` hides that, but for a sparse checkout; do not commit it."
+    return (
+        f"git shows {ACTIVE} as changed; do not commit it. `imagemint use {chosen}` hides the change, except in a "
+        "sparse checkout."
+    )
 
 
 @contextmanager

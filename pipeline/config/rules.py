@@ -54,7 +54,8 @@ def _data_rules(c: Sections) -> Iterator[str]:
 def _training_rules(c: Sections) -> Iterator[str]:
     if c.train.batch_size > c.train.total_images:
         yield (
-            f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}: not one step"
+            f"train.batch_size: {c.train.batch_size} is above train.total_images {c.train.total_images}, so training "
+            "would not make one step"
         )
     if c.train.checkpoint_every_images < c.train.batch_size:
         yield (
@@ -72,7 +73,8 @@ def _training_rules(c: Sections) -> Iterator[str]:
         )
     if c.embed.batch_size > c.embed.total_images:
         yield (
-            f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}: not one step"
+            f"embed.batch_size: {c.embed.batch_size} is above embed.total_images {c.embed.total_images}, so training "
+            "would not make one step"
         )
     if c.train.batch_size % c.train.accumulation or c.train.batch_size // c.train.accumulation < 2:
         yield (
@@ -87,8 +89,9 @@ def _network_rules(c: Sections) -> Iterator[str]:
         penalties.append("gp")
     if model.discriminator_norm == "batch" and penalties:
         yield (
-            f"model.discriminator_norm: 'batch' with train.penalty.{' and '.join(penalties)} of train.loss {train.loss!r}: a penalty is "
-            "an image's own, and batch norm mixes images; set the penalties to 0 or use none or spectral"
+            f"model.discriminator_norm: 'batch' with train.penalty.{' and '.join(penalties)} of train.loss "
+            f"{train.loss!r}: a penalty is computed for each image alone, and batch norm mixes images; set the "
+            "penalties to 0 or use none or spectral"
         )
     if train.loss == "wgan_gp" and not penalties and model.discriminator_norm != "spectral":
         yield (
@@ -108,7 +111,8 @@ def _worker_rules(c: Sections) -> Iterator[str]:
     workers = c.cluster.train_workers
     if workers != "auto" and c.train.batch_size % (workers * c.train.accumulation):
         yield (
-            f"train.batch_size: {c.train.batch_size} cannot be shared evenly by cluster.train_workers {workers} and "
+            f"train.batch_size: {c.train.batch_size} cannot be divided evenly among cluster.train_workers {workers} "
+            "and "
             f"train.accumulation {c.train.accumulation}; use a multiple of {workers * c.train.accumulation}"
         )
     if workers != "auto" and c.train.batch_size // (workers * c.train.accumulation) < 2:
@@ -129,15 +133,17 @@ def _sampling_rules(c: Sections) -> Iterator[str]:
             "batches are aligned to the shard"
         )
     if c.sample.labels != "balanced" and c.model.conditioning == "none":
-        yield ("sample.labels: weights, but model.conditioning is 'none': no class can be asked for; use balanced")
+        yield ("sample.labels: weights, but model.conditioning is 'none': no class can be requested; use balanced")
     if c.sample.encoding != "jpeg" and c.sample.jpeg_quality != DEFAULT_JPEG_QUALITY:
         yield (
-            f"sample.jpeg_quality: {c.sample.jpeg_quality} does nothing with sample.encoding {c.sample.encoding!r}; leave it out, "
+            f"sample.jpeg_quality: {c.sample.jpeg_quality} has no effect with sample.encoding {c.sample.encoding!r}; "
+            "leave it out, "
             "or use jpeg"
         )
     if c.sample.truncation is not None and c.sample.truncation >= 1 and c.model.latent.prior == "uniform":
         yield (
-            f"sample.truncation: {c.sample.truncation} does nothing with model.latent.prior 'uniform', which ends at 1; use less, or null"
+            f"sample.truncation: {c.sample.truncation} has no effect with model.latent.prior 'uniform', which ends at "
+            "1; use less, or null"
         )
 
 
@@ -163,7 +169,8 @@ def broken_class_rules(c: Sections, classes: list[str]) -> list[str]:
         ]
         if c.sample.labels != "balanced" and c.model.conditioning == "class":
             broken.append(
-                f"sample.labels: weights, but the data has one class only ({classes[0]}): no class can be asked for; use balanced"
+                f"sample.labels: weights, but the data has one class only ({classes[0]}): no class can be requested; "
+                "use balanced"
             )
         return broken
     broken += [
@@ -205,7 +212,7 @@ def _gates_without_figure(c: Sections) -> list[str]:
             if kind != space
         ]
         + [
-            f"gates.{metric}: min_of_real or max_of_real, but no such figure of real images is measured; allowed for: "
+            f"gates.{metric}: min_of_real or max_of_real, but this metric has no baseline of real images; allowed for: "
             f"{', '.join(with_ratio)}"
             for metric, gate in c.gates.items()
             if gate.of_real and METRICS[metric].ratio is None

@@ -25,7 +25,7 @@ class Data(Section):
 
     source: Source
     size: Literal[8, 16, 28, 32, 64, 128] = Field(
-        description="Side of the stored image, px. The model pads to its own resolution."
+        description="Side of the stored images in px. The model pads them to its own resolution."
     )
     channels: Auto | Literal[1, 3] = Field(
         "auto",
@@ -33,45 +33,49 @@ class Data(Section):
     )
     classes: Literal["auto", "none"] | Annotated[list[str], Field(min_length=1)] = Field(
         "auto",
-        description="Class names, in the order of the labels; what is of another class is left out. auto: as the source names "
-        "them. none: labels are ignored.",
+        description="Class names, in the order of the labels; images of other classes are left out. auto: as the "
+        "source names them. none: labels are ignored.",
     )
     text: str = Field(
         "auto",
         min_length=1,
-        description="Column or field of the captions. auto: found out; none: captions are ignored.",
+        description="Column or field of the captions. auto: detected; none: captions are ignored.",
     )
     fit: Literal["crop", "pad", "stretch"] = Field(
         "crop",
-        description="crop: the largest square in the middle; pad: all of it on `background`; stretch: pulled to a square.",
+        description="crop: keep the largest square in the middle; pad: keep the whole image on `background`; stretch: "
+        "distort it to a square.",
     )
     resample: Literal["lanczos", "area", "nearest"] = Field(
-        "lanczos", description="Kernel; lanczos and area are antialiased, nearest is for pixel art."
+        "lanczos", description="Kernel of the resizing. lanczos and area are antialiased; nearest suits pixel art."
     )
     background: Annotated[str, Field(pattern=r"^(white|black|#[0-9a-fA-F]{6})$")] = Field(
-        "white", description='white, black or "#rrggbb": shown through what is transparent, and around what is padded.'
+        "white", description='white, black or "#rrggbb". It fills transparent pixels and the padding.'
     )
     too_small: Literal["enlarge", "refuse"] = Field(
         "enlarge",
-        description="What is done with an image with a side shorter than data.size. Either way they are counted.",
+        description="What ingest does with an image whose shorter side is below data.size. Either way ingest counts "
+        "them.",
     )
     validation_share: Auto | Share | None = Field(
         "auto",
-        description="Cut from train, for choices (best checkpoint, thresholds); null: the source has such a split. auto: that, "
-        "or a share by the number of images.",
+        description="Share of train that is cut off for choices (best checkpoint, thresholds). null: use the split of "
+        "the source. auto: use that split, or else a share by the number of images.",
     )
     holdout_share: Auto | Share | None = Field(
         "auto",
-        description="Cut from a source that has no official test split, for the audit alone; null and auto as above.",
+        description="Share that is cut off for the audit alone, if the source has no official test split. null and "
+        "auto as in validation_share.",
     )
     near_duplicates: Literal["group", "keep", "drop"] = Field(
         "group",
-        description="group: pictures that look nearly alike are never on two sides; keep: only equal ones are not; drop: of such "
-        "a group one picture stays.",
+        description="group: images that look nearly alike stay in one split; keep: only equal images do; drop: one "
+        "image of each group of near duplicates stays.",
     )
     bad_share_max: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.02,
-        description="Largest share of the images that may be damaged, refused or otherwise unusable; beyond it ingest fails.",
+        description="Largest share of the images that may be damaged, refused or otherwise unusable. Above it ingest "
+        "fails.",
     )
     seed: Seed = 0
 
@@ -104,7 +108,8 @@ class Embed(Section):
     """
 
     total_images: Count = Field(
-        description="Images it is trained on, repeats counted; without labels each of two views counts."
+        description="Images that the embedder is trained on, counting repeats. Without labels each of the two views of "
+        "an image counts."
     )
     features: Annotated[int, Field(ge=8, le=2048)] = 128
     batch_size: Annotated[int, Field(ge=2)] = 128
@@ -128,23 +133,30 @@ else:
 class Model(Section):
     architecture: Literal["mlp", "dcgan", "resnet", "r3"] = Field(
         "dcgan",
-        description="mlp: fully connected, of 2014; dcgan: strided convolutions; resnet: residual; r3: residual without norms.",
+        description="mlp: fully connected (Goodfellow et al. 2014); dcgan: strided convolutions; resnet: residual "
+        "blocks; r3: residual blocks without norms.",
     )
-    resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the image inside the networks, px.")
-    channels: Literal[1, 3] = Field(description="Those of the data.")
+    resolution: Literal[8, 16, 32, 64, 128] = Field(description="Side of the images inside the networks in px.")
+    channels: Literal[1, 3] = Field(description="Channels of the images, the same as in the data.")
     conditioning: Conditioning = Field(
         "class",
-        description="none: both networks ignore the labels, and what is sampled has none. So it is with data of one class.",
+        description="none: both networks ignore the labels, and records have none. Data of one class is always "
+        "treated so.",
     )
     latent: Latent = Latent()
     width: Width = Field(32, description="Channels of the layer with the most pixels.")
-    discriminator_width: Width | None = Field(None, description="The discriminator's, where it differs; null: `width`.")
+    discriminator_width: Width | None = Field(
+        None, description="Width of the discriminator. null: the same as `width`."
+    )
     generator_norm: Literal["auto", "pixel", "batch", "none"] = Field(
         "auto",
-        description="auto: pixel (each pixel's features, Karras et al. 2018) for dcgan and resnet, none for mlp and r3.",
+        description="auto: pixel for dcgan and resnet, none for mlp and r3. pixel normalises the features of each "
+        "pixel (Karras et al. 2018).",
     )
     discriminator_norm: Literal["none", "batch", "spectral"] = Field(
-        "none", description="batch: real and fake images are normalised apart; it excludes gradient penalties."
+        "none",
+        description="batch: real and fake images are normalised separately; it cannot be combined with gradient "
+        "penalties.",
     )
 
 
@@ -154,14 +166,16 @@ class Penalty(Section):
     r1 and r2 are zero-centred (Mescheder et al. 2018, Huang et al. 2024), gp is one-centred (Gulrajani et al. 2017).
     """
 
-    r1: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight on real images.")
-    r2: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight on fake images.")
+    r1: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight of the penalty on real images.")
+    r2: Annotated[float, Field(ge=0)] = Field(0.0, description="Weight of the penalty on fake images.")
     gp: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="Weight between real and fake images. null: 10 with the loss wgan_gp, else 0."
+        None, description="Weight of the penalty between real and fake images. null: 10 with the loss wgan_gp, else 0."
     )
-    every: Count = Field(1, description="Steps from one penalty to the next; the weight is multiplied by it.")
+    every: Count = Field(
+        1, description="Steps from one penalty to the next; the weights are multiplied by this number."
+    )
     final_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="What is left of the weights at the end; they fall along a cosine."
+        1.0, description="Share of the weights that is left at the end; they fall along a cosine."
     )
 
 
@@ -177,16 +191,23 @@ class Diagnostics(Section):
     """
 
     non_finite: Policy = Field(
-        "rollback", description="Losses or the distance to validation, or gradients of more than 1 % of the steps."
+        "rollback",
+        description="A loss, the distance to validation, or the gradients of more than 1 % of the steps are not "
+        "finite.",
     )
-    collapse: Policy = Field("warn", description="Diversity within some class, or on average, below 0.1 of real.")
+    collapse: Policy = Field(
+        "warn", description="Diversity within some class, or on average, is below 0.1 of that of real images."
+    )
     overpowering: Policy = Field(
         "warn",
-        description="The discriminator tells more than 99.5 % or fewer than 2 % of the pairs apart, twice in a row.",
+        description="The discriminator tells more than 99.5 % or fewer than 2 % of the pairs apart, in two "
+        "evaluations in a row.",
     )
-    oscillation: Policy = Field("rollback", description="Distance to validation above twice its best, twice in a row.")
+    oscillation: Policy = Field(
+        "rollback", description="The distance to validation is above twice its best, in two evaluations in a row."
+    )
     memorisation: Policy = Field(
-        "warn", description="Fakes lie below 0.3 times as far from training images as held-out images do."
+        "warn", description="Fakes lie less than 0.3 times as far from training images as held-out images do."
     )
 
 
@@ -198,40 +219,54 @@ else:
 
 
 class Train(Section):
-    loss: Loss = Field("relativistic", description="A file of pipeline/training/losses.")
+    loss: Loss = Field("relativistic", description="Name of a file in pipeline/training/losses.")
     penalty: Penalty = Penalty()
     total_images: Count = Field(description="Budget: real images shown to the discriminator.")
-    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="Global, whatever the number of workers.")
+    batch_size: Annotated[int, Field(ge=2)] = Field(
+        64, description="Size of the global batch, whatever the number of workers."
+    )
     accumulation: Count = Field(
-        1, description="Parts that each worker's share of the batch is computed in, to fit into memory."
+        1, description="Number of parts in which each worker computes its share of the batch, to fit into memory."
     )
     learning_rate: Rate = 0.001
-    final_learning_rate: Rate = Field(5e-5, description="Reached at the end, along the schedule.")
+    final_learning_rate: Rate = Field(5e-5, description="Learning rate at the end of the schedule.")
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup_images: Annotated[int, Field(ge=0)] = Field(0, description="Over these the learning rate grows from 0.")
+    warmup_images: Annotated[int, Field(ge=0)] = Field(
+        0, description="Images over which the learning rate grows from 0."
+    )
     discriminator_rate: Annotated[float, Field(ge=0, le=100)] = Field(
         1.0, description="The discriminator's learning rate as a multiple of the generator's (Heusel et al. 2017)."
     )
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
-        (0.0, 0.99), description="Of Adam."
+        (0.0, 0.99), description="Betas of the optimiser Adam."
     )
-    ema_half_life_images: Count = Field(500_000, description="Upper bound; early on 5 % of the images seen.")
+    ema_half_life_images: Count = Field(
+        500_000,
+        description="Half-life of the averaged generator, in images. It is an upper bound: early on 5 % of the images "
+        "seen count.",
+    )
     checkpoint_every_images: Count = 50_000
     augmentation: Literal["none", "diffaugment", "ada"] = Field(
         "none",
-        description="What the discriminator sees every image through: pays below about 30,000 images (Zhao et al. 2020; Karras et al. 2020).",
+        description="Augmentation of every image that the discriminator sees. It helps below about 30,000 images "
+        "(Zhao et al. 2020; Karras et al. 2020).",
     )
     ada_target: Share = Field(
-        0.6, description="ada: augments more while the discriminator tells real from fake more surely than this."
+        0.6, description="ada augments more while the discriminator tells real from fake more surely than this."
     )
-    x_flip: bool = Field(False, description="Mirror half of the real images; only where the domain is symmetric.")
+    x_flip: bool = Field(
+        False, description="Mirror half of the real images. Use it only where mirrored images are plausible."
+    )
     data: Literal["auto", "resident", "streamed"] = Field(
         "auto",
-        description="Where the images are held: all on the device, or read in blocks. auto: resident if they fit.",
+        description="resident: all images stay on the device; streamed: they are read in blocks. auto: resident if "
+        "they fit.",
     )
     diagnostics: Diagnostics = Diagnostics()
-    precision: Literal["auto", "fp32", "bf16"] = Field(description="auto: bf16 where the hardware multiplies it.")
-    compile: bool = Field(False, description="Compile the generator with torch.compile; wants a C++ compiler.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        description="auto: bf16 where the hardware can multiply in it, else fp32."
+    )
+    compile: bool = Field(False, description="Compile the generator with torch.compile; needs a C++ compiler.")
     tensorboard: bool = Field(False, description="Write TensorBoard logs into the run's folder (extra `tensorboard`).")
     seed: Seed = 0
 
@@ -245,12 +280,12 @@ class OtherFeatures(Section):
     """Name a feature space besides the domain classifier's."""
 
     kind: Literal["inception", "onnx"]
-    path: str = Field(min_length=1, description="Of Inception's weights, or of an ONNX module.")
+    path: str = Field(min_length=1, description="File of Inception's weights, or of an ONNX module.")
 
 
 class Evaluate(Section):
     images: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
-        10_000, description="Fakes measured; all are held in memory."
+        10_000, description="How many generated images to measure; all are held in memory."
     )
     seed: Seed = 1
     features: OtherFeatures | None = Field(
@@ -275,24 +310,28 @@ class Sample(Section):
     count: Count
     shard_size: Count = 10_000
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = Field(
-        500, description="Images of one forward pass; batches are aligned to the shard."
+        500, description="Images of one forward pass. shard_size has to be a multiple of it."
     )
     formats: Annotated[list[Literal["parquet", "webdataset"]], Field(min_length=1)] = Field(["parquet"])
     encoding: Encoding = Field(
         "png",
-        description="webp: lossless, RGB for grey images too; raw: pixels behind a PNM header; only jpeg loses anything.",
+        description="webp: lossless, but RGB even for grey images; raw: pixels after a PNM header. Only jpeg loses "
+        "detail.",
     )
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = DEFAULT_JPEG_QUALITY
     labels: Labels = Field(
         "balanced",
-        description="Or a weight for each class wanted, e.g. {Bag: 3, Trouser: 1}; one class alone: {Bag: 1}.",
+        description="balanced, or a weight for each requested class, e.g. {Bag: 3, Trouser: 1}; one class alone: "
+        "{Bag: 1}.",
     )
     truncation: Annotated[float, Field(ge=0.01, allow_inf_nan=False)] | None = Field(
-        None, description="The largest number in a latent: less gives more typical images and less variety. null: any."
+        None,
+        description="Largest number in a latent. A lower one gives more typical images and less variety. null: no "
+        "bound.",
     )
     seed: Seed = 0
     filters: list[FilterKeys] = Field(
-        [], description="What a candidate has to pass, in this order; each kind at most once."
+        [], description="Filters that a candidate has to pass, in this order; each kind at most once."
     )
 
     @field_validator("labels", mode="before")
@@ -328,13 +367,14 @@ class Prices(Section):
 
 
 class Audit(Section):
-    seeds: Annotated[int, Field(ge=1, le=20)] = Field(1, description="Classifiers trained for each usefulness figure.")
+    seeds: Annotated[int, Field(ge=1, le=20)] = Field(1, description="Classifiers trained for each usefulness metric.")
     total_images: Count = Field(
-        300_000, description="Images each usefulness classifier is trained on, repeats counted."
+        300_000, description="Images that each usefulness classifier is trained on, counting repeats."
     )
     full: bool = Field(
         False,
-        description="Five seeds or more, all records that were kept compared with all training images, and attacks that take minutes.",
+        description="Train with five seeds or more, compare all kept records with all training images, and run "
+        "attacks that take minutes.",
     )
     prices: Prices = Prices()
 
@@ -382,7 +422,7 @@ class Cluster(Section):
 class Sections(Section):
     """Hold the keys of a preset, each right by itself."""
 
-    root: str = Field(".", min_length=1, description="Holds runs/ and published versions.")
+    root: str = Field(".", min_length=1, description="Folder or object store that holds runs/ and published versions.")
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     data: Data
     embed: Embed

@@ -29,15 +29,16 @@ class Source(Section):
         description="A folder or file of this machine, s3://, gs:// or https:// (with sha256), or a known dataset's name. "
         "null: for digits only.",
     )
-    kind: SourceKindName = Field("auto", description="auto: found out from what is there.")
+    kind: SourceKindName = Field("auto", description="auto: detected from the files.")
     label: str | Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
-        description="The column, field or attribute that holds the class, or several, whose values are joined. null: found out.",
+        description="The column, field or attribute that holds the class, or several, whose values are joined. null: "
+        "detected.",
     )
     transposed: bool = Field(False, description="idx: images lie on their side, as those of EMNIST do.")
     sha256: Sha256 | None = Field(None, description="Digest of the one file that path names; https:// needs it.")
     name: str | None = Field(
-        None, min_length=1, description="What the source is called in the provenance of all that is made from it."
+        None, min_length=1, description="Name of the source in the provenance of everything that is made from it."
     )
     licence: str | None = Field(None, min_length=1, description="SPDX name of the licence of the real images.")
 
@@ -51,5 +52,5 @@ class Source(Section):
             if getattr(self, key) and self.kind not in ("auto", *kinds):
                 raise ValueError(f"{key} means nothing for kind {self.kind}; allowed for {', '.join(kinds)}")
         if self.path is not None and self.path.startswith("https://") and self.sha256 is None:
-            raise ValueError("sha256 is missing: what an address gives may change, so give its SHA-256")
+            raise ValueError("sha256 is missing: the content at an address may change, so give its SHA-256")
         return self

@@ -35,7 +35,7 @@ def require_shape(folder: Path, shape: ImageShape, classes: int, *, wanted_by: s
     if found != (shape, classes):
         raise UserError(
             f"{folder}: {_in_words(*found)}, but {wanted_by} is for {_in_words(shape, classes)}. "
-            "Point --data and --model at what belongs together, or make it again."
+            "Point --data and --model at outputs that belong together, or run the stages again."
         )
 
 
@@ -53,7 +53,7 @@ def split_files(folder: Path, name: Split) -> tuple[list[Path], DatasetDescripti
     for part in description.splits[name].files:
         path = folder / part.file
         if path.is_file() and file_sha256(path) != part.sha256:
-            raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")
+            raise UserError(f"{path} does not match {folder / DESCRIPTION}. Run the stage ingest again.")
         paths.append(path)
     return paths, description
 
@@ -75,11 +75,11 @@ def load_split(folder: Path, name: Split) -> "tuple[Tensor, Tensor]":
         for block, block_labels in image_blocks(path, shape.channels):
             end = start + len(block)
             if end > rows or block.shape[1:3] != images.shape[2:]:
-                raise UserError(f"{path} is not what {folder / DESCRIPTION} describes: run ingest again.")
+                raise UserError(f"{path} does not match {folder / DESCRIPTION}. Run the stage ingest again.")
             images[start:end], labels[start:end] = block.transpose(0, 3, 1, 2), block_labels
             start = end
     if start != rows:
-        raise UserError(f"{folder}: {start} images in {name}, {DESCRIPTION} says {rows}: run ingest again.")
+        raise UserError(f"{folder}: {start} images in {name}, {DESCRIPTION} says {rows}. Run the stage ingest again.")
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 

@@ -44,7 +44,7 @@ def require_most_usable(reasons: Mapping[int, str], known: pa.Table, data: Data)
         small = [row for row, reason in bad.items() if reason.startswith(TOO_SMALL)]
         advice = _size_that_fits(known.take(small))
     else:
-        advice = "Mend the source, or allow more."
+        advice = "Repair the source, or allow more."
     raise UserError(
         f"data.bad_share_max: {len(bad):,} of {images:,} images cannot be used, at most {data.bad_share_max:.1%} may be: {listed}. "
         f"{advice} The first:\n{first}"
@@ -98,8 +98,9 @@ def _require_classes_to_train(
 ) -> None:
     if len(leaked) and not len(pool):
         raise UserError(
-            f"data: all {_images(len(leaked))} of train are in the source's own holdout (test) split, too: there is nothing to train on. "
-            "Take the test folder away, and a holdout is cut from train; or put other images into one of the two."
+            f"data: all {_images(len(leaked))} of train are in the source's own holdout (test) split, too, so there is "
+            "nothing to train on. Remove the test folder to have a holdout cut from train, or put other images into "
+            "one of the two."
         )
     held_out = np.bincount(holdout, minlength=len(classes))
     absent = np.flatnonzero((np.bincount(pool, minlength=len(classes)) == 0) & (held_out > 0)).tolist()
@@ -156,9 +157,9 @@ def _leave_out(left_out: Sequence[int], classes: Sequence[str]) -> str:
     """Return advice to leave classes out by the config; in words where the other classes are too many to name."""
     remaining = [name for number, name in enumerate(classes) if number not in set(left_out)]
     if not remaining:
-        return "use data.classes: none, which takes no notice of the classes"
+        return "use data.classes: none, which ignores the classes"
     if len(remaining) > WORST:
-        return "name the other classes alone in data.classes"
+        return "name only the other classes in data.classes"
     listed = yaml.safe_dump(remaining, default_flow_style=True, allow_unicode=True, width=sys.maxsize).strip()
     return f"leave {'it' if len(left_out) == 1 else 'them'} out by data.classes: {listed}"
 

@@ -1,4 +1,4 @@
-"""The work of the stage `ingest`."""
+"""Read the source of real images and write the canonical dataset: the work of the stage `ingest`."""
 
 import os
 import time
@@ -37,7 +37,7 @@ SAY_EVERY_S = 10  # how far it is
 
 @without_search_for_cycles()
 def ingest(command: Command) -> None:
-    """Prepares what is new in the source, places every image, writes Parquet and `dataset.json`."""
+    """Prepare what is new in the source, place every image, and write Parquet and `dataset.json`."""
     config = command.config
     here = root_here(config.root)  # what is fetched and prepared is for this machine alone
     data = config.data
@@ -51,7 +51,7 @@ def ingest(command: Command) -> None:
         progress = PreparationProgress(command, len(missing), workers)
         for rows in _counts(command, preparation, missing, workers):
             progress.one_more(rows)
-        command.say("placing the images and writing the splits")
+        command.say("assigning the images to splits, and writing these")
         require_free_space(command.out, 2 * sum(path.stat().st_size for path in paths), "ingest", "--out FOLDER")
         description = write_canonical(kind, listing, paths, data, config.name, command.out)
         for path in set(preparation.folder.iterdir()) - set(paths):  # of what the source has no more
@@ -74,7 +74,7 @@ def _require_out_apart_from_source(command: Command) -> None:
         return
     source = Path(path).expanduser().resolve()
     if source.is_dir() and command.out.resolve().is_relative_to(source):
-        raise UserError(f"--out {command.out}: lies in the source, {path}; give a folder beside it.")
+        raise UserError(f"--out {command.out}: lies in the source, {path}. Give a folder outside of the source.")
 
 
 def rows_in_words(description: DatasetDescription) -> str:
@@ -104,7 +104,7 @@ def _counts(command: Command, preparation: Preparation, missing: list[Part], wor
 
 
 def _on_all_nodes(command: Command, preparation: Preparation, missing: list[Part]) -> Iterator[int]:
-    """All nodes reach a source in an object store; what they make of it comes back to this machine, which writes the dataset."""
+    """Prepare the parts on all nodes, which all reach an object store; this machine receives them and writes the dataset."""
     from pipeline.cluster.connection import connect  # seconds, which one machine alone need not spend
     from pipeline.cluster.parallel_map import fan_out
 
@@ -117,7 +117,7 @@ def _on_all_nodes(command: Command, preparation: Preparation, missing: list[Part
 
 
 def _content_or_why_not(preparation: Preparation, part: Part) -> bytes | str:
-    """What a node makes of a part, or the message for the user, which Ray would hide in a traceback."""
+    """Return what a node makes of a part, or the message for the user, which Ray would hide in a traceback."""
     try:
         return preparation.content(part)
     except UserError as error:
@@ -128,7 +128,7 @@ class PreparationProgress:
     """Log how far the preparation is: in lines at the first part, at the last, and between these every few seconds at most."""
 
     def __init__(self, command: Command, parts: int, workers: int) -> None:
-        """`parts`: how many there are to prepare."""
+        """Begin with none of `parts` parts prepared."""
         self.command, self.parts = command, parts
         self.images = self.done = 0
         self.said = time.monotonic()

@@ -49,6 +49,6 @@ class ParquetBlocks:
             contents = table["image"].combine_chunks().field("bytes")
             images = np.stack([decode_png(content.as_py(), self.channels) for content in contents])
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise UserError(f"{path} is damaged: {error}. Run the stage that makes it again.") from None
+            raise UserError(f"{path} is damaged: {error}. Run the stage again that writes it.") from None
         labels = table["label"].to_numpy()
         return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()), torch.from_numpy(labels.copy())

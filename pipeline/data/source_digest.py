@@ -26,7 +26,7 @@ def source(command: Command) -> None:
         # Whoever pulled the ingested dataset from a DVC remote need not have the source.
         if not target.is_file():
             raise
-        command.say(f"warning: the source cannot be looked at, so it is taken to be what was ingested: {error}")
+        command.say(f"warning: the source cannot be read, so it is assumed to be unchanged since ingest: {error}")
         return
     if location is None:
         write_json(target, {"digest": None, "files": 0})  # it comes with a package, whose content is checked

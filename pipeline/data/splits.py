@@ -17,8 +17,8 @@ LARGEST_AUTO_SHARE = 0.3
 
 DUPLICATE = "duplicate"
 IN_HOLDOUT, IN_VALIDATION = "also in holdout", "also in validation"
-NEAR_KEPT = "nearly as one that is kept"
-NEAR_HOLDOUT, NEAR_VALIDATION = "nearly as one in holdout", "nearly as one in validation"
+NEAR_KEPT = "nearly equal to one that is kept"
+NEAR_HOLDOUT, NEAR_VALIDATION = "nearly equal to one in holdout", "nearly equal to one in validation"
 # An official split, the splits that lose what is also in it, and the reasons for equal and for nearly equal images.
 _LEAKS = (
     (HOLDOUT, (TRAIN, VALIDATION), IN_HOLDOUT, NEAR_HOLDOUT),

@@ -31,7 +31,7 @@ CODE = ("pipeline.embedding.embedder", "pipeline.embedding.self_supervised")  # 
 # Of each kind, the name of what says how good it is, and that in words.
 QUALITY = {
     CLASSIFIER: ("accuracy", "accuracy on holdout"),
-    SELF_SUPERVISED: ("recognised", "holdout images recognised by another part of them"),
+    SELF_SUPERVISED: ("recognised", "holdout images recognised from another part of them"),
 }
 
 
@@ -84,7 +84,7 @@ def _train_without_labels(command: Command, dataset: DatasetDescription) -> tupl
     """Return the network that replaces the classifier, with its shape and the share of unseen images it recognises."""
     shape, features = dataset.image.shape, command.config.embed.features
     images, _ = load_split(command.data, "train")
-    command.say("one class only: learns without labels, to recognise each image by parts of it")
+    command.say("one class only: the embedder learns without labels, by recognising each image from a part of it")
     network = train_self_supervised(
         partial(FeatureNetwork, shape, features), images, _fit(command), FitProgress(command)
     )

@@ -23,7 +23,7 @@ CLASSIFIER, SELF_SUPERVISED = "classifier", "self_supervised"
 class Embedder:
     """Hold a frozen network and the digest of its weights, which goes into every metric made with it.
 
-    The network is the domain classifier or, for data of one class, a network that learnt without labels and has
+    The network is the domain classifier or, for data of one class, a network that learned without labels and has
     features alone.
     """
 
@@ -82,11 +82,13 @@ def load_embedder(folder: Path) -> Embedder:
     try:
         expected, network = description["sha256"], _build(description["kind"], description["network"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{folder / DESCRIPTION} is no embedder description ({error}): run embed again.") from None
+        raise UserError(
+            f"{folder / DESCRIPTION} is no embedder description ({error}). Run the stage embed again."
+        ) from None
     with readable(folder):
         whole = (folder / WEIGHTS).is_file() and file_sha256(folder / WEIGHTS) == expected
     if not whole:
-        raise UserError(f"{folder / WEIGHTS} is not what {DESCRIPTION} beside it describes: run embed again.")
+        raise UserError(f"{folder / WEIGHTS} does not match {DESCRIPTION} beside it. Run the stage embed again.")
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:

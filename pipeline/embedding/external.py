@@ -53,7 +53,7 @@ def inception(weights: Path) -> FeatureSpace:
         # The library unpickles the file; what loads in this way holds tensors and nothing that runs.
         torch.load(weights, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
-        raise UserError(f"{where}: no file of weights and nothing else.") from None
+        raise UserError(f"{where}: not a file of weights alone.") from None
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
@@ -62,7 +62,8 @@ def inception(weights: Path) -> FeatureSpace:
         raise UserError(f"{where}: not Inception's weights, or torchvision does not fit torch: {error}") from None
     except ImportError as error:
         raise UserError(
-            f"evaluate.features: torch-fidelity does not work here ({error}): torchvision has to fit torch."
+            f"evaluate.features: torch-fidelity does not work here ({error}). Install the torchvision that fits your "
+            "torch."
         ) from None
 
     def of_batch(images: Tensor) -> Tensor:
@@ -105,6 +106,7 @@ def onnx(module: Path, shape: ImageShape) -> FeatureSpace:
         raise UserError(f"{where}: no module that takes float32 [N, {', '.join(map(str, shape))}]: {reason}") from None
     if len(trial) != 2 or not trial.is_floating_point():
         raise UserError(
-            f"{where}: of two images it makes {trial.dtype} of the shape {tuple(trial.shape)}, no features."
+            f"{where}: for two images it returns {trial.dtype} of the shape {tuple(trial.shape)}, which is not one row "
+            "of features for each."
         )
     return FeatureSpace(of_batch, file_sha256(module))

@@ -108,7 +108,7 @@ def contrastive_loss(first: Tensor, second: Tensor, temperature: float) -> Tenso
 def recognised_share(network: FeatureNetwork, images: Tensor) -> float:
     """Return how often one view of an image is nearest to another view of that image, among views of up to 500 images.
 
-    `images`: `uint8 [N, C, H, W]`. A network that has learnt nothing is right once in N; the views are the same each
+    `images`: `uint8 [N, C, H, W]`. A network that has learned nothing is right once in N; the views are the same each
     time.
     """
     with torch.random.fork_rng(devices=[]):

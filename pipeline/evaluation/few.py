@@ -22,7 +22,7 @@ def measured_on(metrics: Mapping[str, Any]) -> dict[str, int]:
 def warnings_of_few(metrics: Mapping[str, Any]) -> list[str]:
     """Return a warning for each kind of images of which there are too few; none where there are enough of all."""
     return [
-        f"measured on {count:,} {kind}: too few to mean anything; at least {ENOUGH} are needed"
+        f"measured on {count:,} {kind}: too few for a reliable result; at least {ENOUGH} are needed"
         for kind, count in measured_on(metrics).items()
         if count < ENOUGH
     ]

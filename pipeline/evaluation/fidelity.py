@@ -11,7 +11,7 @@ from pipeline.evaluation.resampling import Part, with_errors
 
 
 def domain_distances(fake: Tensor, real: Tensor) -> dict[str, float]:
-    """Return the distances of fakes to reals in features learnt from the domain.
+    """Return the distances of fakes to reals in features learned from the domain.
 
     They are `fd_domain`, its extrapolation to endlessly many images, and `kid_domain`, of features scaled to a mean
     square of 1 over the reals. With Inception's features they would be FID and KID. Each has its standard error,

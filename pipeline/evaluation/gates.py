@@ -39,9 +39,7 @@ def apply_gates(gates: Mapping[Any, Gate], metrics: Mapping[str, Any]) -> list[V
             assert counterpart is not None  # the config refuses such a gate
             real = _measured(name, counterpart, metrics)
             if real <= 0:
-                raise UserError(
-                    f"gates.{name}: {counterpart} is {real:g}: nothing can be a share of that; use min or max."
-                )
+                raise UserError(f"gates.{name}: {counterpart} is {real:g}, so there is no ratio to it. Use min or max.")
             verdicts.append(_verdict(f"{name} / {counterpart}", value / real, gate.min_of_real, gate.max_of_real))
     return verdicts
 
@@ -50,7 +48,7 @@ def _measured(gate: str, metric: str, metrics: Mapping[str, Any]) -> float:
     if metric not in metrics:
         raise UserError(f"gates.{gate}: no stage measured {metric}; measured are {', '.join(sorted(metrics))}.")
     if not isinstance(metrics[metric], int | float):
-        raise UserError(f"gates.{gate}: of {metric}, {metrics[metric]!r} was measured, which is no number.")
+        raise UserError(f"gates.{gate}: the measured {metric} is {metrics[metric]!r}, which is no number.")
     return float(metrics[metric])
 
 

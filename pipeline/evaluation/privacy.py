@@ -1,7 +1,7 @@
 """Measure privacy: whether synthetic images give away the images that their model was trained on.
 
 Everything is measured against held-out real images: they are as like the training images as the subject makes them, and
-nothing was learnt from them. What comes nearer to the training images than they do has learnt some of them by heart.
+nothing was learned from them. What comes nearer to the training images than they do has learned some of them by heart.
 """
 
 from typing import TYPE_CHECKING

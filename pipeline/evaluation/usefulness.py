@@ -63,7 +63,7 @@ def usefulness(
 
     Images are `uint8 [N, C, H, W]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
     and real TRTR (Esteban et al. 2017, arXiv:1706.02633). `total_images` counts repeats, of one seed. `on_images` is
-    called with each number of images that a classifier has learnt from since the last call.
+    called with each number of images that a classifier has learned from since the last call.
     """
     build = partial(UsefulnessClassifier, ImageShape(*images.shape[1:]), len(classes))
     by_class: dict[str, list[float]] = {name: [] for label, name in enumerate(classes) if (test_labels == label).any()}
@@ -83,16 +83,16 @@ def _in_images(total: int, on_images: Callable[[int], None]) -> Callable[[float,
     """Return what tells `on_images` how many more of `total` images were seen, when it is told the share that is done, and a loss."""
     seen = 0
 
-    def told(share: float, _loss: float) -> None:
+    def on_share(share: float, _loss: float) -> None:
         nonlocal seen
         before, seen = seen, round(share * total)
         on_images(seen - before)
 
-    return told
+    return on_share
 
 
 def usefulness_metrics_of(synthetic: TstrResult, real: TstrResult, both: TstrResult) -> MetricValues:
-    """Return the metrics of what was learnt from synthetic images, from real ones, and from both together.
+    """Return the metrics of what was learned from synthetic images, from real ones, and from both together.
 
     `tstr_accuracy`, `trtr_accuracy` and `augmented_accuracy` each have a standard error and, where there are several
     seeds, a spread over them. `tstr_ratio` is the first over the second. `tstr_by_class` and `trtr_by_class` are the

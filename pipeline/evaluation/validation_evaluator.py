@@ -147,7 +147,7 @@ class ValidationEvaluator:
     def interpolation(self, generator: nn.Module, path: Path) -> None:
         """Write a PNG whose rows go from one latent to another.
 
-        A smooth change says that no image is learnt by heart.
+        A smooth change says that no image is learned by heart.
         """
         rows = len(self._of_rows)
         labels = self._of_rows.repeat_interleave(GRID_COLUMNS)

@@ -27,7 +27,7 @@ class Encoding:
     kind.
     """
 
-    ending: str  # of file names
+    suffix: str  # of file names
     encode: Callable[[Pixels], bytes]
     decode: Callable[[bytes, int], Pixels]
     lossless: bool = True

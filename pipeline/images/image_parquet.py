@@ -52,14 +52,14 @@ def images_as_parquet(
     labels: NDArray[np.int64] | None,
     indices: NDArray[np.int64],
     extra: dict[str, NDArray[Any]],
-    ending: str,
+    suffix: str,
 ) -> memoryview:
     """Return the content of a Parquet file of images. Equal input gives equal bytes.
 
-    `labels` is None where `schema` has no such column; `ending` is the file name suffix of the images' encoding.
+    `labels` is None where `schema` has no such column; `suffix` is the file name suffix of the images' encoding.
     """
     images = [
-        {"bytes": content, "path": f"{index:09d}{ending}"} for content, index in zip(encoded, indices, strict=True)
+        {"bytes": content, "path": f"{index:09d}{suffix}"} for content, index in zip(encoded, indices, strict=True)
     ]
     columns: dict[str, object] = {"image": images, "label": labels, "index": indices, **extra}
     table = pa.table({name: pa.array(columns[name], schema.field(name).type) for name in schema.names}, schema=schema)
@@ -91,7 +91,7 @@ def image_blocks(path: Path, channels: int) -> Iterator[tuple[NDArray[np.uint8],
         UserError: the file is missing or damaged.
     """
     if not path.exists():
-        raise UserError(f"{path} is not there: run the stage that makes it (ingest).")
+        raise UserError(f"{path} is missing. Run the stage ingest, which writes it.")
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
             for group in range(file.num_row_groups):
@@ -100,4 +100,4 @@ def image_blocks(path: Path, channels: int) -> Iterator[tuple[NDArray[np.uint8],
                 images = np.stack([decode_png(content.as_py(), channels) for content in contents])
                 yield images, table["label"].to_numpy()
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise UserError(f"{path} is damaged: {error}. Run the stage that makes it again.") from None
+        raise UserError(f"{path} is damaged: {error}. Run the stage again that writes it.") from None

@@ -25,7 +25,7 @@ def _safe_name(name: str) -> str:
     """
     parts = PurePosixPath(name).parts
     if name != LOCK and (len(parts) < 2 or parts[0] not in MADE_IN or ".." in parts or "\\" in name or "\0" in name):
-        raise ValueError(f"{name!r} is nothing that a stage makes")
+        raise ValueError(f"{name!r} is no output of a stage")
     return name
 
 
@@ -108,16 +108,17 @@ def require_replaceable_lock(checkout: Path) -> None:
         )
     except FileNotFoundError:
         raise UserError(
-            f"{LOCK} here would be replaced, and there is no git to say whether it is kept: give --replace."
+            f"This would replace {LOCK}, and without git its state is unknown. Commit it, or give --replace."
         ) from None
     if status.returncode != 0:
         why = (status.stderr.strip().splitlines() or ["no reason given"])[0]
         raise UserError(
-            f"{LOCK} here would be replaced, and git does not say whether it is kept ({why}): give --replace."
+            f"This would replace {LOCK}, and git does not tell whether it is committed ({why}). Give --replace to "
+            "replace it."
         )
     if status.stdout.strip():
         raise UserError(
-            f"{LOCK} here has changes that are not committed, and would be replaced: commit it, or give --replace."
+            f"This would replace {LOCK}, which has changes that are not committed. Commit it, or give --replace."
         )
 
 

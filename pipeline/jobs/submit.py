@@ -24,7 +24,7 @@ ADDRESS_VARIABLE = "RAY_API_SERVER_ADDRESS"  # Ray's own
 # What its client raises when the service cannot be reached, answers with an error, or goes away.
 NO_ANSWER = (OSError, RuntimeError, RayError, ClientError)
 CODE = ("pipeline", "stages", "conf", "dvc.yaml", "pyproject.toml")  # what a job runs
-TOKEN = "it wants a token; set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's"
+TOKEN = "it requires a token. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's"
 
 
 def submit(target: str, preset: str | None, root: str | None, address: str | None, say: Callable[[str], None]) -> None:
@@ -56,15 +56,16 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
             runtime_env={"working_dir": str(Path.cwd()), "env_vars": {ROOT_VARIABLE: config.root, **_log_format()}},
         )
     except AuthenticationError:
-        raise UserError(f"{where}: the job was not taken: {TOKEN}.") from None
+        raise UserError(f"{where}: the job was not accepted: {TOKEN}.") from None
     except (*NO_ANSWER, ValueError) as error:
-        raise UserError(f"{where}: the job was not taken: {_first_line(error)}") from None
+        raise UserError(f"{where}: the job was not accepted: {_first_line(error)}") from None
     say(f"job {job} at {where}, root {config.root}")
     if local_root(config.root) is None:
         say(
-            "credentials do not go along: the nodes need some of their own for that root, in their environment or by their role"
+            "your credentials are not sent with the job. The nodes need their own for that root, from their "
+            "environment or their role"
         )
-    goes_on = f"`ray job logs --follow {job}` shows what it says, `ray job stop {job}` ends it, and `imagemint fetch` brings what it made."  # fmt: skip
+    goes_on = f"`ray job logs --follow {job}` shows its output, `ray job stop {job}` ends it, and `imagemint fetch` copies its results here."  # fmt: skip
     try:
         asyncio.run(_follow(client, job))
         ended = client.get_job_info(job)
@@ -75,10 +76,10 @@ def submit(target: str, preset: str | None, root: str | None, address: str | Non
             f"{where} does not answer any more ({_first_line(error)}). The job may go on: {goes_on}"
         ) from None
     if not ended.status.is_terminal():
-        raise UserError(f"{where} has stopped to tell what the job says. The job goes on: {goes_on}")
+        raise UserError(f"{where} stopped sending the output of the job. The job goes on: {goes_on}")
     if ended.status != JobStatus.SUCCEEDED:
         raise UserError(f"job {job}: {ended.status.value.lower()}. {_first_line(ended.message or '')}".strip())
-    say(f"job {job} has succeeded: `imagemint fetch --preset {name} --root {config.root}` brings what it made")
+    say(f"job {job} has succeeded: `imagemint fetch --preset {name} --root {config.root}` copies its results here")
 
 
 def _require_all_code_sent(checkout: Path, preset: str) -> None:
@@ -100,8 +101,9 @@ def _require_all_code_sent(checkout: Path, preset: str) -> None:
     for file, line, pattern, code in zip(*(fields[place::4] for place in range(4)), strict=False):
         if file.endswith(".gitignore") and not pattern.startswith("!"):
             raise UserError(
-                f"{file}, line {line}: {pattern!r} keeps {code} from the job, to which goes what no .gitignore names. Write it so that it "
-                f"fits no file of the code, for example /{pattern.lstrip('/')}."
+                f"{file}, line {line}: {pattern!r} keeps {code} out of the job, which receives only files that no "
+                ".gitignore matches. Narrow the pattern so that it matches no code, for example "
+                f"/{pattern.lstrip('/')}."
             )
 
 

@@ -36,7 +36,8 @@ def require_lasting(root: str) -> None:
     folder = local_root(root)
     if folder is not None and not folder.is_absolute():
         raise UserError(
-            f"root: {root!r}: a job's working folder goes with it: use s3://BUCKET/PREFIX, or the absolute path of a folder that "
+            f"root: {root!r}: the working folder of a job is deleted with the job. Use s3://BUCKET/PREFIX, or the "
+            "absolute path of a folder that "
             f"all nodes have (--root, or {ROOT_VARIABLE})."
         )
 
@@ -55,14 +56,17 @@ def run_job(target: str, preset: str | None, root: str | None, say: Callable[[st
     place = folder_at(config.root)
     with alone(place / f"jobs/{name}", "job"), _copy_of(Path.cwd()) as copy:
         found = download_outputs(copy, name, place)
-        say(f"{name} in {place}: " + ("nothing made before" if found is None else "going on from what was made before"))
+        say(
+            f"{name} in {place}: "
+            + ("there are no earlier outputs" if found is None else "continuing from earlier outputs")
+        )
         use_preset(name)
         _dvc("config", "--local", "core.no_scm", "true")
         if found is not None:
             record_in_dvc(copy)
         code = _dvc("repro", *(() if target == ALL else (target,)), **{ROOT_VARIABLE: config.root})
         if (copy / LOCK).exists():
-            say(f"{upload_outputs(copy, name, place)} files kept; `imagemint fetch` brings them into a checkout")
+            say(f"{upload_outputs(copy, name, place)} files stored; `imagemint fetch` copies them into a checkout")
     return code
 
 

@@ -112,7 +112,7 @@ class Model:
             first = np.arange(which, dtype=np.int64)
             return first if label is None else self._indices_of_class(label, first)
         if label is not None:
-            raise UserError("label: records that are given by their indices have their classes. Leave the label out.")
+            raise UserError("label: records that are given by index already have a class. Leave the label out.")
         indices = [whole_number(index) for index in which]
         for index in indices:
             _require("index", index, 0, LARGEST_INDEX)

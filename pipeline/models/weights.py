@@ -73,13 +73,13 @@ def load_pair(folder: Path) -> TrainedPair:
             raise ValueError("its calibration is not one for its classes")
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(
-            f"{folder / DESCRIPTION} is no model description ({error}): train or fetch the model again."
+            f"{folder / DESCRIPTION} is no model description ({error}). Train or fetch the model again."
         ) from None
     with readable(folder):
         for name, digest in expected.items():
             if not (folder / name).is_file() or file_sha256(folder / name) != digest:
                 raise UserError(
-                    f"{folder / name} is not what {DESCRIPTION} beside it describes: train or fetch the model again."
+                    f"{folder / name} does not match {DESCRIPTION} beside it. Train or fetch the model again."
                 )
     try:
         generator.load_state_dict(load_file(folder / GENERATOR))

@@ -43,7 +43,10 @@ def _few(found: SourceStats) -> str | None:
             f"{found.images} images are too few: ingest needs {FEWEST} each to validate and to hold out, and as many again to train on. "
             "Add images."
         )
-    return f"{found.images:,} images are few: a GAN learns little from under {FEW:,}, and may copy them. Look at the gates on copies."
+    return (
+        f"{found.images:,} images are few: a GAN learns little from under {FEW:,}, and may copy them. Check the gates "
+        "on copies."
+    )
 
 
 def _shared_with_holdout(found: SourceStats) -> str | None:
@@ -53,12 +56,14 @@ def _shared_with_holdout(found: SourceStats) -> str | None:
     if not shared:
         return None
     said = (
-        f"{shared:,} of {len(train):,} images of train that were looked at are in the source's own holdout (test) split, too, and ingest "
-        "leaves them out of train"
+        f"{shared:,} of {len(train):,} inspected images of train are also in the source's own holdout (test) split, so "
+        "ingest leaves them out of train"
     )
     if shared < len(train):
         return f"{said}."
-    return f"{said}: nothing may be left, and ingest then refuses. Take the test folder away, and a holdout is cut from train."
+    return (
+        f"{said}. If none is left, ingest refuses the source. Remove the test folder to have a holdout cut from train."
+    )
 
 
 def _rare_classes(found: SourceStats) -> str | None:
@@ -85,7 +90,7 @@ def _imbalance(found: SourceStats) -> str | None:
     if many <= MOST_IMBALANCE * few:
         return None
     return (
-        f"the classes are uneven: {most} has {many:,} images, {least} {few:,}. The rare ones will be learnt less well."
+        f"the classes are uneven: {most} has {many:,} images, {least} {few:,}. The rare ones will be learned less well."
     )
 
 
@@ -117,7 +122,10 @@ def _enlarged(found: SourceStats, size: int) -> str | None:
     small = int((found.short_sides() < size).sum())
     if small <= MOST_ENLARGED * found.usable:
         return None
-    return f"{small / found.usable:.0%} of the images are smaller than {size} px and will be enlarged: a smaller --size avoids it."
+    return (
+        f"{small / found.usable:.0%} of the images are smaller than {size} px and will be enlarged. A smaller --size "
+        "avoids that."
+    )
 
 
 def _elongated(found: SourceStats) -> str | None:
@@ -130,4 +138,7 @@ def _elongated(found: SourceStats) -> str | None:
 def _letterboxed(found: SourceStats) -> str | None:
     if found.letterboxed <= MOST_LETTERBOXED * found.usable:
         return None
-    return f"{found.letterboxed / found.usable:.0%} of the images have bars along two sides, which will be learnt too: cut them off first."
+    return (
+        f"{found.letterboxed / found.usable:.0%} of the images have bars along two sides, which the model will learn, "
+        "too. Cut them off first."
+    )

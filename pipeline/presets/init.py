@@ -39,12 +39,12 @@ def require_new_name(name: str) -> Path:
         raise UserError(f"{name!r}: conf/{name} is a file of the project's own; choose another name for the preset.")
     if not NAME.fullmatch(name):
         raise UserError(
-            f"{name!r}: no name for a preset; use lower-case letters, digits and hyphens, as in flowers-64."
+            f"{name!r}: not a valid name for a preset; use lower-case letters, digits and hyphens, as in flowers-64."
         )
     if not CONF.is_dir():
         raise UserError(f"No folder {CONF}/ in {Path.cwd()}: run this in the project's top folder.")
     if path.exists():
-        raise UserError(f"{path} is there already and is not overwritten: choose another name, or remove it first.")
+        raise UserError(f"{path} exists already and is not overwritten. Choose another name, or remove it first.")
     return path
 
 
@@ -73,7 +73,7 @@ def init(
     inspected = _INSPECTED_PX if size is None else size
     if inspected not in SIZES:  # told of before anything is fetched
         *others, largest = map(str, SIZES)
-        raise UserError(f"--size {size}: {', '.join(others)} or {largest} px are the sizes there are.")
+        raise UserError(f"--size {size}: {', '.join(others)} or {largest} px are allowed.")
     source = _section(given, say)
     data = _data(source, inspected)
     kind, listing = list_source(data, _DOWNLOADS, say)
@@ -112,7 +112,7 @@ def _section(given: str, say: Callable[[str], None]) -> dict[str, object]:
         return {"kind": "known", "path": given}
     if given.startswith("https://"):
         sha256 = fetch(given, _DOWNLOADS, say)
-        say(f"sha256     {sha256}: the preset takes this content alone")
+        say(f"sha256     {sha256}: the preset accepts this content only")
         return {"path": given, "sha256": sha256}
     return {"path": named_source(given)}
 
@@ -124,21 +124,22 @@ def _data(source: dict[str, object], size: int) -> Data:
         first = error.errors()[0]
         allowed = ", ".join(kind.name for kind in KINDS)
         raise UserError(
-            f"SOURCE {source.get('path')}: {first['msg'].removeprefix('Value error, ')}. Write the preset by hand then; kinds are {allowed}."
+            f"SOURCE {source.get('path')}: {first['msg'].removeprefix('Value error, ')}. Write the preset by hand "
+            f"instead; the kinds are {allowed}."
         ) from None
 
 
 def _found(found: SourceStats) -> Iterator[str]:
     bound = "" if found.whole else "at least "
-    yield f"images     {bound}{found.images:,}; {found.inspected:,} of them looked at" + (
-        f"; {found.texts:,} with a text" if found.texts else ""
+    yield f"images     {bound}{found.images:,}; {found.inspected:,} of them inspected" + (
+        f"; {found.texts:,} with a caption" if found.texts else ""
     )
     if found.classes:
         counts = [f"{name} {count:,}" for name, count in found.classes.most_common(_SHOWN)]
         more = len(found.classes) - len(counts)
         yield f"classes    {len(found.classes)}: {', '.join(counts)}" + (f" and {more} more" if more > 0 else "")
     else:
-        yield "classes    none: the whole set is one group"
+        yield "classes    none: all images form one group"
     if len(found.listing.splits) > 1:
         yield f"splits     of its own: {', '.join(found.listing.splits)}"
     widths, heights = (np.array([size[side] for size in found.sizes]) for side in (0, 1))
@@ -158,11 +159,13 @@ def _proposal(config: Config, takes: Effort) -> Iterator[str]:
     model, train = config.model, config.train
     yield (
         f"proposal   {config.data.size} px, {'grey' if model.channels == 1 else 'colour'}, {model.architecture} of {model.resolution} px, "
-        f"{train.total_images:,} images to train on, augmentation {train.augmentation}, {config.sample.count:,} images to make"
+        f"{train.total_images:,} images to train on, augmentation {train.augmentation}, {config.sample.count:,} images "
+        "to generate"
     )
     yield (
-        f"time       ingest {_duration(takes.ingest_s)}, training {_duration(takes.train_s)} here ({takes.images_per_s:,.0f} images/s measured "
-        "just now, beside all that runs on this machine); embedding, sampling and audit come on top"
+        f"time       ingest {_duration(takes.ingest_s)}, training {_duration(takes.train_s)} here "
+        f"({takes.images_per_s:,.0f} images/s measured just now, with everything else that runs on this machine); "
+        "embedding, sampling and audit come on top"
     )
     yield f"disk       about {size_text(takes.disk)} in all, {size_text(free_space(Path()))} free here"
 

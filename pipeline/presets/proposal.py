@@ -50,7 +50,8 @@ def propose(
     shown = {key: filled["train"][key] for key in ("total_images", "augmentation")}
     text = (
         "# yaml-language-server: $schema=schema.json\n"
-        f"# {found.images:,} images, {_classes_text(classes)}. What is not said here follows from the images: metrics/{name}/preset.yaml\n"
+        f"# {found.images:,} images, {_classes_text(classes)}. Keys that are not set here follow from the images: "
+        f"metrics/{name}/preset.yaml\n"
         f"name: {name}\n"
         f"data:\n  source: {_flow(source)}\n  size: {size}\n"
         + ("  classes: none\n" if "classes" in data else "")

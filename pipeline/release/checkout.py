@@ -30,8 +30,9 @@ def require_committed(preset: str) -> str:
     shared = default_preset()
     if shared != preset:
         raise UserError(
-            f"conf/active.yaml names {shared} in git, and {preset} here alone: whoever gets the version would look for "
-            f"{shared} in dvc.lock. `imagemint use {preset} --share`, `git add dvc.lock conf && git commit`, then publish again."
+            f"In git conf/active.yaml names {shared}, but this checkout uses {preset}. Users of the version would look "
+            f"for {shared} in dvc.lock. `imagemint use {preset} --share`, `git add dvc.lock conf && git commit`, then "
+            "publish again."
         )
     changed = _git("status", "--porcelain", "--", *WATCHED).splitlines()
     if changed:
@@ -47,7 +48,7 @@ def require_committed(preset: str) -> str:
     changed_stages = sorted(stage for stage, why in status.items() if why != ["always changed"])
     if changed_stages:
         raise UserError(
-            f"{', '.join(changed_stages)}: not as dvc.lock says; `make repro`, commit dvc.lock, publish again."
+            f"dvc.lock does not match the current state of these stages: {', '.join(changed_stages)}. Run `make repro`, commit dvc.lock, then publish again."
         )
     return commit
 
@@ -71,7 +72,8 @@ def tag(artifact: str, version: str, commit: str, message: str) -> str:
         if _git("tag", "--list", name):
             if _git("rev-parse", f"{name}^{{commit}}") != commit:
                 raise UserError(
-                    f"the git tag {name} is there, of another commit; delete it (`git tag -d {name}`) or fetch what it published."
+                    f"the git tag {name} exists at another commit. Delete it (`git tag -d {name}`), or fetch the "
+                    "version that it names."
                 )
             return name
         register(".", artifact, commit, f"v{version}", message)

@@ -126,13 +126,13 @@ def _accepted(folder: Path, identity: str) -> MetricValues:
     """Return all metrics of a dataset, which the stage accept has accepted as it is."""
     if not (folder / "accept.json").is_file():
         raise UserError(
-            f"{folder / 'accept.json'} is not there: the dataset is not accepted. Run `make repro` and see why."
+            f"{folder / 'accept.json'} is missing, so the dataset is not accepted. Run `make repro` to see why."
         )
     metrics: MetricValues = {}
     for stage in ("evaluate", "audit", "accept"):
-        metrics |= read_json(folder / f"{stage}.json", f"figures of the stage {stage}")
+        metrics |= read_json(folder / f"{stage}.json", f"metrics of the stage {stage}")
     if metrics.get("accepted") is not True or metrics["dataset_id"] != identity:
-        raise UserError(f"{folder / 'accept.json'} is about another dataset: run `make repro`, then publish again.")
+        raise UserError(f"{folder / 'accept.json'} describes another dataset. Run `make repro`, then publish again.")
     return metrics
 
 
@@ -147,7 +147,7 @@ def _latest(home: Folder) -> _Earlier | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{home}/{LATEST}: damaged, or names a version that is: {error}. Mend it, or give another place."
+            f"{home}/{LATEST} is damaged, or names a damaged version: {error}. Repair it, or give another place."
         ) from None
 
 
@@ -158,7 +158,7 @@ def _release_in(target: Folder, identity: str) -> Release | None:
     try:
         return Release.model_validate(json.loads(target.read(METRICS_FILE))["release"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{target}/{METRICS_FILE}: damaged: {error}. Mend it, or give another place.") from None
+        raise UserError(f"{target}/{METRICS_FILE}: damaged: {error}. Repair it, or give another place.") from None
 
 
 def _new_model(before: _Earlier | None, commit: str) -> ReleasedModel:
@@ -192,7 +192,9 @@ def _put(
     if not target.guards_content:
         problems = verify_files(target, manifest, track).problems
         if problems:
-            raise UserError(f"{folder}: {problems[0]}, and {len(problems) - 1} more problems: run sample again.")
+            raise UserError(
+                f"{folder}: {problems[0]}, and {len(problems) - 1} more problems. Run the stage sample again."
+            )
     write_document(target, MANIFEST, manifest.model_dump())
 
 

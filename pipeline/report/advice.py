@@ -13,39 +13,46 @@ def advice(metrics: MetricValues, verdicts: list[Verdict], source: str) -> tuple
     """Return sentences that say what the dataset can be used for, and sentences that say what not."""
     use, avoid = [], []
     if any(not verdict.met for verdict in verdicts):
-        avoid.append("Anything, before it is known why a gate was missed.")
-    avoid += [f"Conclusions from its figures: {warning}." for warning in warnings_of_few(metrics)]
+        avoid.append("Any purpose, before you know why it missed a gate.")
+    avoid += [f"Conclusions from its metrics: {warning}." for warning in warnings_of_few(metrics)]
     if "tstr_accuracy" in metrics:
         use.append(
-            f"Teaching a classifier where the real images cannot be handed on: what learnt from these alone gets "
-            f"{PERCENT.text(metrics['tstr_accuracy'])} of real images right, what learnt from real ones {PERCENT.text(metrics['trtr_accuracy'])}."
+            "Training a classifier where the real images cannot be shared. A classifier trained on these images alone "
+            "gets "
+            f"{PERCENT.text(metrics['tstr_accuracy'])} of real images right; one trained on real images gets "
+            f"{PERCENT.text(metrics['trtr_accuracy'])}."
         )
         gain = metrics["augmented_accuracy"] - metrics["trtr_accuracy"]
         added = f"together {PERCENT.text(metrics['augmented_accuracy'])}, real images alone {PERCENT.text(metrics['trtr_accuracy'])}"
         if gain > GAIN:
             use.append(f"Adding to real images: {added}.")
         else:
-            avoid.append(f"Adding to real images: it brought nothing here ({added}).")
+            avoid.append(f"Adding to real images: it did not help a classifier here ({added}).")
     else:
-        use.append("Learning without labels, and trying out what reads images.")
+        use.append("Learning without labels, and testing programs that read images.")
     use.append(
-        "Trying out storage, loading and training at scale: records are counted, digested and can be made again one by one."
+        "Testing storage, loading and training at scale: files have digests, and every record can be generated again "
+        "alone."
     )
     avoid.append(
-        f"Measuring how good a model is: that takes real images. The biases of {source} are in these, and some of their own."
+        f"Measuring how good a model is: use real images for that. These images have the biases of {source}, and some "
+        "of their own."
     )
     if metrics["held_out_copies"]:
         avoid.append(
-            f"Training what is then tested on the real holdout images: {metrics['held_out_copies']} records are copies of held-out images."
+            f"Training a model that is then tested on the real holdout images: {metrics['held_out_copies']} records "
+            "are copies of held-out images."
         )
     if metrics["train_copies"] or metrics["near_train_share"] > NEAR or _attack(metrics) > SURE:
         avoid.append(
             f"Keeping the real images secret: {metrics['train_copies']} records are copies of training images, "
-            f"{PERCENT.text(metrics['near_train_share'])} lie as near to one as 1 % of held-out images do."
+            f"{PERCENT.text(metrics['near_train_share'])} lie as near to a training image as the nearest 1 % of "
+            "held-out images."
         )
     else:
         avoid.append(
-            "A promise of privacy: copies and near copies were looked for and attacks tried, but nothing is proven."
+            "A guarantee of privacy: the audit searched for copies and near copies and tried attacks, but that proves "
+            "nothing."
         )
     return use, avoid
 

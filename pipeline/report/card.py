@@ -86,7 +86,7 @@ def tar_reader(manifest: Manifest, place: str) -> str:
     first, last = (f"{shard.shard:06d}" for shard in (manifest.shards[0], manifest.shards[-1]))
     numbers = first if first == last else f"{{{first}..{last}}}"
     decoder = "pill" if manifest.image.channels == 1 else "pil"
-    suffix = encoding_named(manifest.image.encoding).ending[1:]
+    suffix = encoding_named(manifest.image.encoding).suffix[1:]
     members = f'"{suffix}", "cls"' if manifest.classes else f'"{suffix}"'
     tars = f'wds.WebDataset("{place}/data/train-{numbers}.tar", shardshuffle=False)'
     return f'{tars}.decode("{decoder}").to_tuple({members})'

@@ -32,7 +32,7 @@ class _Version:
             metrics = json.loads(folder.read(METRICS_FILE))
         except FileNotFoundError:
             raise UserError(
-                f"{place}: no {METRICS_FILE}: not a published version. `imagemint publish` makes those."
+                f"{place}: no {METRICS_FILE}: not a published version. `imagemint publish` creates those."
             ) from None
         except (OSError, ValueError) as error:
             raise UserError(f"{place}/{METRICS_FILE} is damaged: {error}.") from None

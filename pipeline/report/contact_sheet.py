@@ -41,18 +41,18 @@ def contact_sheet(dataset: Path | str, columns: int) -> Sheet:
     `dataset` is a folder or a URL with Parquet or tar shards. Without classes there are as many rows of that length as
     there are images for, up to ten.
     """
-    pictures = _describe_records(dataset)
-    if pictures.classes:
-        images = _first_of_each_class(pictures, columns)
-        caption = f"{columns} images a class, one class a row"
+    stored = _stored_images(dataset)
+    if stored.classes:
+        images = _first_of_each_class(stored, columns)
+        caption = f"{columns} images per class, one class per row"
     else:
-        images = list(islice(_images(pictures), UNLABELLED_ROWS * columns))
+        images = list(islice(_decoded(stored), UNLABELLED_ROWS * columns))
         caption = f"the first {len(images)} images"
     return Sheet(encode_png(image_grid(images, columns)), caption)
 
 
 @dataclass(frozen=True)
-class _Pictures:
+class _StoredImages:
     """Hold what is in a dataset, file by file: labels (`None` where there are none) and encoded images."""
 
     classes: list[str]
@@ -62,32 +62,33 @@ class _Pictures:
     decode: Callable[[str, bytes], Image]
 
 
-def _first_of_each_class(pictures: _Pictures, per_class: int) -> list[Image]:
-    rows: dict[int, list[Image]] = {label: [] for label in pictures.occurring}
-    for file in pictures.files:
-        labels, contents = pictures.read(file)
+def _first_of_each_class(stored: _StoredImages, per_class: int) -> list[Image]:
+    rows: dict[int, list[Image]] = {label: [] for label in stored.occurring}
+    for file in stored.files:
+        labels, contents = stored.read(file)
         for label, content in zip(labels or (), contents, strict=True):
             if label not in rows:
-                raise UserError(f"{file} holds a record of the label {label}, of which there should be none.")
+                raise UserError(f"{file} holds a record with the label {label}, but the dataset should hold none.")
             if len(rows[label]) < per_class:
-                rows[label].append(pictures.decode(file, content))
+                rows[label].append(stored.decode(file, content))
         if all(len(row) == per_class for row in rows.values()):
             break
     fewest = min(rows, key=lambda label: len(rows[label]))
     if len(rows[fewest]) < per_class:
         raise UserError(
-            f"-n: {per_class} images a class, but {pictures.classes[fewest]!r} has {len(rows[fewest])}; use at most that many."
+            f"-n: {per_class} images per class, but {stored.classes[fewest]!r} has {len(rows[fewest])}; use at most "
+            "that many."
         )
     return [image for row in rows.values() for image in row]
 
 
-def _images(pictures: _Pictures) -> Iterator[Image]:
-    for file in pictures.files:
-        for content in pictures.read(file)[1]:
-            yield pictures.decode(file, content)
+def _decoded(stored: _StoredImages) -> Iterator[Image]:
+    for file in stored.files:
+        for content in stored.read(file)[1]:
+            yield stored.decode(file, content)
 
 
-def _describe_records(dataset: Path | str) -> _Pictures:
+def _stored_images(dataset: Path | str) -> _StoredImages:
     with readable(str(dataset)):
         synthetic = folder_at(str(dataset)).entry(MANIFEST) is not None
     if synthetic:
@@ -95,11 +96,11 @@ def _describe_records(dataset: Path | str) -> _Pictures:
     if is_there(Path(dataset) / DESCRIPTION):
         return _real(Path(dataset), describe(Path(dataset)))
     raise UserError(
-        f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real): not a finished dataset."
+        f"{dataset} holds neither manifest.json (synthetic) nor dataset.json (real), so it is not a finished dataset."
     )
 
 
-def _synthetic(files: Folder, manifest: Manifest) -> _Pictures:
+def _synthetic(files: Folder, manifest: Manifest) -> _StoredImages:
     reader, classes = ShardReader(files, manifest), manifest.classes
     occurring = [classes.index(name) for name in occurring_classes(manifest)]
 
@@ -113,10 +114,10 @@ def _synthetic(files: Folder, manifest: Manifest) -> _Pictures:
             images = reader.decode([content])
         return np.asarray(images[0])
 
-    return _Pictures(classes, occurring, [shard.file for shard in manifest.shards], read, decode)
+    return _StoredImages(classes, occurring, [shard.file for shard in manifest.shards], read, decode)
 
 
-def _real(dataset: Path, described: DatasetDescription) -> _Pictures:
+def _real(dataset: Path, described: DatasetDescription) -> _StoredImages:
     classes, channels = described.classes, described.image.channels
 
     def read(file: str) -> tuple[list[int] | None, list[bytes]]:
@@ -128,7 +129,7 @@ def _real(dataset: Path, described: DatasetDescription) -> _Pictures:
         with _naming(dataset / file):
             return decode_png(content, channels)
 
-    return _Pictures(
+    return _StoredImages(
         classes, [*range(len(classes))], [part.file for part in described.splits["train"].files], read, decode
     )
 
@@ -139,4 +140,6 @@ def _naming(file: Path | str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, pa.ArrowException, KeyError, DamagedShardError) as error:
-        raise UserError(f"{file} cannot be read: {error}. Fetch it again, or run the stage that makes it.") from None
+        raise UserError(
+            f"{file} cannot be read: {error}. Fetch it again, or run the stage again that writes it."
+        ) from None

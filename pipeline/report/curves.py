@@ -22,7 +22,7 @@ GAME = {
     "generator_loss": "generator's loss",
     "discriminator_accuracy": "pairs that the discriminator tells apart",
     **{name: view.chart for name, _, view in in_training() if not view.in_report},
-    "validation_nearest_ratio": "distance to training images, held-out images being 1",
+    "validation_nearest_ratio": "distance to training images (held-out images: 1)",
 }
 
 

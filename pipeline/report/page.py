@@ -28,8 +28,8 @@ COLUMNS = 12
 BANNER_COLUMNS = 20
 BANNER_EACH = 4  # images of each kind in the banner at the top
 HEADLINE = {
-    "tstr_accuracy": "of real images right, learnt from synthetic ones",
-    "class_share_min": "of an equal share has the rarest class",
+    "tstr_accuracy": "of real images right, for a classifier trained on synthetic ones",
+    "class_share_min": "of an equal share, for the rarest class",
     "fd_domain": "distance to real images",
     "diversity_all": "of the variety of real images",
     "coverage": "of real images have a synthetic neighbour",
@@ -66,7 +66,7 @@ def write_report(
     metrics: MetricValues,
     verdicts: list[Verdict],
     pictures: ReportImages,
-    spent: dict[str, ResourceUsage],
+    usage: dict[str, ResourceUsage],
     prices: Prices,
 ) -> None:
     """Write the page.
@@ -77,8 +77,8 @@ def write_report(
         metrics: all metrics of evaluate and audit.
         verdicts: the gates, applied.
         pictures: the images that it shows.
-        spent: what each stage took, sampling last.
-        prices: of what was spent.
+        usage: what each stage took, sampling last.
+        prices: of core-hours and GPU-hours.
     """
     from pipeline.report.curves import curves_svg  # with it matplotlib, which an audit is spared while its workers run
 
@@ -103,7 +103,7 @@ def write_report(
         interpolation=data_url(pictures.interpolation) if pictures.interpolation else "",
         curves=curves_svg(pictures.training) if pictures.training else "",
         source=pictures.source,
-        work=work_lines(spent, prices),
+        work=work_lines(usage, prices),
         config=yaml.safe_dump(manifest.config.root, sort_keys=False, allow_unicode=True),
         parquet=has_parquet(manifest),
         read_tars=tar_reader(manifest, "PATH/TO/THE/DATASET"),

@@ -20,7 +20,7 @@ def unusual_settings(manifest: Manifest) -> list[str]:
     if sample.truncation is not None:
         settings.append(f"latents truncated at {sample.truncation}: more typical images, less variety")
     if sample.encoding == "jpeg":
-        settings.append(f"images kept as JPEG of quality {sample.jpeg_quality}, which loses some detail")
+        settings.append(f"images stored as JPEG of quality {sample.jpeg_quality}, which loses some detail")
     settings += [_filter(manifest, each.kind) for each in sample.filters]
     return settings
 
@@ -34,10 +34,10 @@ def _filter(manifest: Manifest, kind: str) -> str:
 def record_facts(manifest: Manifest) -> dict[str, object]:
     """Return what card and report say of the records.
 
-    They are `classes` that occur, `asked`, the unusual settings, and whether near copies are refused.
+    They are `classes` that occur, `settings`, those that are unusual, and whether near copies are refused.
     """
     return {
         "classes": occurring_classes(manifest),
-        "asked": unusual_settings(manifest),
+        "settings": unusual_settings(manifest),
         "near_copies_refused": any(each.kind == "near_copy" for each in manifest.filters),
     }

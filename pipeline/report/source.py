@@ -104,7 +104,7 @@ def _first(data: Path, listed: Listed, columns: list[str]) -> list[dict[str, Any
                 return rows
     except (OSError, pa.ArrowException):
         pass
-    raise UserError(f"{path} is not what {data / DESCRIPTION} describes: run ingest again.")
+    raise UserError(f"{path} does not match {data / DESCRIPTION}. Run the stage ingest again.")
 
 
 def _printable(name: str) -> str:

@@ -21,7 +21,7 @@ def summary(manifest: Manifest, metrics: MetricValues, files: dict[str, str]) ->
         "Made": [_made(manifest, metrics)],
         "Quality": [*(_labelled_quality(metrics) if manifest.classes else _unlabelled_quality(metrics)),
                     f"{metrics['unique_share']:.2%} unique, {metrics['train_copies']} exact copies of training images, "
-                    f"{metrics['near_train_share']:.1%} nearer to one than 99 % of held-out images are",
+                    f"{metrics['near_train_share']:.1%} nearer to a training image than 99 % of held-out images",
                     *(f"warning: {warning}" for warning in warnings_of_few(metrics))],
         "Open": [f"{path:{width}}   {what}" for path, what in files.items()],
     }  # fmt: skip
@@ -57,10 +57,10 @@ def _unlabelled_quality(metrics: MetricValues) -> list[str]:
         return [f"{_distance(metrics)}, diversity {metrics['diversity_all']:.2f} of real"]
     return [
         f"a classifier sees the rarest class at {metrics['class_share_min']:.2f} of an equal share "
-        f"(among real images: {metrics['class_share_min_real']:.2f})",
+        f"(baseline of real images {metrics['class_share_min_real']:.2f})",
         f"{_distance(metrics)}, least diversity within a predicted class {metrics['diversity_min']:.2f} of real",
     ]
 
 
 def _distance(metrics: MetricValues) -> str:
-    return f"fd_domain {metrics['fd_domain']:.1f} (real against real {metrics['fd_domain_real']:.1f})"
+    return f"fd_domain {metrics['fd_domain']:.1f} (baseline of real images {metrics['fd_domain_real']:.1f})"

@@ -7,14 +7,14 @@ HOUR = 3600
 MILLION = 1_000_000
 
 
-def work_lines(spent: dict[str, ResourceUsage], prices: Prices) -> dict[str, str]:
-    """Return a line for each stage of `spent`, and one for a million images at the rate of the last.
+def work_lines(usage: dict[str, ResourceUsage], prices: Prices) -> dict[str, str]:
+    """Return a line for each stage of `usage`, and one for a million images at the rate of the last.
 
     Stages of which time or images are unknown are left out.
     """
-    known = {stage: each for stage, each in spent.items() if each.images > 0 and each.seconds > 0}
+    known = {stage: each for stage, each in usage.items() if each.images > 0 and each.seconds > 0}
     lines = {stage: _line(each, prices) for stage, each in known.items()}
-    last = list(spent)[-1]
+    last = list(usage)[-1]
     if last in known:
         each = known[last]
         many = MILLION / each.images
@@ -23,18 +23,18 @@ def work_lines(spent: dict[str, ResourceUsage], prices: Prices) -> dict[str, str
     return lines
 
 
-def cost(spent: ResourceUsage, prices: Prices) -> float:
+def cost(usage: ResourceUsage, prices: Prices) -> float:
     """Return the cost, in the currency of `prices`."""
-    return (spent.core_seconds * prices.core_hour + spent.gpu_seconds * prices.gpu_hour) / HOUR
+    return (usage.core_seconds * prices.core_hour + usage.gpu_seconds * prices.gpu_hour) / HOUR
 
 
-def _line(spent: ResourceUsage, prices: Prices) -> str:
-    hours = [f"{spent.core_seconds / HOUR:.2g} core-hours"]
-    if spent.gpu_seconds:
-        hours.append(f"{spent.gpu_seconds / HOUR:.2g} GPU-hours")
+def _line(usage: ResourceUsage, prices: Prices) -> str:
+    hours = [f"{usage.core_seconds / HOUR:.2g} core-hours"]
+    if usage.gpu_seconds:
+        hours.append(f"{usage.gpu_seconds / HOUR:.2g} GPU-hours")
     return (
-        f"{spent.images:,} images in {_clock(spent.seconds)}, {spent.images / spent.seconds:,.0f} images/s; "
-        f"{', '.join(hours)}, {cost(spent, prices):.2g} {prices.currency}"
+        f"{usage.images:,} images in {_clock(usage.seconds)}, {usage.images / usage.seconds:,.0f} images/s; "
+        f"{', '.join(hours)}, {cost(usage, prices):.2g} {prices.currency}"
     )
 
 

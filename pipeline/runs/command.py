@@ -1,4 +1,4 @@
-"""What a stage is asked for."""
+"""Define what a stage is asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ from pipeline.config import Config
 
 @dataclass(frozen=True)
 class Command:
-    """A parsed command line. Places default to those of the checkout."""
+    """Hold a parsed command line. Places default to those of the checkout."""
 
     stage: str
     config: Config
     data: Path  # canonical dataset
     model: Path  # model and embedder
     out: Path  # what the stage makes
-    metrics: Path  # where its figures go
+    metrics: Path  # where its values go
     fresh: bool
     default_out: bool  # whether `out` is the checkout's own place
 
-    def say(self, text: str, **figures: Any) -> None:
-        """Log what is going on, and for machines the figures of it."""
-        log_info(self.stage, text, **figures)
+    def say(self, text: str, **values: Any) -> None:
+        """Log what is going on, and for machines the values of it."""
+        log_info(self.stage, text, **values)
 
-    def progress(self, progress: Progress, line: str, **figures: Any) -> None:
+    def progress(self, progress: Progress, line: str, **values: Any) -> None:
         """Log how far the work is: as a bar on a terminal, elsewhere by `line`."""
-        log_progress(self.stage, progress, line, **figures)
+        log_progress(self.stage, progress, line, **values)
 
     def track(self, doing: str, total: int, unit: str, *, even: bool = True) -> Add:
         """Begin some work; return what is to be called with each number of items that are done (see `Track`)."""

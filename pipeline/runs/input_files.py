@@ -49,8 +49,8 @@ class InputFiles:
                 content = b""
             if hashlib.sha256(content).hexdigest() != self.files[name]:
                 raise UserError(
-                    f"{store}/{self.files[name]}: missing or not what was put there as {name}; remove it there and run the "
-                    "command that made it again."
+                    f"{store}/{self.files[name]} is missing, or differs from what was uploaded as {name}. Remove it "
+                    "there, and run the command again that made it."
                 )
             write_atomically(folder / name, content)
 

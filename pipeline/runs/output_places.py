@@ -15,7 +15,7 @@ from pipeline.runs.ownership import Layout, dataset_layout, foreign_files, layou
 from pipeline.store.files import readable
 
 # What `--out` has to name for stages that go on from what lies there; all others make something new.
-_GIVE = {"audit": "the folder of a dataset", "accept": "the folder with the figures of evaluate and audit"}
+_GIVE = {"audit": "the folder of a dataset", "accept": "the folder with the metrics of evaluate and audit"}
 _NEW = "a new or empty folder"
 _LISTED = 3  # files that a message names
 

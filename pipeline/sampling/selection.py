@@ -38,8 +38,9 @@ def select_attempts(
     reasons = ", ".join(f"{each.kind} {refused[number, stuck]}" for number, each in enumerate(filters))
     remedies = ", ".join(FILTERS[each.kind].remedy for each in filters)
     raise UserError(
-        f"sample.filters: record {first + stuck} found no image that passes in {ATTEMPTS} attempts (refused by {reasons}): "
-        f"with filters this strict, or a model this poor, sampling would not end. {remedies[0].upper()}{remedies[1:]}, or train longer."
+        f"sample.filters: none of {ATTEMPTS} candidates for record {first + stuck} passed (refused by {reasons}). With "
+        f"filters this strict, or a model this poor, sampling would not end. {remedies[0].upper()}{remedies[1:]}, or "
+        "train longer."
     )
 
 

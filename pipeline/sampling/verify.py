@@ -1,4 +1,4 @@
-"""Verifying a dataset against its manifest: every byte, every record, and a few records made again."""
+"""Verify a dataset against its manifest: every byte, every record, and a few records generated again."""
 
 import json
 import os
@@ -34,7 +34,7 @@ TRACKED = track_in("verify")  # how far a check is, where no stage says it
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard as read back from disk: `images: uint8 [N, H, W, C]`, `indices: int64 [N]`, labels, and its first index."""
+    """Hold a shard as read back from disk: `images: uint8 [N, H, W, C]`, `indices: int64 [N]`, labels, and its first index."""
 
     first_index: int
     images: NDArray[np.uint8]
@@ -44,12 +44,12 @@ class Shard:
 
 @dataclass
 class Findings:
-    """What is wrong (one line each, naming the file), and what was looked at."""
+    """Hold what is wrong (one line each, naming the file), and what was inspected."""
 
     problems: list[str] = field(default_factory=list)
     files: int = 0
     records: int = 0
-    regenerated: str = "not asked for"
+    regenerated: str = "no record was generated again"
     ignored: list[str] = field(default_factory=list)  # files that a desktop has put beside the shards
 
 
@@ -78,8 +78,8 @@ def verify_files(dataset: Folder, manifest: Manifest, track: Track = TRACKED) ->
     if [(shard.shard, shard.first_index, shard.rows) for shard in shards] != planned:
         problems.append(f"manifest.json: its shards do not cover the records 0 to {manifest.count - 1} once each")
     requested = manifest.config.sample
-    endings = [ending for kind, (ending, _) in FORMATS.items() if kind in requested.formats]
-    if any([PurePosixPath(file.file).suffix for file in shard.files] != endings for shard in shards):
+    suffixes = [suffix for kind, (suffix, _) in FORMATS.items() if kind in requested.formats]
+    if any([PurePosixPath(file.file).suffix for file in shard.files] != suffixes for shard in shards):
         problems.append(
             f"manifest.json: a shard's files are not of the formats that it names, {', '.join(requested.formats)}"
         )
@@ -104,7 +104,7 @@ def verify_files(dataset: Folder, manifest: Manifest, track: Track = TRACKED) ->
 
 
 def _holds(dataset: Folder, name: str, value: Any) -> bool:
-    """Whether a file is the JSON of `value`."""
+    """Return whether a file is the JSON of `value`."""
     try:
         return bool(json.loads(dataset.read(name)) == value)
     except (OSError, ValueError, RecursionError):
@@ -112,7 +112,7 @@ def _holds(dataset: Folder, name: str, value: Any) -> bool:
 
 
 def _damage(dataset: Folder, there: Mapping[str, Entry], file: ShardFile) -> str:
-    """What is wrong with a file, by its size and digest; empty where nothing is."""
+    """Return what is wrong with a file, by its size and digest; empty where nothing is."""
     entry = there.get(file.file)
     if entry is None:
         return f"{file.file}: missing"
@@ -152,7 +152,7 @@ def _taken(read: "Future[tuple[Shard | None, Findings]]", findings: Findings) ->
 
 
 def read_shard(reader: ShardReader, shard: ShardRecord, manifest: Manifest) -> tuple[Shard | None, Findings]:
-    """A shard whose first file is as it should be, and what is wrong with any of its files."""
+    """Return the shard, if its first file is as it should be, and what is wrong with any of its files."""
     findings = Findings()
     first: Shard | None = None
     for file in shard.files:
@@ -204,10 +204,12 @@ def verify_records(
             continue  # reported when the shard was read
         for index, record in zip(inside, stored, strict=True):
             if not regenerator.record(index, attempts).equals(record):
-                different.append(f"{shard.file}: record {index} is not what the model makes")
+                different.append(f"{shard.file}: record {index} differs from what the model generates")
             on_records(1)
     findings.problems += different
-    findings.regenerated = f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model makes"
+    findings.regenerated = (
+        f"{len(chosen) - len(different)} of {len(chosen)} random records equal what the model generates"
+    )
 
 
 def _same_labels(a: Labels, b: Labels) -> bool:
@@ -215,7 +217,7 @@ def _same_labels(a: Labels, b: Labels) -> bool:
 
 
 def _miscounts(attempts: Attempts, shard: ShardRecord, manifest: Manifest) -> Iterator[str]:
-    """Each candidate but a record's last was refused by a filter."""
+    """Yield what is wrong with the counts of candidates: filters refused each candidate but the last of each record."""
     refused = sum(shard.refused.values())
     tried = 0 if attempts is None else int(attempts.sum())
     kinds = [each.kind for each in manifest.filters]

@@ -55,7 +55,7 @@ def sample(command: Command) -> None:
             missing = missing_shards(target, plan.shards)
             if missing:
                 workers = plan.pool.workers
-                say(f"{len(missing)} of {len(plan.shards)} shards to make with {workers} worker(s), run {run.name}")
+                say(f"{len(missing)} of {len(plan.shards)} shards to generate with {workers} worker(s), run {run.name}")
                 gauges = RunGauges(command.stage, config.name, plan.identity)
                 progress = SamplingProgress(target, plan.shards, missing, workers, gauges, command.progress)
                 with _metered(run.folder, resources, progress):

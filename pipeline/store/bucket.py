@@ -189,7 +189,9 @@ class Bucket:
             raise
         except FileNotFoundError:
             if writing:
-                raise UserError(f"{self.url}: there is no such bucket; make it, or name another.") from None
+                raise UserError(
+                    f"{self.url}: there is no such bucket. Create the bucket, or name another one."
+                ) from None
             raise
         except PermissionDeniedError as error:
             raise UserError(
@@ -203,7 +205,7 @@ class Bucket:
                 ) from None
             raise UserError(
                 f"{self.url}: {_first_line(error)}. Check the name, the endpoint and the network, then run the same command "
-                "again; what is finished is kept."
+                "again; finished work is kept."
             ) from None
 
 

@@ -42,7 +42,7 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
                 f"The disk is full: {path} could not be written. Make space under {path.parent} and run the same command "
-                "again; what is finished is kept."
+                "again; finished work is kept."
             ) from None
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from None
     except BaseException:

@@ -91,7 +91,7 @@ def load_newest_checkpoint(folder: Path, warn: Callable[[str], None]) -> StateDi
         damaged = True
         warn(f"checkpoint {path} is damaged: going back to the one before it")
     if damaged:
-        warn("no whole checkpoint is left: starting from the beginning")
+        warn("no undamaged checkpoint is left: starting from the beginning")
     return None
 
 

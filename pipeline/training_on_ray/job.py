@@ -259,7 +259,7 @@ def _run(
         warned = False
 
         def on_interval(trainer: Trainer) -> None:
-            """Save what was learnt since the last checkpoint, when the cluster is about to take a node away."""
+            """Save what was learned since the last checkpoint, when the cluster is about to take a node away."""
             nonlocal warned
             notice = ray.train.get_preemption_info()  # which Ray makes the same for all workers
             if notice is None or warned:
@@ -269,8 +269,8 @@ def _run(
             if evaluator is not None:
                 checkpoints.save(len(trainer.history), trainer.state())
                 reporter.say(
-                    f"{len(notice.preempted_node_ids)} node(s) about to be taken away: "
-                    f"checkpoint at {trainer.gan.images_seen:,} images"
+                    f"{len(notice.preempted_node_ids)} node(s) will be taken away soon: checkpoint at "
+                    f"{trainer.gan.images_seen:,} images"
                 )
 
         trainer.run(on_checkpoint, on_interval)

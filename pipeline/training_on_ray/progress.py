@@ -1,4 +1,4 @@
-"""A line for each checkpoint: how far, how fast, how long still, how good; and one for each thing that goes wrong."""
+"""Write a line for each checkpoint (how far, how fast, how long still, how good) and for each thing that goes wrong."""
 
 from pipeline.base.pace import in_words
 from pipeline.config.metrics import in_training
@@ -8,7 +8,7 @@ from pipeline.training.trainer import Evaluation
 
 
 def progress_line(evaluation: Evaluation, total_images: int, seconds_left: float | None) -> str:
-    """For example "50,000 of 600,000 images (8%) | 1,200 images/s | about 8 min left | …"."""
+    """Return for example "50,000 of 600,000 images (8%) | 1,200 images/s | about 8 min left | …"."""
     row, rate = evaluation.row, evaluation.images_per_s
     seen = row.images_seen
     left = f" | {in_words(seconds_left)} left" if seconds_left else ""
@@ -33,6 +33,6 @@ def metrics_in(row: EvaluationRow) -> str:
 
 
 def finding_line(finding: Finding) -> str:
-    """For example "collapse after 50,000 images: …; going on"."""
+    """Return for example "collapse after 50,000 images: …; going on"."""
     done = {"warn": "going on", "rollback": "going back to the best evaluation", "stop": "stopping"}[finding.action]
     return f"{finding.diagnostic} after {finding.images_seen:,} images: {finding.message}; {done}"

@@ -30,7 +30,7 @@ GAUGE_OF = {
 
 
 class ProgressReporter:
-    """In a worker: one that has the queue whose other end the driver reads."""
+    """Report from a worker, by the queue whose other end the driver reads."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class ProgressReporter:
         self.begins(0)
 
     def begins(self, images_seen: int) -> None:
-        """The first step comes next, after so many images: from here on the time left is reckoned."""
+        """Begin to estimate the time left: the first step comes next, after so many images."""
         self._pace, self._position = Pace(self._clock()), images_seen
 
-    def say(self, message: str, **figures: Any) -> None:
-        """A line, and for machines what it is about."""
-        self._lines.put((message, figures, None))
+    def say(self, message: str, **values: Any) -> None:
+        """Send a line to log, and for machines the values in it."""
+        self._lines.put((message, values, None))
 
     def show_position(self, images_seen: Callable[[], int]) -> None:
         """Say for the bar how far the training is between checkpoints."""
@@ -96,7 +96,7 @@ class ProgressReporter:
         self._lines.put(("", {}, progress))
 
     def evaluated(self, evaluation: Evaluation, goes_on_at: int, findings: int) -> None:
-        """What a checkpoint brought; `findings` of the run so far. Training goes on at an earlier image after a rollback."""
+        """Report what a checkpoint brought, and how many `findings` the run has. After a rollback training goes on at an earlier image."""
         metrics = evaluation.row.record()
         with self._guard:
             self._pace.add(evaluation.row.images_seen - self._position)
@@ -123,14 +123,14 @@ class ProgressReporter:
 
 @contextmanager
 def log_lines_of(lines: Queue) -> Iterator[None]:
-    """In the driver: logs every line that a worker, wherever it runs, puts into the queue."""
+    """Log in the driver every line that a worker, wherever it runs, puts into the queue."""
     stop = threading.Event()
 
     def follow() -> None:
         while True:
             last = stop.is_set()
             try:
-                message, figures, progress = lines.get(timeout=POLL_S)
+                message, values, progress = lines.get(timeout=POLL_S)
             except Empty:
                 if last:
                     return
@@ -139,7 +139,7 @@ def log_lines_of(lines: Queue) -> Iterator[None]:
                     return
             else:
                 if progress is None:
-                    log_info(STAGE, message, **figures)
+                    log_info(STAGE, message, **values)
                 else:
                     log_progress(STAGE, progress)
 

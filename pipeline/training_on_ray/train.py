@@ -143,7 +143,7 @@ class TrainingPlan:
 def remarks(config: Config, dataset: DatasetDescription) -> Iterator[str]:
     """Yield what the user should know of this data before training."""
     if config.model.conditioning == "class" and len(dataset.classes) == 1:
-        yield "one class only: the networks are not conditioned on it, and what is sampled has no labels"
+        yield "one class only: the networks are not conditioned on it, and records will have no labels"
     counted = {VALIDATION_IMAGES: dataset.splits["validation"].rows}
     for warning in (*warnings_of_little(dataset.splits["train"].rows, config), *warnings_of_few(counted)):
         yield f"warning: {warning}"
@@ -235,6 +235,7 @@ def _require_extras(config: Config, resources: Resources) -> None:
     compiler = os.environ.get("CXX", "g++")
     if config.train.compile and not resources.gpus and shutil.which(compiler) is None:
         raise UserError(
-            f"train.compile: true wants a C++ compiler, but there is no {compiler}: install one (Debian: apt-get install g++), "
+            f"train.compile: true needs a C++ compiler, but there is no {compiler}: install one (Debian: apt-get "
+            "install g++), "
             "name it in CXX, or use false."
         )

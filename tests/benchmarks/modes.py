@@ -1,10 +1,10 @@
 """`make modes`: how many modes each loss finds, on the field's synthetic tests; writes docs/benchmarks/modes.md.
 
 Ring and grid: 8 and 25 Gaussians in the plane (Srivastava et al. 2017, arXiv:1705.07761, "VEEGAN"; scaled to fit into
-[-1, 1]), learnt by the `mlp` pair. A sample is of high quality within three standard deviations of a mode; a mode is found
+[-1, 1]), learned by the `mlp` pair. A sample is of high quality within three standard deviations of a mode; a mode is found
 if such a sample is there. Of the data itself 98.9 % are.
 Stacked digits: three of scikit-learn's digits as red, green and blue make 1,000 classes (Metz et al. 2017,
-arXiv:1611.02163, with other digits), learnt without labels by the `dcgan` pair; a classifier names the samples' classes.
+arXiv:1611.02163, with other digits), learned without labels by the `dcgan` pair; a classifier names the samples' classes.
 """
 
 import argparse
@@ -44,7 +44,7 @@ STACKED = PairSpec("dcgan", 8, 8, 3, 0, 64, "normal", 32)
 
 @dataclass(frozen=True)
 class Mixture:
-    """Equal Gaussians in the plane, drawn anew for every batch; also the judge of what is learnt from them."""
+    """Equal Gaussians in the plane, drawn anew for every batch; also the judge of what is learned from them."""
 
     modes: Tensor  # float [M, 2]
     deviation: float
@@ -74,7 +74,7 @@ class Mixture:
 
 
 class StackedDigits:
-    """Three digits a picture, drawn anew for every batch; also the judge of what is learnt from them."""
+    """Three digits a picture, drawn anew for every batch; also the judge of what is learned from them."""
 
     criterion = "divergence"
 

@@ -231,7 +231,7 @@ def test_a_driver_that_is_killed_leaves_what_is_finished(
     assert not (there.dataset / "manifest.json").exists()
     said = Stage(whole, sampling(there, unbroken.trained)).end()
     times.note("sample", "driver killed", time.monotonic() - begun)
-    assert "30 of 30 shards to make" not in said
+    assert "30 of 30 shards to generate" not in said
     assert digests(there.dataset / "data") == unbroken.digests
 
 
@@ -251,7 +251,7 @@ def test_a_lost_head_is_told_and_its_successor_goes_on(
     bring_up_anew(whole)
     said = Stage(whole, sampling(there, unbroken.trained)).end()
     times.note("sample", "head lost", time.monotonic() - begun)
-    assert "30 of 30 shards to make" not in said
+    assert "30 of 30 shards to generate" not in said
     assert digests(there.dataset / "data") == unbroken.digests
 
 
@@ -374,7 +374,7 @@ def test_a_notice_that_a_node_goes_makes_a_last_checkpoint(
     node = whole.succeed("python", "-c", NODE_AT, whole.address(LOST)).strip()
     reason = ("--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot")
     whole.succeed("ray", "drain-node", "--node-id", node, *reason, "--deadline-remaining-seconds", "20")
-    stage.until("about to be taken away: checkpoint at")
+    stage.until("will be taken away soon: checkpoint at")
     kept = images_in(stage.said[-1], "checkpoint at")
     assert kept % 3_200 != 0
     whole.take_down(LOST)
@@ -447,7 +447,7 @@ def test_the_audit_looks_again_at_the_shards_of_a_node_that_is_gone(
         Stage(whole, there.command("sample", "--fresh", settings=settings)).end()
         begun = time.monotonic()
         stage = Stage(whole, there.command("audit", settings=settings))
-        stage.until("of 120 shards looked at")
+        stage.until("of 120 shards inspected")
         if name == "broken":
             fault(whole)
         stage.end()

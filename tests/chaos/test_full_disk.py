@@ -17,7 +17,7 @@ places = Places(disk / "work")
 command = places.command("sample", "--model", MODEL)
 process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 for line in process.stdout:
-    if "shards to make" in line:
+    if "shards to generate" in line:
         break
 junk = (disk / "junk").open("wb", buffering=0)
 try:

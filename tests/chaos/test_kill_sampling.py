@@ -76,7 +76,7 @@ def test_killed_midway_it_makes_only_what_is_missing(
     if ended(process) != 0:
         assert not (broken.dataset / "manifest.json").exists()
         said = broken.stage("sample", *options)
-        left = re.search(r"(\d+) of 30 shards to make", said)
+        left = re.search(r"(\d+) of 30 shards to generate", said)
         assert left is None or int(left.group(1)) < 30
     assert digests(broken.dataset / "data") == digests(unbroken.dataset / "data")
     assert read_manifest(broken.dataset).dataset_id == read_manifest(unbroken.dataset).dataset_id

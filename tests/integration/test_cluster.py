@@ -94,7 +94,7 @@ def test_a_stage_asks_for_the_nodes_that_it_needs_and_waits_for_them(sampled: Pl
     with cluster_of(0, tmp_path / "token") as (address, temporary):
         done = run(*command, **address)
         assert done.returncode == 1
-        assert "has no CPU to work on" in done.stderr
+        assert "has no CPUs" in done.stderr
         growing = environment(**address, IMAGEMINT_AUTOSCALED="CPU")
         with subprocess.Popen(command, env=growing, cwd=ROOT, stdout=subprocess.PIPE, text=True) as driver:
             assert driver.stdout is not None

@@ -180,7 +180,7 @@ def test_push_and_pull_bring_model_and_dataset_to_another_clone(repository: Path
     clone = tmp_path / "clone"
     push_and_clone(repository, str(tmp_path / "store"), clone)
     said = succeed("imagemint", "verify", "datasets/digits", cwd=clone)
-    assert "random records equal what the model makes" in said
+    assert "random records equal what the model generates" in said
 
 
 def test_push_and_pull_by_a_bucket(repository: Path, s3: S3Server, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_published_version_is_checked_by_whoever_gets_it(repository: Path, tmp
     assert "2,000 records" in said
     assert "synthetic-images-digits@v1.0.0" in git(repository, "tag").splitlines()
     version = tmp_path / "published" / "digits" / "1.0.0"
-    assert "2,000 records are as the manifest says" in succeed("imagemint", "verify", str(version))
+    assert "2,000 records match the manifest" in succeed("imagemint", "verify", str(version))
     got = tmp_path / "shards"
     succeed("dvc", "artifacts", "get", str(repository), "synthetic-images-digits", "--rev", "v1.0.0", "-o", str(got))
     assert sorted(path.name for path in got.iterdir()) == sorted(path.name for path in (version / "data").iterdir())
@@ -209,4 +209,4 @@ def test_a_version_can_be_published_to_a_bucket(repository: Path, s3: S3Server) 
         said = succeed("imagemint", "publish", "--to", place, cwd=repository, **s3.environment)
         assert f"{place}/digits/1.0.0" in said
     verified = succeed("imagemint", "verify", f"{place}/digits/1.0.0", cwd=repository, **s3.environment)
-    assert "2,000 records are as the manifest says" in verified
+    assert "2,000 records match the manifest" in verified

@@ -54,7 +54,7 @@ def test_the_manifest_counts_what_was_refused_and_records_say_which_candidate_th
 def test_verify_makes_filtered_records_again_without_the_training_images(filtered: Places, sampled: Places) -> None:
     model = ["--model", str(sampled.model)]
     said = succeed("imagemint", "verify", str(filtered.dataset), "--records", "40", *model)
-    assert "40 of 40 random records equal what the model makes" in said
+    assert "40 of 40 random records equal what the model generates" in said
     assert "the same bytes" in succeed("imagemint", "record", str(filtered.dataset), "1299", *model)
 
 

@@ -24,7 +24,7 @@ assert first.images.shape == (16, 8, 8, 1) and first.pil()[0].size == (8, 8)
 assert some.indices.tolist() == [3, 42, 1_000_000]
 assert sevens.labels.tolist() == [7] * 16
 assert findings.ok and (len(dataset), dataset.name) == (2200, "digits")
-assert dataset.verify(model, records=50).regenerated == "50 of 50 random records equal what the model makes"
+assert dataset.verify(model, records=50).regenerated == "50 of 50 random records equal what the model generates"
 assert dataset.regenerate(42, model).content == dataset[42].content
 assert not (typical.generate(16).images == first.images).all()
 """
@@ -54,7 +54,7 @@ def test_the_notebook_runs_and_shows_what_is_stored(made: Path) -> None:
     now, before = executed(made / "examples"), stored()
     assert outputs(now) == outputs(before)
     shown = str([cell.outputs for cell in with_code(now)])
-    assert "50 of 50 random records equal what the model makes" in shown
+    assert "50 of 50 random records equal what the model generates" in shown
     assert "{'text/plain': 'True'}" in shown
     assert "label 'seven': the model has no such class" in shown
 

@@ -41,7 +41,7 @@ def is_stopped(checkout: Path) -> None:
     ("fault", "said"),
     [
         (fails, "images cannot be used"),
-        (dies, "A worker was ended from outside"),
+        (dies, "The system ended workers"),
         (is_stopped, "interrupted"),
     ],
 )
@@ -77,7 +77,7 @@ def test_nothing_of_a_job_that_ends_badly_counts_as_made(
     assert not list(root.rglob("dataset.json"))
     fetched = run("imagemint", "fetch", "--preset", "photos", "--root", str(root), cwd=checkout)
     if fault is is_stopped:
-        assert "No job has kept anything of the preset photos" in fetched.stderr
+        assert "No job has stored outputs of the preset photos" in fetched.stderr
         assert not (checkout / "dvc.lock").exists()
     else:
         assert fetched.returncode == 0, fetched.stderr

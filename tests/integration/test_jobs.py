@@ -35,7 +35,7 @@ def checkout(cluster: LocalCluster, root: str, tmp_path_factory: pytest.TempPath
     assert "images/s" in said
     assert "has succeeded" in said
     said = cluster.succeed("imagemint", "fetch", "--root", root, cwd=folder)
-    assert f"files brought from {root}" in said
+    assert f"files fetched from {root}" in said
     return folder
 
 
@@ -47,7 +47,7 @@ def test_the_checkout_is_as_if_it_had_been_made_there(cluster: LocalCluster, che
     # The bulk stays where it is.
     assert [path.name for path in (checkout / "datasets" / "digits" / "data").iterdir()] == ["location.json"]
     said = cluster.succeed("imagemint", "verify", "datasets/digits", cwd=checkout)
-    assert "random records equal what the model makes" in said
+    assert "random records equal what the model generates" in said
 
 
 def test_one_process_makes_the_same_dataset(checkout: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_one_process_makes_the_same_dataset(checkout: Path, tmp_path: Path) -> N
 
 def test_submitted_again_it_does_nothing_again(cluster: LocalCluster, checkout: Path, root: str) -> None:
     said = cluster.succeed("imagemint", "submit", "all", "--root", root, cwd=checkout)
-    assert "going on from what was made before" in said
+    assert "continuing from earlier outputs" in said
     assert said.count("didn't change, skipping") == len(STAGES) - len(ALWAYS_LOOKED_AT)
     assert "0 files brought" in cluster.succeed("imagemint", "fetch", "--root", root, "--replace", cwd=checkout)
 
@@ -74,7 +74,7 @@ def test_plain_ray_job_submit_takes_another_count(cluster: LocalCluster, checkou
     preset.write_text(before.replace("count: 2000", "count: 3000"))
     words = ["--working-dir", ".", "--", "python", "-m", "stages.job", "sample", "--root", root]
     said = cluster.succeed("ray", "job", "submit", *words, cwd=checkout)
-    assert "1 of 3 shards to make" in said
+    assert "1 of 3 shards to generate" in said
     preset.write_text(before)
 
 
@@ -108,8 +108,8 @@ def test_little_is_sent(cluster: LocalCluster, checkout: Path) -> None:
     [
         (("smaple",), f"no stage. Did you mean 'sample'? Use all or one of {', '.join(STAGES)}"),
         (("all", "--preset", "digit"), "Did you mean 'digits'?"),
-        (("all", "--root", "."), "a job's working folder goes with it"),
-        (("all", "--root", "/tmp/x", "--address", "http://127.0.0.1:1"), "the job was not taken"),
+        (("all", "--root", "."), "the working folder of a job is deleted with the job"),
+        (("all", "--root", "/tmp/x", "--address", "http://127.0.0.1:1"), "the job was not accepted"),
     ],
 )
 def test_mistakes_are_said_before_anything_is_sent(
@@ -136,4 +136,4 @@ def test_fetched_into_other_code_it_says_so(cluster: LocalCluster, checkout: Pat
 
 def test_fetching_what_nobody_made_says_so(cluster: LocalCluster, checkout: Path, root: str) -> None:
     said = cluster.fail("imagemint", "fetch", "--root", f"{root}/elsewhere", "--replace", cwd=checkout)
-    assert "No job has kept anything of the preset digits" in said
+    assert "No job has stored outputs of the preset digits" in said

@@ -133,7 +133,7 @@ def test_killed_gateway_and_killed_driver_leave_the_bytes_of_a_local_run(
     (run_name,) = (bucket / "runs").folders()
     (bucket / f"runs/{run_name}").remove([LEASE])  # instead of waiting a minute
     said = succeed(*command)
-    left = re.search(r"(\d) of 5 shards to make", said)
+    left = re.search(r"(\d) of 5 shards to generate", said)
     assert left is None or int(left.group(1)) <= 2
     dataset, manifest = open_dataset(Places(tmp_path).dataset)
     assert manifest.dataset_id == read_manifest(sampled.dataset).dataset_id
@@ -146,7 +146,7 @@ def test_killed_gateway_and_killed_driver_leave_the_bytes_of_a_local_run(
     assert stored == local
 
     verified = succeed("imagemint", "verify", str(dataset), "--model", str(sampled.model))
-    assert "2,200 records are as the manifest says" in verified
+    assert "2,200 records match the manifest" in verified
     assert "the same bytes" in succeed("imagemint", "record", str(dataset), "2100", "--model", str(sampled.model))
     drawn = tmp_path / "sheet.png"
     succeed("imagemint", "show", str(dataset), "--out", str(drawn))

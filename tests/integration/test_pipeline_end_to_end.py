@@ -59,7 +59,7 @@ def test_another_root_and_another_number_of_workers_give_the_same_bytes(sampled:
 
     # Growing it leaves whole shards as they are, completes the partial one, and makes nothing else again.
     said = other.stage("sample", "--model", str(sampled.model), "--set", "sample.count=3000")
-    assert "2 of 6 shards to make" in said
+    assert "2 of 6 shards to generate" in said
     grown, small = digests(other.dataset / "data"), digests(sampled.dataset / "data")
     whole = [name for name in small if not name.startswith("train-000004") and name != "wids.json"]
     assert {name: grown[name] for name in whole} == {name: small[name] for name in whole}
@@ -117,7 +117,7 @@ def test_an_audit_of_a_handful_of_records_is_refused(sampled: Places, tmp_path) 
     few.stage("sample", *places, "--set", "sample.count=10")
     shutil.copytree(sampled.dataset / "metrics", few.dataset / "metrics", dirs_exist_ok=True)
     message = few.refuse("audit", *places, "--set", "sample.count=10")
-    assert "10 records, an audit needs at least 20: raise sample.count" in message
+    assert "10 records, but an audit needs at least 20: raise sample.count" in message
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_a_full_audit_has_spreads_over_seeds_and_attacks_the_generator(copied: P
     assert 0 < figures["tstr_accuracy_spread"] < 0.1
     # The generator has learnt no training image by heart in a few seconds.
     assert figures["membership_inversion_auc"] == pytest.approx(0.5, abs=4 * figures["membership_inversion_auc_error"])
-    assert "searches for each image" in (copied.dataset / "report" / "index.html").read_text()
+    assert "searches its latents for each image" in (copied.dataset / "report" / "index.html").read_text()
 
 
 def test_a_missed_gate_is_named_with_value_and_bound_and_leaves_the_report(copied: Places) -> None:
@@ -165,14 +165,14 @@ def test_show_draws_every_class(audited: Places, tmp_path) -> None:
 
 def test_verify_makes_records_again_and_says_so(audited: Places) -> None:
     said = succeed("imagemint", "verify", str(audited.dataset), "--model", str(audited.model))
-    assert "20 of 20 random records equal what the model makes" in said
+    assert "20 of 20 random records equal what the model generates" in said
 
 
 def test_record_is_made_again_and_found_equal_or_not(copied: Places, tmp_path) -> None:
     command = ["imagemint", "record", str(copied.dataset), "1234", "--model", str(copied.model)]
     said = succeed(*command, "--out", str(tmp_path / "record.png"))
     assert "row 234 of data/train-000002.parquet, 4" in said
-    assert "made again: the same bytes" in said
+    assert "generated again: the same bytes" in said
     assert cv2.imread(str(tmp_path / "record.png"), cv2.IMREAD_GRAYSCALE).shape == (8, 8)
 
     manifest = copied.dataset / "manifest.json"
@@ -180,7 +180,7 @@ def test_record_is_made_again_and_found_equal_or_not(copied: Places, tmp_path) -
     edited["config"]["sample"]["seed"] += 1
     manifest.unlink()  # which may be a hard link
     manifest.write_text(json.dumps(edited))
-    assert "is not what the model makes" in refuse(*command)
+    assert "differs from what the model generates" in refuse(*command)
 
 
 def test_plan_says_what_a_run_would_take_and_writes_nothing(audited: Places, tmp_path) -> None:
@@ -253,7 +253,7 @@ def test_a_finished_run_that_was_damaged_is_made_again(trained: Places, tmp_path
 
 def test_figures_of_another_dataset_are_not_accepted(sampled: Places, copied: Places) -> None:
     copied.stage("sample", "--model", str(sampled.model), "--set", "sample.count=500")
-    assert "about another dataset" in copied.refuse("accept")
+    assert "measures another dataset" in copied.refuse("accept")
     assert not (copied.dataset / "report").exists()
 
 

@@ -181,7 +181,7 @@ def test_more_workers_than_the_cluster_has_are_refused(trained: Places, tmp_path
         assert (done.returncode, first) == (1, f"{stage}: preset digits (conf/digits.yaml)")
         assert all(line.startswith(f"{stage}: warning: ") for line in warnings)
         # Ray has started and ended: nothing of it is to be seen.
-        message = f"{stage}: cluster.{key}: 1024 workers asked for, but the cluster has "
+        message = f"{stage}: cluster.{key}: 1024 workers requested, but the cluster has "
         assert done.stderr.startswith(message)
         assert done.stderr.count("\n") == 1
     assert not out.exists()
@@ -225,7 +225,7 @@ def test_a_truncated_model_is_refused(trained: Places, tmp_path: Path) -> None:
     weights.unlink()
     weights.write_bytes(content[: len(content) // 2])
     options = ["--preset", "digits", "--model", str(model)]
-    refused("sample", *options, expected=["generator.safetensors", "train or fetch"], out=tmp_path / "out")
+    refused("sample", *options, expected=["generator.safetensors", "Train or fetch"], out=tmp_path / "out")
 
 
 def test_a_second_process_on_the_same_run_is_refused(trained: Places, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_show_and_verify_need_no_labels(unconditional: Places, tmp_path: Path) -
     assert "the first 40 images" in said
     assert cv2.imread(str(tmp_path / "sheet.png"), cv2.IMREAD_GRAYSCALE).shape == (10 * 58, 4 * 58)
     said = succeed("imagemint", "verify", str(unconditional.dataset), "--model", str(unconditional.model))
-    assert "20 of 20 random records equal what the model makes" in said
+    assert "20 of 20 random records equal what the model generates" in said
 
 
 @pytest.mark.parametrize("metric", ["label_accuracy", "tstr_accuracy", "tstr_ratio", "class_balance"])

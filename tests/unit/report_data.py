@@ -41,8 +41,8 @@ ONE_CLASS_METRICS = {
 
 FEW = {"images": 2000, "real_images": 24, "floor_images": 1168, "validation_images": 4}
 WARNINGS = [
-    "measured on 24 real holdout images: too few to mean anything; at least 100 are needed",
-    "measured on 4 validation images: too few to mean anything; at least 100 are needed",
+    "measured on 24 real holdout images: too few for a reliable result; at least 100 are needed",
+    "measured on 4 validation images: too few for a reliable result; at least 100 are needed",
 ]
 
 

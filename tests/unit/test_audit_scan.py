@@ -15,14 +15,14 @@ def test_each_shard_moves_the_bar_and_each_tenth_is_a_line(tiny_pair: TrainedPai
     bars: list[Progress] = []
     lines: list[tuple[str, int]] = []
 
-    def tell(progress: Progress, line: str, **figures: Any) -> None:
+    def on_progress(progress: Progress, line: str, **values: Any) -> None:
         bars.append(progress)
         if line:
-            lines.append((line, figures["shards"]))
+            lines.append((line, values["shards"]))
 
     inspected = [(None, Findings())] * len(manifest.shards)
-    assert list(_with_progress(iter(inspected), manifest, 2, tell)) == inspected
+    assert list(_with_progress(iter(inspected), manifest, 2, on_progress)) == inspected
     rows = [shard.rows for shard in manifest.shards]
     assert [bar.done for bar in bars] == [0, *(sum(rows[: number + 1]) for number in range(len(rows)))]
     assert {bar.total for bar in bars} == {COUNT}
-    assert lines == [(f"{number} of 3 shards looked at", number) for number in (1, 2, 3)]
+    assert lines == [(f"{number} of 3 shards inspected", number) for number in (1, 2, 3)]

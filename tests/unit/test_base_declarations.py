@@ -16,5 +16,5 @@ def test_every_entry_is_asked_for_what_it_declares() -> None:
 
 
 def test_an_entry_without_the_declaration_is_an_error() -> None:
-    with pytest.raises(UserError, match=r"\.py: no LOST in it; define it .*, or remove the file"):
+    with pytest.raises(UserError, match=r"\.py does not define LOST\. Define it .*, or remove the file"):
         declarations(PACKAGE, "LOST")

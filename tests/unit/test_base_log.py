@@ -121,7 +121,7 @@ def test_who_uses_the_packages_as_a_library_handles_the_records(caplog: pytest.L
         log_info("train", "begins", images_seen=0)
     (record,) = caplog.records
     assert (record.name, record.levelname, record.getMessage()) == ("imagemint.train", "INFO", "begins")
-    assert record.__dict__["figures"] == {"images_seen": 0}
+    assert record.__dict__["values"] == {"images_seen": 0}
 
 
 def test_to_import_the_packages_sets_no_handler_up() -> None:

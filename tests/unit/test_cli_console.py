@@ -66,7 +66,7 @@ def test_every_command_has_help_that_ends_with_an_example(
 def test_the_bare_command_prints_the_help(imagemint: Callable[..., Said]) -> None:
     bare = imagemint()
     assert bare == imagemint("--help")
-    assert [word for word in ("Make a dataset", "Look at a dataset", "House-keeping") if word not in bare[1]] == []
+    assert [word for word in ("Make a dataset", "Inspect a dataset", "House-keeping") if word not in bare[1]] == []
     assert "--install-completion" in bare[1]
     assert "--show-completion" not in bare[1]
     assert imagemint("run")[1] == imagemint("run", "--help")[1] != ""
@@ -175,7 +175,7 @@ def test_clean_lists_and_removes_only_when_told(checkout: Path, imagemint: Calla
     code, said, _ = imagemint("clean")
     assert code == 0
     assert "digits train 2 " in " ".join(said.split())
-    assert "1 runs can go, " in said
+    assert "1 runs (" in said
     assert "`imagemint clean --yes` removes them" in said
     listed = json.loads(imagemint("clean", "--json")[1])
     assert [run["removed"] for run in listed["runs"]] == [False, False]

@@ -32,7 +32,7 @@ def test_more_workers_than_devices_are_refused(gpus: int) -> None:
     resources = Resources(cpus=2, gpus=gpus, nodes=1, node_cpus=(2,))
     assert train_workers(2, resources, 64, 1) == 2
     with pytest.raises(
-        UserError, match=r"train_workers: 3 workers asked for, but the cluster has 2 [CG]PUs; use at most 2"
+        UserError, match=r"train_workers: 3 workers requested, but the cluster has 2 [CG]PUs; use at most 2"
     ):
         train_workers(3, resources, 64, 1)
 

@@ -35,7 +35,7 @@ def test_results_come_in_order_and_what_a_killed_worker_was_doing_is_done_again(
 
 
 def test_a_worker_that_dies_at_the_same_item_each_time_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="ended from outside 3 times after 2 of 3 parts"):
+    with pytest.raises(UserError, match="ended workers 3 times after 2 of 3 parts"):
         list(on_this_machine(Maker(tmp_path / "killed", kill=2, always=True), range(3), 1))
 
 

@@ -18,7 +18,7 @@ from pipeline.cluster.preflight import (
 
 HERE = {"imagemint": "1.0", "torch": "2.13.0"}
 READY = NodeReport(
-    address="10.0.0.1", versions=HERE, clock=0.0, free_bytes=LEAST_FREE_BYTES, root_trouble="", interface="eth0"
+    address="10.0.0.1", versions=HERE, clock=0.0, free_bytes=LEAST_FREE_BYTES, root_problem="", interface="eth0"
 )
 
 
@@ -29,12 +29,12 @@ def test_nodes_that_are_ready_are_not_complained_of() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"versions": {**HERE, "torch": "2.12.0"}}, "other software: torch 2.12.0 (here 2.13.0)"),
-        ({"versions": {"imagemint": "1.0"}}, "other software: torch is missing (here 2.13.0)"),
+        ({"versions": {**HERE, "torch": "2.12.0"}}, "its software differs: torch 2.12.0 (here 2.13.0)"),
+        ({"versions": {"imagemint": "1.0"}}, "its software differs: torch is missing (here 2.13.0)"),
         ({"clock_off_s": 90.0}, "its clock is +90 s off, at most 30 s are allowed"),
         ({"clock_off_s": -90.0}, "its clock is -90 s off"),
         ({"free_bytes": 400_000_000}, "0.4 GB are free where Ray keeps its files, at least 1 GB are needed"),
-        ({"root_trouble": "it does not see /root"}, "it does not see /root"),
+        ({"root_problem": "it does not see /root"}, "it does not see /root"),
     ],
 )
 def test_each_thing_that_is_wrong_is_said_of_the_node_that_has_it(change: dict[str, object], said: str) -> None:

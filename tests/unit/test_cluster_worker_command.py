@@ -43,7 +43,7 @@ def test_a_temporary_folder_that_ray_cannot_use_is_refused(
 ) -> None:
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     monkeypatch.setenv(variable, folder)
-    with pytest.raises(UserError, match=f"^{variable}: '/tmp/.*: set {variable} to a folder") as refused:
+    with pytest.raises(UserError, match=f"^{variable}: '/tmp/.*. Set {variable} to a folder") as refused:
         require_paths()
     assert str(refused.value).isascii()
     monkeypatch.setenv("RAY_TMPDIR", "/tmp/it's")
@@ -54,5 +54,5 @@ def test_a_checkout_whose_name_is_no_text_is_refused(tmp_path: Path, monkeypatch
     folder = tmp_path / os.fsdecode(b"a\xff")
     folder.mkdir()
     monkeypatch.chdir(folder)
-    with pytest.raises(UserError, match=r"^the current folder: '.*a\\udcff': its name is not valid UTF-8"):
+    with pytest.raises(UserError, match=r"^the current folder: '.*a\\udcff': the path is not valid UTF-8"):
         require_paths()

@@ -104,7 +104,7 @@ def test_number_in_scientific_notation_is_a_number(preset, text, value):
 )
 def test_key_that_stands_twice_is_refused_with_its_line(preset, text, line):
     key = "name" if line == 1 else "seed"
-    assert f"tiny.yaml, line {line}: not valid YAML: the key '{key}' stands here twice" in refusal_of(text, preset)
+    assert f"tiny.yaml, line {line}: not valid YAML: the key '{key}' occurs twice" in refusal_of(text, preset)
 
 
 @pytest.mark.parametrize(

@@ -47,13 +47,13 @@ def test_split_whose_bytes_changed_is_refused(folder):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"train-000000\.parquet is not what .*dataset\.json describes"):
+    with pytest.raises(UserError, match=r"train-000000\.parquet does not match .*dataset\.json"):
         load_split(folder, "train")
 
 
 def test_missing_split_is_refused_by_file(folder):
     (folder / "holdout-000000.parquet").unlink()
-    with pytest.raises(UserError, match=r"holdout-000000\.parquet is not there"):
+    with pytest.raises(UserError, match=r"holdout-000000\.parquet is missing"):
         load_split(folder, "holdout")
 
 

@@ -92,7 +92,7 @@ def test_ten_of_the_classes_that_are_too_small_are_named_the_rarest_first():
 
 def test_where_no_class_is_large_enough_they_are_taken_for_one():
     message = refusal([12] * 3, [1] * 3, [9] * 3, data_of("auto"))
-    assert message.endswith("or use data.classes: none, which takes no notice of the classes.")
+    assert message.endswith("or use data.classes: none, which ignores the classes.")
 
 
 def test_too_few_images_in_all_are_told_together_with_the_classes():

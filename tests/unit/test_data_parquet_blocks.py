@@ -78,7 +78,7 @@ def damaged(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("position", [10, -20, 20_000])
 def test_a_file_with_a_flipped_bit_is_refused_before_it_is_read(damaged: Path, position: int) -> None:
     flip_bit(split_files(damaged, "train")[0][0], position)
-    with pytest.raises(UserError, match="run ingest again"):
+    with pytest.raises(UserError, match="Run the stage ingest again"):
         ParquetBlocks(damaged, "train")
 
 
@@ -114,7 +114,7 @@ def test_the_file_of_a_split_is_the_one_that_is_described(dataset: Path) -> None
 def test_a_missing_file_is_said_to_be_missing(damaged: Path) -> None:
     (path,), _ = split_files(damaged, "train")
     path.unlink()
-    with pytest.raises(UserError, match="is not there"):
+    with pytest.raises(UserError, match="is missing"):
         load_split(damaged, "train")
     with pytest.raises(UserError, match=path.name):
         ParquetBlocks(damaged, "train").load(0)

@@ -150,7 +150,7 @@ def test_both_spellings_are_taken_where_they_agree_and_refused_where_not(tmp_pat
     (tmp_path / "train-images.idx3-ubyte.gz").write_bytes(idx_packed[NAME])
     assert read(tmp_path) == (NAME, idx_contents[NAME])
     (tmp_path / "train-images.idx3-ubyte").write_bytes(idx_contents[NAME][:-1] + b"\x01")
-    with pytest.raises(UserError, match=rf"{NAME} and .*train-images\.idx3-ubyte differ: which one is meant"):
+    with pytest.raises(UserError, match=rf"{NAME} and .*train-images\.idx3-ubyte differ\. Remove the wrong one"):
         read(tmp_path)
 
 

@@ -200,7 +200,7 @@ def test_missing_batches_and_names_are_warned_of(tmp_path):
     listing = listed(path)
     assert listing.classes is None
     assert listing.warnings == [
-        f"{name} is not there, which a whole copy of CIFAR-10 has." for name in ("data_batch_4", "batches.meta")
+        f"{name} is missing; a whole copy of CIFAR-10 has it." for name in ("data_batch_4", "batches.meta")
     ]
 
 

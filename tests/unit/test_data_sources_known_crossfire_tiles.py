@@ -83,7 +83,7 @@ def test_provenance_and_another_version_than_the_known_one_are_told(tmp_path):
         "GPL-2.0-or-later",
     )
     (warning,) = listing.warnings
-    assert "another version than 1.70.0" in warning
+    assert "another version of the package than 1.70.0" in warning
 
 
 def test_many_pictures_are_parts_whose_identity_goes_with_the_archive(tmp_path):

@@ -52,7 +52,7 @@ def test_entries_that_say_nothing_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"labels": [\n["00000/img0.png", 1],\n]}', r"dataset\.json: line [23], column \d+: .*Mend the file"),
+        ('{"labels": [\n["00000/img0.png", 1],\n]}', r"dataset\.json: line [23], column \d+: .*Correct the file"),
         ('{"labels": {"a": 1}}', r'"labels" is no list; allowed are'),
         ('{"labels": [["x", 1]]}', r"none of its 1 entries labels an image \(entry for a file that is not there\)"),
         ("[" * 100_000, "is no list of labels"),

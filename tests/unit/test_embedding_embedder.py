@@ -90,5 +90,5 @@ def test_one_that_learnt_without_labels_measures_as_the_saved_one_and_is_for_one
 def test_a_kind_that_is_not_known_is_refused(without_labels: Path) -> None:
     description = read_json(without_labels / DESCRIPTION, "description")
     write_json(without_labels / DESCRIPTION, {**description, "kind": "oracle"})
-    with pytest.raises(UserError, match=r"kind 'oracle'.*run embed again"):
+    with pytest.raises(UserError, match=r"kind 'oracle'.*Run the stage embed again"):
         load_embedder(without_labels)

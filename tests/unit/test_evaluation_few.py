@@ -24,5 +24,5 @@ def test_nothing_is_said_of_enough_images():
                        ("validation_images", "validation")],
 )  # fmt: skip
 def test_too_few_of_any_kind_are_warned_of_with_their_number(name, kind):
-    warning = f"measured on 4 {kind} images: too few to mean anything; at least {ENOUGH} are needed"
+    warning = f"measured on 4 {kind} images: too few for a reliable result; at least {ENOUGH} are needed"
     assert warnings_of_few(METRICS | {name: 4}) == [warning]

@@ -88,7 +88,7 @@ def test_work_that_takes_long_is_said_and_kept(embedder: Embedder, pair: Trained
     assert {"measuring", "learning from synthetic images", "learning from real images"} <= tracked.total.keys()
     assert tracked.done == tracked.total
     assert kept.keys() == {"usefulness.json dataset", "usefulness.json data", "usefulness.json data+dataset"}
-    assert "looking for training images among the records" in said
+    assert "comparing the records with training images" in said
 
 
 # Beside what, and how sure ----------------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def test_full_disk_is_a_user_error_and_the_old_shard_stays(run_on_tmpfs):
 
 
 def test_missing_parquet_names_the_stage_to_run(tmp_path):
-    with pytest.raises(UserError, match=r"gone\.parquet is not there: run the stage that makes it \(ingest\)"):
+    with pytest.raises(UserError, match=r"gone\.parquet is missing\. Run the stage ingest, which writes it"):
         list(image_blocks(tmp_path / "gone.parquet", 1))
 
 

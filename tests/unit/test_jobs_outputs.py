@@ -78,7 +78,9 @@ def test_a_file_that_was_changed_below_the_root_is_refused_and_the_lock_stays(
     root.write(f"shared/{files['models/small/samples/a.png']}", b"another picture")
     other = LocalFolder(tmp_path / "other")
     other.write("dvc.lock", b"schema: '2.0'")
-    with pytest.raises(UserError, match=r"missing or not what was put there as models/small/samples/a\.png"):
+    with pytest.raises(
+        UserError, match=r"is missing, or differs from what was uploaded as models/small/samples/a\.png"
+    ):
         download_outputs(other.path, "small", root)
     assert other.read("dvc.lock") == b"schema: '2.0'"
 
@@ -153,7 +155,7 @@ def test_rubbish_for_an_index_is_refused(tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_a_lock_that_git_does_not_keep_is_not_replaced_unasked(checkout: Path) -> None:
     with pytest.raises(
-        UserError, match=r"git does not say whether it is kept \(fatal: not a git repository.*give --replace"
+        UserError, match=r"git does not tell whether it is committed \(fatal: not a git repository.*Give --replace"
     ):
         require_replaceable_lock(checkout)
 
@@ -174,7 +176,7 @@ def test_a_lock_that_git_does_not_keep_is_not_replaced_unasked(checkout: Path) -
 
 def test_without_git_a_lock_is_not_replaced_unasked(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UserError, match=r"there is no git to say.*give --replace"):
+    with pytest.raises(UserError, match=r"without git its state is unknown.*give --replace"):
         require_replaceable_lock(checkout)
     (checkout / "dvc.lock").unlink()
     require_replaceable_lock(checkout)

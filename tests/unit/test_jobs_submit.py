@@ -59,14 +59,14 @@ def test_what_is_no_address_is_said_at_once(address: str) -> None:
 def test_without_the_token_it_says_which_variables_lead_to_it(status: int) -> None:
     with (
         service(status) as address,
-        pytest.raises(UserError, match="was not taken: it wants a token; set RAY_AUTH_MODE"),
+        pytest.raises(UserError, match=r"was not accepted: it requires a token\. Set RAY_AUTH_MODE"),
     ):
         hand_in(address)
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_a_service_that_answers_with_an_error_is_no_traceback(status: int) -> None:
-    with service(status) as address, pytest.raises(UserError, match="the job was not taken: "):
+    with service(status) as address, pytest.raises(UserError, match="the job was not accepted: "):
         hand_in(address)
 
 
@@ -121,7 +121,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_all_code_goes_up_and_no_data_and_no_secret(checkout: Path) -> None:
     """ray#50167, VeOmni#99."""
-    with taking_service() as (address, sent), pytest.raises(UserError, match="the job was not taken"):
+    with taking_service() as (address, sent), pytest.raises(UserError, match="the job was not accepted"):
         hand_in(address)
     with zipfile.ZipFile(io.BytesIO(*sent)) as package:
         names = {name for name in package.namelist() if not name.endswith("/")}
@@ -142,6 +142,6 @@ def test_an_ignore_line_that_would_keep_code_back_is_told_before_anything_is_sen
         hand_in(address)
     assert sent == []
     assert str(caught.value) == (
-        f".gitignore, line {line}: 'log*' keeps pipeline/base/log.py from the job, to which goes what no .gitignore names. Write it so that it "
-        "fits no file of the code, for example /log*."
+        f".gitignore, line {line}: 'log*' keeps pipeline/base/log.py out of the job, which receives only files that no .gitignore "
+        "matches. Narrow the pattern so that it matches no code, for example /log*."
     )

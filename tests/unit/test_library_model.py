@@ -109,7 +109,7 @@ def test_a_model_without_classes(tmp_path: Path) -> None:
     [
         (lambda model: model.generate(0), "the number of records: found 0; allowed: 1 to "),
         (lambda model: model.generate([3, -1]), "index: found -1; allowed: 0 to "),
-        (lambda model: model.generate([3], label="cat"), "label: records that are given by their indices have "),
+        (lambda model: model.generate([3], label="cat"), "label: records that are given by index already have "),
         (lambda model: model.generate(1, label="cats"), "label 'cats': the model has no such class. Did you mean 'cat'?"),
         (lambda model: model.latents(0, seed=0), "count: found 0; allowed: 1 to "),
         (lambda model: model.latents(1, seed=-1), "seed: found -1; allowed: 0 to 4294967295."),

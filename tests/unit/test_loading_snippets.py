@@ -93,7 +93,7 @@ def test_tars_of_every_encoding_give_the_mode_their_images_were_made_in(
     render = FORMATS["webdataset"][1]
     (tmp_path / "data").mkdir()
     (tmp_path / "data/train-000000.tar").write_bytes(
-        render(records, [how.encode(each) for each in images], (), how.ending)
+        render(records, [how.encode(each) for each in images], (), how.suffix)
     )
     content = make_dataset(tmp_path / "another", "webdataset", classes=()).model_dump()
     content["image"] |= {"channels": channels, "encoding": encoding}

@@ -51,7 +51,7 @@ def test_uneven_and_rare_classes() -> None:
     assert "fewer than 10 images: rare (7). Leave" in told(PLAIN, ["many"] * 993 + ["rare"] * 7)
 
 
-@pytest.mark.parametrize(("shared", "said"), [(0, ""), (3, "3 of 500"), (500, "nothing may be left")])
+@pytest.mark.parametrize(("shared", "said"), [(0, ""), (3, "3 of 500"), (500, "If none is left")])
 def test_train_images_that_are_in_the_holdout_too(shared: int, said: str) -> None:
     train = [RawImage(f"train/{i}", pixels, "a") for i, pixels in enumerate(PLAIN[:500])]
     holdout = [RawImage(f"test/{i}", pixels, "a", split="holdout") for i, pixels in enumerate(PLAIN[500 - shared :])]

@@ -77,7 +77,7 @@ def test_labels_are_ignored_on_request(checkout: Path, unlabelled: bool) -> None
 
 def test_a_preset_is_never_overwritten(checkout: Path) -> None:
     (checkout / "conf" / "mine.yaml").write_text("precious")
-    with pytest.raises(UserError, match=r"conf/mine\.yaml is there already and is not overwritten"):
+    with pytest.raises(UserError, match=r"conf/mine\.yaml exists already and is not overwritten"):
         said(str(photos(checkout / "photos", {"a": 2})))
     assert (checkout / "conf" / "mine.yaml").read_text() == "precious"
 
@@ -90,7 +90,7 @@ def test_nothing_is_written_without_consent(checkout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("Mine", "no name for a preset"), ("../x", "no name for a preset"), ("", "no name"), ("a b", "no name"),
+    [("Mine", "not a valid name for a preset"), ("../x", "not a valid name for a preset"), ("", "not a valid name"), ("a b", "not a valid name"),
      ("active", "a file of the project's own"), ("schema", "a file of the project's own")],
 )  # fmt: skip
 def test_a_name_that_is_none_is_refused(name: str, message: str) -> None:

@@ -159,14 +159,14 @@ def test_what_the_commit_does_not_describe_is_not_published(tiny_pair: TrainedPa
         publish("tiny", "published")
     commit("seed")
     Path("models/tiny/generator.safetensors").write_text("another")
-    with pytest.raises(UserError, match=r"make: not as dvc\.lock says"):
+    with pytest.raises(UserError, match=r"dvc\.lock does not match the current state of these stages: make"):
         publish("tiny", "published")
     active = Path("conf/active.yaml")
     active.write_text("preset: another\n")
     commit("another default")
     command("git", "update-index", "--skip-worktree", str(active))
     active.write_text("preset: tiny\n")
-    with pytest.raises(UserError, match=r"active\.yaml names another in git.*`imagemint use tiny --share`"):
+    with pytest.raises(UserError, match=r"In git conf/active\.yaml names another.*`imagemint use tiny --share`"):
         publish("tiny", "published")
     assert not Path("published").exists()
 
@@ -194,7 +194,7 @@ def test_a_tag_of_another_commit_is_not_moved() -> None:
     command("git", "tag", "images@v1.0.0")
     Path("notes.txt").write_text("later")
     commit("something else")
-    with pytest.raises(UserError, match=r"images@v1\.0\.0 is there, of another commit"):
+    with pytest.raises(UserError, match=r"images@v1\.0\.0 exists at another commit"):
         publish("tiny", "published")
     assert not Path("published/tiny/latest.json").exists()
 
@@ -214,5 +214,5 @@ def test_what_dvc_complains_of_is_passed_on() -> None:
 def test_a_damaged_pointer_is_no_reason_to_begin_anew() -> None:
     publish("tiny", "published")
     Path("published/tiny/latest.json").write_text("{")
-    with pytest.raises(UserError, match=r"latest\.json: damaged"):
+    with pytest.raises(UserError, match=r"latest\.json is damaged"):
         publish("tiny", "published")

@@ -63,7 +63,7 @@ def test_what_tells_the_records_apart_is_listed(tiny_pair: TrainedPair, tmp_path
     manifest = Path(new) / "manifest.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "fingerprint": "e" * 64}))
     assert "sample.seed: 3 there, 4 now" in compare(old, new)
-    assert "The records are the same" in compare(old, old)
+    assert "Records that both versions have are the same" in compare(old, old)
 
 
 def test_a_figure_that_only_one_has_is_said_to_be_so(tiny_pair: TrainedPair, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def shown(png: bytes, columns: int) -> list[list[int]]:
 def test_sheet_has_a_row_a_class_with_its_first_images_over_all_shards(tmp_path, kind, per_class):
     sheet = contact_sheet(synthetic(tmp_path, kind), per_class)
     assert shown(sheet.png, per_class) == [[grey(label, place) for place in range(per_class)] for label in range(3)]
-    assert sheet.caption == f"{per_class} images a class, one class a row"
+    assert sheet.caption == f"{per_class} images per class, one class per row"
 
 
 def test_a_class_that_was_not_asked_for_has_no_row(tmp_path):
@@ -128,7 +128,7 @@ def test_sheet_of_a_real_dataset_shows_its_train_split(tmp_path):
 def test_more_images_than_there_are_names_the_scarcest_class_and_its_number(tmp_path):
     write_shard(tmp_path / "train-000000", "parquet", [0, 0, 1, 2, 2], [0] * 5)
     write_json(tmp_path / "dataset.json", described("train-000000.parquet"))
-    with pytest.raises(UserError, match=r"-n: 2 images a class, but 'dog' has 1; use at most that many"):
+    with pytest.raises(UserError, match=r"-n: 2 images per class, but 'dog' has 1; use at most that many"):
         contact_sheet(tmp_path, 2)
 
 

@@ -28,7 +28,7 @@ from tests.unit.report_data import (
 
 FIGURES = {**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": UNLABELLED_METRICS["diversity"]}
 NEAREST = (pixels()[:5], pixels()[5:10])
-SPENT = {"train": ResourceUsage(1_200_000, 500, 1000), "sample": ResourceUsage(100_000, 10, 20)}
+USAGE = {"train": ResourceUsage(1_200_000, 500, 1000), "sample": ResourceUsage(100_000, 10, 20)}
 CURVES = """images_seen,validation_fd_domain,{},validation_diversity_min
 1000,30.5,0.5,0.4
 2000,20.5,0.7,0.6
@@ -59,7 +59,7 @@ def shown_manifest(folder: Path, classes: list[str]) -> Manifest:
 
 def page(folder: Path, parts: dict[str, Any], verdicts: tuple[Verdict, ...] = ()) -> str:
     path = folder / "index.html"
-    write_report(path, **parts, verdicts=list(verdicts), spent=SPENT, prices=Prices(core_hour=0.1))
+    write_report(path, **parts, verdicts=list(verdicts), usage=USAGE, prices=Prices(core_hour=0.1))
     return path.read_text(encoding="utf-8")
 
 
@@ -84,7 +84,7 @@ def test_page_shows_every_class_beside_real_images_with_its_diversity(tmp_path, 
     assert "12 images of 8x8 px in 3 classes" in html
     for name, value in FIGURES["diversity"].items():
         assert f'{name} <span class="soft">diversity {value:.2f}' in html
-    assert "learnt from synthetic images 81.0 %, from real ones 86.0 % right" in html
+    assert "a classifier trained on synthetic images gets 81.0 % right, one trained on real images 86.0 %" in html
     assert html.count("data:image/png;base64,") == 6 + 2 + 2  # sheets, nearest, banner and interpolation
     assert "tested on real" in html
     assert "no labels" not in html
@@ -109,7 +109,7 @@ def test_page_about_images_of_one_class_says_nothing_of_classes(tmp_path, unlabe
     )
     html = page(tmp_path, unlabelled | {"metrics": ONE_CLASS_METRICS})
     assert '<div class="card"><b>0.87</b>of the variety of real images' in html
-    assert "Diversity: mean distance of two images" in html
+    assert "Diversity: mean distance between two images" in html
     assert html.count('id="axes_') == 2
     assert not re.search(r"classifier|within a class|rarest", html)
 
@@ -146,7 +146,7 @@ def test_page_says_what_not_to_do_with_it(tmp_path, labelled, unlabelled):
     assert "Measuring how good a model is" in html
     assert "Adding to real images: together 92.3 %" in html
     missed = Verdict("fd_domain", 12.3, None, 10.0, False)
-    assert "before it is known why a gate was missed" in page(tmp_path, unlabelled, (missed,))
+    assert "before you know why it missed a gate" in page(tmp_path, unlabelled, (missed,))
 
 
 def test_page_says_on_how_many_images_it_was_measured_and_warns_of_too_few(tmp_path, labelled):

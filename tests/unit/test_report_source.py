@@ -50,7 +50,7 @@ def page(folder: Path, source: SourceFindings | None) -> str:
         metrics=UNLABELLED_METRICS,
         verdicts=[],
         pictures=ReportImages(images, images, (pixels()[:5], pixels()[5:10]), source=source),
-        spent={"sample": ResourceUsage(1000, 1, 2)},
+        usage={"sample": ResourceUsage(1000, 1, 2)},
         prices=Prices(),
     )
     return (folder / "index.html").read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ def test_what_was_left_out_is_shown_with_counts_names_and_pictures(tmp_path):
     assert '<td>also in holdout</td><td class="number">1</td>' in html
     assert "<li><bdi>&lt;i&gt;odd&lt;/i&gt;</bdi></li>" in html
     assert f"The first {SHOWN} of {SHOWN + 2}" in html
-    assert "All 1 images that were left out since" in html
+    assert "All 1 images that ingest left out because" in html
     gallery = re.findall(r'<td class="picture">(?:<img[^>]*>)?</td><td><bdi>([^<]*)</bdi></td>', html)
     assert len(gallery) == SHOWN
     assert gallery[:2] == ["&lt;img src=x onerror=alert(1)&gt;\ufffd&amp;\ufffd.png", "thin.png"]
@@ -100,5 +100,7 @@ def test_a_file_of_pictures_that_is_not_the_one_described_is_refused(tmp_path, c
     findings_of(tmp_path, *GOOD, *HELD, *BAD)
     path = tmp_path / "quarantine.parquet"
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(UserError, match=r"quarantine\.parquet is not what .*dataset\.json describes: run ingest again"):
+    with pytest.raises(
+        UserError, match=r"quarantine\.parquet does not match .*dataset\.json\. Run the stage ingest again"
+    ):
         source_findings(tmp_path)

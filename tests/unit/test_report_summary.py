@@ -13,8 +13,8 @@ def test_summary_of_a_dataset_with_labels(tmp_path):
         == """\
 Made      12 synthetic images in 3 classes, 4 files, accepted by 2 gates
 Quality   a classifier trained on them gets 87.6% of real images right (trained on real ones: 91.2%)
-          fd_domain 12.3 (real against real 1.3), least within-class diversity 0.65 of real
-          99.95% unique, 0 exact copies of training images, 1.2% nearer to one than 99 % of held-out images are
+          fd_domain 12.3 (baseline of real images 1.3), least within-class diversity 0.65 of real
+          99.95% unique, 0 exact copies of training images, 1.2% nearer to a training image than 99 % of held-out images
 Open      a/index.html   the report
           a/b            the card"""
     )
@@ -26,9 +26,9 @@ def test_summary_of_a_dataset_without_labels(tmp_path):
         summary(manifest, {**UNLABELLED_METRICS, "gates": []}, FILES)
         == """\
 Made      12 synthetic images, no labels, 2 files, accepted by 0 gates
-Quality   a classifier sees the rarest class at 0.83 of an equal share (among real images: 0.97)
-          fd_domain 12.3 (real against real 1.3), least diversity within a predicted class 0.65 of real
-          99.95% unique, 0 exact copies of training images, 1.2% nearer to one than 99 % of held-out images are
+Quality   a classifier sees the rarest class at 0.83 of an equal share (baseline of real images 0.97)
+          fd_domain 12.3 (baseline of real images 1.3), least diversity within a predicted class 0.65 of real
+          99.95% unique, 0 exact copies of training images, 1.2% nearer to a training image than 99 % of held-out images
 Open      a/index.html   the report
           a/b            the card"""
     )
@@ -37,7 +37,7 @@ Open      a/index.html   the report
 def test_summary_of_a_dataset_made_from_images_of_one_class(tmp_path):
     manifest = make_dataset(tmp_path, "parquet", classes=())
     text = summary(manifest, {**ONE_CLASS_METRICS, "gates": []}, FILES)
-    assert "fd_domain 12.3 (real against real 1.3), diversity 0.87 of real" in text
+    assert "fd_domain 12.3 (baseline of real images 1.3), diversity 0.87 of real" in text
     assert "class" not in text
     assert headline(ONE_CLASS_METRICS) == {"fd_domain": 12.34, "coverage": 0.71, "diversity_all": 0.87}
 

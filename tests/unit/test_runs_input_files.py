@@ -51,7 +51,7 @@ def test_what_is_not_what_was_put_there_is_refused(tmp_path: Path, damage: bytes
         store.remove([digest])
     else:
         store.write(digest, damage)
-    with pytest.raises(UserError, match=f"{digest}: missing or not what was put there as a"):
+    with pytest.raises(UserError, match=f"{digest} is missing, or differs from what was uploaded as a"):
         shared.local()
     assert not list(tmp_path.glob("imagemint-*/*/a"))
 

@@ -95,7 +95,7 @@ def test_the_advice_is_one_that_can_be_followed(tmp_path: Path) -> None:
     """What audit and accept go on from is in the folder: another one is no help to them."""
     (tmp_path / "notes.txt").write_text("mine")
     assert refusal("sample", tmp_path).endswith("Give a new or empty folder.")
-    for stage, wanted in (("audit", "give the folder of a dataset"), ("accept", "give the folder with the figures")):
+    for stage, wanted in (("audit", "give the folder of a dataset"), ("accept", "give the folder with the metrics")):
         assert refusal(stage, tmp_path).endswith("Move it to another folder.")
         assert wanted in refusal(stage, Path("/"))
 

@@ -179,7 +179,7 @@ def test_what_an_audit_wrote_of_another_dataset_is_removed(generated: GeneratedD
         metrics={**METRICS, "duplicates": 1, "class_balance": 0.75, "diversity": dict.fromkeys(images, 0.5)},
         verdicts=[],
         pictures=ReportImages(images, images, (pixels(), pixels())),
-        spent={"sample": ResourceUsage(100, 1.0, 1.0)},
+        usage={"sample": ResourceUsage(100, 1.0, 1.0)},
         prices=Prices(),
     )
     require_own_dataset(generated.out, generated.target.run.path.parent)

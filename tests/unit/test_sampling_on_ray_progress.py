@@ -32,13 +32,13 @@ def test_each_shard_is_told_with_what_is_done_of_all(tiny_pair: TrainedPair, tmp
     told: list[tuple[str, dict[str, Any]]] = []
     bars: list[Progress] = []
 
-    def tell(progress: Progress, line: str, **figures: Any) -> None:
+    def on_progress(progress: Progress, line: str, **values: Any) -> None:
         bars.append(progress)
-        told.extend([(line, figures)] * bool(line))
+        told.extend([(line, values)] * bool(line))
 
     gauges = Shown()
     # The first shard was there before.
-    progress = SamplingProgress(target, plans, plans[1:], 4, gauges, tell)
+    progress = SamplingProgress(target, plans, plans[1:], 4, gauges, on_progress)
     progress.one_more(2, candidates=24)
     progress.one_more(1, candidates=12)
     assert progress.made == 2 * SHARD_SIZE

@@ -45,7 +45,7 @@ def test_filtered_records_are_made_again_without_their_filters(
         (record,), attempts = stored_records(reader, shard, [index])
         assert attempts is not None
         assert regenerator.record(index, attempts).content == record.content
-        assert compare(index, record, attempts, manifest, tiny_pair) == "made again: the same bytes"
+        assert compare(index, record, attempts, manifest, tiny_pair) == "generated again: the same bytes"
         retried += attempts[index % SHARD_SIZE] > 0
     assert retried > COUNT / 4
 
@@ -63,9 +63,9 @@ def test_what_keeps_records_from_being_compared_is_said(
     assert "another model" in why_not_comparable(generated.manifest, unconditional_pair)
     software = generated.manifest.software
     elsewhere = generated.manifest.model_copy(update={"software": software | {"device": "cuda NVIDIA H200"}})
-    assert "made with device cuda NVIDIA H200" in why_not_comparable(elsewhere, tiny_pair)
+    assert "generated with device cuda NVIDIA H200" in why_not_comparable(elsewhere, tiny_pair)
     other_library = generated.manifest.model_copy(update={"software": software | {"torch": "1.0"}})
-    assert f"made with torch 1.0; this is {torch.__version__}" in why_not_comparable(other_library, tiny_pair)
+    assert f"generated with torch 1.0, but this is {torch.__version__}" in why_not_comparable(other_library, tiny_pair)
 
 
 def stored(generated: GeneratedDataset, index: int, manifest: Manifest | None = None) -> Record:
@@ -78,7 +78,7 @@ def test_a_stored_record_is_found_and_is_what_the_model_makes(
     generated: GeneratedDataset, tiny_pair: TrainedPair
 ) -> None:
     assert shard_of(LocalFolder(generated.out), generated.manifest, 29).file == "data/train-000002.parquet"
-    assert compare(29, stored(generated, 29), None, generated.manifest, tiny_pair) == "made again: the same bytes"
+    assert compare(29, stored(generated, 29), None, generated.manifest, tiny_pair) == "generated again: the same bytes"
 
 
 @pytest.mark.parametrize("index", [-1, COUNT])
@@ -119,7 +119,7 @@ def test_a_changed_pixel_is_an_error_and_another_encoding_is_not(
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"label": 2}, "label 2, made again 1"), ({"logit": 99.0}, r"0 of 36 values differ; .* logit 99\.000000")],
+    [({"label": 2}, "label 2, generated again 1"), ({"logit": 99.0}, r"0 of 36 values differ; .* logit 99\.000000")],
     ids=str,
 )
 def test_another_label_or_logit_is_an_error(

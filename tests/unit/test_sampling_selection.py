@@ -100,7 +100,7 @@ def test_a_filter_that_nothing_passes_ends_with_a_message(tiny_pair: TrainedPair
     with pytest.raises(UserError) as caught:
         RecordGenerator(tiny_pair, SETTINGS, [Strict(256)]).shard(WHOLE)
     message = str(caught.value)
-    assert re.search(r"record 12 found no image.*1000 attempts \(refused by near_copy 1000\)", message)
+    assert re.search(r"none of 1000 candidates for record 12 passed \(refused by near_copy 1000\)", message)
     assert message.endswith("would not end. Lower near_copy's share, or train longer.")
 
 

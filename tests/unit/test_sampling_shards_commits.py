@@ -49,7 +49,7 @@ def test_a_shard_that_lost_a_file_is_missing_and_of_no_use_to_a_dataset(target: 
     assert [commit.shard for commit in require_committed(target, PLANS)] == [0, 1]
     (target.run.path / "shards" / "train-000001.tar").unlink()
     assert missing_shards(target, PLANS) == [PLANS[1]]
-    with pytest.raises(UserError, match=r"train-000001 and 0 more were made, but are not there whole any more"):
+    with pytest.raises(UserError, match=r"train-000001 and 0 more were written, but are now missing or incomplete"):
         require_committed(target, PLANS)
 
 

@@ -40,7 +40,7 @@ def test_a_clean_dataset_has_no_problem(tiny_pair: TrainedPair, tmp_path: Path, 
     assert findings.problems == []
     assert findings.files == 3 * len(formats)
     assert findings.records == COUNT * len(formats)
-    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
+    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model generates"
 
 
 def test_each_look_says_how_far_it_is_to_the_end(generated: GeneratedDataset, tiny_pair: TrainedPair) -> None:

@@ -60,7 +60,7 @@ def test_a_record_that_the_model_does_not_make_is_found(generated: GeneratedData
     findings = verify(generated.out, manifest, tiny_pair)
     assert findings.problems == [
         "data/train-000001.tar: its images are not those of data/train-000001.parquet",
-        "data/train-000001.parquet: record 16 is not what the model makes",
+        "data/train-000001.parquet: record 16 differs from what the model generates",
     ]
     assert findings.regenerated.startswith("29 of 30")
 
@@ -118,7 +118,7 @@ def test_a_dataset_of_any_settings_is_read_back_and_made_again(
     made = generate_dataset(tmp_path, tiny_pair, **sample)
     findings = verify(made.out, made.manifest, tiny_pair)
     assert findings.problems == []
-    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
+    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model generates"
 
 
 @pytest.mark.parametrize("claimed", [{"labels": {"owl": 3, "cat": 1}}, {"truncation": 0.7}, {"seed": 4}], ids=str)
@@ -129,7 +129,8 @@ def test_a_manifest_that_claims_other_settings_is_found(
     content["config"]["sample"] |= claimed
     manifest = Manifest.model_validate(content)
     assert any(
-        "is not what the model makes" in problem for problem in verify(generated.out, manifest, tiny_pair).problems
+        "differs from what the model generates" in problem
+        for problem in verify(generated.out, manifest, tiny_pair).problems
     )
 
 
@@ -150,7 +151,7 @@ def test_records_made_on_other_hardware_are_not_called_corrupt(
     content["software"]["device"] = "cuda NVIDIA H200"
     findings = verify(generated.out, Manifest.model_validate(content), tiny_pair)
     assert findings.problems == []
-    assert "not comparable here: made with device cuda NVIDIA H200" in findings.regenerated
+    assert "not comparable here: generated with device cuda NVIDIA H200" in findings.regenerated
 
 
 def test_a_shard_that_cannot_be_read_does_not_stop_the_look_at_the_others(
@@ -170,7 +171,7 @@ def test_a_clean_dataset_without_labels_has_no_problem(
     findings = verify(unlabelled.out, unlabelled.manifest, unconditional_pair)
     assert findings.problems == []
     assert findings.records == 2 * COUNT
-    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model makes"
+    assert findings.regenerated == f"{COUNT} of {COUNT} random records equal what the model generates"
     assert [shard.labels for shard in read_shards(LocalFolder(unlabelled.out), unlabelled.manifest, Findings())] == [
         None
     ] * 3
@@ -206,4 +207,4 @@ def test_a_record_of_an_unlabelled_dataset_that_the_model_does_not_make_is_found
         path = unlabelled.target.run.path / "shards" / f"train-000001{ending}"
         write_atomically(path, render(records, [encode_png(image) for image in images], (), ".png"))
     problems = verify(unlabelled.out, recommitted(unlabelled, unconditional_pair), unconditional_pair).problems
-    assert problems == ["data/train-000001.parquet: record 16 is not what the model makes"]
+    assert problems == ["data/train-000001.parquet: record 16 differs from what the model generates"]

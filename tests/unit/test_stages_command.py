@@ -37,7 +37,7 @@ def test_the_help_of_a_module_has_an_example_of_the_module() -> None:
 
 @pytest.mark.parametrize("option", ["--data", "--model", "--out"])
 def test_a_place_in_an_object_store_is_the_root(option: str) -> None:
-    assert f"{option} s3:/bucket/x: a folder of this machine" in refuse(
+    assert f"{option} s3:/bucket/x: use a folder of this machine" in refuse(
         "embed", "--preset", "digits", option, "s3://bucket/x"
     )
 
@@ -49,4 +49,4 @@ def test_a_folder_with_a_colon_is_no_uri() -> None:
 @pytest.mark.parametrize("option", ["--data", "--model", "--out"])
 def test_a_folder_whose_name_is_no_text_is_refused(option: str) -> None:
     said = refuse("embed", "--preset", "digits", option, os.fsdecode(b"/tmp/a\xff"))
-    assert f"{option}: '/tmp/a\\udcff': its name is not valid UTF-8" in said
+    assert f"{option}: '/tmp/a\\udcff': the path is not valid UTF-8" in said

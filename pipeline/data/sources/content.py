@@ -65,7 +65,7 @@ def _digests(location: Location, entries: dict[str, Entry], cache: Path) -> dict
             )
             return found
     except sqlite3.DatabaseError as error:
-        raise UserError(f"{cache}: cannot be used ({error}): remove it, it is made again.") from None
+        raise UserError(f"{cache}: cannot be used ({error}): remove it, and the next run writes it again.") from None
 
 
 def _read(location: Location, names: list[str]) -> Iterator[tuple[str, str]]:

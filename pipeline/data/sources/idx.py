@@ -62,9 +62,7 @@ def read_idx(folder: Folder, where: str, name: str) -> tuple[str, bytes]:
     (first, content), *others = found
     for other, another in others:
         if another != content:
-            raise UserError(
-                f"data.source.path: {where}: {first} and {other} differ: which one is meant? Remove the other one."
-            )
+            raise UserError(f"data.source.path: {where}: {first} and {other} differ. Remove the wrong one.")
     return first, content
 
 

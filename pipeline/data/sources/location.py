@@ -151,7 +151,8 @@ def _fetched(address: str, sha256: str, downloads: Path, say: Callable[[str], No
         return path
     if (found := fetch(address, downloads, say)) != sha256:
         raise UserError(
-            f"{address}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Check both: what is there may have changed."
+            f"{address}: has SHA-256 {found}, data.source.sha256 expects {sha256}. Check both: the content at the "
+            "address may have changed."
         )
     return path
 

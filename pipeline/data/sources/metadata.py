@@ -39,7 +39,7 @@ def read_metadata(entries: Mapping[str, Entry], read: Callable[[str], bytes], re
     for name, images in nearest.items():
         where = f"{request.location}: {name}"
         if entries[name].size > LARGEST_TABLE:
-            raise UserError(f"{where}: has more than {LARGEST_TABLE >> 20} MiB; divide it.")
+            raise UserError(f"{where}: has more than {LARGEST_TABLE >> 20} MiB; split it.")
         table = read_table(BytesIO(read(name)), name, where)
         columns = find_columns(table, request.source, request.text)
         matched = match_rows(table, columns, name, images)

@@ -12,7 +12,7 @@ from pipeline.data.sources.table import Table
 
 NO_FILE = "row without the name of a file"
 NOT_THERE = "row for a file that is not there"
-SEVERAL = "row for a name that several files have, but for the ending"
+SEVERAL = "row for a name that several files have with different suffixes"
 ANOTHER = "row with another label than an earlier one of the same file, which has none now"
 NO_ROW = "file without a row"
 SHOWN = 10  # names in a warning

@@ -95,7 +95,7 @@ def read_samples(file: BinaryIO, size: int, fields: Fields) -> tuple[list[Sample
         for number, member in enumerate(members(file, size)):
             if number == MOST_MEMBERS:
                 raise BrokenTarError(
-                    f"more than {MOST_MEMBERS:,} members: what follows is not read; make several shards of it"
+                    f"more than {MOST_MEMBERS:,} members: the rest is not read; split it into several shards"
                 )
             reached = member.offset
             found = None if is_junk(member.name) or member.folder else _KEY.match(member.name)

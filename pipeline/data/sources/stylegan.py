@@ -58,13 +58,14 @@ def _parsed(content: bytes, where: str) -> Any:
         return json.loads(content.decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise UserError(
-            f"{where}: line {error.lineno}, column {error.colno}: {error.msg}. Mend the file, or remove it if it holds no labels."
+            f"{where}: line {error.lineno}, column {error.colno}: {error.msg}. Correct the file, or remove it if it "
+            "holds no labels."
         ) from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise UserError(f"{where}: line {line}: is no UTF-8 text. Mend the file, or remove it.") from None
+        raise UserError(f"{where}: line {line}: is no UTF-8 text. Correct the file, or remove it.") from None
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits; lists within lists within lists
-        raise UserError(f"{where}: is no list of labels: {error}. Mend the file, or remove it.") from None
+        raise UserError(f"{where}: is no list of labels: {error}. Correct the file, or remove it.") from None
 
 
 def _annotations(found: list[Any], name: str, entries: Mapping[str, Entry], where: str) -> Annotations:

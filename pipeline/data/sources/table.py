@@ -112,7 +112,7 @@ def _from_parquet(file: BinaryIO, where: str) -> Table:
             schema = parquet.schema_arrow
             _require_distinct(schema.names, where)
             if parquet.metadata.num_rows > MOST_ROWS:
-                raise UserError(f"{where}: has more than {MOST_ROWS:,} rows; divide it.")
+                raise UserError(f"{where}: has more than {MOST_ROWS:,} rows; split it.")
             wanted = [field.name for field in schema if is_text_like(field.type)]
             found = parquet.read(columns=wanted, use_threads=False)
         names = class_names(schema)
@@ -148,7 +148,7 @@ def _collected(
         if len(pending) == _ROWS_AT_ONCE:
             flush()
         if len(lines) > MOST_ROWS:
-            raise UserError(f"{where}: has more than {MOST_ROWS:,} rows; divide it.")
+            raise UserError(f"{where}: has more than {MOST_ROWS:,} rows; split it.")
     flush()
     return list(names), lines, batches
 
@@ -176,7 +176,7 @@ def _csv_rows(file: BinaryIO, name: str, where: str) -> Iterator[tuple[int, Mapp
             yield begun, dict(zip(header, (cell or None for cell in row), strict=True))
     except csv.Error as error:
         what = "a quote that is opened is never closed" if "end of data" in str(error) else str(error)
-        raise UserError(f"{where}: line {line}: {what}. Mend that line.") from None
+        raise UserError(f"{where}: line {line}: {what}. Correct that line.") from None
     if header is None:
         raise UserError(f"{where}: is empty.")
 
@@ -195,7 +195,7 @@ def _json_rows(file: BinaryIO, where: str) -> Iterator[tuple[int, Mapping[str, s
             row = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
         except (json.JSONDecodeError, RecursionError) as error:
             what = error.msg if isinstance(error, json.JSONDecodeError) else "is nested too deeply"
-            raise UserError(f"{where}: line {line}: is no JSON ({what}). Mend that line.") from None
+            raise UserError(f"{where}: line {line}: is no JSON ({what}). Correct that line.") from None
         if not isinstance(row, dict):
             raise UserError(f'{where}: line {line}: is no object of columns; allowed is {{"file_name": "a.png", ...}}.')
         yield line, {_whole(key.strip()): _as_text(value) for key, value in row.items()}

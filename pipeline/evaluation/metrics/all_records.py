@@ -27,7 +27,7 @@ MEASUREMENT = Measurement(
     metrics=(
         Metric(
             name="fd_domain_all_records",
-            definition="`fd_domain` of all records in place of `evaluate.images`",
+            definition="`fd_domain` of all records instead of `evaluate.images` of them",
             best="",
             better="lower",
             form=ONE,
@@ -35,19 +35,24 @@ MEASUREMENT = Measurement(
         ),
         Metric(
             name="class_balance",
-            definition="rarest class over commonest",
+            definition="records of the rarest class, divided by those of the commonest",
             best="1",
             better="higher",
             form=THREE,
             needs=(Need.RECORDS, Need.LABELS, Need.CLASSES),
             of_all_classes=True,
-            row=ReportRow(group="Fidelity and variety", label="Rarest class over commonest", note="1 is balanced"),
+            row=ReportRow(
+                group="Fidelity and variety",
+                label="Records of the rarest class, divided by those of the commonest",
+                note="1 is balanced",
+            ),
         ),
         Metric(
             name="shard_shift_max",
             also=("shard_shift_at",),
-            definition="squared distance of a shard's mean features from those of all records, over what chance makes of as many random "
-            "records: 1 is chance; of the shard that is farthest off, and its number",
+            definition="squared distance of a shard's mean features from those of all records, divided by what chance "
+            "gives for as many random records (1 is chance); for the shard that differs most, and its "
+            "number",
             best="about 1",
             better="lower",
             form=ONE,
@@ -55,13 +60,13 @@ MEASUREMENT = Measurement(
             row=ReportRow(
                 group="Fidelity and variety",
                 label="The shard that differs most from the whole",
-                note="squared distance of its mean features, over what chance makes: 1 is chance",
+                note="squared distance of its mean features, divided by what chance gives (1 is chance)",
             ),
         ),
         Metric(
             name="unique_share",
             also=("duplicates",),
-            definition="records whose pixels no other record has, and the others",
+            definition="share of records whose pixels no other record has, and the number of the others",
             best="1, 0",
             better="higher",
             form=Form(3, share=True),
@@ -84,7 +89,7 @@ MEASUREMENT = Measurement(
             better="lower",
             form=COUNT,
             needs=(Need.RECORDS,),
-            row=ReportRow(group="Privacy", label="Exact copies of real images that were held out"),
+            row=ReportRow(group="Privacy", label="Exact copies of held-out real images"),
         ),
     ),
     measure=_measure,

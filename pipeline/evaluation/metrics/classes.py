@@ -72,8 +72,8 @@ MEASUREMENT = Measurement(
         Metric(
             name="diversity_min",
             also=("diversity", "diversity_mean"),
-            definition="mean distance of two images of a class, over that of real ones; of the least varied class, of each class, and on "
-            "average",
+            definition="mean distance between two images of a class, divided by that of real images; for the least "
+            "varied class, for each class, and on average",
             best="1",
             better=1,
             form=TWO,
@@ -87,15 +87,15 @@ MEASUREMENT = Measurement(
         ),
         Metric(
             name="diversity_all",
-            definition="in their place where the data has one class: mean distance of any two images, over that of real ones. Dropped "
-            "kinds of images hardly lower it: `coverage` and `recall` show those.",
+            definition="in their place for data of one class: mean distance between any two images, divided by that "
+            "of real images. Missing kinds of images hardly lower it: `coverage` and `recall` show those.",
             best="1",
             better=1,
             form=TWO,
             needs=(Need.ONE_CLASS,),
             row=ReportRow(
                 group="Fidelity and variety",
-                label="Diversity: mean distance of two images",
+                label="Diversity: mean distance between two images",
                 note="1 is as varied as real images",
             ),
             training=TrainingView(words="diversity", chart="diversity", gauge="diversity_min"),
@@ -103,7 +103,8 @@ MEASUREMENT = Measurement(
         Metric(
             name="class_share_min",
             also=("class_share",),
-            definition="without labels: how often the classifier sees each class, times their number; the least of them, and of each class",
+            definition="for images without labels: share of each class as a classifier predicts it, times the number "
+            "of classes; the least of them, and each",
             best="1",
             better="higher",
             form=TWO,
@@ -112,7 +113,7 @@ MEASUREMENT = Measurement(
             row=ReportRow(
                 group="Fidelity and variety",
                 label="Share of the rarest class, as a classifier predicts it",
-                note="1 is an equal share, 0 a class that was dropped",
+                note="1 is an equal share, 0 a missing class",
             ),
             training=TrainingView(words="rarest class", chart="share of the rarest class, predicted"),
         ),

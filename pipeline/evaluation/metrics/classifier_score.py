@@ -29,7 +29,8 @@ MEASUREMENT = Measurement.of_features(
     metrics=(
         Metric(
             name="classifier_score",
-            definition="high where the classifier is sure of each image and sees all classes as often (Salimans et al. 2016, with the "
+            definition="high where the classifier is sure of each image and predicts all classes equally often "
+            "(Salimans et al. 2016, with the "
             "domain's classes)",
             best="number of classes",
             better="higher",

@@ -35,7 +35,8 @@ MEASUREMENT = Measurement(
         Metric(
             name="fid",
             also=("fid_extrapolated",),
-            definition="Fréchet distance in Inception's features (Heusel et al. 2017), and extrapolated to endlessly many images",
+            definition="Fréchet distance in Inception's features (Heusel et al. 2017), and extrapolated to infinitely "
+            "many images",
             best="`fid_real`, 0",
             better="lower",
             form=ONE,
@@ -57,13 +58,13 @@ MEASUREMENT = Measurement(
         Metric(
             name="fd_onnx",
             also=("fd_onnx_extrapolated",),
-            definition="Fréchet distance in the features of an ONNX module, and extrapolated to endlessly many images",
+            definition="Fréchet distance in the features of an ONNX module, and extrapolated to infinitely many images",
             best="`fd_onnx_real`, 0",
             better="lower",
             form=ONE,
             needs=(Need.ONNX,),
             real="fd_onnx_real",
-            row=ReportRow(group="Fidelity and variety", label="Fréchet distance in the features of another module"),
+            row=ReportRow(group="Fidelity and variety", label="Fréchet distance in the features of an ONNX module"),
         ),
         Metric(
             name="kid_onnx",

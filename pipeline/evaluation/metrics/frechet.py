@@ -33,22 +33,23 @@ MEASUREMENT = Measurement.of_features(
     metrics=(
         Metric(
             name="fd_domain",
-            definition="Fréchet distance: how far mean and covariance are apart (Heusel et al. 2017). Too large by a term in 1 / images. "
-            "Not FID, which is made with Inception's features.",
+            definition="Fréchet distance between means and covariances (Heusel et al. 2017). It is too large by a "
+            "term in 1 / images. It is not FID, which uses Inception's features.",
             best="`fd_domain_real`",
             better="lower",
             form=ONE,
             real="fd_domain_real",
             row=ReportRow(
                 group="Fidelity and variety",
-                label="Distance to real holdout images (Fréchet, in features learnt from real ones)",
+                label="Distance to real holdout images (Fréchet distance in features learned from real images)",
                 comparison=_comparison,
             ),
             training=TrainingView(words="fd_domain", chart="distance to validation (fd_domain)", gauge="fd_domain"),
         ),
         Metric(
             name="fd_domain_extrapolated",
-            definition="what it would be of endlessly many images (Chong & Forsyth 2020); can fall below 0 by its error",
+            definition="`fd_domain` extrapolated to infinitely many images (Chong & Forsyth 2020); can fall below 0 "
+            "by its error",
             best="0",
             better=0,
             form=ONE,
@@ -56,13 +57,13 @@ MEASUREMENT = Measurement.of_features(
             signed=True,
             row=ReportRow(
                 group="Fidelity and variety",
-                label="The same, extrapolated to endlessly many images",
-                note="0 is equal",
+                label="The same distance, extrapolated to infinitely many images",
+                note="0 means equal",
             ),
         ),
         Metric(
             name="fd_domain_ratio",
-            definition="`fd_domain` over `fd_domain_real`",
+            definition="`fd_domain` divided by `fd_domain_real`",
             best="1",
             better="lower",
             form=TWO,

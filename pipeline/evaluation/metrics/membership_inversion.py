@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.privacy import inversion_attack
 
-    evidence.say("attacking the generator: can it make training images better than held-out ones?")
+    evidence.say("attacking the generator: does it generate training images more closely than held-out ones?")
     return inversion_attack(evidence.pair, evidence.train, evidence.holdout, evidence.track)
 
 
@@ -21,8 +21,8 @@ MEASUREMENT = Measurement(
     metrics=(
         Metric(
             name="membership_inversion_auc",
-            definition="only with `audit --full`: how surely an attacker tells training images from held-out ones who has the generator "
-            "and searches its latents for each of 500 training and 500 held-out images (Chen et al. 2020)",
+            definition="only with `audit --full`: how surely an attacker who has the generator tells training images "
+            "from held-out ones, by searching its latents for 500 images of each kind (Chen et al. 2020)",
             best="0.5",
             better="lower",
             form=THREE,
@@ -30,7 +30,7 @@ MEASUREMENT = Measurement(
             gate=False,
             row=ReportRow(
                 group="Privacy",
-                label="The same by an attacker who has the generator and searches for each image",
+                label="The same for an attacker who has the generator and searches its latents for each image",
             ),
         ),
     ),

@@ -25,7 +25,10 @@ MEASUREMENT = Measurement(
             better="lower",
             form=THREE,
             needs=(Need.RECORDS,),
-            row=ReportRow(group="Privacy", label="The same with the discriminator, which is not part of the dataset"),
+            row=ReportRow(
+                group="Privacy",
+                label="The same for an attacker who has the discriminator, which is not part of the dataset",
+            ),
         ),
     ),
     measure=_measure,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def _measure(evidence: "Evidence") -> MetricValues:
     from pipeline.evaluation.privacy import privacy_metrics
 
-    evidence.say("looking for training images among the records")
+    evidence.say("comparing the records with training images")
     return privacy_metrics(
         evidence.compared_features, evidence.train_features, evidence.holdout_features, evidence.nearest_train
     )
@@ -23,33 +23,34 @@ MEASUREMENT = Measurement(
     metrics=(
         Metric(
             name="near_train_share",
-            definition="share of records nearer to a training image than all but 1 % of the held-out real images are",
+            definition="share of records that lie nearer to a training image than 99 % of held-out real images do",
             best="0.01",
             better="lower",
             form=PERCENT,
             needs=(Need.RECORDS,),
             row=ReportRow(
                 group="Privacy",
-                label="Nearer to a training image than 99 % of held-out real images are",
-                note="1 % if nothing was learnt by heart",
+                label="Records nearer to a training image than 99 % of held-out real images",
+                note="1 % if nothing was memorised",
             ),
         ),
         Metric(
             name="nearest_train_ratio",
-            definition="median distance to the nearest training image, over that of held-out real images",
+            definition="median distance to the nearest training image, divided by that of held-out real images",
             best="1",
             better=1,
             form=TWO,
             needs=(Need.RECORDS,),
             row=ReportRow(
                 group="Privacy",
-                label="Median distance to the nearest training image, over that of held-out real images",
-                note="1 if nothing was learnt by heart",
+                label="Median distance to the nearest training image, divided by that of held-out real images",
+                note="1 if nothing was memorised",
             ),
         ),
         Metric(
             name="authenticity",
-            definition="share of records farther from their nearest training image than that one is from the next one (Alaa et al. 2022)",
+            definition="share of records that lie farther from their nearest training image than that image lies from "
+            "its own nearest one (Alaa et al. 2022)",
             best="`authenticity_real`",
             better="higher",
             form=PERCENT,
@@ -57,22 +58,22 @@ MEASUREMENT = Measurement(
             real="authenticity_real",
             row=ReportRow(
                 group="Privacy",
-                label="Farther from the nearest training image than that one is from the next",
+                label="Records farther from their nearest training image than that image is from the next",
                 real="held-out real images",
             ),
         ),
         Metric(
             name="membership_auc",
-            definition="how surely an attacker who has the records tells training images from held-out ones, by the distance to the "
-            "nearest record: 0.5 a coin, 1 always",
+            definition="how surely an attacker who has the records tells training images from held-out ones, by the "
+            "distance to the nearest record: 0.5 is chance, 1 is always right",
             best="0.5",
             better="lower",
             form=THREE,
             needs=(Need.RECORDS,),
             row=ReportRow(
                 group="Privacy",
-                label="An attacker who guesses from the images what was trained on",
-                note="area under the ROC curve: 0.5 is a coin, 1 always right",
+                label="How surely an attacker tells from the records which images were trained on",
+                note="area under the ROC curve: 0.5 is chance, 1 is always right",
             ),
         ),
     ),

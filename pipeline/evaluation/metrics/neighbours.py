@@ -37,7 +37,8 @@ MEASUREMENT = Measurement.of_features(
         ),
         Metric(
             name="recall",
-            definition="the same the other way round: share of real images among synthetic ones. Scattered images have large "
+            definition="share of real images that lie in the neighbourhood of some synthetic one. Scattered images "
+            "have large "
             "neighbourhoods, so noise hardly lowers it.",
             best="`recall_real`",
             better="higher",
@@ -47,7 +48,8 @@ MEASUREMENT = Measurement.of_features(
         ),
         Metric(
             name="density",
-            definition="in how many real neighbourhoods a synthetic image lies, over five; a single real outlier counts little "
+            definition="in how many real neighbourhoods a synthetic image lies on average, divided by five; a single "
+            "real outlier counts little "
             "(Naeem et al. 2020)",
             best="1",
             better="higher",
@@ -56,7 +58,7 @@ MEASUREMENT = Measurement.of_features(
         ),
         Metric(
             name="coverage",
-            definition="share of real images with a synthetic one in their neighbourhood (Naeem et al. 2020)",
+            definition="share of real images with a synthetic image in their neighbourhood (Naeem et al. 2020)",
             best="0.97",
             better="higher",
             form=TWO,

@@ -42,7 +42,7 @@ def _measure(evidence: "Evidence") -> MetricValues:
     )
 
 
-def _train_classifier(evidence: "Evidence", teacher: str, identity: str, images: "Labelled") -> "TstrResult":
+def _train_classifier(evidence: "Evidence", kind: str, identity: str, images: "Labelled") -> "TstrResult":
     """Return the holdout accuracies of classifiers trained on `images`.
 
     They take minutes, so they are cached from audit to audit.
@@ -70,8 +70,8 @@ def _train_classifier(evidence: "Evidence", teacher: str, identity: str, images:
     }
 
     def tested() -> MetricValues:
-        evidence.say(f"training a classifier on {teacher} images")
-        on_images = evidence.track(f"learning from {teacher} images", seeds * total_images, "images")
+        evidence.say(f"training a classifier on {kind} images")
+        on_images = evidence.track(f"learning from {kind} images", seeds * total_images, "images")
         learn = partial(usefulness, classes=classes, total_images=total_images, seeds=seeds, on_images=on_images)
         return asdict(learn(*images, *test))
 
@@ -84,7 +84,8 @@ MEASUREMENT = Measurement(
         Metric(
             name="tstr_accuracy",
             also=("trtr_accuracy",),
-            definition="what a classifier trained on records, or on real images, gets right of the holdout (Esteban et al. 2017)",
+            definition="share of the holdout images that a classifier trained on records, or on real images, gets "
+            "right (Esteban et al. 2017)",
             best="`trtr_accuracy`",
             better="higher",
             form=PERCENT,
@@ -95,7 +96,7 @@ MEASUREMENT = Measurement(
         ),
         Metric(
             name="tstr_ratio",
-            definition="`tstr_accuracy` over `trtr_accuracy`",
+            definition="`tstr_accuracy` divided by `trtr_accuracy`",
             best="1",
             better="higher",
             form=THREE,
@@ -104,7 +105,8 @@ MEASUREMENT = Measurement(
         ),
         Metric(
             name="augmented_accuracy",
-            definition="what a classifier trained on real training images and records together gets right: whether records add to the real ones",
+            definition="share that a classifier trained on real training images and records together gets right. It "
+            "shows whether records add to real images.",
             best="`trtr_accuracy`",
             better="higher",
             form=PERCENT,
@@ -117,13 +119,16 @@ MEASUREMENT = Measurement(
         Metric(
             name="tstr_class_min",
             also=("tstr_by_class", "trtr_by_class"),
-            definition="of each class's holdout images, what a classifier trained on records gets right; the least of them",
+            definition="share of each class's holdout images that a classifier trained on records gets right; the "
+            "least of them",
             best="the least of `trtr_by_class`",
             better="higher",
             form=PERCENT,
             needs=NEEDS,
             of_all_classes=True,
-            row=ReportRow(group="Usefulness", label="Trained on synthetic, the class that is learnt worst"),
+            row=ReportRow(
+                group="Usefulness", label="Trained on synthetic, tested on real: the class that is learned worst"
+            ),
         ),
     ),
     measure=_measure,

@@ -103,8 +103,8 @@ def require_committed(target: ShardTarget, plans: Sequence[ShardPlan]) -> list[C
     lost = [plan.name for plan in plans if plan.shard not in done]
     if lost:
         raise UserError(
-            f"{target.run}: {lost[0]} and {len(lost) - 1} more were made, but are not there whole any more: something else changes this "
-            "run. Run the same command again: it makes what is missing."
+            f"{target.run}: {lost[0]} and {len(lost) - 1} more were written, but are now missing or incomplete: "
+            "something else changes this run. Run the same command again; it generates what is missing."
         )
     return list(done.values())
 

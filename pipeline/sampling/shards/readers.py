@@ -115,7 +115,7 @@ class ShardReader:
 
     def _read_tar(self, content: bytes) -> StoredRecords:
         samples: dict[int, dict[str, bytes]] = {}
-        suffixes = {".json", self._encoding.ending, *([".cls"] if self._classes else [])}
+        suffixes = {".json", self._encoding.suffix, *([".cls"] if self._classes else [])}
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:  # never compressed
             for member in tar:
                 key, dot, suffix = member.name.partition(".")
@@ -130,7 +130,7 @@ class ShardReader:
                 sample[dot + suffix] = file.read()
         headers = [self._header_of(index, sample) for index, sample in samples.items()]
         return StoredRecords(
-            contents=[sample[self._encoding.ending] for sample in samples.values()],
+            contents=[sample[self._encoding.suffix] for sample in samples.values()],
             labels=np.array([each["label"] for each in headers], dtype=np.int64) if self._classes else None,
             indices=np.array([*samples], dtype=np.int64),
             logits=np.array([each["logit"] for each in headers], dtype=np.float32),

@@ -27,7 +27,7 @@ def render_shard(
     """Return the content of a shard's file in each of the `formats`, in the order of `FORMATS`."""
     encoded = [encoding.encode(image) for image in shard.records.images]
     return {
-        kind: render(shard.records, encoded, classes, encoding.ending)
+        kind: render(shard.records, encoded, classes, encoding.suffix)
         for kind, (_, render) in FORMATS.items()
         if kind in formats
     }

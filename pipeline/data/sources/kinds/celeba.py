@@ -86,7 +86,7 @@ def _list(request: Request) -> Listing:
         groups["train" if splits is None else splits[file]].append(name)
     if not groups:
         raise UserError(
-            f"data.source.path: {location}: no image has a row in its lists. They go by file names, e.g. 000001.jpg."
+            f"data.source.path: {location}: no image has a row in its lists. The lists name files such as 000001.jpg."
         )
     annotated = {name: (None if classes is None else classes[file], None) for file, name in named.items()}
     annotations = Annotations(of=annotated, labels=classes is not None)
@@ -141,8 +141,8 @@ def _images(found: Found, where: str) -> tuple[dict[str, str], list[tuple[str, s
                 left_out.append((shown(name), NO_IMAGE))
         elif file.name in named:
             raise UserError(
-                f"data.source.path: {where}: has both {shown(named[file.name])} and {shown(name)}, and the lists go by file names. "
-                "Remove one."
+                f"data.source.path: {where}: has both {shown(named[file.name])} and {shown(name)}, but the lists "
+                "identify images by file name. Remove one of the two."
             )
         else:
             named[file.name] = name

@@ -121,7 +121,7 @@ def _list(request: Request) -> Listing:
         ],
         classes=None if names is None else read_names(names, column),
         splits=("train", "holdout"),
-        warnings=[f"{name} is not there, which a whole copy of {version.title} has." for name in missing],
+        warnings=[f"{name} is missing; a whole copy of {version.title} has it." for name in missing],
         name=version.title,
     )
 

@@ -22,10 +22,12 @@ def _recognises(location: Location) -> bool:
 def _list(request: Request) -> Listing:
     location = request.location
     if location.file is None or not is_table(location.file):
-        found = "is a folder" if location.file is None else "has another ending"
+        found = "is a folder" if location.file is None else "has another suffix"
         raise wrong_kind(request, found, f"one file of paths ({', '.join(TABLE_SUFFIXES)})")
     if location.entries[location.file].size > LARGEST_TABLE:
-        raise UserError(f"data.source.path: {location}: has more than {LARGEST_TABLE >> 20} MiB; divide it.")
+        raise UserError(
+            f"data.source.path: {location}: has more than {LARGEST_TABLE >> 20} MiB; split it into several files."
+        )
     with location.folder.open(location.file) as file:
         table = read_table(file, location.file, str(location))
     columns = find_columns(table, request.source, request.text)

@@ -77,7 +77,10 @@ def list_images(request: Request) -> Listing:
         ArchivePart(path, tuple(chunk), hashlib.sha256(f"{digest}/{chunk[0].offset}".encode()).hexdigest())
         for chunk in (selected[start : start + PART_IMAGES] for start in range(0, len(selected), PART_IMAGES))
     ]
-    other = f"{path}: another version than 1.70.0 of the package, which the numbers of the documentation are of."
+    other = (
+        f"{path}: this is another version of the package than 1.70.0, with which the numbers of the documentation were "
+        "measured."
+    )
     return Listing(
         parts,
         left_out=left_out,

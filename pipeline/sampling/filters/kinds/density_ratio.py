@@ -67,8 +67,9 @@ def _fit(wanted: DensityRatioFilter, fitting: Fitting) -> DensityRatio:
     """
     if not fitting.discriminates:
         raise UserError(
-            "sample.filters: density_ratio goes by the discriminator, but this model's tells real images from fakes no better than a "
-            "coin (discriminator_auc in its model.json); leave the filter out, or train longer."
+            "sample.filters: density_ratio relies on the discriminator, but this model's discriminator tells real "
+            "images from fakes no better than chance (discriminator_auc in its model.json); leave the filter out, or "
+            "train longer."
         )
     logits, labels = fitting.generated(FITTED_IMAGES)
     bounds = [0.0] * (int(labels.max()) + 1)
@@ -92,7 +93,7 @@ def _log_bound(log_ratios: NDArray[np.float64], acceptance: float) -> float:
 FILTER = FilterKind(
     DensityRatioFilter,
     _fit,
-    effect="what the discriminator finds more frequent among real images is kept more often, which changes how often each kind of image "
-    "occurs",
+    effect="images that the discriminator finds more frequent among real ones are kept more often, which changes how "
+    "often each kind of image occurs",
     remedy="raise density_ratio's acceptance",
 )

@@ -23,7 +23,7 @@ class NearCopyFilter(Section):
 
     kind: Literal["near_copy"]
     share: Annotated[float, Field(gt=0, le=0.5)] = Field(
-        0.01, description="Share of the validation images, in each class, that would be refused themselves."
+        0.01, description="Share of the validation images, in each class, that the filter would refuse, too."
     )
 
 
@@ -60,6 +60,6 @@ def _fit(wanted: NearCopyFilter, fitting: Fitting) -> NearCopy:
 FILTER = FilterKind(
     NearCopyFilter,
     _fit,
-    effect="what lies as near to a training image as few held-out images do is refused",
+    effect="images that lie as near to a training image as few held-out images do are refused",
     remedy="lower near_copy's share",
 )
