@@ -14,7 +14,7 @@ from stages.command import PresetName
 
 
 class _Stages(Group):
-    """Call the commands of `run` what they are."""
+    """Name the commands of `run` as stages in messages."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the stage that was named, or refuse a name that no stage has."""
