@@ -65,9 +65,7 @@ def test_a_wide_line_holds_all_that_there_is_to_say() -> None:
 def test_a_line_is_one_line_however_narrow_the_terminal_is(width: int, doing: str) -> None:
     line = drawn(replace(TRAINING, doing=doing), width, stage="audit")
     assert "\n" not in line
-    assert (
-        len(line.rstrip()) <= width - len("^C") - 1
-    )  # by a terminal's echo it would else become two, and one would stay
+    assert len(line.rstrip()) < width - len("^C")  # whose echo would else begin another line, and leave this one
     assert "8%" in line
     assert {"━", "╸"} & set(line)
 
