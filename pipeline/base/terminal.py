@@ -81,11 +81,14 @@ def line_of(stage: str, progress: Progress, width: int, *, ascii_only: bool = Fa
     label = Text(f"{stage}: {progress.doing}" if progress.doing else stage)
     room = width - KEPT_FREE - 2  # between the three stands a space each
     parts = progress.parts()
-    bar = max(NARROWEST, min(WIDEST, int(SHARE * width), room - label.cell_len - _columns(parts[:3])))
+    vital = 2 if progress.seconds_left else 1  # how far, and how long still
+    spare = [room - label.cell_len - _columns(parts[:number]) for number in (vital + 1, vital)]
+    fitting = next((columns for columns in spare if columns >= NARROWEST), NARROWEST)
+    bar = max(NARROWEST, min(WIDEST, int(SHARE * width), fitting))
     rest = room - bar
-    if label.cell_len + _columns(parts[:2]) > rest:
+    if spare[-1] < NARROWEST:
         parts[0] = progress.percent
-        words = max(rest - _columns(parts[:2]), min(room // 2, rest - _columns(parts[:1])), 1)
+        words = max(rest - _columns(parts[:vital]), min(room // 2, rest - _columns(parts[:1])), 1)
         label.truncate(words, overflow="crop" if ascii_only else "ellipsis")
     said = _those_that_fit(parts, rest - label.cell_len)
     line = Table.grid(padding=(0, 1, 0, 0))

@@ -88,6 +88,16 @@ def test_long_words_are_cut_before_the_bar_and_the_time_left() -> None:
     assert line.endswith("   8% | 8 min left")
 
 
+def test_the_bar_gets_shorter_only_for_what_then_fits() -> None:
+    """On 60 columns the speed has no place beside the time left, whatever the bar leaves."""
+    assert drawn(replace(TRAINING, done=3_000, total=6_000), 60).index("50%") == len("train ") + 12 + len("  ")
+
+
+def test_counts_are_left_out_for_the_time_left_alone() -> None:
+    unknown = replace(TRAINING, seconds_left=None, rate="", note="120 of 240 shards")
+    assert drawn(unknown, 50).endswith("8%  50,000/600,000 images")
+
+
 def test_what_is_done_stands_beside_the_stage() -> None:
     assert drawn(Progress(1, 2, "shards", doing="reading back"), 80, stage="audit").startswith("audit: reading back ━")
 
