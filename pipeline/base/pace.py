@@ -1,5 +1,7 @@
 """Estimate how long the rest of the work takes, at its mean rate since the work itself began."""
 
+SETTLED_S = 5  # until then the first items, which also warm caches up, would say many times what is left
+
 
 class Pace:
     """Count what was done since the work began.
@@ -27,8 +29,8 @@ class Pace:
         return self._done / max(now - self._began, 1e-3)
 
     def seconds_left(self, rest: float, now: float) -> float | None:
-        """Return how long `rest`, in the unit of what was done, will take; None where there is no rate yet."""
-        if self._done <= 0 or self._reports < self._at_once:
+        """Return how long `rest`, in the unit of what was done, will take; None where there is no rate to trust yet."""
+        if self._done <= 0 or self._reports < self._at_once or now - self._began < SETTLED_S:
             return None
         return rest / self.rate(now)
 

@@ -7,16 +7,20 @@ erased: rich goes up only where it has drawn several lines. What Python code wri
 import atexit
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.base.progress import Progress
+from pipeline.base.progress import SEPARATOR, Progress
 
 DRAWN_PER_S = 4
 SHARE, NARROWEST, WIDEST = 0.2, 8, 30  # of the line that the bar itself takes; its columns at least and at most
+KEPT_FREE = (
+    3  # columns at the end: a terminal writes ^C there, and what went on to the next line would leave the bar behind
+)
 
 
 class _CursorShown(Console):
@@ -70,17 +74,42 @@ class Bar:
 
 
 def line_of(stage: str, progress: Progress, width: int, *, ascii_only: bool = False) -> Table:
-    """Return the one line of `width` columns: what is done, the bar, how far it is; what does not fit is cut at the end."""
+    """Return the one line of `width` columns: what is done, the bar, how far it is.
+
+    As the terminal gets narrower, first the last numbers go and the bar gets shorter, then the counts go and the words are cut.
+    """
     label = Text(f"{stage}: {progress.doing}" if progress.doing else stage)
-    said = Text(" | ".join(progress.parts()))
-    room = width - 1 - label.cell_len - 2  # the last column stays free: some terminals go on to the next line after it
-    bar = max(NARROWEST, min(WIDEST, int(SHARE * width)))
-    said.truncate(max(room - bar, 0), overflow="crop" if ascii_only else "ellipsis")
-    label.truncate(max(width - 3 - bar, 0), overflow="crop")
+    room = width - KEPT_FREE - 2  # between the three stands a space each
+    parts = progress.parts()
+    vital = 2 if progress.seconds_left else 1  # how far, and how long still
+    spare = [room - label.cell_len - _columns(parts[:number]) for number in (vital + 1, vital)]
+    fitting = next((columns for columns in spare if columns >= NARROWEST), NARROWEST)
+    bar = max(NARROWEST, min(WIDEST, int(SHARE * width), fitting))
+    rest = room - bar
+    if spare[-1] < NARROWEST:
+        parts[0] = progress.percent
+        words = max(rest - _columns(parts[:vital]), min(room // 2, rest - _columns(parts[:1])), 1)
+        label.truncate(words, overflow="crop" if ascii_only else "ellipsis")
+    said = _those_that_fit(parts, rest - label.cell_len)
     line = Table.grid(padding=(0, 1, 0, 0))
-    for columns in (label.cell_len, bar, said.cell_len):
+    for columns in (label.cell_len, bar, cell_len(said)):
         line.add_column(width=columns, no_wrap=True)
     # It moves to and fro before the first item is done, so that nobody takes a long one for a standstill.
     drawn = ProgressBar(total=progress.total, completed=progress.done, width=bar, pulse=not progress.done)
-    line.add_row(label, drawn, said)
+    line.add_row(label, drawn, Text(said))
     return line
+
+
+def _columns(parts: list[str]) -> int:
+    return cell_len(SEPARATOR.join(parts))
+
+
+def _those_that_fit(parts: list[str], room: int) -> str:
+    """Return the first part and those after it for which there is room, each whole: a number that is cut reads as another."""
+    said, *others = SEPARATOR.join(parts).split(SEPARATOR)
+    for other in others:
+        longer = f"{said}{SEPARATOR}{other}"
+        if cell_len(longer) > room:
+            break
+        said = longer
+    return said

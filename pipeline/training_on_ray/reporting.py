@@ -43,7 +43,6 @@ class ProgressReporter:
         self._lines, self._total_images, self._clock = lines, total_images, clock
         self._gauges = RunGauges(STAGE, preset, fingerprint)
         self._guard = threading.Lock()  # of the position, which `followed` moves in a thread of its own
-        self._rate: float | None = None  # images a second before the last checkpoint
         self._note = ""  # what the last checkpoint brought
         self.begins(0)
 
@@ -84,12 +83,11 @@ class ProgressReporter:
 
     def _show(self) -> None:
         now = self._clock()
-        rate = self._pace.rate(now) if self._rate is None else self._rate
         progress = Progress(
             done=self._position,
             total=self._total_images,
             unit="images",
-            rate=f"{rate:,.0f} images/s",
+            rate=f"{self._pace.rate(now):,.0f} images/s",  # the time left follows from it
             seconds_left=self._pace.seconds_left(self._total_images - self._position, now),
             note=self._note,
         )
@@ -100,7 +98,7 @@ class ProgressReporter:
         metrics = evaluation.row.record()
         with self._guard:
             self._pace.add(evaluation.row.images_seen - self._position)
-            self._position, self._rate = goes_on_at, evaluation.images_per_s
+            self._position = goes_on_at
             self._note = f"{losses_in(evaluation.row)} | {metrics_in(evaluation.row)}"
             left = self._pace.seconds_left(max(self._total_images - goes_on_at, 0), self._clock())
             line = progress_line(evaluation, self._total_images, left)

@@ -48,6 +48,14 @@ def test_nothing_done_has_no_rate() -> None:
     assert pace.seconds_left(10, 5) is None
 
 
+def test_the_first_items_which_may_be_slow_say_nothing_of_the_rest() -> None:
+    pace = Pace(100)
+    pace.add(64)  # in two seconds, as the first step of a training that goes ten times as fast from then on
+    assert pace.seconds_left(40_000, 102) is None
+    pace.add(1_936)
+    assert pace.seconds_left(38_000, 105) == pytest.approx(95)
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [

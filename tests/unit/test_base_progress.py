@@ -5,11 +5,11 @@ import pytest
 from pipeline.base.progress import Progress
 
 
-def test_a_line_says_how_far_how_long_still_the_last_numbers_and_how_fast() -> None:
+def test_a_line_says_how_far_how_long_still_how_fast_and_the_last_numbers() -> None:
     progress = Progress(
         5_000, 20_000, "images", doing="generating", rate="1,200 images/s", seconds_left=458, note="loss 0.31"
     )
-    assert progress.line() == "generating: 25% 5,000/20,000 images | 8 min left | loss 0.31 | 1,200 images/s"
+    assert progress.line() == "generating: 25% 5,000/20,000 images | 8 min left | 1,200 images/s | loss 0.31"
 
 
 @pytest.mark.parametrize("seconds_left", [None, 0.0])

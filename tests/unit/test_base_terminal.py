@@ -3,6 +3,7 @@
 import io
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -55,21 +56,46 @@ def test_a_wide_line_holds_all_that_there_is_to_say() -> None:
     line = drawn(TRAINING, 140)
     assert line.startswith("train ━")
     assert line.rstrip().endswith(
-        "8%  50,000/600,000 images | 8 min left | D 0.693 G 1.250 | fd_domain 123.5 | 1,200 images/s"
+        "8%  50,000/600,000 images | 8 min left | 1,200 images/s | D 0.693 G 1.250 | fd_domain 123.5"
     )
 
 
 @pytest.mark.parametrize("width", [20, 30, 60, 80, 81])
-def test_a_line_is_one_line_however_narrow_the_terminal_is(width: int) -> None:
-    line = drawn(TRAINING, width)
+@pytest.mark.parametrize("doing", ["", "learning from real and synthetic images"])
+def test_a_line_is_one_line_however_narrow_the_terminal_is(width: int, doing: str) -> None:
+    line = drawn(replace(TRAINING, doing=doing), width, stage="audit")
     assert "\n" not in line
-    assert len(line.rstrip()) < width
+    assert len(line.rstrip()) < width - len("^C")  # whose echo would else begin another line, and leave this one
+    assert "8%" in line
+    assert {"━", "╸"} & set(line)
+
+
+@pytest.mark.parametrize("width", range(20, 140, 3))
+def test_a_number_is_whole_or_not_there(width: int) -> None:
+    share, _, others = drawn(TRAINING, width).rstrip().partition("%")
+    whole = {"50,000/600,000 images", "8 min left", "1,200 images/s", "D 0.693 G 1.250", "fd_domain 123.5"}
+    assert share.endswith("  8")
+    assert {part.strip() for part in others.split(" | ") if part.strip()} <= whole
 
 
 def test_on_80_columns_what_matters_most_is_left() -> None:
-    line = drawn(TRAINING, 80)
-    assert "8%  50,000/600,000 images | 8 min left | D 0.693" in line
-    assert line.rstrip().endswith("…")
+    assert drawn(TRAINING, 80).endswith("8%  50,000/600,000 images | 8 min left | 1,200 images/s")
+
+
+def test_long_words_are_cut_before_the_bar_and_the_time_left() -> None:
+    line = drawn(replace(TRAINING, doing="learning from real and synthetic images"), 60, stage="audit")
+    assert line.startswith("audit: learning from real")
+    assert line.endswith("   8% | 8 min left")
+
+
+def test_the_bar_gets_shorter_only_for_what_then_fits() -> None:
+    """On 60 columns the speed has no place beside the time left, whatever the bar leaves."""
+    assert drawn(replace(TRAINING, done=3_000, total=6_000), 60).index("50%") == len("train ") + 12 + len("  ")
+
+
+def test_counts_are_left_out_for_the_time_left_alone() -> None:
+    unknown = replace(TRAINING, seconds_left=None, rate="", note="120 of 240 shards")
+    assert drawn(unknown, 50).endswith("8%  50,000/600,000 images")
 
 
 def test_what_is_done_stands_beside_the_stage() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pipeline.base.pace
 import pipeline.data.ingest
 from pipeline.base.errors import UserError
 from pipeline.config import load_preset
@@ -154,6 +155,7 @@ def test_what_another_node_made_is_kept_as_if_it_were_made_here(tmp_path: Path) 
 def test_progress_has_the_rate_and_the_time_left(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pipeline.base.pace, "SETTLED_S", 0)
     progress = PreparationProgress(command_of(tmp_path), parts=4, workers=2)
     for _ in range(2):
         progress.one_more(10)

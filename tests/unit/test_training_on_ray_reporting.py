@@ -68,7 +68,7 @@ def test_the_last_checkpoint_leaves_nothing() -> None:
 def test_a_checkpoint_moves_the_bar_and_leaves_its_losses_and_metrics_on_it() -> None:
     run = Run()
     run.left(40_000, 4)
-    assert (run.shown.done, run.shown.total, run.shown.rate) == (40_000, TOTAL, "1,000 images/s")
+    assert (run.shown.done, run.shown.total) == (40_000, TOTAL)
     assert run.shown.seconds_left == 360
     assert run.shown.note.startswith("D ")
 
@@ -81,6 +81,15 @@ def test_between_checkpoints_the_bar_shows_where_training_is_and_what_the_last_o
     line, figures, shown = run.lines.get(timeout=1)
     assert (line, figures) == ("", {})
     assert (shown.done, shown.note, shown.seconds_left) == (50_000, note, 300)
+
+
+def test_the_speed_on_the_bar_keeps_up_with_the_work_and_agrees_with_the_time_left() -> None:
+    run = Run()
+    run.left(40_000, 4)  # at 1,000 images a second, by the last checkpoint's own word
+    run.minutes = 10
+    run.reporter.show_position(lambda: 60_000)
+    shown = run.lines.get(timeout=1)[2]
+    assert (shown.rate, shown.seconds_left) == ("100 images/s", 400)
 
 
 def test_what_was_shown_in_between_does_not_count_twice() -> None:
