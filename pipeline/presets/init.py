@@ -21,7 +21,7 @@ from pipeline.data.sources.known import KNOWN_DATASETS
 from pipeline.data.sources.location import fetch
 from pipeline.presets.concerns import concerns
 from pipeline.presets.effort import Effort, effort
-from pipeline.presets.proposal import named_source, propose, proposed_size
+from pipeline.presets.proposal import allowed_share, named_source, propose, proposed_size
 from pipeline.presets.source_scan import SourceStats, scan_source
 from pipeline.store.files import free_space, size_text, write_atomically
 
@@ -137,14 +137,24 @@ def _found(found: SourceStats) -> Iterator[str]:
     if found.classes:
         counts = [f"{name} {count:,}" for name, count in found.classes.most_common(_SHOWN)]
         more = len(found.classes) - len(counts)
-        yield f"classes    {len(found.classes)}: {', '.join(counts)}" + (f" and {more} more" if more > 0 else "")
+        rest = (
+            f" and {more} more"
+            if more > 0
+            else "; one class means that all images form one group"
+            if len(counts) == 1
+            else ""
+        )
+        yield f"classes    {len(found.classes)}: {', '.join(counts)}{rest}"
     else:
         yield "classes    none: all images form one group"
     if len(found.listing.splits) > 1:
         yield f"splits     of its own: {', '.join(found.listing.splits)}"
     widths, heights = (np.array([size[side] for size in found.sizes]) for side in (0, 1))
+    different = len(set(found.sizes))
     yield (
-        f"sizes      {len(set(found.sizes)):,} different, {widths.min()}x{heights.min()} to {widths.max()}x{heights.max()} px, "
+        f"sizes      all {widths[0]}x{heights[0]} px"
+        if different == 1
+        else f"sizes      {different:,} different, {widths.min()}x{heights.min()} to {widths.max()}x{heights.max()} px, "
         f"median {int(np.median(widths))}x{int(np.median(heights))}"
     )
     modes = ", ".join(f"{mode} {count / found.usable:.0%}" for mode, count in found.modes.most_common())
@@ -153,6 +163,11 @@ def _found(found: SourceStats) -> Iterator[str]:
     first = {reason: name for name, reason in reversed(found.listing.left_out)} | found.first_unusable
     for reason, count in (reasons + found.unusable).most_common(_SHOWN):
         yield f"left out   {count:,} {reason} (the first: {first[reason]})"
+    if (allowed := allowed_share(found)) is not None:
+        yield (
+            f"unusable   {found.unusable_share:.1%} of the inspected images. By default ingest refuses such a source, so the preset "
+            f"allows {allowed:.0%} (data.bad_share_max)"
+        )
 
 
 def _proposal(config: Config, takes: Effort) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Propose the preset that fits a source, as the text of its file."""
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 
 from pipeline.config.config import Config
 from pipeline.config.defaults import Found, fill_in
+from pipeline.config.schema import Data
 from pipeline.presets.source_scan import SourceStats
 
 # The proposed sizes, px. A CPU takes hours for more than 32 px, and days for 128 px, which has to be asked for.
@@ -41,6 +43,9 @@ def propose(
         unlabelled: whether labels are to be ignored.
     """
     data: dict[str, object] = {"source": source, "size": size}
+    allowed = allowed_share(found)
+    if allowed is not None:
+        data["bad_share_max"] = allowed
     if unlabelled and found.classes:
         data["classes"] = "none"
     classes = 1 if unlabelled or not found.classes else len(found.classes)
@@ -55,10 +60,22 @@ def propose(
         f"name: {name}\n"
         f"data:\n  source: {_flow(source)}\n  size: {size}\n"
         + ("  classes: none\n" if "classes" in data else "")
+        + ("" if allowed is None else f"  bad_share_max: {allowed}   # so many of the images may be unusable\n")
         + f"train:\n  total_images: {shown['total_images']}   # real images shown to the discriminator: more is better, up to a point\n"
         f"  augmentation: {shown['augmentation']}\n"
     )
     return text, Config.model_validate(filled)
+
+
+def allowed_share(found: SourceStats) -> float | None:
+    """Return the value that `data.bad_share_max` needs, as ingest would refuse the source; None if the default will do.
+
+    It leaves a quarter of room, since the scan of a large source inspects a part of it.
+    """
+    default = float(Data.model_fields["bad_share_max"].default)
+    if found.unusable_share <= default:
+        return None
+    return min(math.ceil(100 * 1.25 * found.unusable_share) / 100, 0.99)
 
 
 def named_source(given: str) -> str:

@@ -52,6 +52,11 @@ class SourceStats:
         """Return how many of the pictures that were decoded can be used."""
         return len(self.sizes)
 
+    @property
+    def unusable_share(self) -> float:
+        """Return the share of the inspected images that cannot be used, from 0 to 1."""
+        return self.unusable.total() / self.inspected if self.inspected else 0.0
+
     def short_sides(self) -> NDArray[np.int64]:
         """Return the shorter side of each picture that can be used, px, `int64 [N]`."""
         return np.array([min(size) for size in self.sizes], np.int64)

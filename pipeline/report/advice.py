@@ -7,6 +7,7 @@ from pipeline.evaluation.gates import Verdict
 GAIN = 0.002  # of accuracy: less is within what changes from seed to seed
 NEAR = 0.02  # twice the share that held-out images have by definition
 SURE = 0.55  # area under the ROC curve
+LEARNED = 0.5  # of what a classifier learns from real images, by how much it is better than guessing
 
 
 def advice(metrics: MetricValues, verdicts: list[Verdict], source: str) -> tuple[list[str], list[str]]:
@@ -16,12 +17,14 @@ def advice(metrics: MetricValues, verdicts: list[Verdict], source: str) -> tuple
         avoid.append("Any purpose, before you know why it missed a gate.")
     avoid += [f"Conclusions from its metrics: {warning}." for warning in warnings_of_few(metrics)]
     if "tstr_accuracy" in metrics:
-        use.append(
-            "Training a classifier where the real images cannot be shared. A classifier trained on these images alone "
-            "gets "
-            f"{PERCENT.text(metrics['tstr_accuracy'])} of real images right; one trained on real images gets "
-            f"{PERCENT.text(metrics['trtr_accuracy'])}."
+        learned = (
+            f"A classifier trained on these images alone gets {PERCENT.text(metrics['tstr_accuracy'])} of real images "
+            f"right; one trained on real images gets {PERCENT.text(metrics['trtr_accuracy'])}"
         )
+        if _is_better_than_guessing(metrics):
+            use.append(f"Training a classifier where the real images cannot be shared. {learned}.")
+        else:
+            avoid.append(f"Training a classifier. {learned}, and guessing {PERCENT.text(_guessing(metrics))}.")
         gain = metrics["augmented_accuracy"] - metrics["trtr_accuracy"]
         added = f"together {PERCENT.text(metrics['augmented_accuracy'])}, real images alone {PERCENT.text(metrics['trtr_accuracy'])}"
         if gain > GAIN:
@@ -55,6 +58,15 @@ def advice(metrics: MetricValues, verdicts: list[Verdict], source: str) -> tuple
             "nothing."
         )
     return use, avoid
+
+
+def _guessing(metrics: MetricValues) -> float:
+    return 1 / len(metrics["tstr_by_class"])
+
+
+def _is_better_than_guessing(metrics: MetricValues) -> bool:
+    synthetic, real = (metrics[name] - _guessing(metrics) for name in ("tstr_accuracy", "trtr_accuracy"))
+    return bool(synthetic >= LEARNED * real and synthetic > 0)
 
 
 def _attack(metrics: MetricValues) -> float:

@@ -53,7 +53,7 @@ def test_a_folder_is_described_and_its_preset_loads(checkout: Path) -> None:
     assert line_of(lines, "kind") == "kind       folder: photos"
     assert line_of(lines, "images").startswith("images     51; 51 of them")
     assert line_of(lines, "classes") == "classes    2: cat 31, dog 20"
-    assert "1 different, 40x36 to 40x36 px" in line_of(lines, "sizes")
+    assert line_of(lines, "sizes") == "sizes      all 40x36 px"
     assert any("(the first: cat/bad.png)" in line for line in lines if line.startswith("left out"))
     assert any("(the first: notes.txt)" in line for line in lines if line.startswith("left out"))
     assert any(line.startswith("warning    51 images are too few") for line in lines)
@@ -73,6 +73,20 @@ def test_labels_are_ignored_on_request(checkout: Path, unlabelled: bool) -> None
     lines = said(str(photos(checkout / "photos", {"a": 12, "b": 12})), unlabelled=unlabelled)
     assert load_preset("mine").data.classes == ("none" if unlabelled else "auto")
     assert line_of(lines, "classes").startswith("classes    2")
+
+
+def test_a_source_with_many_unusable_files_gets_a_preset_that_ingest_takes(checkout: Path) -> None:
+    photos(checkout / "photos", {"cat": 30, "dog": 28})
+    for number in range(2):
+        (checkout / "photos" / "cat" / f"bad{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    lines = said("photos")
+    assert line_of(lines, "unusable").startswith("unusable   3.3% of the inspected images.")
+    assert load_preset("mine").data.bad_share_max == 0.05
+
+
+def test_of_one_class_it_is_said_what_that_means(checkout: Path) -> None:
+    lines = said(str(photos(checkout / "photos", {"cat": 30})))
+    assert line_of(lines, "classes") == "classes    1: cat 30; one class means that all images form one group"
 
 
 def test_a_preset_is_never_overwritten(checkout: Path) -> None:

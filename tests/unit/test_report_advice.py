@@ -31,6 +31,15 @@ def test_records_are_said_to_add_to_real_ones_only_where_they_did() -> None:
     assert "it did not help a classifier here" in avoid
 
 
+@pytest.mark.parametrize(("accuracy", "good"), [(0.12, False), (0.49, False), (0.51, True), (0.9, True)])
+def test_teaching_is_advised_where_a_classifier_learns_at_least_half(accuracy: float, good: bool) -> None:
+    """Of ten classes guessing gets 10 %, real images 90 %: half of what is learned from those is at 50 %."""
+    classes = {f"class {number}": accuracy for number in range(10)}
+    use, avoid = said(METRICS | {"tstr_accuracy": accuracy, "trtr_accuracy": 0.9, "tstr_by_class": classes})
+    assert ("Training a classifier where the real images cannot be shared." in use) == good
+    assert ("and guessing 10.0 %." in avoid) == (not good)
+
+
 def test_without_labels_nothing_is_said_of_teaching() -> None:
     use, avoid = said(UNLABELLED_METRICS)
     assert "Learning without labels" in use
