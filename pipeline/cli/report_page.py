@@ -27,12 +27,14 @@ def require_page(dataset: Path) -> Path:
             f"{dataset}: a browser opens a page of this machine: fetch the dataset's folder {PAGE.parent} first."
         )
     name = read_manifest(dataset).name
-    missing = [str(path) for path in _made_of(name) if not path.exists()]
     if dataset.resolve() != (Path("datasets") / name).resolve():
-        missing.append(f"datasets/{name}, which is where the stage audit makes it,")
+        raise UserError(
+            f"{page} is missing, and can be made again only in the checkout that made the dataset: fetch the dataset with its report."
+        )
+    missing = [str(path) for path in _made_of(name) if not path.exists()]
     if missing:
         raise UserError(
-            f"{page} is missing, and cannot be made here without {', '.join(missing)}: fetch the whole dataset."
+            f"{page} is missing, and cannot be made here without {', '.join(missing)}: run `imagemint run all`."
         )
     code = import_module("stages.audit").main(["--preset", name])
     if code:

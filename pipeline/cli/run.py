@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pipeline.base.command_line import Group, add_command
+from pipeline.base.errors import UserError
 from pipeline.base.process import raise_interrupts
 from pipeline.base.stage_names import ALL, STAGES
 from pipeline.cli.options import MAKE
@@ -31,6 +32,7 @@ def stage_or_all(context: typer.Context) -> None:
 def run_all_stages(
     preset: PresetName = None,
     default: Annotated[bool, typer.Option("--default", help="Take the preset that git shares.")] = False,
+    overrides: Annotated[list[str] | None, typer.Option("--set", hidden=True)] = None,
 ) -> None:
     """Run what has changed of the whole pipeline, from the source to the accepted dataset.
 
@@ -40,6 +42,8 @@ def run_all_stages(
     from pipeline.cli.run_all import run_all
 
     raise_interrupts()
+    if overrides:
+        raise UserError(f"--set {overrides[0]}: all stages go by the preset's file: change the key there.")
     raise typer.Exit(run_all(preset, default=default))
 
 

@@ -44,6 +44,7 @@ def run_all(preset: str | None, *, default: bool = False) -> int:
     name = default_preset() if default else preset or active_preset()
     load_preset(name)
     require_writable_checkout()
+    _require_repository()
     if default or preset is not None:
         use_preset(name)
     # Stages are commands of this Python, which need not be the first one on the path.
@@ -63,6 +64,21 @@ def run_all(preset: str | None, *, default: bool = False) -> int:
     frame.say(f"{frame.ran} of {len(STAGES)} stages run in {_clock(seconds)}", seconds=round(seconds, 1))
     _say_results(name, frame)
     return 0
+
+
+def _require_repository() -> None:
+    """Refuse a folder in which DVC does not work, before a preset is made active there."""
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+    from dvc.scm import SCMError
+
+    try:
+        with Repo():
+            pass
+    except (NotDvcRepoError, SCMError) as error:
+        raise UserError(
+            f"DVC cannot work here: {_innermost(error)}. Clone the project, or run `git init` here."
+        ) from None
 
 
 class _Frame:

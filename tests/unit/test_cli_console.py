@@ -111,6 +111,28 @@ def test_a_mistake_names_what_was_meant(words: tuple[str, ...], meant: str, imag
     assert complaint.lower().count(f"did you mean {meant}?") == 1, complaint
 
 
+def test_a_folder_that_is_not_there_is_no_other_one(checkout: Path, imagemint: Callable[..., Said]) -> None:
+    (checkout / "tests").mkdir()
+    for command in ("show", "verify", "report"):
+        said = imagemint(command, "datasets/digits")
+        assert said == (1, "", "imagemint: datasets/digits: there is no folder datasets.\n")
+
+
+@pytest.mark.usefixtures("checkout")
+def test_the_whole_pipeline_goes_by_the_file_alone(imagemint: Callable[..., Said]) -> None:
+    code, _, complaint = imagemint("run", "all", "--set", "sample.count=20")
+    assert code == 1
+    assert complaint == "imagemint: --set sample.count=20: all stages go by the preset's file: change the key there.\n"
+
+
+def test_results_are_not_fetched_from_a_root_that_is_not_there(checkout: Path, imagemint: Callable[..., Said]) -> None:
+    (checkout / "file").touch()
+    for root in ("nowhere", "file"):
+        code, _, complaint = imagemint("fetch", "--root", root)
+        assert code == 1
+        assert complaint.startswith(f"imagemint: root: '{root}': there is no such folder")
+
+
 def test_run_has_every_stage_with_its_own_options() -> None:
     program = get_command(console.commands())
     assert isinstance(program, TyperGroup)

@@ -71,6 +71,16 @@ def test_what_dvc_refuses_is_one_message(checkout: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_without_git_no_preset_is_made_active(checkout: Path) -> None:
+    shutil.copy(CONF / "emoji.yaml", checkout / "conf")
+    (checkout / ".dvc" / "config").write_text("")
+    done = run("imagemint", "run", "all", "--preset", "emoji", cwd=checkout)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("imagemint: DVC cannot work here: ")
+    assert "git" in done.stderr
+    assert (checkout / "conf" / "active.yaml").read_text() == "preset: digits\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_stage_too(number: signal.Signals, checkout: Path) -> None:
     """As a terminal does it, which sends it to all, and as `kill` does it, which sends it to one."""
