@@ -68,7 +68,9 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Seq
 
     table = Table(box=None, pad_edge=False)
     for name in header:
-        table.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
+        # On a narrow terminal names stay whole: some begin alike.
+        whole = name in (*right, "preset", "stage")
+        table.add_column(name, justify="right" if name in right else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDE).print(table)

@@ -15,6 +15,7 @@ from typer.main import get_command
 from pipeline.base.stage_names import ALL, STAGES
 from pipeline.cli import console
 from tests.project import ROOT, environment, run
+from tests.terminal import on_terminal
 from tests.unit.config_cases import CONF
 
 Said = tuple[int, str, str]  # exit code, standard output, standard error
@@ -162,6 +163,13 @@ def test_presets_are_listed_for_people_and_for_programs(checkout: Path, imagemin
     table = imagemint("presets")[1]
     assert "* digits digits 10,000 8 px default" in [" ".join(line.split()) for line in table.splitlines()]
     assert "`imagemint use broken` says why" in table
+
+
+def test_names_stay_whole_on_a_narrow_terminal() -> None:
+    shown = on_terminal("imagemint", "presets", columns=60)
+    assert shown.code == 0
+    names = {word for line in shown.screen for word in line.split() if word.startswith("fashion-mnist-")}
+    assert names == {"fashion-mnist-dcgan", "fashion-mnist-full"}
 
 
 @pytest.mark.usefixtures("checkout")
