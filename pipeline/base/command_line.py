@@ -114,9 +114,9 @@ def _run(app: typer.Typer, name: str, program: str, arguments: list[str]) -> int
     return 0
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant; None where none is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=ALIKE)), None)
+def nearest(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
+    """Return the known word that was probably meant; None where none is near, by a ratio from 0 to 1."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=alike)), None)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -135,7 +135,12 @@ def _what_is_wrong(mistake: typer.TyperException, context: Any) -> str:
     option = getattr(mistake, "option_name", None)
     if context is not None and option is not None and hasattr(mistake, "possibilities"):  # an option that is not there
         known = [name for parameter in context.command.get_params(context) for name in parameter.opts]
-        return f"No such option: {option}.{did_you_mean(option, [name for name in known if name.startswith('-')])}"
+        if option[1:].isdigit():
+            return f"{option} is read as an option: no argument here is a number below 0"
+        # By their words alone: all options are alike in their dashes.
+        names = {name.lstrip("-"): name for name in known if name.startswith("--")}
+        near = nearest(option.lstrip("-"), names)
+        return f"No such option: {option}.{'' if near is None else f' Did you mean {names[near]!r}?'}"
     errors = getattr(mistake.__cause__, "errors", None)
     if errors is not None:  # pydantic's, who looks at types
         (error, *_), hint = errors(), mistake.param.get_error_hint()  # type: ignore[attr-defined]  # of BadParameter

@@ -48,7 +48,7 @@ class Cleaning:
         """Write it for people."""
         unneeded = [run for run in self.runs if not run.kept]
         if self.runs:
-            print_table(("preset", "stage", "runs", "size", "not needed", "size of these"), self._rows(), _NUMBERS)
+            print_table(("preset", "stage", "runs", "size", "not needed", "their size"), self._rows(), _NUMBERS)
         else:
             print(f"No runs below {self.root}.")
         if self.remove:
@@ -67,7 +67,8 @@ class Cleaning:
         if CACHE.is_dir():
             size = size_text(bytes_below(CACHE))
             print(
-                f"DVC's cache, {CACHE}, holds {size}: `dvc gc --workspace` removes what this checkout does not use now."
+                f"DVC's cache, {CACHE}, holds {size}: `dvc gc --workspace` keeps what dvc.lock lists now, and removes the rest, "
+                "also that of other presets."
             )
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -80,7 +81,7 @@ class Cleaning:
         ]
 
 
-_NUMBERS = ("runs", "size", "not needed", "size of these")
+_NUMBERS = ("runs", "size", "not needed", "their size")
 
 
 def clean_runs(checkout: Path, root: str | None, *, remove: bool) -> Cleaning:

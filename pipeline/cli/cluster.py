@@ -60,12 +60,16 @@ def fetch(
     from pipeline.config.active import named_preset, shown_choice, use_preset
     from pipeline.config.load import active_preset, load_preset
     from pipeline.jobs.outputs import download_outputs, record_in_dvc, require_replaceable_lock
+    from pipeline.runs.run import local_root
     from pipeline.store.places import folder_at
 
     raise_interrupts()
     name = preset or active_preset()
     config = load_preset(name, [f"root={root}"] if root else [])
     say_which(config.name)
+    here = local_root(config.root)
+    if here is not None and not here.is_dir():
+        raise UserError(f"root: {config.root!r}: there is no such folder: give the root that the job had (--root).")
     if not replace:
         require_replaceable_lock(Path.cwd())
     brought = download_outputs(Path.cwd(), name, folder_at(config.root))

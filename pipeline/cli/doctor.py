@@ -88,7 +88,7 @@ def _cluster(config: Config) -> Iterator[Line]:
         shards = len(plan_shards(sample.count, sample.shard_size))
         yield Line(
             "",
-            f"{'':11}sample: {workers} worker(s), {sample.count:,} images in {shards} shards as {' and '.join(sample.formats)}",
+            f"sample: {workers} worker(s), {sample.count:,} images in {shards} shards as {' and '.join(sample.formats)}",
             {"sample": {"workers": workers, "images": sample.count, "shards": shards, "formats": list(sample.formats)}},
         )
 

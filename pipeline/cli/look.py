@@ -8,7 +8,7 @@ import typer
 from pipeline.base.command_line import add_command
 from pipeline.base.errors import UserError
 from pipeline.base.process import raise_interrupts
-from pipeline.cli.options import LOOK, AsJson, Dataset, ModelOfDataset, print_json, print_lines, require_near
+from pipeline.cli.options import LOOK, AsJson, Dataset, ModelOfDataset, print_json, print_lines, require_dataset
 from pipeline.runs.output_places import require_output_file
 from pipeline.store.files import write_atomically
 
@@ -41,7 +41,7 @@ def show(
         raise UserError(f"-n: found {columns}; use at least 1.")
     target = out or Path(f"{Path(dataset).resolve().name}.png")
     require_output_file(target, "sheet.png")
-    require_near(dataset)
+    require_dataset(dataset)
     sheet = contact_sheet(dataset, columns)
     write_atomically(target, sheet.png)
     print(f"{target}: {sheet.caption}")
@@ -65,20 +65,29 @@ def record(
     raise_interrupts()
     if out is not None:
         require_output_file(out, "record.png")
-    require_near(dataset)
+    require_dataset(dataset)
     folder, manifest = open_dataset(dataset)
     shard = shard_of(folder, manifest, index)
     try:
         (stored,), attempts = stored_records(ShardReader(folder, manifest), shard, [index])
     except DamagedShardError as error:
         raise UserError(f"{folder}/{shard.file}: {error}. `imagemint verify {dataset}` says more.") from None
-    if out is not None:
-        write_atomically(out, stored.content)
     label = None if stored.label is None else manifest.classes[stored.label]
     row = index - shard.first_index
     if not as_json:
         print(f"record {index} of {dataset}: row {row} of {shard.file}{'' if label is None else f', {label}'}")
-    compared = compare(index, stored, attempts, manifest, load_model_of(manifest, model))
+    if out is not None:
+        write_atomically(out, stored.content)
+        if not as_json:
+            print(f"{out}: the image as it is stored")
+    try:
+        pair = load_model_of(manifest, model)
+    except UserError as error:
+        if model is not None:
+            raise
+        compared = f"not made again: {error}"  # most who look at a dataset have the files alone
+    else:
+        compared = compare(index, stored, attempts, manifest, pair)
     if not as_json:
         print(compared)
         return
@@ -108,7 +117,7 @@ def verify(
     raise_interrupts()
     if records < 0:
         raise UserError(f"--records: found {records}; use at least 0.")
-    require_near(dataset)
+    require_dataset(dataset)
     folder, manifest = open_dataset(dataset)
     try:
         pair, without = load_model_of(manifest, model), ""
@@ -133,7 +142,8 @@ def verify(
         print_json(found)
     if findings.problems:
         listed = "\n".join(f"  {problem}" for problem in findings.problems)
-        raise UserError(f"{dataset}: {len(findings.problems)} problems\n{listed}")
+        count = len(findings.problems)
+        raise UserError(f"{dataset}: {count} problem{'' if count == 1 else 's'}\n{listed}")
     if as_json:
         return
     print(f"{dataset}: {findings.files} files with {manifest.count:,} records match the manifest")
@@ -151,7 +161,7 @@ def report(
     from pipeline.cli.report_page import open_page, require_page
 
     raise_interrupts()
-    require_near(dataset)
+    require_dataset(dataset)
     page = require_page(Path(dataset))
     print(page)
     if not only_print:
@@ -169,7 +179,7 @@ def compare(
     raise_interrupts()
     require_output_file(out, "compare.html")
     for version in (old, new):
-        require_near(version)
+        require_dataset(version)
     write_atomically(out, compared(old, new).encode())
     print(f"{out}: {old} and {new}")
 

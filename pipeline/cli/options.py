@@ -22,6 +22,7 @@ MAKE, LOOK, SHARE, CLUSTER, KEEP = (
     "On a cluster",
     "House-keeping",
 )
+SAME_FILE = 0.7  # how near the name of a file or folder has to be to be meant: few of them are alike
 WIDE = 200  # columns of a table that no terminal shows
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="A folder, or s3://BUCKET/PREFIX.", show_default=False)]
@@ -67,7 +68,9 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Seq
 
     table = Table(box=None, pad_edge=False)
     for name in header:
-        table.add_column(name, justify="right" if name in right else "left", no_wrap=name in right)
+        # On a narrow terminal names stay whole: some begin alike.
+        whole = name in (*right, "preset", "stage")
+        table.add_column(name, justify="right" if name in right else "left", no_wrap=whole, overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDE).print(table)
@@ -98,16 +101,25 @@ def warn(warning: str | None) -> None:
         print(f"imagemint: warning: {warning}", file=sys.stderr)
 
 
-def require_near(place: str) -> None:
-    """Refuse a folder of this machine that is not there, where another one has nearly its name."""
+def require_dataset(place: str) -> None:
+    """Refuse a place of this machine that is not there, or that lies in a dataset; name what was meant, where that is known."""
     path = Path(place)
+    if "://" in place:
+        return
     try:
         missing = next((each for each in (*reversed(path.parents), path) if not each.exists()), None)
+        if missing is None:
+            above = [] if _holds_manifest(path) else filter(_holds_manifest, path.absolute().parents[:2])
+            for whole in above:
+                raise UserError(f"{place}: is a part of a dataset. Give the dataset's folder, {whole}.")
+            return
+        known = [each.name for each in missing.parent.iterdir()] if missing.parent.is_dir() else []
     except OSError:  # whoever reads it says why
         return
-    if missing is None or "://" in place or not missing.parent.is_dir():
-        return
-    near = nearest(missing.name, [each.name for each in missing.parent.iterdir()])
-    if near is not None:
-        what = "such folder" if missing == path else str(missing)
-        raise UserError(f"{place}: there is no {what}. Did you mean {str(missing.parent / near)!r}?")
+    near = nearest(missing.name, known, SAME_FILE)
+    meant = "" if near is None else f" Did you mean {str(missing.parent / near)!r}?"
+    raise UserError(f"{place}: there is no {'such folder' if missing == path else f'folder {missing}'}.{meant}")
+
+
+def _holds_manifest(path: Path) -> bool:
+    return (path / "manifest.json").is_file()

@@ -55,7 +55,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     shards = len(plan_shards(sample.count, sample.shard_size))
     yield Line(
         "records",
-        f"{sample.count:,} images of {pair.spec.shape.size_text} in {shards} shard(s) of up to "
+        f"{sample.count:,} images of {pair.spec.shape.size_text} in {shards:,} shard(s) of up to "
         f"{sample.shard_size:,}, {sample.encoding} in {' and '.join(sample.formats)}",
         {"images": sample.count, "shards": shards},
     )
@@ -75,7 +75,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     each = ", ".join(f"{name} {size:,.0f}" for name, size in sizes.items())
     yield Line(
         "size",
-        f"about {size_text(total)}; bytes per image: {each}; {_room(config.root)}",
+        f"about {size_text(total)}; bytes per image: {each}; {room(config.root, total)}",
         {"bytes": round(total), "bytes_per_image": sizes},
     )
     duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
@@ -159,9 +159,13 @@ def measure(
     return statistics.median(taken) / rows, {name: len(content) / rows for name, content in contents.items()}
 
 
-def _room(root: str) -> str:
+def room(root: str, needed: float) -> str:
+    """Return in words how much room there is below a root, for so many bytes."""
     here = local_root(root)
-    return f"they will be stored in {root}" if here is None else f"{size_text(free_space(here))} free under {root}"
+    if here is None:
+        return f"they will be stored in {root}"
+    free = free_space(here)
+    return f"{'only ' if free < needed else ''}{size_text(free)} free under {root}"
 
 
 def _duration(seconds: float) -> str:

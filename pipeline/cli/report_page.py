@@ -8,6 +8,8 @@ import typer
 
 from pipeline.base.errors import UserError
 from pipeline.base.process import INTERRUPTED
+from pipeline.cli.run_all import WORKING
+from pipeline.runs.lock import locked
 from pipeline.sampling.manifest import read_manifest
 
 PAGE = Path("report") / "index.html"  # below a dataset
@@ -28,14 +30,17 @@ def require_page(dataset: Path) -> Path:
             "first."
         )
     name = read_manifest(dataset).name
-    missing = [str(path) for path in _made_of(name) if not path.exists()]
     if dataset.resolve() != (Path("datasets") / name).resolve():
-        missing.append(f"datasets/{name}, which is where the stage audit makes it,")
+        raise UserError(
+            f"{page} is missing, and can be made again only in the checkout that made the dataset: fetch the dataset with its report."
+        )
+    missing = [str(path) for path in _made_of(name) if not path.exists()]
     if missing:
         raise UserError(
-            f"{page} is missing, and cannot be rebuilt here without {', '.join(missing)}. Fetch the whole dataset."
+            f"{page} is missing, and cannot be rebuilt here without {', '.join(missing)}. Run `imagemint run all`."
         )
-    code = import_module("stages.audit").main(["--preset", name])
+    with locked(WORKING, "`imagemint run all` is at work in this checkout, and writes the report in the end: wait for it."):
+        code = import_module("stages.audit").main(["--preset", name])
     if code:
         raise typer.Exit(code if code == INTERRUPTED else 1)  # the stage has said why
     return page

@@ -18,11 +18,13 @@ from pipeline.base.process import INTERRUPTED
 from pipeline.base.stage_names import STAGES
 from pipeline.config.active import default_preset, lost_choice, shown_choice, use_preset
 from pipeline.config.load import active_preset, load_preset, which_config
+from pipeline.runs.lock import locked
 from pipeline.runs.output_places import require_writable_checkout
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
+WORKING = Path(".dvc") / "tmp" / "imagemint-run.lock"  # held while the pipeline runs; DVC keeps it out of git
 COMMAND = "run"  # in lines for machines
 STARTS_IN, BEGINS = "dvc.stage.run", "Running stage"  # where and what DVC logs before it runs a stage's command
 ENDED = re.compile(r"exited with (-?\d+)$")  # and what it raises when that has failed
@@ -44,8 +46,16 @@ def run_all(preset: str | None, *, default: bool = False) -> int:
     name = default_preset() if default else preset or active_preset()
     load_preset(name)
     require_writable_checkout()
-    if default or preset is not None:
-        use_preset(name)
+    _require_repository()
+    WORKING.parent.mkdir(exist_ok=True)
+    with locked(WORKING, "Another `imagemint run all` works in this checkout: wait for it, or end it first."):
+        if default or preset is not None:
+            use_preset(name)
+        return _run_stages(name)
+
+
+def _run_stages(name: str) -> int:
+    """Run the stages of the active preset, `name`, and say what was made; return the exit code."""
     # Stages are commands of this Python, which need not be the first one on the path.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     frame = _Frame()
@@ -55,6 +65,7 @@ def run_all(preset: str | None, *, default: bool = False) -> int:
             frame.say(f"warning: {warning}")
     began = time.monotonic()
     for number, stage in enumerate(STAGES, start=1):
+        _require_active(name)
         frame.begin(stage, number)
         code = _reproduce(stage, frame)
         if code:
@@ -63,6 +74,30 @@ def run_all(preset: str | None, *, default: bool = False) -> int:
     frame.say(f"{frame.ran} of {len(STAGES)} stages run in {_clock(seconds)}", seconds=round(seconds, 1))
     _say_results(name, frame)
     return 0
+
+
+def _require_repository() -> None:
+    """Refuse a folder in which DVC does not work, before a preset is made active there."""
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+    from dvc.scm import SCMError
+
+    try:
+        with Repo():
+            pass
+    except (NotDvcRepoError, SCMError) as error:
+        raise UserError(
+            f"DVC cannot work here: {_innermost(error)}. Clone the project, or run `git init` here."
+        ) from None
+
+
+def _require_active(name: str) -> None:
+    """Refuse to go on after `imagemint use` in another terminal: DVC would take the other preset from here on."""
+    active = active_preset()
+    if active != name:
+        raise UserError(
+            f"The active preset was {name} when this began, and is {active} now: `imagemint run all --preset {name}` goes on."
+        )
 
 
 class _Frame:

@@ -145,7 +145,7 @@ def read_shards(dataset: Folder, manifest: Manifest, findings: Findings, track: 
 
 def _taken(read: "Future[tuple[Shard | None, Findings]]", findings: Findings) -> Iterator[Shard]:
     shard, found = read.result()
-    findings.problems += found.problems
+    findings.problems += [problem for problem in found.problems if problem not in findings.problems]
     findings.records += found.records
     if shard is not None:
         yield shard

@@ -237,7 +237,8 @@ def test_doctor_says_what_would_run() -> None:
     done = run("imagemint", "doctor")
     assert (done.returncode, done.stderr) == (0, "")
     assert "config is valid" in done.stdout
-    assert "would run" in done.stdout
+    assert "\nwould run  train: " in done.stdout
+    assert "\n           sample: " in done.stdout  # below the line before
 
 
 def test_a_finished_run_that_was_damaged_is_made_again(trained: Places, tmp_path) -> None:

@@ -41,6 +41,8 @@ def program() -> typer.Typer:
         ("grind", "mill: Missing argument 'COUNT'. See `mill grind --help`.\n"),
         ("grind 3 --fien", "mill: No such option: --fien. Did you mean '--fine'? See `mill grind --help`.\n"),
         ("grind 3 --place", "mill: Option '--place' requires an argument. See `mill grind --help`.\n"),
+        ("grind 3 --depth 4", "mill: No such option: --depth. See `mill grind --help`.\n"),
+        ("grind -1", "mill: -1 is read as an option: no argument here is a number below 0. See `mill grind --help`.\n"),
         ("boil 3", "mill: Got unexpected extra argument(s) (3). See `mill boil --help`.\n"),
     ],
 )

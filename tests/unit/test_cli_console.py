@@ -15,6 +15,7 @@ from typer.main import get_command
 from pipeline.base.stage_names import ALL, STAGES
 from pipeline.cli import console
 from tests.project import ROOT, environment, run
+from tests.terminal import on_terminal
 from tests.unit.config_cases import CONF
 
 Said = tuple[int, str, str]  # exit code, standard output, standard error
@@ -131,6 +132,21 @@ def test_a_mistake_in_run_says_what_is_meant_by_it(
     assert imagemint(*words)[1:] == ("", said)
 
 
+def test_a_folder_that_is_not_there_is_no_other_one(checkout: Path, imagemint: Callable[..., Said]) -> None:
+    (checkout / "tests").mkdir()
+    for command in ("show", "verify", "report"):
+        said = imagemint(command, "datasets/digits")
+        assert said == (1, "", "imagemint: datasets/digits: there is no folder datasets.\n")
+
+
+def test_results_are_not_fetched_from_a_root_that_is_not_there(checkout: Path, imagemint: Callable[..., Said]) -> None:
+    (checkout / "file").touch()
+    for root in ("nowhere", "file"):
+        code, _, complaint = imagemint("fetch", "--root", root)
+        assert code == 1
+        assert complaint.startswith(f"imagemint: root: '{root}': there is no such folder")
+
+
 def test_run_has_every_stage_with_its_own_options() -> None:
     program = get_command(console.commands())
     assert isinstance(program, TyperGroup)
@@ -160,6 +176,13 @@ def test_presets_are_listed_for_people_and_for_programs(checkout: Path, imagemin
     table = imagemint("presets")[1]
     assert "* digits digits 10,000 8 px default" in [" ".join(line.split()) for line in table.splitlines()]
     assert "`imagemint use broken` says why" in table
+
+
+def test_names_stay_whole_on_a_narrow_terminal() -> None:
+    shown = on_terminal("imagemint", "presets", columns=60)
+    assert shown.code == 0
+    names = {word for line in shown.screen for word in line.split() if word.startswith("fashion-mnist-")}
+    assert names == {"fashion-mnist-dcgan", "fashion-mnist-full"}
 
 
 @pytest.mark.usefixtures("checkout")

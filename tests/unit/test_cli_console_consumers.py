@@ -54,7 +54,33 @@ def test_verify_without_the_model_finds_damage_all_the_same(
     flip_bit(generated.out / "data/train-000001.tar")
     code, _, complaint = imagemint("verify", "out")
     assert code == 1
-    assert "out: 1 problems\n  data/train-000001.tar: " in complaint
+    assert "out: 1 problem\n  data/train-000001.tar: " in complaint
+
+
+def test_a_missing_file_is_one_problem(imagemint: Callable[..., Said], generated: GeneratedDataset) -> None:
+    for kind in ("tar", "parquet"):
+        (generated.out / f"data/train-000001.{kind}").unlink()
+    problems = json.loads(imagemint("verify", "out", "--json")[1])["problems"]
+    assert sorted(problems) == [f"data/train-000001.{kind}: missing" for kind in ("parquet", "tar")]
+
+
+@pytest.mark.parametrize("part", ["data", "manifest.json", "data/train-000000.tar"])
+@pytest.mark.parametrize("command", [("show",), ("verify",), ("record", "3"), ("report",)], ids=" ".join)
+def test_a_part_of_a_dataset_leads_to_the_whole(
+    command: tuple[str, ...], part: str, imagemint: Callable[..., Said], generated: GeneratedDataset
+) -> None:
+    name, *more = command
+    assert imagemint(name, f"out/{part}", *more) == (
+        1, "", f"imagemint: out/{part}: is a part of a dataset. Give the dataset's folder, {generated.out}.\n"
+    )  # fmt: skip
+
+
+def test_a_report_that_did_not_come_along_is_told_of_in_plain_words(imagemint: Callable[..., Said]) -> None:
+    code, _, complaint = imagemint("report", "out")
+    assert code == 1
+    assert complaint.startswith(
+        "imagemint: out/report/index.html is missing, and can be made again only in the checkout "
+    )
 
 
 def test_a_program_reads_what_verify_finds(imagemint: Callable[..., Said], generated: GeneratedDataset) -> None:
@@ -96,9 +122,12 @@ def test_record_without_the_model_shows_what_is_stored_and_says_what_is_missing(
 ) -> None:
     digest = generated.manifest.model.digest[:16]
     code, said, complaint = imagemint("record", "out", "14", "--out", "14.png")
-    assert code == 1
-    assert said == "record 14 of out: row 2 of data/train-000001.parquet, owl\n"
-    assert complaint == f"imagemint: the model {digest} is not here, models/tiny {NONE}\n"
+    assert (code, complaint) == (0, "")
+    assert said.splitlines() == [
+        "record 14 of out: row 2 of data/train-000001.parquet, owl",
+        "14.png: the image as it is stored",
+        f"not made again: the model {digest} is not here, models/tiny {NONE}",
+    ]
     assert (tmp_path / "14.png").read_bytes().startswith(b"\x89PNG")
 
 

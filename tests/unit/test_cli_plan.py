@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
 from pipeline.cli.console import main
-from pipeline.cli.plan import forecast, measure, requests_of, scaled, seconds_of
+from pipeline.cli.plan import forecast, measure, requests_of, room, scaled, seconds_of
 from pipeline.cluster.connection import Resources
 from pipeline.config import load_config
 from pipeline.models.weights import TrainedPair
@@ -51,6 +51,12 @@ def test_a_million_shards_in_two_formats() -> None:
     asked = requests_of(shards=1_000_000, formats=2)
     assert asked.writes == 4_000_000 + 1_000_000 + 2 * (1_000 + 2_000)
     assert asked.reads == 1_000_000
+
+
+def test_a_disk_that_is_too_small_is_told_apart(tmp_path: Path) -> None:
+    assert not room(str(tmp_path), 1.0).startswith("only ")
+    assert room(str(tmp_path), 1e18).startswith("only ")
+    assert room("s3://bucket/x", 1e18) == "to be kept in s3://bucket/x"
 
 
 def test_a_plan_says_first_that_training_would_start_from_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

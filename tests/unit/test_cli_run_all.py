@@ -71,6 +71,32 @@ def test_what_dvc_refuses_is_one_message(checkout: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_without_git_no_preset_is_made_active(checkout: Path) -> None:
+    shutil.copy(CONF / "emoji.yaml", checkout / "conf")
+    (checkout / ".dvc" / "config").write_text("")
+    done = run("imagemint", "run", "all", "--preset", "emoji", cwd=checkout)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("imagemint: DVC cannot work here: ")
+    assert "git" in done.stderr
+    assert (checkout / "conf" / "active.yaml").read_text() == "preset: digits\n"
+
+
+def test_another_preset_chosen_meanwhile_is_not_taken_for_this_one(checkout: Path) -> None:
+    (checkout / "fourth").write_text("echo > embed.txt; echo preset: emoji > conf/active.yaml")
+    done = run("imagemint", "run", "all", cwd=checkout)
+    assert done.returncode == 1
+    assert "[5/9]" not in done.stdout
+    assert done.stderr.startswith("imagemint: The active preset was digits when this began, and is emoji now: ")
+
+
+def test_a_second_one_is_refused_and_leaves_the_active_preset(checkout: Path) -> None:
+    shutil.copy(CONF / "emoji.yaml", checkout / "conf")
+    (checkout / "fourth").write_text("imagemint run all --preset emoji; cp conf/active.yaml seen; exit 1")
+    done = run("imagemint", "run", "all", cwd=checkout)
+    assert "imagemint: Another `imagemint run all` works in this checkout: " in done.stderr
+    assert (checkout / "seen").read_text() == "preset: digits\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_stage_too(number: signal.Signals, checkout: Path) -> None:
     """As a terminal does it, which sends it to all, and as `kill` does it, which sends it to one."""

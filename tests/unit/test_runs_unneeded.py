@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from pipeline.runs.lock import locked
 from pipeline.runs.run import lock_of
 from pipeline.runs.unneeded import AT_WORK, MEASURED, NAMED, NEWEST, named_runs, remove_run, stored_runs
+from tests.project import ROOT, environment
+from tests.project import run as run_command
 
 TRAINED = "a" * 64
 
@@ -68,6 +71,53 @@ def test_a_run_that_was_taken_up_since_it_was_listed_is_not_removed(root: Path) 
     assert run.path.is_dir()
     assert remove_run(run)
     assert not run.path.exists()
+
+
+def test_a_removal_that_is_killed_leaves_no_half_of_a_run_and_the_next_one_ends_it(root: Path) -> None:
+    (run,) = [each for each in stored_runs(root, named_runs(root)) if not each.kept]
+    kill = f"""
+import os, sys
+from pathlib import Path
+from pipeline.runs.unneeded import named_runs, remove_run, stored_runs
+root = Path({str(root)!r})
+(run,) = [each for each in stored_runs(root, named_runs(root)) if not each.kept]
+sys.addaudithook(lambda event, _: os._exit(9) if event == "os.remove" else None)
+remove_run(run)
+"""
+    assert run_command("python", "-c", kill, cwd=ROOT).returncode == 9
+    assert not run.path.exists()
+    (left,) = [each for each in stored_runs(root, named_runs(root)) if not each.kept]
+    assert (left.stage, left.preset, left.bytes > 0) == ("train", "digits", True)
+    with locked(lock_of(run.path), "a stage that makes the run anew"):
+        assert not remove_run(left)
+    assert remove_run(left)
+    assert not remove_run(left)
+    assert [path.name for path in (root / "runs").glob("*" + "b" * 16) if path.is_dir()] == []
+
+
+def test_a_run_that_lies_elsewhere_by_a_link_is_left_alone(root: Path) -> None:
+    (root / "runs" / ("train-" + "9" * 16)).symlink_to(root / "runs" / ("train-" + "b" * 16))
+    assert "train-9" not in why_kept(root)
+
+
+def test_files_that_a_process_removes_meanwhile_hinder_nothing(root: Path) -> None:
+    run = root / "runs" / ("train-" + "c" * 16)
+    (run / "checkpoints").mkdir()
+    work = f"""
+import itertools
+from pathlib import Path
+for number in itertools.count():
+    path = Path({str(run / "checkpoints")!r}, f"{{number % 9}}.tmp")
+    path.write_bytes(b"x")
+    path.unlink()
+"""
+    with subprocess.Popen(["python", "-c", work], env=environment()) as worker:
+        try:
+            for _ in range(1000):
+                assert why_kept(root)["train-b"] == ""
+            assert worker.poll() is None
+        finally:
+            worker.kill()
 
 
 def test_a_damaged_output_names_no_run_and_hinders_nothing(root: Path) -> None:
