@@ -1,6 +1,7 @@
 """Share among all stages what their command lines have in common: options, places, and how errors end."""
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pipeline.base.command_line import SETTINGS, add_command, exit_code, run_com
 from pipeline.base.errors import UserError
 from pipeline.base.log import log_info, require_known_format
 from pipeline.base.process import raise_interrupts
+from pipeline.base.stage_names import FRAMED
 
 if TYPE_CHECKING:
     from pipeline.runs.command import Command, Work
@@ -167,8 +169,9 @@ class Stage:
                 )
             require_text(f"--{option}", given)
         data, model, out = (_no_scheme(request.places[option]) for option in ("data", "model", "out"))
-        for line in opening_lines(config.name, request.config):
-            log_info(self.name, line)
+        if FRAMED not in os.environ:
+            for line in opening_lines(config.name, request.config):
+                log_info(self.name, line)
         place = out or Path(self.default_out) / config.name
         metrics = place if self.default_out == "metrics" else place / "metrics"
         if out is None:

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pipeline.base.errors import UserError
 from pipeline.base.progress import Progress
+from pipeline.base.wrapping import wrapped
 
 if TYPE_CHECKING:
     from pipeline.base.terminal import Bar
@@ -112,7 +113,12 @@ class _CommandHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         aside = record.levelno >= logging.ERROR or getattr(record, "aside", False)
-        print(self.format(record), file=sys.stderr if aside else sys.stdout, flush=True)
+        stream = sys.stderr if aside else sys.stdout
+        print(self.laid_out(self.format(record), stream), file=stream, flush=True)
+
+    def laid_out(self, line: str, _stream: TextIO) -> str:
+        """Return a line as it is written: as it is."""
+        return line
 
 
 class _TerminalHandler(_CommandHandler):
@@ -132,7 +138,11 @@ class _TerminalHandler(_CommandHandler):
             self.close_bar()
             super().emit(record)
         else:
-            self._bar.write(self.format(record))
+            self._bar.write(self.laid_out(self.format(record), sys.stdout))
+
+    def laid_out(self, line: str, stream: TextIO) -> str:
+        """Return a line broken between words where it is too long for the terminal."""
+        return wrapped(line, stream)
 
     def close_bar(self) -> None:
         """Remove the bar, if there is one: nothing more is said of the work."""

@@ -16,6 +16,7 @@ from pipeline.cli.options import (
     print_json,
     print_lines,
     print_table,
+    say,
     say_which,
     warn,
 )
@@ -69,9 +70,7 @@ def init(
     def agreed() -> bool:
         return yes or not sys.stdin.isatty() or input("Write this preset? [Y/n] ").strip().lower() in ("", "y", "yes")
 
-    write_preset(
-        name, source, size=size, unlabelled=unlabelled, agreed=agreed, say=lambda line: print(line, flush=True)
-    )
+    write_preset(name, source, size=size, unlabelled=unlabelled, agreed=agreed, say=say)
 
 
 def presets(as_json: AsJson = False) -> None:
@@ -198,7 +197,7 @@ def status(
         rate = "" if one.images_per_s is None else f" | {one.images_per_s:,.0f} images/s"
         left = f" | {in_words(one.seconds_left)} left" if one.seconds_left else ""
         at_it = " | a process is working on it" if one.working else ""
-        print(
+        say(
             f"{one.run}: {one.done_shards} of {one.shards} shards, {one.done_rows:,} of {one.request.count:,} images"
             f"{rate}{left}{at_it}"
         )
@@ -216,4 +215,4 @@ def summary(as_json: AsJson = False) -> None:
     if as_json:
         print_json(results.values())
     else:
-        print(f"\n{results.text()}")
+        say(f"\n{results.text()}")

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.base.command_line import nearest
 from pipeline.base.errors import UserError
+from pipeline.base.wrapping import wrapped
 from stages.command import require_one_config
 
 if TYPE_CHECKING:
@@ -45,13 +46,18 @@ class Line(NamedTuple):
         return f"{self.title:11}{self.text}"
 
 
+def say(text: str) -> None:
+    """Write text for people, broken between words where a terminal is too narrow for it."""
+    print(wrapped(text, sys.stdout), flush=True)
+
+
 def print_lines(lines: Iterable[Line], as_json: bool) -> None:
     """Write a report line by line as it comes, or at its end as one JSON object."""
     values: dict[str, Any] = {}
     for line in lines:
         values |= line.values
         if not as_json:
-            print(line, flush=True)
+            say(str(line))
     if as_json:
         print_json(values)
 

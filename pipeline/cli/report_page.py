@@ -8,8 +8,7 @@ import typer
 
 from pipeline.base.errors import UserError
 from pipeline.base.process import INTERRUPTED
-from pipeline.cli.run_all import WORKING
-from pipeline.runs.lock import locked
+from pipeline.cli.run_all import alone_in_checkout
 from pipeline.sampling.manifest import read_manifest
 
 PAGE = Path("report") / "index.html"  # below a dataset
@@ -39,7 +38,9 @@ def require_page(dataset: Path) -> Path:
         raise UserError(
             f"{page} is missing, and cannot be rebuilt here without {', '.join(missing)}. Run `imagemint run all`."
         )
-    with locked(WORKING, "`imagemint run all` is at work in this checkout, and writes the report in the end: wait for it."):
+    with alone_in_checkout(
+        "`imagemint run all` works in this checkout, and writes the report in the end: wait for it."
+    ):
         code = import_module("stages.audit").main(["--preset", name])
     if code:
         raise typer.Exit(code if code == INTERRUPTED else 1)  # the stage has said why

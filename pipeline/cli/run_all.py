@@ -15,7 +15,8 @@ import psutil
 from pipeline.base.errors import UserError
 from pipeline.base.log import LOG_VARIABLE, log_info, require_known_format
 from pipeline.base.process import INTERRUPTED
-from pipeline.base.stage_names import STAGES
+from pipeline.base.stage_names import FRAMED, STAGES
+from pipeline.base.wrapping import wrapped
 from pipeline.config.active import default_preset, lost_choice, shown_choice, use_preset
 from pipeline.config.load import active_preset, load_preset, which_config
 from pipeline.runs.lock import locked
@@ -47,17 +48,25 @@ def run_all(preset: str | None, *, default: bool = False) -> int:
     load_preset(name)
     require_writable_checkout()
     _require_repository()
-    WORKING.parent.mkdir(exist_ok=True)
-    with locked(WORKING, "Another `imagemint run all` works in this checkout: wait for it, or end it first."):
+    with alone_in_checkout("Another `imagemint run all` works in this checkout: wait for it, or end it first."):
         if default or preset is not None:
             use_preset(name)
         return _run_stages(name)
+
+
+@contextmanager
+def alone_in_checkout(refusal: str) -> Iterator[None]:
+    """Hold the lock of this checkout's pipeline; a UserError says `refusal` where another process holds it."""
+    WORKING.parent.mkdir(parents=True, exist_ok=True)
+    with locked(WORKING, refusal):
+        yield
 
 
 def _run_stages(name: str) -> int:
     """Run the stages of the active preset, `name`, and say what was made; return the exit code."""
     # Stages are commands of this Python, which need not be the first one on the path.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    os.environ[FRAMED] = "1"
     frame = _Frame()
     frame.say(f"{which_config(name)}: {len(STAGES)} stages")
     for warning in (lost_choice(name) or shown_choice(),):
@@ -107,7 +116,7 @@ class _Frame:
         from rich.console import Console
 
         self._as_json = os.environ.get(LOG_VARIABLE) == "json"
-        self._console = Console(markup=False, highlight=False, soft_wrap=True)
+        self._console = Console(highlight=False)
         self._stage, self._title = "", ""
         self._since, self._started = 0.0, False
         self.ran = 0
@@ -147,15 +156,16 @@ class _Frame:
         if self._as_json:
             log_info(COMMAND, text, **values)
         else:
-            self._console.print(text)
-            sys.stdout.flush()
+            print(wrapped(text, sys.stdout), flush=True)
 
     def _write(self, what: str, state: str) -> None:
+        from rich.text import Text
+
         text, seconds = f"{self._title}{what}", round(time.monotonic() - self._since, 1)
         if self._as_json:
             log_info(COMMAND, text, stage_name=self._stage, state=state, seconds=seconds)
         else:
-            self._console.print(text, style="bold cyan")
+            self._console.print(Text(text, style="bold cyan"), soft_wrap=True)
             sys.stdout.flush()
 
 

@@ -114,7 +114,7 @@ def describe(folder: Path) -> DatasetDescription:
         UserError: the file is missing, or it is no dataset description.
     """
     if not is_there(folder / DESCRIPTION):
-        raise UserError(f"No dataset in {folder}: run `python -m stages.ingest` first, or point --data at one.")
+        raise UserError(f"No dataset in {folder}: run `imagemint run ingest` first, or give another folder by --data.")
     try:
         return DatasetDescription.model_validate(read_json(folder / DESCRIPTION, "dataset description"))
     except ValidationError as error:

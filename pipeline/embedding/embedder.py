@@ -77,7 +77,7 @@ def load_embedder(folder: Path) -> Embedder:
         UserError: there is no embedder in the folder, or it is damaged.
     """
     if not is_there(folder / DESCRIPTION):
-        raise UserError(f"No embedder in {folder}: run `python -m stages.embed` first.")
+        raise UserError(f"No embedder in {folder}: run `imagemint run embed` first.")
     description = read_json(folder / DESCRIPTION, "embedder description")
     try:
         expected, network = description["sha256"], _build(description["kind"], description["network"])

@@ -63,7 +63,7 @@ def load_pair(folder: Path) -> TrainedPair:
         UserError: there is no model in the folder, or it is damaged.
     """
     if not is_there(folder / DESCRIPTION):
-        raise UserError(f"No model in {folder}: run `python -m stages.train` first, or point --model at one.")
+        raise UserError(f"No model in {folder}: train one (`imagemint run train`), or give the folder of another one.")
     description = read_json(folder / DESCRIPTION, "model description")
     try:
         expected = {name: description["sha256"][name] for name in (GENERATOR, DISCRIMINATOR)}

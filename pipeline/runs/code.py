@@ -25,6 +25,7 @@ CARRIERS = (
     "pipeline.base.progress_meter",
     "pipeline.base.section",
     "pipeline.base.terminal",
+    "pipeline.base.wrapping",
     "pipeline.cluster",
     "pipeline.config",
     "pipeline.runs",

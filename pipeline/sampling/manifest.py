@@ -33,7 +33,7 @@ LOCATION = "location.json"  # in `data`, where the shards are in an object store
 Size = Annotated[int, Field(ge=1, le=10**12)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # Readers of a dataset are told what they can do, too, who need not have what makes one.
-FETCH_OR_FINISH = "Fetch the whole dataset, or finish it with `python -m stages.sample`."
+FETCH_OR_FINISH = "Fetch the whole dataset, or finish it where it is made, with `imagemint run sample`."
 
 
 class _Strict(BaseModel):

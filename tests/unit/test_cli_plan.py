@@ -56,7 +56,7 @@ def test_a_million_shards_in_two_formats() -> None:
 def test_a_disk_that_is_too_small_is_told_apart(tmp_path: Path) -> None:
     assert not room(str(tmp_path), 1.0).startswith("only ")
     assert room(str(tmp_path), 1e18).startswith("only ")
-    assert room("s3://bucket/x", 1e18) == "to be kept in s3://bucket/x"
+    assert room("s3://bucket/x", 1e18) == "they will be stored in s3://bucket/x"
 
 
 def test_a_plan_says_first_that_training_would_start_from_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
