@@ -52,11 +52,9 @@ class Cleaning:
         else:
             print(f"No runs below {self.root}.")
         if self.remove:
-            print(f"{len(self.removed)} runs removed, {_size(self.removed)} freed.")
+            print(f"{_runs(self.removed)} removed, {_size(self.removed)} freed.")
         elif unneeded:
-            print(
-                f"{len(unneeded)} runs ({_size(unneeded)}) are no longer needed: `imagemint clean --yes` removes them."
-            )
+            print(f"No longer needed: {_runs(unneeded)}, {_size(unneeded)}. `imagemint clean --yes` removes them.")
         elif self.runs:
             print("Every run is still needed.")
         if unneeded and self.outside:
@@ -79,6 +77,10 @@ class Cleaning:
             (*kind, *_counted(runs), *_counted([r for r in runs if not r.kept]))
             for kind, runs in sorted(groups.items())
         ]
+
+
+def _runs(runs: list[StoredRun]) -> str:
+    return "1 run" if len(runs) == 1 else f"{len(runs)} runs"
 
 
 _NUMBERS = ("runs", "size", "not needed", "their size")

@@ -63,12 +63,18 @@ def init(
     """Inspect a folder, an archive or a dataset of images, and write a preset for it."""
     from pipeline.presets.init import init as write_preset
     from pipeline.presets.init import require_new_name
+    from pipeline.runs.output_places import require_writable_checkout
 
     raise_interrupts()
     require_new_name(name)  # before what takes seconds to load
+    require_writable_checkout()
 
     def agreed() -> bool:
-        return yes or not sys.stdin.isatty() or input("Write this preset? [Y/n] ").strip().lower() in ("", "y", "yes")
+        if yes or not sys.stdin.isatty():
+            return True
+        while (answer := input("Write this preset? [Y/n] ").strip().lower()) not in ("", "y", "yes", "n", "no"):
+            say("Answer y or n.")
+        return answer in ("", "y", "yes")
 
     write_preset(name, source, size=size, unlabelled=unlabelled, agreed=agreed, say=say)
 

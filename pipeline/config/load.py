@@ -219,8 +219,11 @@ def _describe(item: ErrorDetails) -> list[str]:
     if item["type"] == "extra_forbidden":
         known = _keys_at(item["loc"][:-1])
         near = difflib.get_close_matches(str(steps[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        return [f"{key}: unknown key; {hint}Known here: {', '.join(known)}"]
+        elsewhere = [f"{section}.{key}" for section in known if len(steps) == 1 and key in _keys_at((section,))]
+        hint = (
+            f"did you mean {near[0]!r}? " if near else f"it belongs to {' or '.join(elsewhere)}. " if elsewhere else ""
+        )
+        return [f"{key}: unknown key; {hint}{'Known' if hint else 'known'} here: {', '.join(known)}"]
     if item["type"] == "missing":
         return [f"{key}: missing; it has no default"]
     return [f"{key}: {_found(item)}; allowed: {_allowed(item)}"]

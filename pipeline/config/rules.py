@@ -29,8 +29,8 @@ def broken_rules(c: Sections) -> list[str]:
 def _root_rules(c: Sections) -> Iterator[str]:
     if re.match(r"(s3|gs):|.*://", c.root) and not OBJECT_STORE.fullmatch(c.root):
         yield (
-            f"root: {c.root!r}; use a folder of this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, of letters, digits and ._=- "
-            "(credentials stand in the environment)"
+            f"root: {c.root!r}; use a folder of this machine, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX, of letters, digits and ._=-, "
+            "with a BUCKET of at least three characters (credentials stand in the environment)"
         )
 
 
@@ -130,7 +130,7 @@ def _sampling_rules(c: Sections) -> Iterator[str]:
     if c.sample.shard_size % c.sample.batch_size:
         yield (
             f"sample.shard_size: {c.sample.shard_size} is not a multiple of sample.batch_size {c.sample.batch_size}: "
-            "batches are aligned to the shard"
+            f"use a multiple, for example {-(-c.sample.shard_size // c.sample.batch_size) * c.sample.batch_size}"
         )
     if c.sample.labels != "balanced" and c.model.conditioning == "none":
         yield ("sample.labels: weights, but model.conditioning is 'none': no class can be requested; use balanced")

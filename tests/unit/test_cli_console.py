@@ -198,7 +198,7 @@ def test_clean_lists_and_removes_only_when_told(checkout: Path, imagemint: Calla
     code, said, _ = imagemint("clean")
     assert code == 0
     assert "digits train 2 " in " ".join(said.split())
-    assert "1 runs (" in said
+    assert "No longer needed: 1 run, " in said
     assert "`imagemint clean --yes` removes them" in said
     listed = json.loads(imagemint("clean", "--json")[1])
     assert [run["removed"] for run in listed["runs"]] == [False, False]

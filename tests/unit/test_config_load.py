@@ -173,6 +173,10 @@ def test_key_with_a_letter_left_out_is_answered_with_the_key_itself(tmp_path_fac
     ("override", "line"),
     [
         ("model.latent.sise=8", "model.latent.sise: unknown key; did you mean 'size'? Known here: prior, size"),
+        (
+            "batch_size=8",
+            "batch_size: unknown key; it belongs to ",
+        ),
         ("trian={}", "trian: unknown key; did you mean 'train'?"),
         ("gates.unique_share={mim: 1}", "gates.unique_share.mim: unknown key; did you mean 'min'?"),
         ("data.source.licens=MIT", "data.source.licens: unknown key; did you mean 'licence'?"),

@@ -99,6 +99,6 @@ def test_a_filter_of_ones_own_is_one_file(tmp_path: Path) -> None:
     assert made["kind"] == "bright"
     assert made["refused"] > 0
     assert made["darkest"] >= 125
-    assert "sample.filters.0.most: unknown key; Known here: kind, least" in made["message"]
+    assert "sample.filters.0.most: unknown key; known here: kind, least" in made["message"]
     kinds = ", ".join(f"'{name}'" for name in sorted(["bright", *FILTERS]))
     assert f"a section whose key kind is {kinds}" in made["message"]
