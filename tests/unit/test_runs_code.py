@@ -1,5 +1,6 @@
 """The code that a result depends on is what the code that makes it imports."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -218,31 +219,37 @@ def test_sampling_counts_for_records_and_for_nothing_else() -> None:
         assert not [name for name in code_of(*modules) if name.startswith("pipeline.sampling")]
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "trains_again"),
-    [
-        ("training/losses/hinge.py", "ANOTHER = 1\n", True),
-        ("training_on_ray/job.py", "ANOTHER = 1\n", True),
-        ("__init__.py", '__version__ = "99"\n', False),
-        ("base/log.py", "OTHER = 1\n", False),
-        ("training_on_ray/reporting.py", "OTHER = 1\n", False),
-        ("cli/console.py", "OTHER = 1\n", False),
-        ("evaluation/metrics/frechet.py", "OTHER = 1\n", False),
-        ("base/metric.py", "OTHER = 1\n", False),
-    ],
-)
-def test_a_changed_loss_trains_again_and_a_reworded_line_does_not(
-    tmp_path: Path, file: str, text: str, trains_again: bool
-) -> None:
+TRAINS_AGAIN = {
+    ("training/losses/hinge.py", "ANOTHER = 1"): True,
+    ("training_on_ray/job.py", "ANOTHER = 1"): True,
+    ("__init__.py", '__version__ = "99"'): False,
+    ("base/log.py", "OTHER = 1"): False,
+    ("training_on_ray/reporting.py", "OTHER = 1"): False,
+    ("cli/console.py", "OTHER = 1"): False,
+    ("evaluation/metrics/frechet.py", "OTHER = 1"): False,
+    ("base/metric.py", "OTHER = 1"): False,
+}
+# Of a copy of the code: the digest as it is, and with each line appended to its file alone.
+DIGESTS = f"""
+import json
+from pathlib import Path
+from pipeline.runs.code import code_digest
+
+digests = [code_digest(*{train.CODE})]
+for file, line in {list(TRAINS_AGAIN)}:
+    path = Path("pipeline") / file
+    before = path.read_text()
+    path.write_text(before + line + chr(10))
+    digests.append(code_digest(*{train.CODE}))
+    path.write_text(before)
+print(json.dumps(digests))
+"""
+
+
+def test_a_changed_loss_trains_again_and_a_reworded_line_does_not(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    program = f"from pipeline.runs.code import code_digest; print(code_digest(*{train.CODE}))"
-
-    def digest() -> str:
-        return subprocess.run(
-            [sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True
-        ).stdout
-
-    before = digest()
-    with (tmp_path / "pipeline" / file).open("a") as source:
-        source.write(text)
-    assert (digest() != before) == trains_again
+    printed = subprocess.run(
+        [sys.executable, "-c", DIGESTS], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
+    before, *changed = json.loads(printed)
+    assert dict(zip(TRAINS_AGAIN, (digest != before for digest in changed), strict=True)) == TRAINS_AGAIN
