@@ -72,7 +72,14 @@ def on_terminal(
     variables = {"TERM": "xterm-256color", **extra}
     program = shutil.which(command[0], path=environment()["PATH"]) or command[0]
     process = subprocess.Popen(
-        [program, *command[1:]], cwd=cwd, env=environment(**variables), stdin=theirs, stdout=theirs, stderr=theirs
+        [program, *command[1:]],
+        cwd=cwd,
+        env=environment(**variables),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        # As from a shell, also where these tests run in a background in which Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     written, waiting = b"", dict(answers or {})

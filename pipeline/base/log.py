@@ -106,7 +106,7 @@ def _stage_of(record: logging.LogRecord) -> str:
 
 
 class _CommandHandler(logging.Handler):
-    """Write errors to standard error and the rest to standard output, whatever these are by then.
+    """Write errors, and progress beside a result, to standard error and the rest to standard output, whatever these are by then.
 
     What cannot be written is raised: a closed pipe and a full disk end the command.
     """

@@ -20,11 +20,14 @@ class Track(Protocol):
         ...
 
 
-def track_in(stage: str) -> Track:
-    """Return what begins the work of a stage, or of a command, and logs how far it is."""
+def track_in(stage: str, *, aside: bool = False) -> Track:
+    """Return what begins the work of a stage, or of a command, and logs how far it is.
+
+    `aside`: write lines to standard error, for a command whose standard output is its result.
+    """
 
     def track(doing: str, total: int, unit: str, *, even: bool = True) -> Add:
-        return ProgressMeter(stage, doing, total, unit, even=even).add
+        return ProgressMeter(stage, doing, total, unit, even=even, aside=aside).add
 
     return track
 
@@ -40,11 +43,12 @@ class ProgressMeter:
         unit: str,
         *,
         even: bool = True,
+        aside: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin with nothing done. `even`: whether each item takes about as long, so that the time left can be estimated."""
         self._stage, self._doing, self._total, self._unit = stage, doing, total, unit
-        self._even, self._clock = even, clock
+        self._even, self._aside, self._clock = even, aside, clock
         self._done, self._said = 0, clock()
         self._pace = Pace(self._said)
         self.add(0)  # from here on a bar is there
@@ -68,4 +72,4 @@ class ProgressMeter:
             rate=f"{rate:,.0f} {self._unit}/s" if rate >= 1 else "",
             seconds_left=self._pace.seconds_left(self._total - self._done, now) if self._even else None,
         )
-        log_progress(self._stage, progress, progress.line() if due else "", aside=True)
+        log_progress(self._stage, progress, progress.line() if due else "", aside=self._aside)

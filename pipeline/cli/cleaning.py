@@ -1,13 +1,19 @@
 """Find, remove and report the runs that `imagemint clean` is about."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pipeline.base.errors import UserError
 from pipeline.cli.options import print_table
+from pipeline.cli.run_all import alone_in_checkout
 from pipeline.config.load import load_preset, presets
-from pipeline.runs.run import local_root, run_name
+from pipeline.runs.run import RUNS, local_root, run_name
 from pipeline.runs.unneeded import StoredRun, bytes_below, named_runs, remove_run, stored_runs
 from pipeline.store.files import size_text
 
@@ -50,7 +56,7 @@ class Cleaning:
         if self.runs:
             print_table(("preset", "stage", "runs", "size", "not needed", "their size"), self._rows(), _NUMBERS)
         else:
-            print(f"No runs below {self.root}.")
+            print(f"There are no runs in {self.root / RUNS}.")
         if self.remove:
             print(f"{_runs(self.removed)} removed, {_size(self.removed)} freed.")
         elif unneeded:
@@ -102,9 +108,30 @@ def clean_runs(checkout: Path, root: str | None, *, remove: bool) -> Cleaning:
         )
     if root is not None and not here.is_dir():
         raise UserError(f"--root {root}: there is no such folder.")
-    runs = stored_runs(here, {**named_runs(checkout), **_runs_of_ingest()})
-    removed = [run for run in runs if not run.kept and remove_run(run)] if remove else []
+    with _while_nothing_runs(checkout) if remove else nullcontext():
+        runs = stored_runs(here, {**named_runs(checkout), **_runs_of_ingest()})
+        removed = [run for run in runs if not run.kept and remove_run(run)] if remove else []
     return Cleaning(here, not here.resolve().is_relative_to(checkout.resolve()), runs, removed, remove)
+
+
+@contextmanager
+def _while_nothing_runs(checkout: Path) -> Iterator[None]:
+    """Keep the pipeline from running: DVC removes the outputs of a stage before it runs, and no output names its run then."""
+    with alone_in_checkout("`imagemint run all` works in this checkout: wait for it, then clean."):
+        busy = [number for number in _pids_of_dvc(checkout) if psutil.pid_exists(number)]
+        if busy:
+            raise UserError(f"DVC works in this checkout (process {busy[0]}): wait for it, then clean.")
+        yield
+
+
+def _pids_of_dvc(checkout: Path) -> Iterator[int]:
+    """Yield the processes that DVC notes as readers and writers of files, in `.dvc/tmp/rwlock`."""
+    try:
+        noted = json.loads((checkout / ".dvc" / "tmp" / "rwlock").read_bytes())
+    except (OSError, ValueError):
+        return
+    yield from (user["pid"] for user in noted.get("write", {}).values())
+    yield from (user["pid"] for users in noted.get("read", {}).values() for user in users)
 
 
 def _runs_of_ingest() -> dict[str, str]:

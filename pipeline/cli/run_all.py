@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 WORKING = Path(".dvc") / "tmp" / "imagemint-run.lock"  # held while the pipeline runs; DVC keeps it out of git
 COMMAND = "run"  # in lines for machines
 STARTS_IN, BEGINS = "dvc.stage.run", "Running stage"  # where and what DVC logs before it runs a stage's command
+SIGNALLED = 128  # a shell's exit code is this and the number of the signal that ended its command
 ENDED = re.compile(r"exited with (-?\d+)$")  # and what it raises when that has failed
 
 
@@ -48,7 +50,9 @@ def run_all(preset: str | None, *, default: bool = False) -> int:
     load_preset(name)
     require_writable_checkout()
     _require_repository()
-    with alone_in_checkout("Another `imagemint run all` works in this checkout: wait for it, or end it first."):
+    with alone_in_checkout(
+        "Another `imagemint run all` (or `report`, or `clean`) works in this checkout: wait for it, or end it."
+    ):
         if default or preset is not None:
             use_preset(name)
         return _run_stages(name)
@@ -87,16 +91,15 @@ def _run_stages(name: str) -> int:
 
 def _require_repository() -> None:
     """Refuse a folder in which DVC does not work, before a preset is made active there."""
-    from dvc.exceptions import NotDvcRepoError
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from dvc.scm import SCMError
 
     try:
         with Repo():
             pass
-    except (NotDvcRepoError, SCMError) as error:
+    except (DvcException, OSError) as error:
         raise UserError(
-            f"DVC cannot work here: {_innermost(error)}. Clone the project, or run `git init` here."
+            f"DVC cannot work here: {_innermost(error)}. Mend .dvc, clone the project anew, or, without git, run `git init`."
         ) from None
 
 
@@ -180,8 +183,15 @@ def _reproduce(stage: str, frame: _Frame) -> int:
         ended = ENDED.search(str(error.__cause__ or ""))
         if ended is None:
             raise UserError(f"{frame.stage}: DVC says: {_innermost(error)}") from None
-        if int(ended[1]) == INTERRUPTED:  # the stage has said so
+        code = int(ended[1])
+        if code in (INTERRUPTED, -signal.SIGINT):  # the stage has said so, or its shell ended before it
             return INTERRUPTED
+        if code < 0 or code > SIGNALLED:  # by DVC itself, or by its shell
+            number = -code if code < 0 else code - SIGNALLED
+            raise UserError(
+                f"{frame.stage} was ended from outside after {frame.took}, by signal {number}. Signal 9 most likely means that "
+                "memory ran out. Make some free; `imagemint run all` continues from this stage."
+            ) from None
         raise UserError(
             f"{frame.stage} failed after {frame.took}; the reason stands above. `imagemint run all` continues from "
             "this stage."
@@ -229,11 +239,17 @@ def _stop_children_if_interrupted() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        children = psutil.Process().children()
-        for child in children:
-            child.terminate()
-        psutil.wait_procs(children)
+        stages = [process for child in psutil.Process().children() for process in _commands_of(child)]
+        for process in stages:
+            process.terminate()
+        psutil.wait_procs(stages)
         raise
+
+
+def _commands_of(child: psutil.Process) -> list[psutil.Process]:
+    """Return what DVC's shell has started, or `child` itself where the shell has become the command, as bash does."""
+    shell = Path(os.environ.get("SHELL") or "/bin/sh").name
+    return child.children() if child.name() == shell else [child]
 
 
 def _innermost(error: BaseException) -> str:

@@ -44,6 +44,7 @@ def ingest(command: Command) -> None:
     _require_out_apart_from_source(command)
     kind, listing = list_source(data, here / RUNS / "downloads", command.say)
     with Run.open(str(here), command.stage, identity_of_run(config), fresh=command.fresh) as run:
+        run.note_preset(config.name)
         preparation = Preparation(data, run.path / "prepared")
         paths = [preparation.path(part) for part in listing.parts]
         missing = [part for part, path in zip(listing.parts, paths, strict=True) if not _is_whole(path)]

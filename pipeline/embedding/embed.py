@@ -60,6 +60,7 @@ def embed(command: Command) -> None:
             train = _train_classifier if len(dataset.classes) > 1 else _train_without_labels
             network, description = train(command, dataset)
             save_embedder(run.path, network, {**description, "data": dataset.digest, "fingerprint": identity})
+        run.note_preset(command.config.name)
         for name in (WEIGHTS, DESCRIPTION):
             copy_whole(run.path / name, command.out / name)
         description = read_json(run.path / DESCRIPTION, "embedder description")

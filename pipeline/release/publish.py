@@ -184,7 +184,7 @@ def _put(
     files = [file.file for shard in manifest.shards for file in shard.files]
     if dataset.entry(WIDS) is not None:
         files.append(WIDS)
-    track = track_in("publish")
+    track = track_in("publish", aside=True)
     copy_files(dataset, target, [(name, name) for name in files], track("copying", len(files), "files"))
     copy_files(LocalFolder(folder), target, [(name, name) for name in ("README.md", "report/index.html")])
     write_document(target, "croissant.json", croissant(manifest, release.version, release.date))

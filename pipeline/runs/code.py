@@ -56,7 +56,8 @@ def code_digest(*modules: str) -> str:
 def _without_words(source: bytes) -> str:
     """Return a module's text without comments, empty lines, and statements that are a string alone, as docstrings are."""
     tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
-    lines = source.decode(tokens[0].string).splitlines()  # the first token names the encoding
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    lines = source.decode(encoding).split("\n")  # as `tokenize` does; `splitlines` splits at form feeds, too
     within_strings: set[int] = set()  # numbers of lines whose end belongs to a string
     words, begins_statement = [], True
     for token, following in pairwise(tokens[1:]):

@@ -20,6 +20,7 @@ from pipeline.store.local import LocalFolder
 from pipeline.store.places import is_remote
 
 RUNS = "runs"  # below the root
+PRESET = "preset.json"  # in a run: the preset that used it last
 
 
 def local_root(root: str) -> Path | None:
@@ -113,6 +114,10 @@ class Run:
         self._downloaded = True
         self._copy.pull(*names)
         return self._copy.path
+
+    def note_preset(self, name: str) -> None:
+        """Store for which preset the run is, which `imagemint clean` reads."""
+        write_json(self.path / PRESET, {"name": name})
 
     def cached_json(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return what `compute` once returned; the run stores it as the file `name`."""

@@ -13,13 +13,13 @@ from pathlib import Path
 from pipeline.base.errors import UserError
 from pipeline.runs.earlier_runs import PARAMETERS
 from pipeline.runs.lock import locked
-from pipeline.runs.run import RUNS, is_worked_on, lock_of, run_name
+from pipeline.runs.run import PRESET, RUNS, is_worked_on, lock_of, run_name
 from pipeline.store.local import LocalFolder
 
 LEFTOVER = ".removed-"  # before the name of a run whose removal was cut short
 NAME = re.compile(rf"({re.escape(LEFTOVER)})?[a-z]+-[0-9a-f]{{16}}")
 REMOVABLE = ("ingest", "embed", "train", "sample")  # the other stages keep measurements, which no output names
-REQUESTS = (PARAMETERS, "request.json")  # files of runs that say for which preset they are
+REQUESTS = (PARAMETERS, "request.json", PRESET)  # files of runs that say for which preset they are
 # By file of an output that holds the identity of its run as `fingerprint`, the stage.
 OUTPUTS = {"models/*/model.json": "train", "models/*/embedder.json": "embed", "datasets/*/manifest.json": "sample"}
 
@@ -27,6 +27,7 @@ AT_WORK = "a process works on it"
 NAMED = "an output here was made by it"
 MEASURED = "it holds measurements"
 NEWEST = "it is the newest of its stage and preset"
+UNKNOWN = "it does not say for which preset it is"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def _stored(
         kept = NAMED
     elif stage not in REMOVABLE:
         kept = MEASURED
+    elif preset is None:
+        kept = UNKNOWN
     elif newest[stage, preset] == path:  # an interrupted command goes on from it
         kept = NEWEST
     return StoredRun(path, stage, preset, bytes_below(path), kept)

@@ -29,7 +29,7 @@ from pipeline.store.bucket import REQUESTS_AT_ONCE, at_once
 from pipeline.store.folder import Entry, Folder
 from pipeline.store.local import LocalFolder
 
-TRACKED = track_in("verify")  # how far a check is, where no stage says it
+TRACKED = track_in("verify", aside=True)  # how far a check is, where no stage says it
 
 
 @dataclass(frozen=True)

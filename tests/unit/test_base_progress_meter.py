@@ -20,9 +20,11 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 class Work:
     """Items that are done at given moments."""
 
-    def __init__(self, total: int, *, even: bool = True) -> None:
+    def __init__(self, total: int, *, even: bool = True, aside: bool = True) -> None:
         self.seconds = 0.0
-        self.meter = ProgressMeter("verify", "checking", total, "files", even=even, clock=lambda: self.seconds)
+        self.meter = ProgressMeter(
+            "verify", "checking", total, "files", even=even, aside=aside, clock=lambda: self.seconds
+        )
 
     def do(self, *, until_s: int) -> None:
         """Do an item a second."""
@@ -44,6 +46,12 @@ def test_a_line_comes_every_half_minute_on_standard_error(capsys: pytest.Capture
         "verify: checking: 60% 60/100 files | <1 min left | 1 files/s",
         "verify: checking: 90% 90/100 files | <1 min left | 1 files/s",
     ]
+
+
+def test_of_a_stage_the_line_comes_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    Work(100, aside=False).do(until_s=LINE_EVERY_S)
+    assert capsys.readouterr() == ("verify: checking: 30% 30/100 files | 1 min left | 1 files/s\n", "")
 
 
 def test_a_machine_reads_what_is_done_and_of_how_many(

@@ -93,20 +93,24 @@ def test_a_second_one_is_refused_and_leaves_the_active_preset(checkout: Path) ->
     shutil.copy(CONF / "emoji.yaml", checkout / "conf")
     (checkout / "fourth").write_text("imagemint run all --preset emoji; cp conf/active.yaml seen; exit 1")
     done = run("imagemint", "run", "all", cwd=checkout)
-    assert "imagemint: Another `imagemint run all` works in this checkout: " in done.stderr
+    assert "imagemint: Another `imagemint run all` (or `report`, or `clean`) works in this checkout: " in done.stderr
     assert (checkout / "seen").read_text() == "preset: digits\n"
 
 
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_stage_too(number: signal.Signals, checkout: Path) -> None:
-    """As a terminal does it, which sends it to all, and as `kill` does it, which sends it to one."""
+def test_an_interrupt_ends_the_stage_too(number: signal.Signals, shell: str, checkout: Path) -> None:
+    """As a terminal does it, which sends it to all, and as `kill` does it, which sends it to one.
+
+    DVC runs stages by a shell. Bash becomes the command, and dash, the usual `/bin/sh` of Debian, stays above it.
+    """
     (checkout / "fourth").write_text(
         "trap 'echo ended >&2; exit 130' INT TERM\necho waiting\nwhile :; do sleep 0.05; done"
     )
     hearing = "import signal, os; signal.signal(signal.SIGINT, signal.default_int_handler); os.execvp('imagemint', ['imagemint', 'run', 'all'])"  # fmt: skip
     command = subprocess.Popen(
         ["python", "-c", hearing],
-        cwd=checkout, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=checkout, env=environment(SHELL=shell), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert command.stdout is not None
     while "waiting" not in command.stdout.readline():
@@ -117,3 +121,33 @@ def test_an_interrupt_ends_the_stage_too(number: signal.Signals, checkout: Path)
     assert complaint.startswith("ended\n")
     with pytest.raises(ProcessLookupError):
         os.killpg(command.pid, 0)
+
+
+def test_a_stage_that_memory_ran_out_for_is_told_apart(checkout: Path) -> None:
+    (checkout / "fourth").write_text("kill -9 $$")
+    done = run("imagemint", "run", "all", cwd=checkout)
+    assert done.returncode == 1
+    assert "was ended from outside" in done.stderr
+    assert "by signal 9. Signal 9 most likely means that memory ran out." in done.stderr
+
+
+def test_a_broken_config_of_dvc_is_one_message(checkout: Path) -> None:
+    (checkout / ".dvc" / "config.local").write_text("[core]\n    remotee = x\n")
+    done = run("imagemint", "run", "all", cwd=checkout)
+    assert done.returncode == 1
+    assert done.stderr.startswith("imagemint: DVC cannot work here: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_nothing_is_cleaned_while_the_pipeline_works(checkout: Path) -> None:
+    """DVC removes a stage's outputs before it runs, and no output names its run then."""
+    (checkout / "fourth").write_text("imagemint clean --yes; imagemint clean > listed; exit 1")
+    done = run("imagemint", "run", "all", cwd=checkout)
+    assert "`imagemint run all` works in this checkout: wait for it, then clean." in done.stderr
+    assert (checkout / "listed").read_text().startswith("There are no runs in ")
+
+
+def test_nothing_is_cleaned_while_dvc_works(checkout: Path) -> None:
+    (checkout / "fourth").write_text("imagemint clean --yes; exit 1")
+    done = run("dvc", "repro", cwd=checkout)
+    assert "imagemint: DVC works in this checkout (process " in done.stderr

@@ -97,6 +97,15 @@ def test_words_about_the_code_do_not_count(package: Path, before: str, after: st
     assert (code_digest("ruler.maker") != digest) == counts
 
 
+@pytest.mark.parametrize("before", ["\ufeff", 'A = "\x0c"\n'], ids=["mark", "feed"])
+def test_a_strange_character_hides_no_code(package: Path, before: str) -> None:
+    digests = set()
+    for rate in ("0.10", "0.99"):
+        (package / "maker.py").write_text(f'{before}RATE = {rate}  # of all\n"""Of all."""\n', encoding="utf-8")
+        digests.add(code_digest("ruler.maker"))
+    assert len(digests) == 2
+
+
 def test_neither_the_order_nor_the_place_nor_what_lies_beside_changes_the_digest(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.runs.lock import locked
 from pipeline.runs.run import lock_of
-from pipeline.runs.unneeded import AT_WORK, MEASURED, NAMED, NEWEST, named_runs, remove_run, stored_runs
+from pipeline.runs.unneeded import AT_WORK, MEASURED, NAMED, NEWEST, UNKNOWN, named_runs, remove_run, stored_runs
 from tests.project import ROOT, environment
 from tests.project import run as run_command
 
@@ -56,6 +56,14 @@ def test_a_run_stays_that_an_output_names_that_is_the_newest_or_that_holds_measu
         "floor-e": MEASURED,
         "floor-f": MEASURED,
     }
+
+
+def test_a_run_that_does_not_say_for_which_preset_it_is_stays(root: Path) -> None:
+    older, newer = (make_run(root, f"ingest-{digit * 16}", modified) for digit, modified in (("1", 1), ("2", 2)))
+    assert (why_kept(root)["ingest-1"], why_kept(root)["ingest-2"]) == (UNKNOWN, UNKNOWN)
+    for run in (older, newer):
+        (run / "preset.json").write_text('{"name": "digits"}')
+    assert sorted((why_kept(root)["ingest-1"], why_kept(root)["ingest-2"])) == ["", NEWEST]
 
 
 def test_a_run_that_is_worked_on_stays(root: Path) -> None:
