@@ -37,7 +37,7 @@ def evaluate(command: Command) -> None:
     other = feature_space(config.evaluate.features, spec.shape)
     count, seed = config.evaluate.images, config.evaluate.seed
     holdout = holdout_of(command.data)
-    # As `sample` will generate them: the figures stand on the dataset's card.
+    # As `sample` will generate them, since the dataset's card shows these metrics.
     how = GenerationSettings.of(
         config.sample, spec.condition, pair.label_names, resolve_precision(config.train.precision, "cpu")
     )

@@ -59,7 +59,7 @@ def record(
 ) -> None:
     """Generate one record again from the model, and compare it with the stored one."""
     from pipeline.sampling.manifest import open_dataset
-    from pipeline.sampling.regenerate import compare, load_model_of, shard_of, stored_records
+    from pipeline.sampling.regenerate import Comparison, compare, load_model_of, shard_of, stored_records
     from pipeline.sampling.shards.readers import DamagedShardError, ShardReader
 
     raise_interrupts()
@@ -85,15 +85,26 @@ def record(
     except UserError as error:
         if model is not None:
             raise
-        compared = f"not made again: {error}"  # most who look at a dataset have the files alone
+        # Most who look at a dataset have the files alone.
+        compared = Comparison(None, f"not generated again: {error}")
     else:
         compared = compare(index, stored, attempts, manifest, pair)
+    if as_json:
+        print_json(
+            {
+                "dataset": dataset,
+                "index": index,
+                "file": shard.file,
+                "row": row,
+                "label": label,
+                "equal": compared.equal,
+                "compared": compared.text,
+            }
+        )
+    if compared.equal is False:
+        raise UserError(compared.text)
     if not as_json:
-        print(compared)
-        return
-    print_json(
-        {"dataset": dataset, "index": index, "file": shard.file, "row": row, "label": label, "compared": compared}
-    )
+        print(compared.text)
 
 
 def verify(

@@ -131,24 +131,24 @@ def _answer(nonce: str, address: str) -> str:
 
 def _inspect(place: Folder, nonce: str, address: str, disk: str) -> NodeReport:
     """Return the report of the node that this runs on."""
-    trouble = ""
+    problem = ""
     try:
         if place.read(f"{HANDSHAKE}/{nonce}") != nonce.encode():
             raise FileNotFoundError
         place.write(_answer(nonce, address), nonce.encode())
     except FileNotFoundError:
-        trouble = (
+        problem = (
             f"it does not see {place}: root must be the same folder on all nodes (a shared file system), or "
             "s3://BUCKET/PREFIX."
         )
     except UserError as error:
-        trouble = f"root: {error}"
+        problem = f"root: {error}"
     return NodeReport(
         address=address,
         versions=_versions(),
         clock=time.time(),
         free_bytes=shutil.disk_usage(disk).free,
-        root_problem=trouble,
+        root_problem=problem,
         interface=_interface_of(address),
     )
 

@@ -119,8 +119,8 @@ def nearest_pairs(nearest: NearestRows) -> Tensor:
     return torch.stack([closest, rows[closest]], dim=1)
 
 
-def _four_digits(figures: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in figures.items()}
+def _four_digits(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in metrics.items()}
 
 
 def _of_distances(fakes: Part, held_out: Part, members: Part, others: Part) -> dict[str, float]:

@@ -25,7 +25,7 @@ def standard_errors(measure: Callable[..., Mapping[str, float]], *sets: Part, ro
     """
     random = torch.Generator().manual_seed(0)
     drawn = [measure(*(_half(part, random) for part in sets)) for _ in range(rounds)]
-    errors = {f"{name}_error": float(np.std([figures[name] for figures in drawn], ddof=1)) for name in drawn[0]}
+    errors = {f"{name}_error": float(np.std([metrics[name] for metrics in drawn], ddof=1)) for name in drawn[0]}
     return {name: error for name, error in errors.items() if math.isfinite(error)}
 
 

@@ -21,7 +21,7 @@ from pipeline.models.spec import PairSpec
 
 EVALUATED_IMAGES = 5_000
 CALIBRATED_IMAGES = 10_000  # fakes that the discriminator is calibrated with
-COMPARED_IMAGES = 500  # fakes, held-out reals and training images in the figures of memorisation
+COMPARED_IMAGES = 500  # fakes, held-out reals and training images in the metrics of memorisation
 EVALUATION_SEED = 2**32 - 1
 GRID_ROWS, GRID_COLUMNS = 10, 10
 BATCH = 500
@@ -92,14 +92,14 @@ class ValidationEvaluator:
             self.embedder, features, requested, self._real_features, self._real_labels, self.classes
         )
         quality.pop("diversity", None)
-        figures = {
+        metrics = {
             "fd_domain": frechet_distance(features.double().numpy(), self._real_features.double().numpy()),
             **quality,
             "coverage": coverage(features, self._real_features),
             "nearest_ratio": self._nearest_ratio(features),
             **self._overfit(generator, discriminator),
         }
-        return {f"validation_{name}": value for name, value in figures.items()}
+        return {f"validation_{name}": value for name, value in metrics.items()}
 
     def _nearest_ratio(self, features: Tensor) -> float:
         return float(nearest_distances(features[:COMPARED_IMAGES], self._train_features).median() / self._real_nearest)

@@ -82,8 +82,11 @@ class Dataset:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return the config's section `sample` that it was made with, as `load_model` takes it."""
-        return self.manifest.config.sample.model_dump(mode="json")
+        """Return the config's section `sample` that it was made with, without `filters`, as `load_model` takes it.
+
+        A model generates without filters; `regenerate` generates the records of a filtered dataset again.
+        """
+        return self.manifest.config.sample.model_dump(mode="json", exclude={"filters"})
 
     def __len__(self) -> int:
         """Return the number of records."""

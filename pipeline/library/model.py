@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import index as whole_number
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from pipeline.sampling.settings import GenerationSettings
 from pipeline.sampling.shards.ranges import batch_start
 
 LARGEST_INDEX = 10**12
+MOST_AT_ONCE = 1_000_000  # images, since all of one call are in memory together
 Label = str | int | np.integer[Any]  # a class, by its name or by its number
 DEFAULTS: Mapping[str, object] = MappingProxyType({})
 
@@ -56,11 +58,11 @@ class Model:
         A record depends on its row of a batch. So the whole batch of `batch_size` images is computed for each of them.
 
         Args:
-            which: how many records, which are then the first ones; or the indices of records, from 0 on.
+            which: how many records, which are then the first ones; or the indices of records, from 0 on. At most 1,000,000.
             label: the class of all of them, by name or number, where `which` is a number: the first records of that class.
 
         Raises:
-            UserError: `which` is below its range, or there are no records of the class.
+            UserError: `which` is outside its range, or there are no records of the class.
         """
         indices = self._indices(which, label)
         settings = self.generator.settings
@@ -78,7 +80,7 @@ class Model:
 
     def latents(self, count: int, *, seed: int) -> NDArray[np.float32]:
         """Return `count` latents, `float32 [count, latent_size]`: those of the first records of a dataset with that seed."""
-        _require("count", count, 1, LARGEST_INDEX)
+        _require("count", count, 1, MOST_AT_ONCE)
         _require("seed", seed, 0, 2**32 - 1)
         spec, truncation = self.generator.pair.spec, self.generator.settings.truncation
         return latents_of(seed, 0, count, spec.latent_size, spec.latent_prior, truncation).numpy()
@@ -108,12 +110,14 @@ class Model:
 
     def _indices(self, which: int | Iterable[int], label: Label | None) -> NDArray[np.int64]:
         if isinstance(which, int | np.integer):
-            _require("the number of records", int(which), 1, LARGEST_INDEX)
+            _require_one_call(int(which))
+            _require("the number of records", int(which), 1, MOST_AT_ONCE)
             first = np.arange(which, dtype=np.int64)
             return first if label is None else self._indices_of_class(label, first)
         if label is not None:
             raise UserError("label: records that are given by index already have a class. Leave the label out.")
-        indices = [whole_number(index) for index in which]
+        indices = [whole_number(index) for index in islice(which, MOST_AT_ONCE + 1)]
+        _require_one_call(len(indices))
         for index in indices:
             _require("index", index, 0, LARGEST_INDEX)
         return np.array(indices, dtype=np.int64)
@@ -166,6 +170,14 @@ def load_model(folder: str | Path, *, settings: Mapping[str, object] = DEFAULTS)
     generator = RecordGenerator(pair, generation)
     dimensions = (shape.height, shape.width, shape.channels)
     return Model(name, classes, dimensions, spec.latent_size, pair.digest, generator, sample.shard_size)
+
+
+def _require_one_call(count: int) -> None:
+    if count > MOST_AT_ONCE:
+        raise UserError(
+            f"the number of records: found more than {MOST_AT_ONCE:,}, which is the most in one call. "
+            "Generate them in several calls, by indices: `generate(range(FIRST, END))`."
+        )
 
 
 def _require(what: str, found: int, least: int, greatest: int) -> None:

@@ -88,6 +88,19 @@ def require_model_of(manifest: Manifest, pair: TrainedPair) -> None:
         )
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Hold how a stored record compares with what the model generates.
+
+    Attributes:
+        equal: whether a reader sees the same record in both; None where they were not compared.
+        text: the same in words, with the reason or with what differs.
+    """
+
+    equal: bool | None
+    text: str
+
+
 class Regenerator:
     """Generate records of the dataset that a manifest describes, one at a time."""
 
@@ -152,26 +165,27 @@ def shard_of(dataset: Folder, manifest: Manifest, index: int) -> ShardRecord:
     raise UserError(f"record {index}: no shard of {dataset} has it. `imagemint verify {dataset}` says more.")
 
 
-def compare(index: int, stored: Record, attempts: Attempts, manifest: Manifest, pair: TrainedPair) -> str:
-    """Generate record `index` again and return a text on how it compares with the stored one.
+def compare(index: int, stored: Record, attempts: Attempts, manifest: Manifest, pair: TrainedPair) -> Comparison:
+    """Generate record `index` again and return how it compares with the stored one.
 
     `attempts` are the stored attempts of its shard.
 
     Raises:
-        UserError: the stored record is not what the model generates, or the model is another one.
+        UserError: the model is another one.
     """
     require_model_of(manifest, pair)
     obstacle = why_not_comparable(manifest, pair)
     if obstacle:
-        return obstacle
+        return Comparison(None, obstacle)
     regenerated = Regenerator(pair, manifest).record(index, attempts)
     if not regenerated.equals(stored):
         different = int((regenerated.image != stored.image).sum())
-        raise UserError(
+        return Comparison(
+            False,
             f"record {index} differs from what the model generates: {different} of {regenerated.image.size} values "
             f"differ; label {stored.label}, generated again {regenerated.label}; logit {stored.logit:.6f}, generated "
-            f"again {regenerated.logit:.6f}."
+            f"again {regenerated.logit:.6f}.",
         )
     if regenerated.content != stored.content:
-        return "generated again: the same pixels, encoded otherwise"
-    return "generated again: the same bytes"
+        return Comparison(True, "generated again: the same pixels, encoded otherwise")
+    return Comparison(True, "generated again: the same bytes")

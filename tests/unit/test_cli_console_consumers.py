@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli import console
 from pipeline.models.weights import DESCRIPTION
+from pipeline.sampling.manifest import MANIFEST
 from tests.unit.tiny import GeneratedDataset, flip_bit, save_tiny_pair
 
 NONE = "holds none (`--model DIR` names another folder)"
@@ -105,8 +106,30 @@ def test_a_program_reads_how_a_record_compares(imagemint: Callable[..., Said], t
         "file": "data/train-000001.parquet",
         "row": 2,
         "label": "owl",
+        "equal": True,
         "compared": "generated again: the same bytes",
     }
+    (tmp_path / "models").rename(tmp_path / "elsewhere")
+    code, said, _ = imagemint("record", "out", "14", "--json")
+    assert code == 0
+    assert json.loads(said)["equal"] is None
+
+
+def test_a_record_that_differs_from_what_the_model_generates_is_an_error(
+    imagemint: Callable[..., Said], generated: GeneratedDataset, tmp_path: Path
+) -> None:
+    save_tiny_pair(tmp_path / "models/tiny")
+    manifest = json.loads((generated.out / MANIFEST).read_text())
+    manifest["config"]["sample"]["seed"] += 1
+    (generated.out / MANIFEST).write_text(json.dumps(manifest))
+    code, said, complaint = imagemint("record", "out", "14")
+    assert code == 1
+    assert "record 14 differs from what the model generates: " in complaint
+    assert "generated again" not in said
+    code, said, complaint = imagemint("record", "out", "14", "--json")
+    found = json.loads(said)
+    assert (code, found["equal"]) == (1, False)
+    assert found["compared"] in complaint
 
 
 def test_verify_makes_records_again_with_the_model(imagemint: Callable[..., Said], tmp_path: Path) -> None:
@@ -126,7 +149,7 @@ def test_record_without_the_model_shows_what_is_stored_and_says_what_is_missing(
     assert said.splitlines() == [
         "record 14 of out: row 2 of data/train-000001.parquet, owl",
         "14.png: the image as it is stored",
-        f"not made again: the model {digest} is not here, models/tiny {NONE}",
+        f"not generated again: the model {digest} is not here, models/tiny {NONE}",
     ]
     assert (tmp_path / "14.png").read_bytes().startswith(b"\x89PNG")
 

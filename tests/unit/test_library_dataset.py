@@ -66,6 +66,15 @@ def test_filtered_records_are_made_again_as_they_are_stored(
         np.testing.assert_array_equal(made.image, stored.image)
 
 
+def test_settings_of_a_filtered_dataset_load_its_model(
+    tiny_pair: TrainedPair, model_folder: Path, tmp_path: Path
+) -> None:
+    filters = [{"kind": "density_ratio", "acceptance": 0.4}]
+    dataset = open_dataset(generate_dataset(tmp_path, tiny_pair, formats=["parquet"], filters=filters).out)
+    model = load_model(model_folder, settings=dataset.settings)
+    assert dataset.verify(model, records=4).regenerated == "4 of 4 random records equal what the model generates"
+
+
 def test_a_whole_dataset_has_no_problems(dataset: Dataset, model: Model) -> None:
     assert dataset.verify() == Findings((), 6, 2 * COUNT, "no record was generated again", ())
     found = dataset.verify(model, records=4)

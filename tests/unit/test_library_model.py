@@ -108,6 +108,9 @@ def test_a_model_without_classes(tmp_path: Path) -> None:
     ("call", "message"),
     [
         (lambda model: model.generate(0), "the number of records: found 0; allowed: 1 to "),
+        (lambda model: model.generate(10**12), "the number of records: found more than 1,000,000, which is the most in"),
+        (lambda model: model.generate(iter(range(10**12))), "the number of records: found more than 1,000,000, "),
+        (lambda model: model.latents(10**12, seed=0), "count: found 1000000000000; allowed: 1 to 1000000."),
         (lambda model: model.generate([3, -1]), "index: found -1; allowed: 0 to "),
         (lambda model: model.generate([3], label="cat"), "label: records that are given by index already have "),
         (lambda model: model.generate(1, label="cats"), "label 'cats': the model has no such class. Did you mean 'cat'?"),
@@ -123,6 +126,22 @@ def test_mistakes_get_one_message(model: Model, call: Callable[[Model], object],
     with pytest.raises(UserError) as refusal:
         call(model)
     assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (lambda model: model.generate("16"), TypeError),
+        (lambda model: model.generate(1.5), TypeError),
+        (lambda model: model.from_latents("noise"), ValueError),
+    ],
+)
+def test_a_wrong_type_raises_what_python_raises(
+    model: Model, call: Callable[[Any], object], kind: type[Exception]
+) -> None:
+    with pytest.raises(kind) as refusal:
+        call(model)
+    assert not isinstance(refusal.value, UserError)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def _score(features: "Tensor", evidence: "Evidence") -> dict[str, float]:
     from pipeline.evaluation.fidelity import classifier_score
     from pipeline.evaluation.resampling import Part, with_errors
 
-    # The reals do not count, but with them the halves that the error is of are those of the other figures.
+    # The real images do not count, but with them the error is computed on the same halves as for the other metrics.
     def of_sets(fakes: Part, _reals: Part) -> dict[str, float]:
         return {"classifier_score": classifier_score(fakes[0].double().numpy())}
 
