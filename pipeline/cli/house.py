@@ -28,7 +28,7 @@ def clean(
 ) -> None:
     """Free space: list the runs that nothing here needs any more, and remove them with --yes.
 
-    A run stays where an output here names it, where a process works on it, or where it is the newest of its stage and preset.
+    A run stays where an output here names it, or a process works on it. The newest of each stage and preset stays, too.
     """
     from pipeline.cli.cleaning import clean_runs
 
