@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from pipeline.base.errors import UserError
+from pipeline.base.json_object import JsonObject
 from pipeline.cli.options import print_table
 from pipeline.cli.run_all import alone_in_checkout
 from pipeline.config.load import load_preset, presets
@@ -30,7 +30,7 @@ class Cleaning:
     removed: list[StoredRun]
     remove: bool
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> JsonObject:
         """Return all of it for a program."""
         return {
             "root": str(self.root),

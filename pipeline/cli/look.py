@@ -1,12 +1,13 @@
 """Define the commands that look at a dataset; all of them work outside of a checkout."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.base.command_line import add_command
 from pipeline.base.errors import UserError
+from pipeline.base.json_object import JsonObject
 from pipeline.base.process import raise_interrupts
 from pipeline.cli.options import LOOK, AsJson, Dataset, ModelOfDataset, print_json, print_lines, require_dataset
 from pipeline.runs.output_places import require_output_file
@@ -141,7 +142,7 @@ def verify(
     if pair is None:
         findings.regenerated = without
     if as_json:
-        found: dict[str, Any] = {
+        found: JsonObject = {
             "dataset": dataset,
             "dataset_id": manifest.dataset_id,
             "files": findings.files,

@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.base.command_line import add_command
 from pipeline.base.errors import UserError
+from pipeline.base.json_object import JsonObject
 from pipeline.base.process import raise_interrupts
 from pipeline.cli.options import (
     MAKE,
@@ -93,7 +94,7 @@ def presets(as_json: AsJson = False) -> None:
     print("* is active here; `imagemint use NAME` makes another one active.")
 
 
-def _preset_row(row: dict[str, Any]) -> tuple[str, ...]:
+def _preset_row(row: JsonObject) -> tuple[str, ...]:
     mark = "*" if row["active"] else ""
     if "error" in row:
         return mark, row["name"], "does not load", "", "", f"`imagemint use {row['name']}` says why"

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.base.command_line import nearest
 from pipeline.base.errors import UserError
+from pipeline.base.json_object import JsonObject
 from pipeline.base.wrapping import wrapped
 from stages.command import require_one_config
 
@@ -39,7 +40,7 @@ class Line(NamedTuple):
 
     title: str
     text: str
-    values: dict[str, Any]
+    values: JsonObject
 
     def __str__(self) -> str:
         """Return the line for people."""
@@ -53,7 +54,7 @@ def say(text: str) -> None:
 
 def print_lines(lines: Iterable[Line], as_json: bool) -> None:
     """Write a report line by line as it comes, or at its end as one JSON object."""
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     for line in lines:
         values |= line.values
         if not as_json:

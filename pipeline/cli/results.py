@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.base.errors import UserError
+from pipeline.base.json_object import JsonObject
 from pipeline.base.metric import MetricValues
 from pipeline.config.load import presets
 from pipeline.report.summary import summary
@@ -36,7 +36,7 @@ class Results:
         identity = f"Identity  dataset {self.manifest.dataset_id[:16]}, preset {self.name} (others: {others})"
         return f"{summary(self.manifest, self.metrics, self.files)}\n{identity}"
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> JsonObject:
         """Return the same for a program."""
         return {
             "preset": self.name,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.json_object import JsonObject
+
 FEW_IMAGES = 30_000  # below this, augmentation pays (Karras et al. 2020, arXiv:2006.06676, figure 1)
 _RESOLUTIONS = (8, 16, 32, 64, 128)
 _SIZES = (*_RESOLUTIONS, 28)
@@ -57,7 +59,7 @@ def found_in(description: Path) -> Found | None:
         return None
 
 
-def fill_in(raw: Mapping[str, Any], found: Found | None) -> dict[str, Any]:
+def fill_in(raw: Mapping[str, Any], found: Found | None) -> JsonObject:
     """Return the preset with a value for each key that has to have one; its own values stay.
 
     Args:
@@ -73,7 +75,7 @@ def fill_in(raw: Mapping[str, Any], found: Found | None) -> dict[str, Any]:
     return _merged(_defaults(size, assumed, channels), raw)
 
 
-def _defaults(size: int, found: Found, channels: int) -> dict[str, Any]:
+def _defaults(size: int, found: Found, channels: int) -> JsonObject:
     resolution = next(each for each in _RESOLUTIONS if each >= size)
     most = _TRAIN_BUDGET[resolution]
     budget = max(most // 4, min(most, round(_TRAIN_EPOCHS * found.images, -4)))
@@ -110,7 +112,7 @@ def _defaults(size: int, found: Found, channels: int) -> dict[str, Any]:
     }
 
 
-def editor_schema(schema: dict[str, Any]) -> dict[str, Any]:
+def editor_schema(schema: JsonObject) -> JsonObject:
     """Return the JSON schema of `Config` as an editor needs it: what `fill_in` fills in is not required."""
     filled = _defaults(_SIZE_AT_WORST, UNKNOWN, UNKNOWN.channels)
     sections = {name: dict(part) for name, part in schema["$defs"].items()}
@@ -126,7 +128,7 @@ def _within(value: int, bounds: tuple[int, int]) -> int:
     return max(least, min(most, round(value, -3)))
 
 
-def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(defaults: Mapping[str, Any], raw: Mapping[str, Any]) -> JsonObject:
     """Merge sections key by key, but replace the default gates whole by a preset's own: they belong together."""
     merged = {**defaults, **raw}
     for name, section in defaults.items():

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipeline.base.errors import UserError
+from pipeline.base.json_object import JsonObject
 from pipeline.base.junk import is_junk
 from pipeline.config.config import Config
 from pipeline.config.defaults import fill_in, found_in
@@ -152,7 +153,7 @@ def sample_section(keys: Mapping[str, object]) -> Sample:
         _refuse("settings", error, overridden=False)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> JsonObject:
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a subclass of SafeLoader
     except FileNotFoundError:
@@ -173,7 +174,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
-def _apply(raw: dict[str, Any], override: str) -> None:
+def _apply(raw: JsonObject, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(f"--set {override}: expected section.key=value, for example --set sample.count=20000.")

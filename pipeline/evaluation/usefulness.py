@@ -49,22 +49,22 @@ class TstrResult:
 
 
 def usefulness(
-    images: Tensor,
-    labels: Tensor,
-    test_images: Tensor,
-    test_labels: Tensor,
+    train: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
     *,
     classes: Sequence[str],
     total_images: int,
     seeds: int,
     on_images: Callable[[int], None] = lambda _: None,
 ) -> TstrResult:
-    """Return the test accuracies of classifiers trained on `images`, one for each of `seeds` seeds.
+    """Return the accuracies on `test` of classifiers trained on `train`, one for each of `seeds` seeds.
 
-    Images are `uint8 [N, C, H, W]`, labels `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
+    Both are images, `uint8 [N, C, H, W]`, and labels, `int64 [N]`. Trained on synthetic and tested on real this is TSTR, on real
     and real TRTR (Esteban et al. 2017, arXiv:1706.02633). `total_images` counts repeats, of one seed. `on_images` is
     called with each number of images that a classifier has learned from since the last call.
     """
+    images, labels = train
+    test_images, test_labels = test
     build = partial(UsefulnessClassifier, ImageShape(*images.shape[1:]), len(classes))
     by_class: dict[str, list[float]] = {name: [] for label, name in enumerate(classes) if (test_labels == label).any()}
     accuracies = []

@@ -16,6 +16,7 @@ from pipeline.base.registry import entry_names, load_entries
 CARRIERS = (
     "pipeline.base.declarations",
     "pipeline.base.errors",
+    "pipeline.base.json_object",
     "pipeline.base.junk",
     "pipeline.base.log",
     "pipeline.base.metric",

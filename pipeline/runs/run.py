@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from pipeline.base.errors import UserError
+from pipeline.base.json_object import JsonObject
 from pipeline.base.log import run_context
 from pipeline.runs.lease import LEASE, holder, lease
 from pipeline.runs.lock import is_locked, locked
@@ -119,12 +120,12 @@ class Run:
         """Store for which preset the run is, which `imagemint clean` reads."""
         write_json(self.path / PRESET, {"name": name})
 
-    def cached_json(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def cached_json(self, name: str, compute: Callable[[], JsonObject]) -> JsonObject:
         """Return what `compute` once returned; the run stores it as the file `name`."""
         file = self.path / name
         if not file.is_file():
             write_json(file, compute())
-        value: dict[str, Any] = read_json(file, name)
+        value: JsonObject = read_json(file, name)
         return value
 
 

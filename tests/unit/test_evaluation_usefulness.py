@@ -14,8 +14,8 @@ BUDGET = {"classes": NAMES, "total_images": 12_000}
 def test_real_digits_teach_and_shuffled_labels_do_not(digits: tuple[Labelled, Labelled]) -> None:
     (images, labels), test = digits
     shuffled = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))]
-    taught = usefulness(images, labels, *test, **BUDGET, seeds=1)
-    untaught = usefulness(images, shuffled, *test, **BUDGET, seeds=1)
+    taught = usefulness((images, labels), test, **BUDGET, seeds=1)
+    untaught = usefulness((images, shuffled), test, **BUDGET, seeds=1)
     assert taught.mean > 0.85
     assert untaught.mean < 0.3
     shares = np.bincount(test[1]) / len(test[1])
@@ -25,7 +25,7 @@ def test_real_digits_teach_and_shuffled_labels_do_not(digits: tuple[Labelled, La
 
 def test_a_class_that_was_left_out_of_training_is_the_one_not_learnt(digits: tuple[Labelled, Labelled]) -> None:
     (images, labels), test = digits
-    taught = usefulness(images[labels != 3], labels[labels != 3], *test, **BUDGET, seeds=1)
+    taught = usefulness((images[labels != 3], labels[labels != 3]), test, **BUDGET, seeds=1)
     assert taught.by_class["3"] == [0]
     assert min(values[0] for name, values in taught.by_class.items() if name != "3") > 0.5
 
@@ -33,7 +33,7 @@ def test_a_class_that_was_left_out_of_training_is_the_one_not_learnt(digits: tup
 def test_a_class_without_test_images_has_no_figure(digits: tuple[Labelled, Labelled]) -> None:
     train, (images, labels) = digits
     budget = {"classes": NAMES, "total_images": 1_500}
-    taught = usefulness(*train, images[labels != 7], labels[labels != 7], **budget, seeds=1)
+    taught = usefulness(train, (images[labels != 7], labels[labels != 7]), **budget, seeds=1)
     assert taught.by_class.keys() == set(NAMES) - {"7"}
 
 
@@ -42,10 +42,10 @@ def test_each_seed_gives_a_figure_that_comes_again(digits: tuple[Labelled, Label
     train, test = digits
     budget = {"classes": NAMES, "total_images": 1_500}
     told: list[int] = []
-    figures = usefulness(*train, *test, **budget, seeds=2, on_images=told.append).accuracy
+    figures = usefulness(train, test, **budget, seeds=2, on_images=told.append).accuracy
     assert sum(told) == 2 * 1_500
     assert len(set(figures)) == 2
-    assert usefulness(*train, *test, **budget, seeds=1).accuracy == figures[:1]
+    assert usefulness(train, test, **budget, seeds=1).accuracy == figures[:1]
 
 
 def test_figures_are_means_with_spreads_where_there_are_several_seeds() -> None:

@@ -73,7 +73,7 @@ def _train_classifier(evidence: "Evidence", kind: str, identity: str, images: "L
         evidence.say(f"training a classifier on {kind} images")
         on_images = evidence.track(f"learning from {kind} images", seeds * total_images, "images")
         learn = partial(usefulness, classes=classes, total_images=total_images, seeds=seeds, on_images=on_images)
-        return asdict(learn(*images, *test))
+        return asdict(learn(images, test))
 
     return TstrResult(**evidence.cached("usefulness.json", depends_on, tested))
 
