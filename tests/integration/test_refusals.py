@@ -164,7 +164,7 @@ def test_offline_without_the_data_is_one_message_that_lists_the_ways(tmp_path: P
 
 
 @pytest.mark.parametrize(("stage", "expected"), [
-    ("embed", "stages.ingest"), ("train", "stages.ingest"), ("sample", "stages.train"), ("audit", "stages.sample"),
+    ("embed", "imagemint run ingest"), ("train", "imagemint run ingest"), ("sample", "imagemint run train"), ("audit", "imagemint run sample"),
 ])  # fmt: skip
 def test_a_stage_without_its_input_names_the_stage_to_run(stage: str, expected: str, tmp_path: Path) -> None:
     options = ["--preset", "digits", "--data", str(tmp_path / "no"), "--model", str(tmp_path / "no")]

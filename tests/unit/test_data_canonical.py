@@ -38,7 +38,7 @@ def folder(tmp_path):
 
 
 def test_folder_without_a_dataset_names_the_stage_to_run(tmp_path):
-    with pytest.raises(UserError, match=r"No dataset in .*: run `python -m stages\.ingest` first"):
+    with pytest.raises(UserError, match=r"No dataset in .*: run `imagemint run ingest` first"):
         load_split(tmp_path, "train")
 
 
