@@ -43,3 +43,10 @@ def in_words(seconds: float) -> str:
     hours, minutes = divmod(round(seconds / step_s) * step_s // 60, 60)
     parts = [f"{hours:,} h"] * (hours > 0) + [f"{minutes} min"] * (minutes > 0)
     return f"about {' '.join(parts)}"
+
+
+def on_clock(seconds: float) -> str:
+    """Return a duration as hours, minutes and seconds, for example "1:02:03"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -13,6 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from pipeline.base.errors import UserError
+from pipeline.base.pace import on_clock
 from pipeline.cli.options import Line
 from pipeline.cluster.connection import Resources, connect, on_a_worker, sample_workers
 from pipeline.config import Config
@@ -81,7 +82,7 @@ def forecast(config: Config, model: Path, data: Path, nodes: int | None = None) 
     duration = seconds_of(sample.count, sample.shard_size, workers, seconds)
     yield Line(
         "time",
-        f"about {_duration(duration)}, plus the start of Ray; one worker generated {1 / seconds:,.0f} images/s in a "
+        f"about {on_clock(duration)}, plus the start of Ray; one worker generated {1 / seconds:,.0f} images/s in a "
         f"trial of {MEASURED_S:.0f} s",
         {"seconds": round(duration), "images_per_s_of_a_worker": round(1 / seconds, 1)},
     )
@@ -166,9 +167,3 @@ def room(root: str, needed: float) -> str:
         return f"they will be stored in {root}"
     free = free_space(here)
     return f"{'only ' if free < needed else ''}{size_text(free)} free under {root}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.base.cpu import usable_cpus
 from pipeline.base.errors import UserError
+from pipeline.base.pace import on_clock
 from pipeline.config.config import Config
 from pipeline.config.load import ACTIVE, CONF
 from pipeline.config.schema import Data
@@ -178,14 +179,8 @@ def _proposal(config: Config, takes: Effort) -> Iterator[str]:
         "to generate"
     )
     yield (
-        f"time       ingest {_duration(takes.ingest_s)}, training {_duration(takes.train_s)} here "
+        f"time       ingest {on_clock(takes.ingest_s)}, training {on_clock(takes.train_s)} here "
         f"({takes.images_per_s:,.0f} images/s measured just now, with everything else that runs on this machine); "
         "embedding, sampling and audit come on top"
     )
     yield f"disk       about {size_text(takes.disk)} in all, {size_text(free_space(Path()))} free here"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,4 +1,4 @@
-"""What the project's commands take: their options, and the keys of a preset."""
+"""Read what the project's commands take: their options, and the keys of a preset."""
 
 import re
 from collections.abc import Iterator

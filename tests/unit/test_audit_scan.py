@@ -1,4 +1,4 @@
-"""What the audit's pass over shards says of how far it is."""
+"""Test what the audit's pass over shards says of how far it is."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""How a command line ends: one exit code, and one message that names what was meant."""
+"""Test how a command line ends: with one exit code, and one message that names what was meant."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What is said of how far some work is."""
+"""Test how the progress of work is worded."""
 
 import pytest
 

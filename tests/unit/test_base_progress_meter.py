@@ -1,4 +1,4 @@
-"""How far work is, said in lines by a given clock where no bar is drawn."""
+"""Test the lines that say how far work is, by a given clock, where no bar is drawn."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What Prometheus is told of each number."""
+"""Test the descriptions that Prometheus gets of each number."""
 
 from pipeline.cluster.gauges import GAUGES
 
